@@ -1,0 +1,80 @@
+"""Analyses: a table about a trained model, and the figure drawn from that table alone."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ood_bench.data.shape import Shape
+from ood_bench.detectors import Columns, Scores
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+Split = Literal["train", "test"]
+
+
+class Images(Protocol):
+    """Gives the uint8 images `(N, C, H, W)` of a data set and split, loaded when asked for."""
+
+    def __call__(self, data: str, split: Split, /) -> NDArray[np.uint8]:
+        """Return the images of one data set and split."""
+        ...
+
+
+@dataclass(frozen=True)
+class Study:
+    """One model, trained on one inside data set, and all outside data sets it is tried on.
+
+    Attributes:
+        model: The model's name in the suite.
+        inside: The inside data set's name.
+        outside: The outside data sets' names.
+        shape: Shape of one image.
+        columns: Statistics of each (data set, split): the inside's `train` and `test`, the
+            outside's `test`.
+        scores: Scores of the test images by (detector, data set); larger is more OOD.
+        images: Loads the images behind the columns, row for row.
+    """
+
+    model: str
+    inside: str
+    outside: tuple[str, ...]
+    shape: Shape
+    columns: Mapping[tuple[str, Split], Columns]
+    scores: Mapping[tuple[str, str], Scores]
+    images: Images
+
+
+class Analysis(ABC):
+    """A plugin: `tabulate` runs once and its table is stored; `draw` reads that table alone.
+
+    Attributes:
+        revision: Raised when `tabulate` computes something else; old tables are then stale.
+        requires: A capability that the model must name.
+        needs: Columns that the study must hold.
+        uses_scores: Whether the study must hold the detectors' scores.
+        title: A heading for the report.
+    """
+
+    revision: ClassVar[int] = 1
+    requires: ClassVar[type | None] = None
+    needs: ClassVar[tuple[str, ...]] = ("log_prob",)
+    uses_scores: ClassVar[bool] = False
+    title: ClassVar[str]
+
+    @abstractmethod
+    def tabulate(self, study: Study) -> pd.DataFrame:
+        """Return the analysis as a tidy table, all that its figure shows."""
+
+    @abstractmethod
+    def draw(self, table: pd.DataFrame) -> "Figure":
+        """Draw the figure from the table alone."""
+
+    @abstractmethod
+    def caption(self, table: pd.DataFrame) -> str:
+        """Return one or two sentences under the figure: what to see, and the conventions."""

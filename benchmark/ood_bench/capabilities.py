@@ -1,0 +1,79 @@
+"""What a model can do: one thing it must, and protocols that a class names for the rest."""
+
+from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+
+class Decomposition(NamedTuple):
+    """The two terms of a flow's log-likelihood, in nats, each of shape `(B,)`."""
+
+    log_prior: "Tensor"
+    log_volume: "Tensor"
+
+
+@runtime_checkable
+class DensityModel(Protocol):
+    """A distribution over 8-bit images."""
+
+    def log_prob(self, x: "Tensor") -> "Tensor":
+        """Return log P(x) of uint8 images `(B, C, H, W)` in nats, shape `(B,)`.
+
+        A function of each image alone: any noise is fixed per image in evaluation, so that
+        neither the batch nor the device changes a value.
+        """
+        ...
+
+
+class Decomposes(Protocol):
+    """A flow: log p(x) is a prior term and a volume term."""
+
+    def decompose(self, x: "Tensor") -> Decomposition:
+        """Return log p(z) and log |dz/dx| in nats for uint8 images `(B, C, H, W)`.
+
+        Their sum is `log_prob`; the volume term includes the −D·ln 256 of the 8-bit image.
+        """
+        ...
+
+
+class Encodes(Protocol):
+    """An invertible map between images and latents."""
+
+    def encode(self, y: "Tensor") -> "Tensor":
+        """Map continuous images `(B, C, H, W)` on [0, 1] to latents `(B, D)`."""
+        ...
+
+    def decode(self, z: "Tensor") -> "Tensor":
+        """Map latents `(B, D)` back to continuous images `(B, C, H, W)`."""
+        ...
+
+
+class Samples(Protocol):
+    """A model that draws images."""
+
+    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> "Tensor":
+        """Draw continuous images on the scale [0, 1], shape `(n, C, H, W)`, not clipped.
+
+        Args:
+            n: How many.
+            temperature: Factor on the standard deviation of the prior; 1 draws from the model.
+            seed: Same seed, same images.
+        """
+        ...
+
+
+class Differentiable(Protocol):
+    """A model with a density over continuous images."""
+
+    def log_density(self, y: "Tensor") -> "Tensor":
+        """Return the log-density of continuous images `(B, C, H, W)` on [0, 1], nats, `(B,)`."""
+        ...
+
+
+CAPABILITIES = (DensityModel, Decomposes, Encodes, Samples, Differentiable)
+
+
+def has(model: type, capability: type) -> bool:
+    """Tell whether a model class names a capability among its bases."""
+    return capability is DensityModel or capability in model.__mro__

@@ -1,0 +1,1 @@
+"""Executors: run what a plan lacks."""

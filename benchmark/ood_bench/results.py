@@ -1,0 +1,134 @@
+"""What a run found, as values: all that a claim or a report reads."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Metric = Literal[
+    "auroc",
+    "aupr_out",
+    "aupr_in",
+    "fpr95",
+    "detection_error",
+    "bpd_inside",
+    "bpd_outside",
+    "bpd_train",
+]
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured value; the columns of `report --format csv`, in this order.
+
+    `seed` is a number as text, or `all` for the pooled row. `low` and `high` bound a 95 %
+    interval. `detector` is empty for bits per dimension, `outside` for the inside's own.
+    """
+
+    suite: str
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    seed: str
+    metric: Metric
+    value: float
+    low: float
+    high: float
+    n_inside: int
+    n_outside: int
+    transform: str
+    note: str
+
+
+@dataclass(frozen=True)
+class DataCard:
+    """Where a data set's images came from and what was done to them."""
+
+    name: str
+    title: str
+    split: str
+    count: int
+    shape: str
+    source: str
+    transform: str
+    licence: str
+    citation: str
+    digest: str
+    note: str
+
+
+@dataclass(frozen=True)
+class TrainingCard:
+    """How one model was trained. `divergences` lists (step, new learning rate)."""
+
+    model: str
+    plugin: str
+    inside: str
+    seed: int
+    parameters: int
+    steps: int
+    images: int
+    seconds: float
+    images_per_second: float
+    bpd_validation: float
+    precision: str
+    device: str
+    divergences: tuple[tuple[int, float], ...]
+
+
+@dataclass(frozen=True)
+class Omission:
+    """A planned skip, with its reason, or a failure, with its one-line message."""
+
+    cell: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class AnalysisTable:
+    """The finished table of one analysis of one model on one inside data set."""
+
+    analysis: str
+    model: str
+    inside: str
+    seed: int
+    table: "pd.DataFrame"
+
+
+Verdict = Literal["reproduced", "not reproduced", "not run"]
+
+
+@dataclass(frozen=True)
+class ClaimResult:
+    """A claim with what was measured; the columns of the report's first table."""
+
+    id: str
+    says: str
+    source: str
+    expects: str
+    measured: float | None
+    low: float | None
+    high: float | None
+    quoted: str
+    verdict: Verdict
+    note: str
+
+
+@dataclass(frozen=True)
+class Results:
+    """One run of one suite."""
+
+    suite: str
+    title: str
+    rows: tuple[Row, ...]
+    claims: tuple[ClaimResult, ...]
+    data: tuple[DataCard, ...]
+    training: tuple[TrainingCard, ...]
+    analyses: tuple[AnalysisTable, ...]
+    skips: tuple[Omission, ...]
+    failures: tuple[Omission, ...]
+    notes: tuple[str, ...]
+    manifest: Mapping[str, str] = field(default_factory=dict)

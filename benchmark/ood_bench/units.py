@@ -1,0 +1,51 @@
+"""Nats, bits, and bits per dimension."""
+
+import math
+from typing import TYPE_CHECKING, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+T = TypeVar("T", float, NDArray[np.float64], "Tensor")
+
+LN2 = math.log(2.0)
+
+
+def bits_per_dim(log_prob: T, dims: int) -> T:
+    r"""Convert a log-likelihood to bits per dimension.
+
+    $b = -\log p(x) / (D \ln 2)$, the unit in which image models are compared.
+
+    Args:
+        log_prob: Log-probability of the uint8 image, in nats. A number, or shape `(B,)`.
+        dims: The number of dimensions D = C·H·W; 3072 for an RGB image 32 by 32.
+
+    Returns:
+        Bits per dimension, lower is better, in the shape given. A uniform model scores 8.
+
+    Raises:
+        ValueError: If `dims` is not positive.
+
+    Reference:
+        Theis et al., A note on the evaluation of generative models, ICLR 2016.
+
+    Example:
+        >>> bits_per_dim(-3072 * math.log(256), dims=3072)
+        8.0
+    """
+    if dims <= 0:
+        raise ValueError(f"dims must be positive, got {dims}")
+    return -log_prob / (dims * LN2)
+
+
+def nats_to_bits(nats: T) -> T:
+    """Convert nats to bits.
+
+    Example:
+        >>> nats_to_bits(math.log(256))
+        8.0
+    """
+    return nats / LN2
