@@ -1,0 +1,129 @@
+"""Plugins by entry point, and their options by signature."""
+
+import inspect
+from collections.abc import Mapping
+from functools import cache
+from importlib.metadata import EntryPoint, entry_points
+from typing import Any, Literal, TypeAlias, get_args, get_type_hints
+
+from pydantic import BaseModel, ConfigDict, ValidationError, create_model
+
+from ood_bench.errors import PluginError, did_you_mean
+
+Kind = Literal["models", "detectors", "statistics", "analyses"]
+Options: TypeAlias = dict[str, Any]
+
+
+class OptionError(PluginError):
+    """Options that a plugin does not have or that have the wrong type.
+
+    Attributes:
+        mistakes: (path below the options, message) of each.
+    """
+
+    def __init__(self, mistakes: list[tuple[tuple[str | int, ...], str]]) -> None:
+        super().__init__("; ".join(message for _, message in mistakes))
+        self.mistakes = mistakes
+
+
+class Registry:
+    """What the installed packages offer, read once; nothing is imported until it is named."""
+
+    def __init__(self) -> None:
+        self._points: dict[str, dict[str, list[EntryPoint]]] = {}
+        for kind in get_args(Kind):
+            named = self._points.setdefault(kind, {})
+            for point in entry_points(group=f"ood_bench.{kind}"):
+                named.setdefault(point.name, []).append(point)
+
+    def names(self, kind: Kind) -> list[str]:
+        """Return the names of all plugins of a kind, in order."""
+        return sorted(self._points[kind])
+
+    def load(self, kind: Kind, name: str) -> type[Any]:
+        """Import one plugin.
+
+        Raises:
+            PluginError: If the name is unknown or claimed twice, or the import fails.
+        """
+        points = self._points[kind].get(name, [])
+        if not points:
+            raise PluginError(f"unknown {kind[:-1]} '{name}'{did_you_mean(name, self.names(kind))}")
+        if len(points) > 1:
+            where = " and ".join(point.value for point in points)
+            raise PluginError(f"two packages offer a {kind[:-1]} '{name}': {where}")
+        try:
+            plugin = points[0].load()
+        except Exception as error:
+            raise PluginError(
+                f"{kind[:-1]} '{name}' ({points[0].value}) does not import: "
+                f"{type(error).__name__}: {error}"
+            ) from error
+        if not isinstance(plugin, type):
+            raise PluginError(f"{kind[:-1]} '{name}' ({points[0].value}) is not a class")
+        return plugin
+
+
+@cache
+def _schema(plugin: type[Any]) -> type[BaseModel]:
+    constructor = inspect.unwrap(plugin.__init__)
+    hints = get_type_hints(constructor)
+    fields: dict[str, Any] = {}
+    for parameter in inspect.signature(constructor).parameters.values():
+        if parameter.kind is parameter.VAR_KEYWORD:
+            raise PluginError(
+                f"{plugin.__name__} takes **{parameter.name}; name every option, so that a "
+                "typo has nowhere to go"
+            )
+        if parameter.kind is not parameter.KEYWORD_ONLY:
+            continue
+        default = ... if parameter.default is parameter.empty else parameter.default
+        fields[parameter.name] = (hints.get(parameter.name, Any), default)
+    config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
+    return create_model(f"{plugin.__name__}Options", __config__=config, **fields)
+
+
+def _validated(plugin: type[Any], name: str, given: Mapping[str, Any]) -> BaseModel:
+    schema = _schema(plugin)
+    try:
+        return schema.model_validate(dict(given))
+    except ValidationError as error:
+        mistakes: list[tuple[tuple[str | int, ...], str]] = []
+        for problem in error.errors():
+            path = problem["loc"]
+            if problem["type"] == "extra_forbidden":
+                option = str(path[-1])
+                near = did_you_mean(option, schema.model_fields) or "; it has no options"
+                mistakes.append((path, f"'{name}' has no option '{option}'{near}"))
+            elif problem["type"] == "missing":
+                mistakes.append((path, f"'{name}' needs the option '{path[-1]}'"))
+            else:
+                mistakes.append((path, f"{problem['msg']}, got {problem['input']!r}"))
+        raise OptionError(mistakes) from error
+
+
+def resolve_options(plugin: type[Any], name: str, given: Mapping[str, Any]) -> Options:
+    """Check options against a plugin's signature and fill in its defaults.
+
+    Returns:
+        All options as JSON values, the form that keys are hashed from.
+
+    Raises:
+        OptionError: If an option is unknown, missing or of the wrong type.
+        PluginError: If the constructor takes `**kwargs`.
+    """
+    return _validated(plugin, name, given).model_dump(mode="json")
+
+
+def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: object) -> Any:
+    """Build a plugin from its positional arguments and its options.
+
+    Raises:
+        OptionError: If the options do not fit the signature.
+        PluginError: If the constructor refuses them with a ValueError.
+    """
+    options = _validated(plugin, name, given)
+    try:
+        return plugin(*args, **{key: getattr(options, key) for key in type(options).model_fields})
+    except ValueError as error:
+        raise PluginError(f"'{name}': {error}") from error
