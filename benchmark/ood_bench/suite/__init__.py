@@ -1,0 +1,14 @@
+"""A suite: the YAML file that says which models, data sets, detectors and claims to run."""
+
+from ood_bench.suite.load import LoadedSuite, load_suite
+from ood_bench.suite.schema import Evaluation, ModelEntry, Pair, PluginEntry, Suite
+
+__all__ = [
+    "Evaluation",
+    "LoadedSuite",
+    "ModelEntry",
+    "Pair",
+    "PluginEntry",
+    "Suite",
+    "load_suite",
+]

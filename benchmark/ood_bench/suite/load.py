@@ -1,0 +1,162 @@
+"""YAML to a validated Suite; every mistake in one line with file, line, path and near match."""
+
+import types
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Union, get_args, get_origin
+
+from pydantic import BaseModel, ValidationError
+
+from ood_bench.claims import validate as validate_claim
+from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
+from ood_bench.recipe import Recipe
+from ood_bench.suite.schema import Suite
+from ood_bench.suite.source import Place, Source, one_line, override, read_yaml
+
+
+@dataclass(frozen=True)
+class LoadedSuite:
+    """A suite and the file that it came from, for messages."""
+
+    suite: Suite
+    source: Source
+
+    def mistake(self, place: Place, message: str) -> SuiteError:
+        """Return an error that says where in the file the mistake is."""
+        return SuiteError(f"{self.source.where(place)}{one_line(message)}")
+
+
+def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.0) -> LoadedSuite:
+    """Read and check a suite; no plugin is imported.
+
+    Args:
+        path: The YAML file.
+        assignments: `path=value` settings on top of it, in order.
+        scale: Factor on every number of training steps, warm-up included.
+
+    Raises:
+        SuiteError: With one line for each mistake.
+    """
+    if not 0 < scale < float("inf"):
+        raise SuiteError(f"--scale {scale}: must be a positive number")
+    source = read_yaml(path)
+    for assignment in assignments:
+        source = override(source, assignment)
+    try:
+        suite = Suite.model_validate(source.data)
+    except ValidationError as error:
+        raise SuiteError("\n".join(_messages(error, Suite, source, ()))) from error
+    loaded = LoadedSuite(_scaled(suite, source, scale), source)
+    _check_names(loaded)
+    return loaded
+
+
+def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
+    """Check every model's recipe, and multiply steps and warm-up by the scale."""
+    mistakes: dict[str, None] = {}
+    models = {}
+    for name, entry in suite.models.items():
+        try:
+            recipe = suite.recipe(name)
+        except ValidationError as error:
+            own = ("models", name, "training")
+            for line in _messages(
+                error, Recipe, source, own, fallback=("training",), given=entry.training
+            ):
+                mistakes[line] = None
+            continue
+        steps = {
+            key: max(1, round(value * scale)) if value else 0
+            for key, value in (("steps", recipe.steps), ("warmup", recipe.warmup))
+        }
+        models[name] = entry.model_copy(update={"training": {**entry.training, **steps}})
+    if mistakes:
+        raise SuiteError("\n".join(mistakes))
+    return suite.model_copy(update={"models": models}) if scale != 1.0 else suite
+
+
+def _messages(
+    error: ValidationError,
+    model: type[BaseModel],
+    source: Source,
+    root: Place,
+    *,
+    fallback: Place | None = None,
+    given: dict[str, Any] | None = None,
+) -> Iterable[str]:
+    for problem in error.errors():
+        below = tuple(step for step in problem["loc"] if step != "[key]")
+        place = (*root, *below)
+        if fallback is not None and given is not None and below and below[0] not in given:
+            place = (*fallback, *below)
+        if problem["type"] == "extra_forbidden":
+            known = _fields_at(model, problem["loc"][:-1])
+            text = f"unknown key '{below[-1]}'{did_you_mean(str(below[-1]), known)}"
+        elif problem["type"] == "missing":
+            place, text = place[:-1], f"the key '{below[-1]}' is missing"
+        else:
+            text = f"{problem['msg']}, got {_shortened(problem['input'])}"
+        yield f"{source.where(place)}{one_line(text)}"
+
+
+def _shortened(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 60 else f"{text[:57]}..."
+
+
+def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
+    """Return the keys that the schema has at a place of the data."""
+    found: Any = model
+    for step in loc:
+        if isinstance(found, type) and issubclass(found, BaseModel):
+            field = found.model_fields.get(str(step))
+            found = field.annotation if field else None
+        elif get_origin(found) in (dict, tuple, list):
+            found = [item for item in get_args(found) if item is not Ellipsis][-1]
+        if get_origin(found) in (Union, types.UnionType):
+            found = next((item for item in get_args(found) if item is not type(None)), None)
+    if isinstance(found, type) and issubclass(found, BaseModel):
+        return list(found.model_fields)
+    return []
+
+
+def _check_names(loaded: LoadedSuite) -> None:
+    """Check that pairs and claims name models and data sets in a way that can be followed."""
+    suite = loaded.suite
+    mistakes: list[str] = []
+
+    def check(ok: bool, place: Place, message: str) -> None:
+        if not ok:
+            mistakes.append(str(loaded.mistake(place, message)))
+
+    for i, pair in enumerate(suite.pairs):
+        for j, model in enumerate(pair.models or ()):
+            near = did_you_mean(model, suite.models)
+            known = model in suite.models
+            check(known, ("pairs", i, "models", j), f"the suite has no model '{model}'{near}")
+        for j, outside in enumerate(pair.outside):
+            again = outside in pair.outside[:j]
+            check(not again, ("pairs", i, "outside", j), f"'{outside}' is named twice")
+            same = outside == pair.inside
+            check(not same, ("pairs", i, "outside", j), f"'{outside}' is the inside data set")
+        if pair.shape is not None:
+            check(min(pair.shape) > 0, ("pairs", i, "shape"), f"{pair.shape} is no image shape")
+    for place, repeated in (
+        (("seeds",), len(set(suite.seeds)) < len(suite.seeds)),
+        (("claims",), len({claim.id for claim in suite.claims}) < len(suite.claims)),
+    ):
+        check(not repeated, place, "one of them is given twice")
+    datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
+    for i, claim in enumerate(suite.claims):
+        try:
+            validate_claim(
+                claim,
+                models=tuple(suite.models),
+                datasets=tuple(sorted(datasets)),
+                detectors=tuple(suite.detectors),
+            )
+        except OodBenchError as error:
+            check(False, ("claims", i), str(error))
+    if mistakes:
+        raise SuiteError("\n".join(mistakes))

@@ -1,0 +1,126 @@
+"""What a suite may say."""
+
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+
+from ood_bench.claims import Claim
+from ood_bench.data import DataOptions
+from ood_bench.recipe import Recipe
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+def _names_to_entries(value: Any) -> Any:
+    """Let `[likelihood, typicality]` stand for entries without options."""
+    if isinstance(value, list) and all(isinstance(name, str) for name in value):
+        return {name: {} for name in value}
+    if isinstance(value, dict):
+        return {name: {} if entry is None else entry for name, entry in value.items()}
+    return value
+
+
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+"""A name of the suite's own: letters, digits, '.', '_' and '-', so that it can name a cell."""
+
+
+class PluginEntry(_Frozen):
+    """A detector or an analysis.
+
+    Attributes:
+        use: The plugin; the entry's own name unless said.
+        options: Its options.
+    """
+
+    use: str | None = None
+    options: dict[str, Any] = {}
+
+
+class ModelEntry(_Frozen):
+    """A model and how it is trained.
+
+    Attributes:
+        use: The plugin; the entry's own name unless said.
+        options: Options of the plugin's constructor.
+        training: Training options, on top of the suite's own `training`.
+    """
+
+    use: str | None = None
+    options: dict[str, Any] = {}
+    training: dict[str, Any] = {}
+
+
+class Pair(_Frozen):
+    """One inside data set and the outside data sets that it is tried against.
+
+    Attributes:
+        inside: The data set that the models are trained on.
+        outside: The data sets that they are tried on.
+        models: The models of the pair; all of the suite's unless said.
+        shape: Channels, height and width that both sides are brought to; the inside's own
+            unless said.
+    """
+
+    inside: str
+    outside: tuple[str, ...] = Field(min_length=1)
+    models: tuple[str, ...] | None = None
+    shape: tuple[int, int, int] | None = None
+
+
+class Evaluation(_Frozen):
+    """How results are measured.
+
+    Attributes:
+        train_images: How many of the images that a model was trained on are scored, for the
+            histogram and `bpd_train`.
+        resamples: Bootstrap resamples behind the intervals of AUPR, FPR and detection error.
+        level: Coverage of every interval.
+    """
+
+    train_images: int = Field(default=5_000, ge=1)
+    resamples: int = Field(default=1_000, ge=100)
+    level: float = Field(default=0.95, gt=0.5, lt=1)
+
+
+class Suite(_Frozen):
+    """A whole suite.
+
+    Attributes:
+        name: Names the run's folder.
+        title: A heading for the report.
+        about: A paragraph for the report.
+        seeds: One training for each.
+        training: Training options that all models share.
+        datasets: Data sets that are not in the catalogue, or that need options.
+        models: The models, by the suite's own names.
+        detectors: The detectors, by the suite's own names.
+        analyses: The analyses; each runs for every model and inside data set.
+        pairs: What is tried against what.
+        evaluation: How results are measured.
+        claims: What the results are held against.
+    """
+
+    name: Name
+    title: str = ""
+    about: str = ""
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
+    training: dict[str, Any] = {}
+    datasets: dict[Name, DataOptions] = {}
+    models: dict[Name, ModelEntry] = Field(min_length=1)
+    detectors: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = Field(
+        min_length=1
+    )
+    analyses: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = {}
+    pairs: tuple[Pair, ...] = Field(min_length=1)
+    evaluation: Evaluation = Evaluation()
+    claims: tuple[Claim, ...] = ()
+
+    def recipe(self, model: str) -> Recipe:
+        """Return the training options of a model, its own on top of the suite's."""
+        return Recipe.model_validate({**self.training, **self.models[model].training})
+
+    def data_options(self, name: str) -> DataOptions:
+        """Return what the suite says about a data set; a catalogue name needs no entry."""
+        return self.datasets.get(name, DataOptions())
