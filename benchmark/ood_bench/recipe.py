@@ -1,12 +1,12 @@
 """How a model is trained: the options of a suite's `training` block."""
 
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 
 class Recipe(BaseModel):
-    """Training options, all of which are part of a trained model's key.
+    """Training options; all that change the trained weights are part of their key.
 
     Attributes:
         steps: Optimiser steps. 0 leaves a model at its initialisation.
@@ -56,3 +56,7 @@ class Recipe(BaseModel):
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
         halvings = sum(step >= fraction * self.steps for fraction in self.decay)
         return rise * 0.5**halvings
+
+    def hashed(self) -> dict[str, Any]:
+        """Return the options that change the trained weights, as JSON."""
+        return self.model_dump(mode="json", exclude={"logger", "validate_every"})

@@ -1,0 +1,25 @@
+"""A plan: the cells that a suite asks for, in an order in which they can run."""
+
+from ood_bench.plan.build import build_plan
+from ood_bench.plan.cell import (
+    AnalysisRef,
+    BpdRef,
+    Cell,
+    DataRef,
+    DetectionRef,
+    Plan,
+    Skip,
+    TrainingRef,
+)
+
+__all__ = [
+    "AnalysisRef",
+    "BpdRef",
+    "Cell",
+    "DataRef",
+    "DetectionRef",
+    "Plan",
+    "Skip",
+    "TrainingRef",
+    "build_plan",
+]

@@ -1,0 +1,455 @@
+"""Suite to plan: resolve every option, find every data set, name every cell."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from ood_bench.data import DataOptions, ImagesInfo, Library, Shape
+from ood_bench.data.partition import partition
+from ood_bench.errors import DataError, OodBenchError, SuiteError
+from ood_bench.plan.cell import (
+    AnalysisRef,
+    BpdRef,
+    Cell,
+    DataRef,
+    DetectionRef,
+    Part,
+    Plan,
+    Skip,
+    TrainingRef,
+)
+from ood_bench.plan.plugins import Named, Plugins
+from ood_bench.recipe import Recipe
+from ood_bench.registry import Registry
+from ood_bench.suite import LoadedSuite, Pair
+from ood_bench.suite.source import Place
+
+
+@dataclass
+class _Trial:
+    """A model to train on an inside data set and to try on outside data sets."""
+
+    model: Named
+    inside: str
+    shape: Shape
+    place: Place
+    outside: dict[str, Place] = field(default_factory=dict)
+
+    @property
+    def sides(self) -> list[tuple[str, Part, Place]]:
+        """What is scored: both splits of the inside, the test split of each outside."""
+        own: list[tuple[str, Part, Place]] = [
+            (self.inside, "train", self.place),
+            (self.inside, "test", self.place),
+        ]
+        return own + [(name, "test", place) for name, place in self.outside.items()]
+
+
+@dataclass(frozen=True)
+class _Trained:
+    """One training of a trial."""
+
+    trial: _Trial
+    seed: int
+    cell: Cell
+
+    @property
+    def label(self) -> str:
+        return f"{self.trial.model.name}@{self.trial.inside}/{self.seed}"
+
+
+class _Builder:
+    def __init__(self, loaded: LoadedSuite, registry: Registry, library: Library) -> None:
+        self.loaded = loaded
+        self.suite = loaded.suite
+        self.library = library
+        self.plugins = Plugins(loaded, registry)
+        self.trials: dict[tuple[str, str, Shape], _Trial] = {}
+        self.cells: dict[str, Cell] = {}
+        self.skips: dict[Skip, None] = {}
+        self.data: dict[tuple[str, str, Shape], DataRef] = {}
+        self.detections: list[DetectionRef] = []
+        self.bpds: list[BpdRef] = []
+        self.trainings: list[TrainingRef] = []
+        self.analyses: list[AnalysisRef] = []
+
+    # What is tried on what
+
+    def add_pair(self, i: int, pair: Pair, *, skip_missing: bool) -> None:
+        """Add a pair's outside data sets to the trials of its models."""
+        place: Place = ("pairs", i, "inside")
+        reason = self._missing(pair.inside, place, skip_missing=skip_missing)
+        if reason:
+            self._skip(f"pair {pair.inside} → {', '.join(pair.outside)}", reason)
+            return
+        shape = self._inside_shape(pair, place)
+        outside: dict[str, Place] = {}
+        for j, name in enumerate(pair.outside):
+            where: Place = ("pairs", i, "outside", j)
+            reason = self._missing(name, where, skip_missing=skip_missing)
+            if reason:
+                self._skip(f"pair {pair.inside} → {name}", reason)
+            else:
+                outside[name] = where
+        for name in pair.models or tuple(self.suite.models):
+            trial = _Trial(self.plugins.models[name], pair.inside, shape, place)
+            self.trials.setdefault((name, pair.inside, shape), trial).outside.update(outside)
+
+    def _missing(self, name: str, place: Place, *, skip_missing: bool) -> str | None:
+        try:
+            line = self.library.missing(name, self.suite.data_options(name))
+        except DataError as error:
+            raise self._data_mistake(place, error) from error
+        if line and not skip_missing:
+            raise self._data_mistake(place, line)
+        return line
+
+    def _inside_shape(self, pair: Pair, place: Place) -> Shape:
+        options = self.suite.data_options(pair.inside)
+        try:
+            splits = self.library.splits(pair.inside, options)
+            if "train" not in splits:
+                raise DataError(
+                    f"'{pair.inside}' has no training split ({', '.join(splits)}); "
+                    "it can only be an outside data set"
+                )
+            return Shape(*pair.shape) if pair.shape else self.library.shape(pair.inside, options)
+        except DataError as error:
+            raise self._data_mistake(place, error) from error
+
+    def _data_mistake(self, place: Place, error: object) -> DataError:
+        return DataError(f"{self.loaded.source.where(place)}{error}")
+
+    def _skip(self, cell: str, reason: str) -> None:
+        self.skips[Skip(cell, reason)] = None
+
+    # Cells
+
+    def _add(self, cell: Cell) -> Cell:
+        known = self.cells.setdefault(cell.name, cell)
+        if known.key != cell.key:
+            raise SuiteError(
+                f"{self.loaded.source.path}: two pairs ask for different cells "
+                f"'{cell.name}'; give one of the models or data sets another name"
+            )
+        return known
+
+    def _info(self, name: str, part: Part, shape: Shape, place: Place) -> ImagesInfo:
+        split = _split(part)
+        key = (name, split, shape)
+        if key not in self.data:
+            options = self.suite.data_options(name)
+            try:
+                info = self.library.info(name, options, split, shape)
+            except DataError as error:
+                raise self._data_mistake(place, error) from error
+            self.data[key] = DataRef(name, split, info)
+        return self.data[key].info
+
+    def _request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
+        options: DataOptions = self.suite.data_options(name)
+        return {
+            "data": name,
+            "options": options.model_dump(mode="json"),
+            "split": _split(part),
+            "shape": list(shape),
+        }
+
+    def train(self, trial: _Trial, seed: int) -> _Trained:
+        """Add one training."""
+        recipe = self.suite.recipe(trial.model.name)
+        info = self._info(trial.inside, "train", trial.shape, trial.place)
+        try:
+            partition(info.count, digest=info.digest, **_sizes(recipe))
+        except DataError as error:
+            raise self._data_mistake(trial.place, error) from error
+        cell = self._add(
+            Cell(
+                "train",
+                f"train/{trial.model.name}@{trial.inside}/{seed}",
+                {
+                    "plugin": trial.model.plugin,
+                    "revision": trial.model.type.revision,
+                    "options": trial.model.options,
+                    "shape": list(trial.shape),
+                    "recipe": recipe.hashed(),
+                    "seed": seed,
+                    "data": info.digest,
+                },
+                {},
+                {
+                    "train": self._request(trial.inside, "train", trial.shape),
+                    "recipe": recipe.model_dump(mode="json"),
+                },
+            )
+        )
+        model = trial.model
+        self.trainings.append(TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key))
+        return _Trained(trial, seed, cell)
+
+    def _score(self, statistic: str, trained: _Trained, side: tuple[str, Part, Place]) -> Cell:
+        name, part, place = side
+        trial = trained.trial
+        found = self.plugins.statistics[statistic]
+        options: dict[str, Any] = {
+            "statistic": statistic,
+            "revision": found.revision,
+            "data": self._info(name, part, trial.shape, place).digest,
+        }
+        owner = trained.label
+        if part != "test":
+            options |= {"part": part, **_sizes(self.suite.recipe(trial.model.name))}
+        elif found.requires is None:
+            owner = "x".join(map(str, trial.shape))
+        if part == "train":
+            options["first"] = self.suite.evaluation.train_images
+        return self._add(
+            Cell(
+                "score",
+                f"score/{owner}/{name}/{part}/{statistic}",
+                options,
+                {} if found.requires is None else {"model": trained.cell.key},
+                {"images": self._request(name, part, trial.shape)},
+            )
+        )
+
+    def columns(
+        self, needs: Iterable[str], trained: _Trained, side: tuple[str, Part, Place]
+    ) -> dict[str, str]:
+        """Add what yields some columns on one side; keys by statistic."""
+        model = trained.trial.model
+        providers = {self.plugins.provider(column, model) for column in needs}
+        return {
+            statistic: self._score(statistic, trained, side).key
+            for statistic in sorted(filter(None, providers))
+        }
+
+    def bpd(self, trained: _Trained, side: tuple[str, Part, Place]) -> None:
+        """Add the mean bits per dimension of one side."""
+        name, part, place = side
+        trial = trained.trial
+        (source,) = self.columns(("log_prob",), trained, side).values()
+        cell = self._add(
+            Cell(
+                "metric",
+                f"metric/{trained.label}/{name}/{part}/bpd",
+                {
+                    "measures": "bpd",
+                    "revision": 1,
+                    "dims": trial.shape.dims,
+                    "level": self.suite.evaluation.level,
+                },
+                {"columns": source},
+            )
+        )
+        info = self._info(name, part, trial.shape, place)
+        self.bpds.append(
+            BpdRef(
+                model=trial.model.name,
+                inside=trial.inside,
+                data=name,
+                part=part,
+                seed=trained.seed,
+                key=cell.key,
+                transform=info.transform,
+                note=info.note,
+            )
+        )
+
+    def detect(self, detector: Named, trained: _Trained, side: tuple[str, Part, Place]) -> Cell:
+        """Add the scores of one detector on the test images of one data set."""
+        name, _, _ = side
+        needs = self.plugins.needs[detector.name]
+        inside: tuple[str, Part, Place] = (trained.trial.inside, "held_out", trained.trial.place)
+        held_out = self.columns(needs, trained, inside)
+        images = self.columns(needs, trained, side)
+        return self._add(
+            Cell(
+                "detect",
+                f"detect/{trained.label}/{name}/{detector.name}",
+                {
+                    "plugin": detector.plugin,
+                    "revision": detector.type.revision,
+                    "options": detector.options,
+                },
+                {f"held_out.{statistic}": key for statistic, key in held_out.items()}
+                | {f"images.{statistic}": key for statistic, key in images.items()},
+                {"model": trained.label, "data": name, "detector": detector.name},
+            )
+        )
+
+    def detection(self, detector: Named, trained: _Trained) -> dict[str, Cell]:
+        """Add the scores and metrics of one detector on every side; scores by data set."""
+        trial = trained.trial
+        evaluation = self.suite.evaluation
+        scores = {
+            side[0]: self.detect(detector, trained, side)
+            for side in trial.sides
+            if side[1] == "test"
+        }
+        inside_info = self._info(trial.inside, "test", trial.shape, trial.place)
+        for name, place in trial.outside.items():
+            cell = self._add(
+                Cell(
+                    "metric",
+                    f"metric/{trained.label}/{name}/{detector.name}",
+                    {
+                        "measures": "detection",
+                        "revision": 1,
+                        "resamples": evaluation.resamples,
+                        "level": evaluation.level,
+                    },
+                    {"inside": scores[trial.inside].key, "outside": scores[name].key},
+                )
+            )
+            outside_info = self._info(name, "test", trial.shape, place)
+            self.detections.append(
+                DetectionRef(
+                    model=trial.model.name,
+                    inside=trial.inside,
+                    outside=name,
+                    detector=detector.name,
+                    seed=trained.seed,
+                    key=cell.key,
+                    transform=_joined(inside_info.transform, outside_info.transform),
+                    note=_joined(inside_info.note, outside_info.note),
+                )
+            )
+        return scores
+
+    def analyse(
+        self, analysis: Named, trained: _Trained, scores: Mapping[str, Mapping[str, Cell]]
+    ) -> None:
+        """Add one analysis of one training."""
+        trial = trained.trial
+        built = self.plugins.built_analyses[analysis.name]
+        inputs = {
+            f"columns/{name}/{part}/{statistic}": key
+            for name, part, place in trial.sides
+            for statistic, key in self.columns(built.needs, trained, (name, part, place)).items()
+        }
+        if built.uses_scores:
+            for detector, cells in scores.items():
+                for name, cell in cells.items():
+                    inputs[f"scores/{detector}/{name}"] = cell.key
+        cell = self._add(
+            Cell(
+                "analysis",
+                f"analysis/{trained.label}/{analysis.name}",
+                {
+                    "plugin": analysis.plugin,
+                    "revision": analysis.type.revision,
+                    "options": analysis.options,
+                    "model": trial.model.name,
+                    "inside": trial.inside,
+                    "outside": list(trial.outside),
+                    "shape": list(trial.shape),
+                    "first": self.suite.evaluation.train_images,
+                    **_sizes(self.suite.recipe(trial.model.name)),
+                },
+                inputs,
+                {
+                    f"{name}/{part}": self._request(name, part, trial.shape)
+                    for name, part, _ in trial.sides
+                },
+            )
+        )
+        self.analyses.append(
+            AnalysisRef(
+                analysis=analysis.name,
+                plugin=analysis.plugin,
+                options=analysis.options,
+                model=trial.model.name,
+                inside=trial.inside,
+                seed=trained.seed,
+                key=cell.key,
+            )
+        )
+
+    def add_trial(self, trial: _Trial) -> None:
+        """Add all that one trial asks for, for every seed."""
+        self._check_model(trial)
+        lacks = {
+            name: self.plugins.lack(self.plugins.needs[name], trial.model)
+            for name in self.plugins.detectors
+        } | {name: self.plugins.unfit(name, trial.model) for name in self.plugins.analyses}
+        for name, reason in lacks.items():
+            if reason:
+                self._skip(f"{trial.model.name} × {name}", reason)
+        for seed in self.suite.seeds:
+            trained = self.train(trial, seed)
+            for side in trial.sides:
+                self.bpd(trained, side)
+            scores = {
+                name: self.detection(detector, trained)
+                for name, detector in self.plugins.detectors.items()
+                if not lacks[name]
+            }
+            for name, analysis in self.plugins.analyses.items():
+                if not lacks[name]:
+                    self.analyse(analysis, trained, scores)
+
+    def _check_model(self, trial: _Trial) -> None:
+        """Build the model once, so that a shape that it refuses is known before any training."""
+        import torch
+
+        from ood_bench.lit import DensityModule
+
+        with torch.random.fork_rng(devices=[]):
+            self.plugins.build("models", trial.model, DensityModule, trial.shape)
+
+    def plan(self) -> Plan:
+        """Return what was added."""
+        return Plan(
+            cells=tuple(self.cells.values()),
+            skips=tuple(self.skips),
+            detections=tuple(self.detections),
+            bpds=tuple(self.bpds),
+            trainings=tuple(self.trainings),
+            analyses=tuple(self.analyses),
+            data=tuple(self.data.values()),
+        )
+
+
+def _split(part: Part) -> str:
+    return "test" if part == "test" else "train"
+
+
+def _sizes(recipe: Recipe) -> dict[str, int]:
+    return {"validation": recipe.validation, "held_out": recipe.held_out}
+
+
+def _joined(inside: str, outside: str) -> str:
+    """Return what is said of both sides, once if it is the same."""
+    if inside == outside:
+        return inside
+    return "; ".join(f"{side}: {text}" for side, text in (("in", inside), ("out", outside)) if text)
+
+
+def build_plan(
+    loaded: LoadedSuite, registry: Registry, library: Library, *, skip_missing: bool = False
+) -> Plan:
+    """Resolve a suite into cells; nothing is trained and no device is touched.
+
+    Args:
+        loaded: The suite.
+        registry: The installed plugins; only those that the suite names are imported, and the
+            statistics.
+        library: The data sets.
+        skip_missing: Whether pairs whose data is missing are skipped; otherwise an error.
+
+    Raises:
+        SuiteError: If the suite names plugins, options or shapes that cannot be.
+        DataError: If a data set is missing, damaged, empty or of the wrong shape.
+    """
+    builder = _Builder(loaded, registry, library)
+    for i, pair in enumerate(loaded.suite.pairs):
+        builder.add_pair(i, pair, skip_missing=skip_missing)
+    for trial in builder.trials.values():
+        if trial.outside:
+            builder.add_trial(trial)
+    plan = builder.plan()
+    if not plan.cells:
+        reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))
+        raise OodBenchError(f"{loaded.source.path}: nothing can be run: {reasons}")
+    return plan

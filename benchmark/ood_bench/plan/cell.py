@@ -1,0 +1,119 @@
+"""Cells, and what a report will read from them."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from ood_bench.data import ImagesInfo
+from ood_bench.hashing import digest
+
+CellKind = Literal["train", "score", "detect", "metric", "analysis"]
+Part = Literal["train", "held_out", "test"]
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One unit of work.
+
+    Attributes:
+        kind: What is done.
+        name: What users call it, for messages and for `--only` and `--skip`.
+        options: All that its result depends on beside its inputs, as JSON.
+        inputs: Keys of the cells that it reads, by role.
+        request: How to find what the options name by digest (a data set's name and source),
+            as JSON; not part of the key.
+        key: Digest of kind, options and inputs.
+    """
+
+    kind: CellKind
+    name: str
+    options: Mapping[str, Any]
+    inputs: Mapping[str, str]
+    request: Mapping[str, Any] = field(default_factory=dict)
+    key: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        content = {"kind": self.kind, "options": self.options, "inputs": self.inputs}
+        object.__setattr__(self, "key", digest(content))
+
+
+@dataclass(frozen=True)
+class Skip:
+    """Work that is left out by plan, and why."""
+
+    cell: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class DetectionRef:
+    """Where the metrics of one detector on one pair will lie."""
+
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    seed: int
+    key: str
+    transform: str
+    note: str
+
+
+@dataclass(frozen=True)
+class BpdRef:
+    """Where the mean bits per dimension of one data set under one model will lie."""
+
+    model: str
+    inside: str
+    data: str
+    part: Part
+    seed: int
+    key: str
+    transform: str
+    note: str
+
+
+@dataclass(frozen=True)
+class TrainingRef:
+    """Where one trained model will lie."""
+
+    model: str
+    plugin: str
+    inside: str
+    seed: int
+    key: str
+
+
+@dataclass(frozen=True)
+class AnalysisRef:
+    """Where the table of one analysis will lie."""
+
+    analysis: str
+    plugin: str
+    options: Mapping[str, Any]
+    model: str
+    inside: str
+    seed: int
+    key: str
+
+
+@dataclass(frozen=True)
+class DataRef:
+    """A data set that the plan reads, with its provenance."""
+
+    name: str
+    split: str
+    info: ImagesInfo
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All cells in topological order, what is skipped, and where results will lie."""
+
+    cells: tuple[Cell, ...]
+    skips: tuple[Skip, ...]
+    detections: tuple[DetectionRef, ...]
+    bpds: tuple[BpdRef, ...]
+    trainings: tuple[TrainingRef, ...]
+    analyses: tuple[AnalysisRef, ...]
+    data: tuple[DataRef, ...]

@@ -1,0 +1,125 @@
+"""The plugins that a suite names, with their options filled in, and who yields which column."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ood_bench.analyses import Analysis
+from ood_bench.capabilities import has
+from ood_bench.detectors import Detector
+from ood_bench.errors import PluginError, SuiteError
+from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
+from ood_bench.statistics import Statistic
+from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
+from ood_bench.suite.source import Place
+
+
+@dataclass(frozen=True)
+class Named:
+    """A plugin under the suite's own name for it, its options filled in."""
+
+    name: str
+    plugin: str
+    type: type[Any]
+    options: Options
+
+
+class Plugins:
+    """All plugins of a suite; whatever is wrong with one is said with its place in the suite.
+
+    Raises:
+        SuiteError: If a plugin is unknown, does not import, lacks an option or refuses one.
+    """
+
+    def __init__(self, loaded: LoadedSuite, registry: Registry) -> None:
+        self.loaded = loaded
+        self.registry = registry
+        suite = loaded.suite
+        self.models = self._resolve("models", suite.models)
+        self.detectors = self._resolve("detectors", suite.detectors)
+        self.analyses = self._resolve("analyses", suite.analyses)
+        self.needs: dict[str, tuple[str, ...]] = {
+            name: tuple(self.build("detectors", found, Detector).needs)
+            for name, found in self.detectors.items()
+        }
+        self.built_analyses: dict[str, Analysis] = {
+            name: self.build("analyses", found, Analysis) for name, found in self.analyses.items()
+        }
+        self.statistics: dict[str, type[Statistic]] = {}
+        self.broken: dict[str, str] = {}
+        for name in registry.names("statistics"):
+            try:
+                self.statistics[name] = registry.load("statistics", name)
+            except PluginError as error:
+                self.broken[name] = str(error)
+
+    def _resolve(
+        self, kind: Kind, entries: Mapping[str, ModelEntry] | Mapping[str, PluginEntry]
+    ) -> dict[str, Named]:
+        found: dict[str, Named] = {}
+        mistakes: list[str] = []
+        for name, entry in entries.items():
+            use = entry.use or name
+            place: Place = (kind, name)
+            try:
+                plugin = self.registry.load(kind, use)
+                options = resolve_options(plugin, use, entry.options)
+                found[name] = Named(name, use, plugin, options)
+            except OptionError as error:
+                for path, message in error.mistakes:
+                    mistakes.append(str(self.loaded.mistake((*place, "options", *path), message)))
+            except PluginError as error:
+                mistakes.append(str(self.loaded.mistake(place, str(error))))
+        if mistakes:
+            raise SuiteError("\n".join(mistakes))
+        return found
+
+    def build(self, kind: Kind, found: Named, base: type[Any], *args: object) -> Any:
+        """Build a plugin once, so that what it refuses is known before any work."""
+        try:
+            built = construct(found.type, found.plugin, found.options, *args)
+        except PluginError as error:
+            raise self.loaded.mistake((kind, found.name), str(error)) from error
+        if not isinstance(built, base):
+            message = f"'{found.plugin}' is no {base.__name__}"
+            raise self.loaded.mistake((kind, found.name), message)
+        return built
+
+    def provider(self, column: str, model: Named) -> str | None:
+        """Return the statistic that yields a column for a model: the one with most columns.
+
+        A flow's log_prob thus comes from the pass that also yields its two terms.
+        """
+        fitting = [
+            (len(statistic.columns), name)
+            for name, statistic in sorted(self.statistics.items())
+            if column in statistic.columns
+            and (statistic.requires is None or has(model.type, statistic.requires))
+        ]
+        return max(fitting)[1] if fitting else None
+
+    def lack(self, columns: tuple[str, ...], model: Named) -> str | None:
+        """Say why a model does not yield some columns; None if it yields them all."""
+        for column in columns:
+            if self.provider(column, model):
+                continue
+            wanted = {
+                statistic.requires.__name__
+                for statistic in self.statistics.values()
+                if column in statistic.columns and statistic.requires is not None
+            }
+            if wanted:
+                return (
+                    f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
+                    f"{model.type.__name__} does not name it"
+                )
+            broken = f" ({'; '.join(self.broken.values())})" if self.broken else ""
+            return f"no statistic yields the column '{column}'{broken}"
+        return None
+
+    def unfit(self, analysis: str, model: Named) -> str | None:
+        """Say why an analysis cannot be made of a model; None if it can."""
+        built = self.built_analyses[analysis]
+        if built.requires is not None and not has(model.type, built.requires):
+            return f"it needs {built.requires.__name__}; {model.type.__name__} does not name it"
+        return self.lack(built.needs, model)
