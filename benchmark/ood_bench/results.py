@@ -132,3 +132,4 @@ class Results:
     failures: tuple[Omission, ...]
     notes: tuple[str, ...]
     manifest: Mapping[str, str] = field(default_factory=dict)
+    about: str = ""

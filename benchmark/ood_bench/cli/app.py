@@ -1,0 +1,52 @@
+"""The `ood-bench` command: its subcommands, and what it does with mistakes."""
+
+import logging
+import sys
+
+import click
+import typer
+from rich.console import Console
+from rich.logging import RichHandler
+
+from ood_bench.cli.data import data_app
+from ood_bench.cli.report import report
+from ood_bench.cli.run import run
+from ood_bench.errors import OodBenchError
+
+app = typer.Typer(
+    help="Can a generative model's likelihood tell in-distribution from "
+    "out-of-distribution images?",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+app.command()(run)
+app.command()(report)
+app.add_typer(data_app, name="data")
+
+
+def main() -> None:
+    """Run the command line; a mistake of the user's is one line and exit status 2."""
+    errors = Console(stderr=True)
+    logging.basicConfig(
+        level=logging.WARNING,
+        format="%(message)s",
+        handlers=[RichHandler(console=errors, show_time=False, show_path=False)]
+        if errors.is_terminal
+        else None,
+    )
+    try:
+        status = app(standalone_mode=False)
+    except OodBenchError as error:
+        for line in str(error).splitlines():
+            sys.stderr.write(f"{line}\n")
+        sys.exit(2)
+    except click.ClickException as error:
+        sys.stderr.write(f"{' '.join(error.format_message().split())}\n")
+        sys.exit(2)
+    except (KeyboardInterrupt, click.Abort):
+        sys.stderr.write("stopped; the same command goes on from here\n")
+        sys.exit(130)
+    except BrokenPipeError:
+        sys.exit(141)
+    sys.exit(status if isinstance(status, int) else 0)

@@ -1,0 +1,88 @@
+"""`ood-bench data`: which data sets there are, get them, check them, look at them."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ood_bench.cli.options import DataRoot
+
+data_app = typer.Typer(help="List, fetch, verify and show data sets.", no_args_is_help=True)
+
+Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of the catalogue.")]
+
+
+@data_app.command("list")
+def list_(data: DataRoot = None) -> None:
+    """List the catalogue: shape, counts, licence, and whether the data is at hand."""
+    from ood_bench.data import DataOptions, Library, catalogue
+
+    library = Library(root=data, index=None)
+    table = Table(box=None, pad_edge=False)
+    for heading in ("name", "at hand", "shape", "images", "licence"):
+        table.add_column(heading, overflow="fold")
+    for name, entry in sorted(catalogue().items()):
+        missing = library.missing(name, DataOptions())
+        table.add_row(
+            name,
+            "no" if missing else "yes",
+            str(entry.shape) if entry.shape else "any",
+            ", ".join(f"{split} {count:,}" for split, count in entry.counts.items()) or "any",
+            entry.licence,
+        )
+    Console().print(table)
+
+
+@data_app.command("fetch")
+def fetch_(name: Name, data: DataRoot = None) -> None:
+    """Download a data set from the Hugging Face hub into the data root, as Parquet."""
+    from ood_bench.data import fetch
+
+    for path in fetch(name, _root(data)):
+        typer.echo(path)
+
+
+@data_app.command("verify")
+def verify_(name: Name, data: DataRoot = None) -> int:
+    """Decode a data set and check its counts and content against the catalogue."""
+    from ood_bench.data import Library, verify
+
+    checks = verify(name, Library(root=data, index=None))
+    for check in checks:
+        typer.echo(f"{name} {check.split}: {check.message}")
+    return 0 if all(check.ok for check in checks) else 2
+
+
+@data_app.command("show")
+def show_(
+    name: Name,
+    data: DataRoot = None,
+    split: Annotated[str, typer.Option(help="The split to show.")] = "test",
+    count: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", "-o", metavar="PNG", help="NAME.png unless said."),
+    ] = None,
+) -> None:
+    """Write a contact sheet of a data set's first images."""
+    from ood_bench.data import DataOptions, Library, Shape, catalogue, contact_sheet
+
+    library = Library(root=data, index=None)
+    missing = library.missing(name, DataOptions())
+    if missing:
+        from ood_bench.errors import DataError
+
+        raise DataError(missing)
+    shape = catalogue()[name].shape or Shape(3, 32, 32)
+    images = library.load(name, DataOptions(), split, shape)
+    path = output or Path(f"{name}.png")
+    contact_sheet(images.pixels[:count]).save(path)
+    typer.echo(path)
+
+
+def _root(data: Path | None) -> Path:
+    if data is None:
+        raise typer.BadParameter("say where to put it: --data DIR, or set OOD_BENCH_DATA")
+    return data

@@ -1,0 +1,97 @@
+"""Progress of a run: a live bar in a terminal, plain lines elsewhere."""
+
+import time
+from types import TracebackType
+from typing import Self
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+
+from ood_bench.execute import Done, Failed, Outcome, Step
+from ood_bench.plan import Plan
+from ood_bench.store import Store
+
+PLAIN_SECONDS = 15.0
+"""Time between two plain lines about one training."""
+
+
+class Display:
+    """Shows what a run does, on the standard error stream."""
+
+    def __init__(self, plan: Plan, store: Store) -> None:
+        self.console = Console(stderr=True)
+        self.total = len(plan.cells)
+        self.left = sum(not store.has(cell.key) for cell in plan.cells)
+        self.done = 0
+        self._last = 0.0
+        self._bar: Progress | None = None
+        self._cells: TaskID | None = None
+        self._training: TaskID | None = None
+
+    def __enter__(self) -> Self:
+        stored = self.total - self.left
+        self._line(f"{self.total} cells, {stored} of them stored")
+        if self.console.is_terminal and self.left:
+            self._bar = Progress(
+                TextColumn("{task.description}"),
+                BarColumn(),
+                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
+                TimeElapsedColumn(),
+                console=self.console,
+                transient=True,
+            )
+            self._bar.start()
+            self._cells = self._bar.add_task("cells", total=self.left)
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+
+    def _line(self, text: str) -> None:
+        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+
+    def tell(self, step: Step) -> None:
+        """Show that a cell has begun, or how far its training has come."""
+        progress = step.training
+        if progress is None:
+            self._last = time.monotonic()
+            if self._bar is not None and self._cells is not None:
+                self._bar.update(self._cells, description=step.cell.name)
+            return
+        text = (
+            f"{step.cell.name}: {progress.bits_per_dim:.3f} bits/dim, "
+            f"{progress.images_per_second:.0f} images/s"
+        )
+        if self._bar is not None:
+            if self._training is None:
+                self._training = self._bar.add_task(text, total=progress.steps)
+            self._bar.update(
+                self._training,
+                description=text,
+                completed=progress.step,
+                total=progress.steps,
+            )
+        elif time.monotonic() - self._last >= PLAIN_SECONDS:
+            self._last = time.monotonic()
+            self._line(f"{text}, step {progress.step} of {progress.steps}")
+
+    def show(self, outcome: Outcome) -> None:
+        """Show what became of a cell."""
+        if isinstance(outcome, Done) and outcome.stored:
+            return
+        self.done += 1
+        if self._bar is not None and self._cells is not None:
+            if self._training is not None:
+                self._bar.remove_task(self._training)
+                self._training = None
+            self._bar.update(self._cells, completed=self.done)
+        if isinstance(outcome, Failed):
+            self._line(f"failed: {outcome.cell.name}: {outcome.message}")
+        elif outcome.seconds >= 1.0 or outcome.cell.kind == "train":
+            self._line(f"[{self.done}/{self.left}] {outcome.cell.name} in {outcome.seconds:.1f} s")

@@ -1,0 +1,87 @@
+"""`ood-bench report`: tables and figures of a run, from the store alone."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ood_bench.cli.options import ResultsRoot
+
+if TYPE_CHECKING:
+    from ood_bench.analyses import Analysis
+    from ood_bench.runs import RunRecord
+
+Format = Literal["markdown", "csv", "json"]
+
+
+def report(
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run's folder, its name, or its suite's name; the latest unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    results: ResultsRoot = Path("results"),
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            help="Where the files go; the run's folder unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    format: Annotated[Format, typer.Option(help="What to write.")] = "markdown",
+) -> None:
+    """Write the tables and figures of a run: Markdown, tidy CSV, or JSON.
+
+    Prints the path of what it wrote.
+    """
+    from ood_bench.report import write_report
+    from ood_bench.runs import collect, find_run, read_record
+    from ood_bench.store import Store
+
+    folder = find_run(results, run)
+    record = read_record(folder)
+    found = collect(record, Store(results / "store"))
+    drawn = _analyses(record) if format == "markdown" else {}
+    path = write_report(found, output or folder, format=format, analyses=drawn)
+    typer.echo(path)
+
+
+def _analyses(record: "RunRecord") -> "dict[str, Analysis]":
+    from ood_bench.registry import Registry, construct
+
+    registry = Registry()
+    return {
+        ref.analysis: construct(registry.load("analyses", ref.plugin), ref.plugin, ref.options)
+        for ref in record.analyses
+    }
+
+
+def show_report(console: Console, folder: Path, results: Path) -> None:
+    """Write the Markdown report of a run, print its table and where the report lies."""
+    from ood_bench.report import terminal_table, write_report
+    from ood_bench.runs import collect, read_record
+    from ood_bench.store import Store
+
+    record = read_record(folder)
+    found = collect(record, Store(results / "store"))
+    path = write_report(found, folder, format="markdown", analyses=_analyses(record))
+    shown = terminal_table(found)
+    table = Table(box=None, pad_edge=False)
+    for heading in shown.headers:
+        table.add_column(heading, overflow="fold")
+    for row in shown.rows:
+        table.add_row(*row)
+    for note in found.notes:
+        console.print(note, highlight=False, markup=False)
+    console.print(table)
+    for footnote in shown.footnotes:
+        console.print(footnote, highlight=False, markup=False)
+    console.print(f"report: {path}", highlight=False, markup=False, soft_wrap=True)

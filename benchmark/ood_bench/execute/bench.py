@@ -1,0 +1,59 @@
+"""What cells are worked on with: plugins, data, a device and somebody to tell."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ood_bench.data import DataOptions, Images, Library, Shape
+from ood_bench.errors import DataError
+from ood_bench.plan import Cell
+from ood_bench.registry import Registry
+
+if TYPE_CHECKING:
+    from ood_bench.lit import Progress
+
+
+@dataclass(frozen=True)
+class Step:
+    """News of a cell: it has begun, or its training has come this far."""
+
+    cell: Cell
+    training: "Progress | None" = None
+
+
+@dataclass
+class Bench:
+    """The means to work on cells in this process.
+
+    Attributes:
+        registry: The installed plugins.
+        library: The data sets.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        tell: Called with news.
+        checkpoint_seconds: Least time between two training checkpoints.
+    """
+
+    registry: Registry
+    library: Library
+    device: str = "auto"
+    tell: Callable[[Step], None] = field(default=lambda _: None)
+    checkpoint_seconds: float = 30.0
+
+    def images(self, request: dict[str, Any], digest: str | None = None) -> Images:
+        """Load the images that a cell asks for.
+
+        Raises:
+            DataError: If they are no longer those that were planned with.
+        """
+        images = self.library.load(
+            request["data"],
+            DataOptions.model_validate(request["options"]),
+            request["split"],
+            Shape(*request["shape"]),
+        )
+        if digest is not None and images.digest != digest:
+            raise DataError(
+                f"'{request['data']}' ({request['split']}) changed since the run was planned; "
+                "run again"
+            )
+        return images

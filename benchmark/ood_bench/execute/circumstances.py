@@ -1,0 +1,73 @@
+"""Where and with what a result was made: recorded beside it, never part of its key."""
+
+import os
+import platform
+import subprocess
+from datetime import UTC, datetime
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+
+PACKAGES = ("ood-bench", "torch", "pytorch-lightning", "numpy", "scipy", "scikit-learn", "pillow")
+
+
+def circumstances(seconds: float, device: str) -> dict[str, str]:
+    """Return what is recorded beside a result.
+
+    Args:
+        seconds: Wall time of the work.
+        device: The device it ran on.
+    """
+    return {
+        "finished": datetime.now(UTC).isoformat(timespec="seconds"),
+        "seconds": f"{seconds:.2f}",
+        "device": device,
+        **setting(),
+    }
+
+
+@cache
+def setting() -> dict[str, str]:
+    """Return what does not change while a process runs: machine, versions, commit."""
+    return {
+        "machine": f"{platform.system()} {platform.machine()}, {_processor()}, "
+        f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"
+        " cores",
+        "python": platform.python_version(),
+        **{name: _version(name) for name in PACKAGES},
+        "commit": _commit(),
+    }
+
+
+def _version(name: str) -> str:
+    try:
+        return version(name)
+    except PackageNotFoundError:
+        return "not installed"
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor() or "processor unknown"
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else "processor unknown"
+
+
+def _commit() -> str:
+    """Return the commit of a source checkout, marked if it has changes; empty elsewhere."""
+    root = Path(__file__).resolve().parents[3]
+    if not (root / ".git").exists():
+        return ""
+    try:
+        described = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=12"],
+            capture_output=True,
+            text=True,
+            timeout=10,
+            check=True,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return ""
+    return described.stdout.strip()

@@ -1,0 +1,49 @@
+"""What an executor is: a plan and a store in, one outcome a cell out."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol, TypeAlias
+
+from ood_bench.plan import Cell, Plan
+from ood_bench.store import Store
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished cell. `stored` tells that it was there before; `seconds` is then 0."""
+
+    cell: Cell
+    stored: bool
+    seconds: float
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A cell that could not be finished; nothing of it is kept.
+
+    Attributes:
+        cell: The cell.
+        message: One line.
+        traceback: Where it happened; empty for a mistake in a plugin or in the data, and for
+            a cell whose input failed.
+        mistake: Whether the user can mend it: a plugin's or the data's fault.
+    """
+
+    cell: Cell
+    message: str
+    traceback: str = ""
+    mistake: bool = False
+
+
+Outcome: TypeAlias = Done | Failed
+
+
+class Executor(Protocol):
+    """Finishes the cells that the store lacks, in whatever place and order it likes."""
+
+    def run(self, plan: Plan, store: Store) -> Iterator[Outcome]:
+        """Yield an outcome for every cell of the plan, each after those of its inputs.
+
+        A failed cell does not stop the others, but for those that need it.
+        """
+        ...

@@ -1,0 +1,214 @@
+"""The work of each kind of cell: inputs from the store and the data, files into a folder."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+
+from ood_bench.analyses import Study
+from ood_bench.data import Shape
+from ood_bench.data.partition import Partition, partition
+from ood_bench.detectors import Columns, Detector, Scores
+from ood_bench.errors import PluginError
+from ood_bench.execute.bench import Bench, Step
+from ood_bench.hashing import seed_for
+from ood_bench.metrics import evaluate, mean_bpd
+from ood_bench.plan import Cell
+from ood_bench.recipe import Recipe
+from ood_bench.registry import construct
+from ood_bench.store import Store, write_columns
+
+if TYPE_CHECKING:
+    from ood_bench.lit import DensityModule
+
+
+class Worker:
+    """Works on cells in this process; keeps the last model in memory."""
+
+    def __init__(self, bench: Bench, store: Store) -> None:
+        self.bench = bench
+        self.store = store
+        self.device = bench.device
+        self._model: tuple[str, DensityModule] | None = None
+        self._kinds: Mapping[str, Callable[[Cell, Path], None]] = {
+            "train": self._train,
+            "score": self._score,
+            "detect": self._detect,
+            "metric": self._metric,
+            "analysis": self._analysis,
+        }
+
+    def work(self, cell: Cell, folder: Path) -> None:
+        """Do a cell's work and leave its files in the folder."""
+        self._kinds[cell.kind](cell, folder)
+
+    def _build(self, options: Mapping[str, Any]) -> "DensityModule":
+        from ood_bench.lit import build
+
+        plugin = self.bench.registry.load("models", options["plugin"])
+
+        def model(shape: Shape) -> "DensityModule":
+            found: DensityModule = construct(plugin, options["plugin"], options["options"], shape)
+            return found
+
+        return build(model, Shape(*options["shape"]), seed=options["seed"])
+
+    def _train(self, cell: Cell, folder: Path) -> None:
+        from safetensors.torch import save_file
+
+        from ood_bench.lit import fit
+
+        options = cell.options
+        images = self.bench.images(cell.request["train"], options["data"])
+        parts = _partition(len(images.pixels), options["data"], options["recipe"])
+        model = self._build(options)
+        model.recipe = Recipe.model_validate(cell.request["recipe"])
+        workdir = self.store.partial(cell.key) / "training"
+        report = fit(
+            model,
+            images.pixels[parts.train],
+            images.pixels[parts.validation],
+            seed=options["seed"],
+            workdir=workdir,
+            device=self.bench.device,
+            progress=lambda progress: self.bench.tell(Step(cell, progress)),
+            checkpoint_seconds=self.bench.checkpoint_seconds,
+        )
+        self.device = report.device
+        weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
+        save_file(weights, folder / "weights.safetensors")
+        _write_json(folder / "training.json", asdict(report))
+        self._model = None
+
+    def _trained(self, key: str) -> "DensityModule":
+        """Return a finished model in evaluation mode, on its device."""
+        from safetensors.torch import load_file
+
+        from ood_bench.lit import device_for
+
+        if self._model is None or self._model[0] != key:
+            options = self.store.read_json(key, "manifest.json")["options"]
+            model = self._build(options)
+            model.load_state_dict(load_file(self.store.file(key, "weights.safetensors")))
+            device = device_for(self.bench.device)
+            self.device = str(device)
+            self._model = (key, model.to(device).eval())
+        return self._model[1]
+
+    def _score(self, cell: Cell, folder: Path) -> None:
+        options = cell.options
+        request = cell.request["images"]
+        pixels = self.bench.images(request, options["data"]).pixels
+        part = options.get("part")
+        if part is not None:
+            parts = _partition(len(pixels), options["data"], options)
+            rows = parts.held_out if part == "held_out" else parts.train[: options["first"]]
+            pixels = pixels[rows]
+        statistic = self.bench.registry.load("statistics", options["statistic"])()
+        model = self._trained(cell.inputs["model"]) if "model" in cell.inputs else None
+        columns = statistic.compute(pixels, model)
+        for name in statistic.columns:
+            what = f"{cell.name}: column '{name}' of {request['data']}"
+            _require_finite(columns[name], len(pixels), what)
+        write_columns(folder / "columns.parquet", {n: columns[n] for n in statistic.columns})
+
+    def _columns(self, cell: Cell, prefix: str) -> Columns:
+        found: dict[str, NDArray[Any]] = {}
+        for role, key in cell.inputs.items():
+            if role.startswith(prefix):
+                found |= self.store.read_columns(key)
+        return found
+
+    def _detect(self, cell: Cell, folder: Path) -> None:
+        options = cell.options
+        plugin = self.bench.registry.load("detectors", options["plugin"])
+        detector: Detector = construct(plugin, options["plugin"], options["options"])
+        images = self._columns(cell, "images.")
+        scores = detector.fit(self._columns(cell, "held_out."))(images)
+        request = cell.request
+        what = f"{request['model']}: score of detector '{request['detector']}' on {request['data']}"
+        _require_finite(scores, len(next(iter(images.values()))), what)
+        write_columns(folder / "scores.parquet", {"score": scores})
+
+    def _scores(self, key: str) -> Scores:
+        return self.store.read_columns(key, "scores.parquet")["score"]
+
+    def _metric(self, cell: Cell, folder: Path) -> None:
+        options = cell.options
+        if options["measures"] == "bpd":
+            log_prob = self.store.read_columns(cell.inputs["columns"])["log_prob"]
+            measures = {"bpd": mean_bpd(log_prob, options["dims"], level=options["level"])}
+            counts = {"n": len(log_prob)}
+        else:
+            inside, outside = (self._scores(cell.inputs[side]) for side in ("inside", "outside"))
+            measures = evaluate(
+                inside,
+                outside,
+                seed=seed_for("bootstrap", cell.key),
+                resamples=options["resamples"],
+                level=options["level"],
+            )
+            counts = {"n_inside": len(inside), "n_outside": len(outside)}
+        values = {name: list(measure) for name, measure in measures.items()}
+        _write_json(folder / "metrics.json", {**counts, "measures": values})
+
+    def _analysis(self, cell: Cell, folder: Path) -> None:
+        options = cell.options
+        columns: dict[tuple[str, Any], Columns] = {}
+        scores: dict[tuple[str, str], Scores] = {}
+        for role, key in cell.inputs.items():
+            kind, first, second, *_ = role.split("/")
+            if kind == "columns":
+                known = columns.get((first, second), {})
+                columns[first, second] = {**known, **self.store.read_columns(key)}
+            else:
+                scores[first, second] = self._scores(key)
+
+        def images(name: str, part: str) -> NDArray[np.uint8]:
+            pixels = self.bench.images(cell.request[f"{name}/{part}"]).pixels
+            if part == "test":
+                return pixels
+            digest = self.bench.images(cell.request[f"{name}/{part}"]).digest
+            rows = _partition(len(pixels), digest, options).train[: options["first"]]
+            return pixels[rows]
+
+        study = Study(
+            model=options["model"],
+            inside=options["inside"],
+            outside=tuple(options["outside"]),
+            shape=Shape(*options["shape"]),
+            columns=columns,
+            scores=scores,
+            images=images,
+        )
+        plugin = self.bench.registry.load("analyses", options["plugin"])
+        analysis = construct(plugin, options["plugin"], options["options"])
+        table = pa.Table.from_pandas(analysis.tabulate(study), preserve_index=False)
+        pq.write_table(table, folder / "table.parquet", compression="zstd")
+
+
+def _partition(count: int, digest: str, sizes: Mapping[str, int]) -> Partition:
+    return partition(
+        count, digest=digest, validation=sizes["validation"], held_out=sizes["held_out"]
+    )
+
+
+def _require_finite(values: NDArray[np.float64], count: int, what: str) -> None:
+    """Refuse a column that is not one finite number an image; says which row."""
+    if values.shape != (count,):
+        raise PluginError(f"{what}: shape {values.shape} instead of ({count},)")
+    bad = np.flatnonzero(~np.isfinite(values))
+    if len(bad):
+        raise PluginError(
+            f"{what}: row {bad[0]} is {values[bad[0]]} ({len(bad)} of {count} are not finite)"
+        )
+
+
+def _write_json(path: Path, value: object) -> None:
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False))

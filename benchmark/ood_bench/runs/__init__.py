@@ -1,0 +1,6 @@
+"""Runs: the record of one run on disk, and its results read back from the store."""
+
+from ood_bench.runs.collect import collect
+from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
+
+__all__ = ["RunRecord", "collect", "find_run", "read_record", "run_folder", "write_record"]

@@ -1,0 +1,184 @@
+"""Record and store to results; what is not finished is left out and said."""
+
+from collections import defaultdict
+from collections.abc import Iterable
+
+from ood_bench.claims import evaluate as evaluate_claims
+from ood_bench.metrics import Measure, pool
+from ood_bench.plan import BpdRef, DetectionRef
+from ood_bench.results import (
+    AnalysisTable,
+    DataCard,
+    Metric,
+    Omission,
+    Results,
+    Row,
+    TrainingCard,
+)
+from ood_bench.runs.record import RunRecord
+from ood_bench.store import Store
+
+
+def collect(record: RunRecord, store: Store) -> Results:
+    """Return the results of a run from finished cells alone; nothing is computed but pools.
+
+    Args:
+        record: What the run asked for.
+        store: Where its cells lie.
+    """
+    single = [*_bpd_rows(record, store), *_detection_rows(record, store)]
+    rows = (*single, *_pooled(single, record.level))
+    unfinished = _unfinished(record, store)
+    return Results(
+        suite=record.suite,
+        title=record.title,
+        about=record.about,
+        rows=rows,
+        claims=evaluate_claims(record.claims, rows, (*record.skips, *record.failures)),
+        data=tuple(
+            DataCard(
+                name=ref.name,
+                title=ref.info.title,
+                split=ref.info.split,
+                count=ref.info.count,
+                shape=str(ref.info.shape),
+                source=ref.info.source,
+                transform=ref.info.transform,
+                licence=ref.info.licence,
+                citation=ref.info.citation,
+                digest=ref.info.digest,
+                note=ref.info.note,
+            )
+            for ref in record.data
+        ),
+        training=tuple(_training_cards(record, store)),
+        analyses=tuple(
+            AnalysisTable(
+                analysis=ref.analysis,
+                model=ref.model,
+                inside=ref.inside,
+                seed=ref.seed,
+                table=store.read_table(ref.key).to_pandas(),
+            )
+            for ref in record.analyses
+            if store.has(ref.key)
+        ),
+        skips=record.skips,
+        failures=(*record.failures, *unfinished),
+        notes=record.notes,
+        manifest=record.manifest,
+    )
+
+
+def _unfinished(record: RunRecord, store: Store) -> tuple[Omission, ...]:
+    if record.failures:
+        return ()
+    count = sum(
+        not store.has(ref.key)
+        for ref in (*record.detections, *record.bpds, *record.trainings, *record.analyses)
+    )
+    reason = "not computed yet; run the suite again to go on"
+    return (Omission(f"{count} results", reason),) if count else ()
+
+
+def _training_cards(record: RunRecord, store: Store) -> Iterable[TrainingCard]:
+    for ref in record.trainings:
+        if not store.has(ref.key):
+            continue
+        report = store.read_json(ref.key, "training.json")
+        yield TrainingCard(
+            model=ref.model,
+            plugin=ref.plugin,
+            inside=ref.inside,
+            seed=ref.seed,
+            **report | {"divergences": tuple((s, f) for s, f in report["divergences"])},
+        )
+
+
+def _detection_rows(record: RunRecord, store: Store) -> Iterable[Row]:
+    for ref in record.detections:
+        if not store.has(ref.key):
+            continue
+        found = store.read_json(ref.key, "metrics.json")
+        for metric, measure in found["measures"].items():
+            yield _row(
+                record,
+                ref,
+                ref.outside,
+                ref.detector,
+                metric,
+                Measure(*measure),
+                n_inside=found["n_inside"],
+                n_outside=found["n_outside"],
+            )
+
+
+def _bpd_rows(record: RunRecord, store: Store) -> Iterable[Row]:
+    for ref in record.bpds:
+        if not store.has(ref.key):
+            continue
+        found = store.read_json(ref.key, "metrics.json")
+        own = ref.data == ref.inside
+        metric: Metric = (
+            "bpd_outside" if not own else "bpd_train" if ref.part == "train" else "bpd_inside"
+        )
+        yield _row(
+            record,
+            ref,
+            "" if own else ref.data,
+            "",
+            metric,
+            Measure(*found["measures"]["bpd"]),
+            n_inside=found["n"] if own else 0,
+            n_outside=0 if own else found["n"],
+        )
+
+
+def _row(
+    record: RunRecord,
+    ref: DetectionRef | BpdRef,
+    outside: str,
+    detector: str,
+    metric: Metric,
+    measure: Measure,
+    *,
+    n_inside: int,
+    n_outside: int,
+) -> Row:
+    return Row(
+        suite=record.suite,
+        model=ref.model,
+        inside=ref.inside,
+        outside=outside,
+        detector=detector,
+        seed=str(ref.seed),
+        metric=metric,
+        value=measure.value,
+        low=measure.low,
+        high=measure.high,
+        n_inside=n_inside,
+        n_outside=n_outside,
+        transform=ref.transform,
+        note=ref.note,
+    )
+
+
+def _pooled(rows: Iterable[Row], level: float) -> Iterable[Row]:
+    """Return one row with seed `all` for the rows that differ in seed alone."""
+    groups: dict[tuple[str, str, str, str, str], list[Row]] = defaultdict(list)
+    for row in rows:
+        groups[row.model, row.inside, row.outside, row.detector, row.metric].append(row)
+    for group in groups.values():
+        measure, spread = pool([Measure(r.value, r.low, r.high) for r in group], level=level)
+        first = group[0]
+        said = "1 seed" if len(group) == 1 else f"{len(group)} seeds, sd {spread:.4f}"
+        yield Row(
+            **vars(first)
+            | {
+                "seed": "all",
+                "value": measure.value,
+                "low": measure.low,
+                "high": measure.high,
+                "note": "; ".join(filter(None, (first.note, said))),
+            }
+        )
