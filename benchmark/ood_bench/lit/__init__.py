@@ -1,0 +1,7 @@
+"""Training by maximum likelihood: the Lightning base class, and the one function that fits."""
+
+from ood_bench.lit.build import build
+from ood_bench.lit.fit import FitReport, Progress, fit
+from ood_bench.lit.module import DensityModule
+
+__all__ = ["DensityModule", "FitReport", "Progress", "build", "fit"]

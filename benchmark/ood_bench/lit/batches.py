@@ -1,0 +1,59 @@
+"""Training and validation batches as slices of one tensor: no loader, no workers, no state."""
+
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ood_bench.hashing import seed_for
+
+
+class Batches:
+    """Training batches without end; batch k is a function of the seed and k alone.
+
+    Each epoch is a fresh permutation of the images, less the few at its end that do not fill
+    a batch.
+
+    Args:
+        images: All images, shape `(N, C, H, W)`.
+        size: Images in a batch; all of them where there are fewer.
+        seed: What the permutations derive from.
+        first: Tells at which batch to start, when iteration starts.
+    """
+
+    def __init__(self, images: Tensor, size: int, *, seed: int, first: Callable[[], int]) -> None:
+        self.images = images
+        self.size = min(size, len(images))
+        self.seed = seed
+        self.first = first
+
+    def epoch(self, number: int) -> Tensor:
+        """Return the order of the images in an epoch."""
+        generator = np.random.default_rng(seed_for("batches", self.seed, number))
+        return torch.from_numpy(generator.permutation(len(self.images))).to(self.images.device)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield batches from `first()` on."""
+        per_epoch = len(self.images) // self.size
+        number, skip = divmod(self.first(), per_epoch)
+        while True:
+            order = self.epoch(number)
+            for start in range(skip * self.size, per_epoch * self.size, self.size):
+                yield self.images[order[start : start + self.size]]
+            number, skip = number + 1, 0
+
+
+class Slices:
+    """All images once, in order; the last batch may be smaller."""
+
+    def __init__(self, images: Tensor, size: int) -> None:
+        self.images = len(images)
+        self.batches = images.split(size)
+
+    def __len__(self) -> int:
+        return len(self.batches)
+
+    def __iter__(self) -> Iterator[Tensor]:
+        """Yield the batches."""
+        return iter(self.batches)

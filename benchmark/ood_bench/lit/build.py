@@ -1,0 +1,25 @@
+"""Models at their initialisation, as a function of a seed."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar
+
+import torch
+
+from ood_bench.data import Shape
+from ood_bench.hashing import seed_for
+from ood_bench.lit.module import DensityModule
+
+Model = TypeVar("Model", bound=DensityModule)
+
+
+def build(model_class: type[Model], shape: Shape, options: Mapping[str, Any], seed: int) -> Model:
+    """Construct a model whose initial weights depend on the seed alone.
+
+    Weights are drawn on the CPU; the caller's random state is left as it was.
+
+    Raises:
+        ValueError: If the model refuses the shape or its options.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_for("init", seed))
+        return model_class(shape, **options)

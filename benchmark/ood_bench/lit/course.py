@@ -1,0 +1,96 @@
+"""The course of a training: progress, time spent, and the checkpoint to go on from."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from pytorch_lightning import Callback, Trainer
+from torch import Tensor
+
+from ood_bench.lit.checkpoint import Checkpoint
+from ood_bench.lit.guard import DivergenceGuard
+from ood_bench.lit.module import DensityModule
+from ood_bench.units import bits_per_dim
+
+PROGRESS_SECONDS = 0.5
+
+
+@dataclass(frozen=True)
+class Progress:
+    """How far a training is. `bits_per_dim` is that of the last batch; lower is better."""
+
+    step: int
+    steps: int
+    bits_per_dim: float
+    images_per_second: float
+
+
+class Course(Callback):
+    """Reports progress and writes checkpoints, at the steps at which the guard has copied.
+
+    Only there is the state known to be good and the guard's copy equal to it, which makes a
+    resumed training the same as one that was never stopped.
+
+    Args:
+        guard: The divergence guard, which runs before.
+        checkpoint: Where the state is written.
+        every: Seconds between two checkpoints.
+        progress: Called about twice a second.
+
+    Attributes:
+        seconds: Time spent training, that before a resume included.
+    """
+
+    def __init__(
+        self,
+        guard: DivergenceGuard,
+        checkpoint: Checkpoint,
+        *,
+        every: float,
+        progress: Callable[[Progress], None] | None,
+    ) -> None:
+        self.guard = guard
+        self.checkpoint = checkpoint
+        self.every = every
+        self.progress = progress
+        self.seconds = 0.0
+        self._images = 0
+        self._first = self._clock = self._saved = self._shown = 0.0
+
+    def on_train_start(self, trainer: Trainer, pl_module: DensityModule) -> None:
+        """Start the clocks."""
+        self._first = self._clock = self._saved = time.monotonic()
+
+    def on_train_batch_end(
+        self,
+        trainer: Trainer,
+        pl_module: DensityModule,
+        outputs: dict[str, Tensor],
+        batch: Tensor,
+        *_: object,
+        **__: object,
+    ) -> None:
+        """Report and save, if the guard has just copied the state and it is time."""
+        self._images += len(batch)
+        if self.guard.good != trainer.global_step:
+            return
+        now = time.monotonic()
+        self.seconds, self._clock = self.seconds + now - self._clock, now
+        done = trainer.global_step >= trainer.max_steps
+        if self.progress and (done or now - self._shown >= PROGRESS_SECONDS):
+            self._shown = now
+            bits = bits_per_dim(-float(outputs["loss"]), pl_module.shape.dims)
+            rate = self._images / (now - self._first)
+            self.progress(Progress(trainer.global_step, trainer.max_steps, bits, rate))
+        if not done and now - self._saved >= self.every:
+            self.checkpoint.save(trainer)
+            self._saved = time.monotonic()
+
+    def state_dict(self) -> dict[str, Any]:
+        """Return what a checkpoint keeps."""
+        return {"seconds": self.seconds}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Take the time that a checkpoint has seen."""
+        self.seconds = float(state_dict["seconds"])

@@ -1,0 +1,181 @@
+"""Fit a model: one call, which goes on where a killed one stopped."""
+
+import logging
+import signal
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from pytorch_lightning import Trainer
+from pytorch_lightning.plugins.environments import LightningEnvironment
+from torch import Tensor
+
+from ood_bench.lit.average import WeightAverage
+from ood_bench.lit.batches import Batches, Slices
+from ood_bench.lit.checkpoint import Checkpoint
+from ood_bench.lit.course import Course, Progress
+from ood_bench.lit.guard import DivergenceGuard, interval
+from ood_bench.lit.loggers import logger_for
+from ood_bench.lit.module import DensityModule
+from ood_bench.lit.precision import Precision, precision_for
+from ood_bench.units import bits_per_dim
+
+INITIAL_IMAGES = 256
+
+
+@dataclass(frozen=True)
+class FitReport:
+    """How a training went.
+
+    Attributes:
+        steps: Optimiser steps, those before a resume included.
+        images: Images seen, likewise.
+        seconds: Time spent training, likewise.
+        images_per_second: Their ratio; 0 without steps.
+        bpd_validation: Bits per dimension of the validation images under the trained model.
+        precision: Of the heavy networks, in training.
+        device: The device's type.
+        divergences: (step, new factor on the learning rate) of each return to a good state.
+        parameters: Number of trained numbers.
+    """
+
+    steps: int
+    images: int
+    seconds: float
+    images_per_second: float
+    bpd_validation: float
+    precision: Precision
+    device: str
+    divergences: tuple[tuple[int, float], ...]
+    parameters: int
+
+
+@contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep Lightning's remarks off the terminal, and Ctrl-C a KeyboardInterrupt."""
+    lightning = logging.getLogger("pytorch_lightning")
+    level, handler = lightning.level, signal.getsignal(signal.SIGINT)
+    lightning.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.filterwarnings("ignore", module="pytorch_lightning")
+            yield
+    except SystemExit as stop:
+        if isinstance(stop.__context__, KeyboardInterrupt):
+            signal.signal(signal.SIGINT, handler)
+            raise KeyboardInterrupt from None
+        raise
+    finally:
+        lightning.setLevel(level)
+
+
+def _on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Return the images as a tensor, on a GPU only where they take less than a quarter of it."""
+    if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
+        return torch.tensor(images)
+    return torch.tensor(images, device=device)
+
+
+@torch.no_grad()
+def _validate(model: DensityModule, batches: Slices) -> float:
+    model.eval()
+    sums = [model.log_prob(x.to(model.device)).double().sum() for x in batches]
+    mean = float(torch.stack(sums).sum()) / batches.images
+    return bits_per_dim(mean, model.shape.dims)
+
+
+def fit(
+    model: DensityModule,
+    train: NDArray[np.uint8],
+    validation: NDArray[np.uint8],
+    *,
+    seed: int,
+    workdir: Path,
+    progress: Callable[[Progress], None] | None = None,
+    checkpoint_seconds: float = 30.0,
+) -> FitReport:
+    """Train a model by its recipe, on the device it is on, and leave it in evaluation.
+
+    If `workdir` holds a checkpoint of this training, it goes on from there and ends with the
+    weights that it would have had undisturbed. A damaged checkpoint is logged and ignored.
+
+    Args:
+        model: The model at its initialisation, with its `recipe` set.
+        train: Training images, uint8 `(N, C, H, W)`.
+        validation: Images of which bits per dimension are reported, likewise.
+        seed: What the order of the images and the noise derive from.
+        workdir: For the checkpoint and the logs.
+        progress: Called about twice a second.
+        checkpoint_seconds: Time between two checkpoints.
+
+    Raises:
+        CellError: If training diverges again after three returns to a good state.
+        PluginError: If the recipe's logger is not installed.
+        ValueError: If the images do not fit the model.
+    """
+    recipe, device = model.recipe, model.device
+    workdir.mkdir(parents=True, exist_ok=True)
+    precision = precision_for(recipe, device)
+    model.seed, model.bf16, model.rate_factor = seed, precision == "bf16", 1.0
+    average = WeightAverage(recipe.ema) if recipe.ema else None
+    guard = DivergenceGuard(average)
+    checkpoint = Checkpoint(workdir / "last.ckpt")
+    course = Course(guard, checkpoint, every=checkpoint_seconds, progress=progress)
+    slices = Slices(_on_device(validation, device), recipe.batch_size)
+    with _quiet():
+        trainer = Trainer(
+            accelerator="gpu" if device.type == "cuda" else device.type,
+            devices=1 if device.index is None else [device.index],
+            plugins=[LightningEnvironment()],
+            logger=logger_for(recipe, workdir),
+            callbacks=[callback for callback in (average, guard, course) if callback],
+            max_epochs=-1,
+            max_steps=recipe.steps,
+            val_check_interval=recipe.validate_every or None,
+            check_val_every_n_epoch=None,
+            limit_val_batches=None if recipe.validate_every else 0,
+            num_sanity_val_steps=0,
+            log_every_n_steps=interval(device),
+            gradient_clip_val=recipe.clip_norm,
+            enable_checkpointing=False,
+            enable_progress_bar=False,
+            enable_model_summary=False,
+            default_root_dir=workdir,
+        )
+        batches = Batches(
+            _on_device(train, device),
+            recipe.batch_size,
+            seed=seed,
+            first=lambda: trainer.global_step,
+        )
+        resume = checkpoint.usable()
+        if not resume:
+            first = batches.images[batches.epoch(0)[:INITIAL_IMAGES]]
+            model.initialise(first.to(device))
+        if recipe.steps:
+            trainer.fit(
+                model,
+                batches,
+                slices,
+                ckpt_path=checkpoint.path if resume else None,
+                weights_only=True,
+            )
+            model.to(device)
+    bpd = _validate(model, slices)
+    images = recipe.steps * batches.size
+    return FitReport(
+        steps=recipe.steps,
+        images=images,
+        seconds=course.seconds,
+        images_per_second=images / course.seconds if images else 0.0,
+        bpd_validation=bpd,
+        precision=precision,
+        device=device.type,
+        divergences=guard.divergences,
+        parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
+    )

@@ -1,0 +1,116 @@
+"""The networks inside coupling layers: from one half of the channels to shift and scale."""
+
+from typing import Protocol
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import conv2d
+
+LOG_SCALE_FACTOR = 3.0
+"""Learned log-scales move this much faster than other parameters (Kingma & Dhariwal)."""
+
+
+class CouplingNetwork(Protocol):
+    """Any map of images to images of the same height and width."""
+
+    def __call__(self, x: Tensor) -> Tensor:
+        """Return the network's output."""
+        ...
+
+    def prepare(self, x: Tensor) -> None:
+        """Set what starts from data."""
+        ...
+
+
+class ScaledConv(nn.Module):
+    """A convolution, followed by one learned scale and bias a channel, folded into its weights.
+
+    `normal` initialises weights for `prepare`, which normalises the output as actnorm does;
+    `zeros` makes the output zero, so that what depends on it starts as the identity.
+
+    Args:
+        inputs: Input channels.
+        outputs: Output channels.
+        kernel: Height and width of the kernel, odd.
+        zeros: Whether to start at zero.
+    """
+
+    def __init__(self, inputs: int, outputs: int, *, kernel: int, zeros: bool = False) -> None:
+        super().__init__()
+        weight = torch.zeros(outputs, inputs, kernel, kernel)
+        if not zeros:
+            weight.normal_(std=0.05)
+        self.weight = nn.Parameter(weight)
+        self.bias = nn.Parameter(torch.zeros(outputs))
+        self.log_scale = nn.Parameter(torch.zeros(outputs))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return (w ∗ x + b) · exp(3 l), as one convolution."""
+        scale = (LOG_SCALE_FACTOR * self.log_scale).exp()
+        weight = self.weight * scale[:, None, None, None]
+        return conv2d(x, weight, self.bias * scale, padding="same")
+
+    def prepare(self, x: Tensor) -> None:
+        """Give each channel of the output zero mean and unit variance on `x`."""
+        y = conv2d(x, self.weight, padding="same")
+        std, mean = torch.std_mean(y, dim=(0, 2, 3))
+        self.bias.data = -mean
+        self.log_scale.data = -(std + 1e-6).log() / LOG_SCALE_FACTOR
+
+
+class ConvolutionalNetwork(nn.Module):
+    """Three convolutions, 3×3, 1×1 and 3×3, the last zero at first.
+
+    Reference:
+        Kingma & Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int) -> None:
+        super().__init__()
+        self.first = ScaledConv(inputs, width, kernel=3)
+        self.middle = ScaledConv(width, width, kernel=1)
+        self.last = ScaledConv(width, outputs, kernel=3, zeros=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output of the three layers."""
+        h = self.first(x).relu_()
+        h = self.middle(h).relu_()
+        return self.last(h)
+
+    def prepare(self, x: Tensor) -> None:
+        """Initialise the two hidden actnorms."""
+        self.first.prepare(x)
+        self.middle.prepare(self.first(x).relu_())
+
+
+class HighwayNetwork(nn.Module):
+    """A 3×3 convolution, gated residual layers, and a 3×3 convolution that is zero at first.
+
+    Each gated layer is h ← h + t · (relu(c) − h), with c and t = sigmoid(·) from one 1×1
+    convolution; t starts near 0.12, so that h is carried through.
+
+    Reference:
+        Srivastava et al., Highway Networks, 2015, arXiv:1505.00387.
+    """
+
+    def __init__(self, inputs: int, outputs: int, width: int, *, layers: int = 2) -> None:
+        super().__init__()
+        self.first = ScaledConv(inputs, width, kernel=3)
+        self.gated = nn.ModuleList(nn.Conv2d(width, 2 * width, 1) for _ in range(layers))
+        for layer in self.gated:
+            assert isinstance(layer, nn.Conv2d)
+            nn.init.zeros_(layer.bias)
+            nn.init.constant_(layer.bias[width:], -2.0)
+        self.last = ScaledConv(width, outputs, kernel=3, zeros=True)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return the output of all layers."""
+        h = self.first(x).relu_()
+        for layer in self.gated:
+            candidate, gate = layer(h).chunk(2, dim=1)
+            h = torch.lerp(h, candidate.relu(), gate.sigmoid())
+        return self.last(h)
+
+    def prepare(self, x: Tensor) -> None:
+        """Initialise the actnorm of the first layer."""
+        self.first.prepare(x)

@@ -1,0 +1,140 @@
+"""Glow: a multi-scale flow of actnorm, invertible 1×1 convolutions and coupling layers."""
+
+import math
+from collections.abc import Sequence
+from typing import Literal, cast
+
+import torch
+from torch import Tensor, nn
+
+from ood_bench.capabilities import Decomposes, Decomposition, Differentiable, Encodes, Samples
+from ood_bench.data import Shape
+from ood_bench.lit import DensityModule
+from ood_bench_models.coupling_networks import ConvolutionalNetwork, HighwayNetwork
+from ood_bench_models.flow_step import FlowStep
+from ood_bench_models.gaussian import Gaussian
+from ood_bench_models.level import Level
+
+NETWORKS = {"convolutional": ConvolutionalNetwork, "highway": HighwayNetwork}
+
+
+class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
+    """Glow, and with `coupling: additive` the constant-volume CV-Glow.
+
+    Each level turns 2×2 pixels into channels, runs `steps` flow steps, and gives half of its
+    channels to the prior; the last level gives all.
+
+    Args:
+        shape: Shape of one image; height and width must be divisible by 2^levels.
+        levels: Scales. 0 runs `steps` steps on the image as it is, without squeezing; it
+            needs an even number of channels.
+        steps: Flow steps of each level.
+        width: Hidden channels of the coupling networks.
+        coupling: `affine`, or `additive`, whose volume term is the same for every image.
+        network: `convolutional`, the three layers of Kingma & Dhariwal, or `highway`.
+        prior: `learned` as in Kingma & Dhariwal, or `standard` normal.
+
+    Reference:
+        Kingma & Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018;
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        levels: int = 2,
+        steps: int = 4,
+        width: int = 64,
+        coupling: Literal["affine", "additive"] = "affine",
+        network: Literal["convolutional", "highway"] = "convolutional",
+        prior: Literal["learned", "standard"] = "learned",
+    ) -> None:
+        super().__init__(shape)
+        if levels < 0 or steps < 1 or width < 1:
+            raise ValueError(
+                "Glow needs levels >= 0, steps >= 1 and width >= 1, "
+                f"got levels={levels}, steps={steps}, width={width}"
+            )
+        C, H, W = shape
+        if H % 2**levels or W % 2**levels:
+            raise ValueError(
+                f"Glow with levels={levels} needs a height and width divisible by {2**levels}, "
+                f"got images of {shape}"
+            )
+        if levels == 0 and C % 2:
+            raise ValueError(f"Glow with levels=0 needs an even number of channels, got {shape}")
+        affine, learned = coupling == "affine", prior == "learned"
+        squeeze = 2 if levels else 1
+        stack: list[Level] = []
+        for number in range(max(levels, 1)):
+            last = number >= levels - 1
+            C, H, W = C * squeeze**2, H // squeeze, W // squeeze
+            half = C // 2
+            flow_steps = [
+                FlowStep(C, NETWORKS[network](half, half * (1 + affine), width), affine=affine)
+                for _ in range(steps)
+            ]
+            gaussian = Gaussian(C if last else half, kept=0 if last else half, learned=learned)
+            latent = Shape(C if last else half, H, W)
+            stack.append(Level(flow_steps, gaussian, latent, squeeze=squeeze, last=last))
+            C = half
+        self.levels = cast(Sequence[Level], nn.ModuleList(stack))
+
+    def forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Map images on [0, 1] to latents `(B, D)`, log p(z) and log |dz/dy|, each `(B,)`."""
+        x: Tensor | None = y - 0.5
+        latents, log_prior, log_volume = [], 0.0, 0.0
+        for level in self.levels:
+            x, z, level_prior, level_volume = level(x, self.autocast())
+            latents.append(z.flatten(1))
+            log_prior = log_prior + level_prior
+            log_volume = log_volume + level_volume
+        return torch.cat(latents, dim=1), log_prior, log_volume.expand(len(y))
+
+    def decompose(self, x: Tensor) -> Decomposition:
+        """Return log p(z) and log |dz/dx| in nats, each of shape `(B,)`."""
+        _, log_prior, log_volume = self(self.dequantize(x))
+        return Decomposition(log_prior, log_volume - self.shape.dims * math.log(256.0))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log P(x) in nats, shape `(B,)`."""
+        log_prior, log_volume = self.decompose(x)
+        return log_prior + log_volume
+
+    def log_density(self, y: Tensor) -> Tensor:
+        """Return the log-density of images on [0, 1] in nats, shape `(B,)`."""
+        _, log_prior, log_volume = self(y)
+        return log_prior + log_volume
+
+    def encode(self, y: Tensor) -> Tensor:
+        """Map images on [0, 1] to latents `(B, D)`, the finest level first."""
+        return self(y)[0]
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Return the images that `encode` maps to z."""
+        return self._invert(z, noise=False)
+
+    @torch.no_grad()
+    def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
+        """Draw images on the scale [0, 1], not clipped, shape `(n, C, H, W)`."""
+        generator = torch.Generator().manual_seed(seed)
+        noise = torch.randn(n, self.shape.dims, generator=generator) * temperature
+        return self._invert(noise.to(self.device, self.dtype), noise=True)
+
+    def _invert(self, z: Tensor, *, noise: bool) -> Tensor:
+        parts = z.split([level.latent.dims for level in self.levels], dim=1)
+        x: Tensor | None = None
+        for level, part in zip(reversed(self.levels), reversed(parts), strict=True):
+            z = part.unflatten(1, level.latent)
+            if noise:
+                z = level.prior.from_noise(z, x)
+            x = level.inverse(z, x, self.autocast())
+        assert x is not None
+        return x + 0.5
+
+    def prepare(self, y: Tensor) -> None:
+        """Initialise the actnorms, each from the output of what is before it."""
+        x = y - 0.5
+        for level in self.levels:
+            x = level.prepare(x, self.autocast())
