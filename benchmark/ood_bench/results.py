@@ -23,8 +23,9 @@ Metric = Literal[
 class Row:
     """One measured value; the columns of `report --format csv`, in this order.
 
-    `seed` is a number as text, or `all` for the pooled row. `low` and `high` bound a 95 %
-    interval. `detector` is empty for bits per dimension, `outside` for the inside's own.
+    `seed` is a number as text, or `all` for the pooled row. `low` and `high` bound an interval,
+    of 95 % unless the suite says otherwise. `detector` is empty for bits per dimension,
+    `outside` for the inside's own.
     """
 
     suite: str
@@ -81,10 +82,18 @@ class TrainingCard:
 
 @dataclass(frozen=True)
 class Omission:
-    """A planned skip, with its reason, or a failure, with its one-line message."""
+    """A planned skip, with its reason, or a failure, with its one-line message.
+
+    The names say which rows are absent for it, so that a table can show them as "–" and a
+    claim can give the reason; an empty one stands for all, and all empty for no row.
+    """
 
     cell: str
     reason: str
+    model: str = ""
+    inside: str = ""
+    outside: str = ""
+    detector: str = ""
 
 
 @dataclass(frozen=True)
@@ -115,11 +124,12 @@ class ClaimResult:
     quoted: str
     verdict: Verdict
     note: str
+    measure: str = ""
 
 
 @dataclass(frozen=True)
 class Results:
-    """One run of one suite."""
+    """One run of one suite; `level` is the coverage of every interval."""
 
     suite: str
     title: str
@@ -133,3 +143,4 @@ class Results:
     notes: tuple[str, ...]
     manifest: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
+    level: float = 0.95

@@ -1,0 +1,130 @@
+"""Claims of a paper, written in a suite as data and held against what was measured."""
+
+import math
+from collections.abc import Collection, Iterable, Sequence
+
+from pydantic import BaseModel, ConfigDict, field_validator
+
+from ood_bench.claims.arithmetic import Quantity, Term, evaluate_expression, parse_expression, terms
+from ood_bench.claims.expectation import parse_expectation
+from ood_bench.claims.lookup import Absent, find
+from ood_bench.errors import SuiteError, did_you_mean
+from ood_bench.results import ClaimResult, Omission, Row, Verdict
+
+__all__ = ["Claim", "evaluate", "validate"]
+
+
+class Claim(BaseModel):
+    """What a paper says, and the number that would show it.
+
+    Attributes:
+        id: Names the claim in reports.
+        says: The claim in a sentence.
+        source: Where it is made.
+        measure: Arithmetic over measured values: numbers, `+ - * /`, parentheses, and metrics
+            called by name, such as `auroc(model='glow', inside='fashion_mnist',
+            outside='mnist', detector='likelihood')`. A keyword may be left out where one
+            pooled row is meant without it.
+        expect: `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`.
+        quoted: The value that the source gives, shown beside what is measured.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+
+    id: str
+    says: str
+    source: str
+    measure: str
+    expect: str
+    quoted: str = ""
+
+    @field_validator("measure")
+    @classmethod
+    def _is_arithmetic(cls, text: str) -> str:
+        try:
+            parse_expression(text)
+        except SuiteError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+    @field_validator("expect")
+    @classmethod
+    def _is_expectation(cls, text: str) -> str:
+        try:
+            parse_expectation(text)
+        except SuiteError as error:
+            raise ValueError(str(error)) from error
+        return text
+
+
+def validate(
+    claim: Claim,
+    *,
+    models: Collection[str],
+    datasets: Collection[str],
+    detectors: Collection[str],
+) -> None:
+    """Check the names in a claim against those of its suite.
+
+    Raises:
+        SuiteError: If a name is unknown, with a near match.
+    """
+    known = {"model": models, "inside": datasets, "outside": datasets, "detector": detectors}
+    kind = {"inside": "data set", "outside": "data set"}
+    for term in terms(parse_expression(claim.measure)):
+        for keyword, name in term.where.items():
+            if name not in known[keyword]:
+                raise SuiteError(
+                    f"claim '{claim.id}': {term}: the suite has no {kind.get(keyword, keyword)} "
+                    f"'{name}'{did_you_mean(name, known[keyword])}"
+                )
+
+
+def evaluate(
+    claims: Iterable[Claim], rows: Sequence[Row], missing: Sequence[Omission] = ()
+) -> tuple[ClaimResult, ...]:
+    """Hold each claim against the pooled rows.
+
+    A claim is reproduced only if the whole interval of its measure meets the expectation.
+
+    Args:
+        claims: The claims, in the order of the suite.
+        rows: What was measured; the rows with seed `all` are read.
+        missing: What was skipped or failed: the reasons of claims that were not run.
+    """
+    return tuple(_evaluate(claim, rows, missing) for claim in claims)
+
+
+def _evaluate(claim: Claim, rows: Sequence[Row], missing: Sequence[Omission]) -> ClaimResult:
+    def lookup(term: Term) -> Quantity:
+        row = find(term, rows, missing)
+        return Quantity(row.value, row.low, row.high)
+
+    expectation = parse_expectation(claim.expect)
+    try:
+        found = evaluate_expression(parse_expression(claim.measure), lookup)
+    except (Absent, ZeroDivisionError) as error:
+        return _result(claim, None, "not run", str(error))
+    if not all(map(math.isfinite, (found.value, found.low, found.high))):
+        return _result(claim, None, "not run", "the measure is not a finite number")
+    if expectation.holds(found.low) and expectation.holds(found.high):
+        return _result(claim, found, "reproduced", "")
+    crosses = expectation.holds(found.value)
+    note = "the interval crosses the bound" if crosses else ""
+    return _result(claim, found, "not reproduced", note)
+
+
+def _result(claim: Claim, found: Quantity | None, verdict: Verdict, note: str) -> ClaimResult:
+    return ClaimResult(
+        id=claim.id,
+        says=claim.says,
+        source=claim.source,
+        measure=claim.measure,
+        expects=claim.expect,
+        measured=found.value if found else None,
+        low=found.low if found else None,
+        high=found.high if found else None,
+        quoted=claim.quoted,
+        verdict=verdict,
+        note=note,
+    )

@@ -1,0 +1,189 @@
+"""Arithmetic over measured values: a small language, read by `ast` and never executed."""
+
+import ast
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal, TypeAlias, get_args
+
+from ood_bench.errors import SuiteError, did_you_mean
+from ood_bench.results import Metric
+
+MAX_LENGTH = 2_000
+MAX_DEPTH = 30
+
+_OPERATORS: dict[type[ast.operator], "Operator"] = {
+    ast.Add: "+",
+    ast.Sub: "-",
+    ast.Mult: "*",
+    ast.Div: "/",
+}
+_KEYWORDS: dict[str, tuple[str, ...]] = {
+    "bpd_inside": ("model", "inside"),
+    "bpd_train": ("model", "inside"),
+    "bpd_outside": ("model", "inside", "outside"),
+}
+_ALL_KEYWORDS = ("model", "inside", "outside", "detector")
+
+Operator: TypeAlias = Literal["+", "-", "*", "/"]
+
+
+@dataclass(frozen=True)
+class Quantity:
+    """A value with its interval; a constant's has no width."""
+
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
+class Term:
+    """A metric called by name, with the names that choose its row."""
+
+    metric: Metric
+    where: Mapping[str, str]
+
+    def __str__(self) -> str:
+        return f"{self.metric}({', '.join(f'{k}={v!r}' for k, v in self.where.items())})"
+
+
+@dataclass(frozen=True)
+class Operation:
+    """Two expressions and what joins them."""
+
+    operator: Operator
+    left: "Expression"
+    right: "Expression"
+
+
+Expression: TypeAlias = Quantity | Term | Operation
+
+
+def parse_expression(text: str) -> Expression:
+    """Read an expression.
+
+    Raises:
+        SuiteError: If it is anything but numbers, `+ - * /`, parentheses and metrics, or names
+            no metric at all.
+    """
+    if len(text) > MAX_LENGTH:
+        raise SuiteError(f"the measure is longer than {MAX_LENGTH} characters")
+    try:
+        tree = ast.parse(text.strip(), mode="eval").body
+    except (SyntaxError, ValueError, RecursionError, MemoryError) as error:
+        raise SuiteError(f"cannot read the measure '{text}' as arithmetic") from error
+    expression = _read(tree, 0)
+    if not any(terms(expression)):
+        raise SuiteError(f"the measure '{text}' names no metric; known: {_listed(_metrics())}")
+    return expression
+
+
+def terms(expression: Expression) -> Iterator[Term]:
+    """Yield the metrics of an expression, from left to right."""
+    if isinstance(expression, Term):
+        yield expression
+    elif isinstance(expression, Operation):
+        yield from terms(expression.left)
+        yield from terms(expression.right)
+
+
+def evaluate_expression(expression: Expression, lookup: Callable[[Term], Quantity]) -> Quantity:
+    """Return the value of an expression with an interval to first order.
+
+    The half-widths of the two sides add in quadrature, each times the slope of the operation,
+    as for independent values; a constant has no width. For the difference of two AUROCs on
+    the same images, which are positively correlated, the interval is too wide rather than too
+    narrow; for their sum it is too narrow.
+
+    Raises:
+        ZeroDivisionError: If a divisor is 0.
+    """
+    if isinstance(expression, Quantity):
+        return expression
+    if isinstance(expression, Term):
+        return lookup(expression)
+    left = evaluate_expression(expression.left, lookup)
+    right = evaluate_expression(expression.right, lookup)
+    a, b = left.value, right.value
+    match expression.operator:
+        case "+":
+            return _propagate(a + b, (1.0, left), (1.0, right))
+        case "-":
+            return _propagate(a - b, (1.0, left), (-1.0, right))
+        case "*":
+            return _propagate(a * b, (b, left), (a, right))
+        case _:
+            if b == 0.0:
+                raise ZeroDivisionError("the measure divides by 0")
+            return _propagate(a / b, (1.0 / b, left), (-a / b / b, right))
+
+
+def _propagate(value: float, *parts: tuple[float, Quantity]) -> Quantity:
+    """Return a value whose half-widths are those of its parts, times their slopes."""
+    down, up = [], []
+    for slope, part in parts:
+        below, above = part.value - part.low, part.high - part.value
+        if slope < 0:
+            below, above = above, below
+        down.append(abs(slope) * below)
+        up.append(abs(slope) * above)
+    return Quantity(value, value - math.hypot(*down), value + math.hypot(*up))
+
+
+def _read(node: ast.expr, depth: int) -> Expression:
+    if depth > MAX_DEPTH:
+        raise SuiteError(f"the measure is nested deeper than {MAX_DEPTH} levels")
+    match node:
+        case ast.Constant(value=int() | float() as number) if not isinstance(number, bool):
+            return _constant(number)
+        case ast.UnaryOp(op=ast.UAdd(), operand=operand):
+            return _read(operand, depth + 1)
+        case ast.UnaryOp(op=ast.USub(), operand=operand):
+            return Operation("*", _constant(-1), _read(operand, depth + 1))
+        case ast.BinOp(left=left, op=operator, right=right) if type(operator) in _OPERATORS:
+            sides = _read(left, depth + 1), _read(right, depth + 1)
+            return Operation(_OPERATORS[type(operator)], *sides)
+        case ast.Call(func=ast.Name(id=name), args=args, keywords=keywords):
+            return _read_term(name, args, keywords)
+        case _:
+            pass
+    raise SuiteError(
+        f"the measure may hold numbers, + - * /, parentheses and metrics, not '{ast.unparse(node)}'"
+    )
+
+
+def _constant(number: float) -> Quantity:
+    try:
+        value = float(number)
+    except OverflowError:
+        value = math.inf
+    if not math.isfinite(value):
+        raise SuiteError("a number in the measure is too large")
+    return Quantity(value, value, value)
+
+
+def _read_term(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Term:
+    if name not in _metrics():
+        raise SuiteError(f"unknown metric '{name}'{did_you_mean(name, _metrics())}")
+    allowed = _KEYWORDS.get(name, _ALL_KEYWORDS)
+    if args:
+        raise SuiteError(f"{name}(...) takes names by keyword: {_listed(allowed)}")
+    where: dict[str, str] = {}
+    for keyword in keywords:
+        if keyword.arg not in allowed:
+            given = keyword.arg or "**"
+            raise SuiteError(f"{name}(...) has no keyword '{given}'{did_you_mean(given, allowed)}")
+        if not isinstance(keyword.value, ast.Constant) or not isinstance(keyword.value.value, str):
+            got = ast.unparse(keyword.value)
+            raise SuiteError(f"{name}(...): write {keyword.arg}='name' in quotes, not {got}")
+        where[keyword.arg] = keyword.value.value
+    return Term(name, where)
+
+
+def _metrics() -> tuple[Metric, ...]:
+    return get_args(Metric)
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    return ", ".join(names)
