@@ -115,6 +115,16 @@ def resolve_options(plugin: type[Any], name: str, given: Mapping[str, Any]) -> O
     return _validated(plugin, name, given).model_dump(mode="json")
 
 
+def arguments(plugin: type[Any], name: str, given: Mapping[str, Any]) -> Options:
+    """Return a plugin's options, defaults filled in, as the Python values it takes.
+
+    Raises:
+        OptionError: If the options do not fit the signature.
+    """
+    options = _validated(plugin, name, given)
+    return {key: getattr(options, key) for key in type(options).model_fields}
+
+
 def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: object) -> Any:
     """Build a plugin from its positional arguments and its options.
 
@@ -122,8 +132,8 @@ def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: obj
         OptionError: If the options do not fit the signature.
         PluginError: If the constructor refuses them with a ValueError.
     """
-    options = _validated(plugin, name, given)
+    options = arguments(plugin, name, given)
     try:
-        return plugin(*args, **{key: getattr(options, key) for key in type(options).model_fields})
+        return plugin(*args, **options)
     except ValueError as error:
         raise PluginError(f"'{name}': {error}") from error

@@ -38,8 +38,7 @@ def main() -> None:
     try:
         status = app(standalone_mode=False)
     except OodBenchError as error:
-        for line in str(error).splitlines():
-            sys.stderr.write(f"{line}\n")
+        sys.stderr.write(f"{error}\n")
         sys.exit(2)
     except click.ClickException as error:
         sys.stderr.write(f"{' '.join(error.format_message().split())}\n")

@@ -64,6 +64,9 @@ def run(
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
     ] = "auto",
+    checkpoint_seconds: Annotated[
+        float, typer.Option(min=0, help="Time between two training checkpoints.")
+    ] = 30.0,
 ) -> int:
     """Run a suite: train what is not trained, score, measure, and write the report.
 
@@ -108,7 +111,8 @@ def run(
                 store.remove(cell.key, unfinished=True)
     failures: list[Failed] = []
     with Display(plan, store) as display:
-        executor = Inline(Bench(registry, library, device=device, tell=display.tell))
+        bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
+        executor = Inline(bench)
         for outcome in executor.run(plan, store):
             display.show(outcome)
             if isinstance(outcome, Failed):

@@ -17,11 +17,12 @@ from ood_bench.data.partition import Partition, partition
 from ood_bench.detectors import Columns, Detector, Scores
 from ood_bench.errors import PluginError
 from ood_bench.execute.bench import Bench, Step
+from ood_bench.execute.devices import device_named
 from ood_bench.hashing import seed_for
 from ood_bench.metrics import evaluate, mean_bpd
 from ood_bench.plan import Cell
 from ood_bench.recipe import Recipe
-from ood_bench.registry import construct
+from ood_bench.registry import arguments, construct
 from ood_bench.store import Store, write_columns
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ class Worker:
     def __init__(self, bench: Bench, store: Store) -> None:
         self.bench = bench
         self.store = store
-        self.device = bench.device
+        self.device = device_named(bench.device)
         self._model: tuple[str, DensityModule] | None = None
         self._kinds: Mapping[str, Callable[[Cell, Path], None]] = {
             "train": self._train,
@@ -52,12 +53,9 @@ class Worker:
         from ood_bench.lit import build
 
         plugin = self.bench.registry.load("models", options["plugin"])
-
-        def model(shape: Shape) -> "DensityModule":
-            found: DensityModule = construct(plugin, options["plugin"], options["options"], shape)
-            return found
-
-        return build(model, Shape(*options["shape"]), seed=options["seed"])
+        given = arguments(plugin, options["plugin"], options["options"])
+        model: DensityModule = build(plugin, Shape(*options["shape"]), given, options["seed"])
+        return model.to(self.device)
 
     def _train(self, cell: Cell, folder: Path) -> None:
         from safetensors.torch import save_file
@@ -76,11 +74,9 @@ class Worker:
             images.pixels[parts.validation],
             seed=options["seed"],
             workdir=workdir,
-            device=self.bench.device,
             progress=lambda progress: self.bench.tell(Step(cell, progress)),
             checkpoint_seconds=self.bench.checkpoint_seconds,
         )
-        self.device = report.device
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
         _write_json(folder / "training.json", asdict(report))
@@ -90,15 +86,11 @@ class Worker:
         """Return a finished model in evaluation mode, on its device."""
         from safetensors.torch import load_file
 
-        from ood_bench.lit import device_for
-
         if self._model is None or self._model[0] != key:
             options = self.store.read_json(key, "manifest.json")["options"]
             model = self._build(options)
             model.load_state_dict(load_file(self.store.file(key, "weights.safetensors")))
-            device = device_for(self.bench.device)
-            self.device = str(device)
-            self._model = (key, model.to(device).eval())
+            self._model = (key, model.eval())
         return self._model[1]
 
     def _score(self, cell: Cell, folder: Path) -> None:

@@ -3,6 +3,7 @@
 import types
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, Union, get_args, get_origin
 
@@ -85,7 +86,22 @@ def _messages(
     fallback: Place | None = None,
     given: dict[str, Any] | None = None,
 ) -> Iterable[str]:
-    for problem in error.errors():
+    problems = error.errors()
+    misspelt = {
+        (*problem["loc"][:-1], near)
+        for problem in problems
+        if problem["type"] == "extra_forbidden"
+        for near in get_close_matches(
+            str(problem["loc"][-1]), _fields_at(model, problem["loc"][:-1]), n=1
+        )
+    }
+    # A list that holds a broken item is also said to be too short.
+    broken = {
+        problem["loc"][:length] for problem in problems for length in range(len(problem["loc"]))
+    }
+    for problem in problems:
+        if problem["loc"] in (misspelt if problem["type"] == "missing" else broken):
+            continue
         below = tuple(step for step in problem["loc"] if step != "[key]")
         place = (*root, *below)
         if fallback is not None and given is not None and below and below[0] not in given:

@@ -25,6 +25,8 @@ def spell(place: Place) -> str:
     """
     text = ""
     for step in place:
+        if isinstance(step, str) and not step.isprintable():
+            step = step.encode("unicode_escape").decode()
         text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
     return text
 

@@ -1,0 +1,20 @@
+"""The device that models run on, by the name that a user gives."""
+
+from ood_bench.errors import SuiteError
+
+
+def device_named(name: str) -> str:
+    """Return a device's name for PyTorch: a GPU for `auto` where there is one, else the CPU.
+
+    Raises:
+        SuiteError: If there is no such device.
+    """
+    import torch
+
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        torch.empty(0, device=name)
+    except (RuntimeError, AssertionError) as error:
+        raise SuiteError(f"--device {name}: there is no such device here") from error
+    return name

@@ -1,0 +1,86 @@
+"""A run killed at any moment, and two at once: the next one ends as if nothing had been."""
+
+import random
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SUITE
+
+LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[low, black]", "[low]")
+
+
+def start(tiny: Path, results: str) -> "subprocess.Popen[bytes]":
+    command = "from ood_bench.cli import main; main()"
+    arguments = ["run", tiny, "--results", results, "--checkpoint-seconds", "0.2"]
+    return subprocess.Popen(
+        [sys.executable, "-c", command, *map(str, arguments)],
+        cwd=tiny.parent,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(process: "subprocess.Popen[bytes]") -> str:
+    _, err = process.communicate(timeout=600)
+    assert process.returncode == 0, err.decode()
+    return err.decode()
+
+
+def outputs(tiny: Path, results: str) -> dict[str, bytes]:
+    """Return the bytes of all that must not depend on a kill, by cell and file."""
+    names = ("metrics.json", "columns.parquet", "scores.parquet", "weights.safetensors")
+    return {
+        f"{path.parent.name}/{path.name}": path.read_bytes()
+        for name in names
+        for path in (tiny.parent / results / "store" / "cells").glob(f"*/{name}")
+    }
+
+
+def killed_once(tiny: Path, results: str, after: float) -> bool:
+    process = start(tiny, results)
+    try:
+        process.communicate(timeout=after)
+    except subprocess.TimeoutExpired:
+        process.send_signal(signal.SIGKILL)
+        process.communicate()
+        return True
+    return False
+
+
+def check_kills(tiny: Path, kills: int) -> None:
+    tiny.write_text(LONG)
+    began = time.monotonic()
+    finish(start(tiny, "undisturbed"))
+    whole = time.monotonic() - began
+    expected = outputs(tiny, "undisturbed")
+    moments = random.Random(0)
+    hits = 0
+    for i in range(kills):
+        hits += killed_once(tiny, f"killed-{i}", moments.uniform(0.3, 1.0) * whole)
+        finish(start(tiny, f"killed-{i}"))
+        assert outputs(tiny, f"killed-{i}") == expected
+    assert hits
+
+
+def test_a_run_killed_while_it_trains_ends_with_the_same_bytes(tiny: Path) -> None:
+    check_kills(tiny, kills=1)
+
+
+@pytest.mark.slow
+def test_runs_killed_at_twenty_random_moments_end_with_the_same_bytes(tiny: Path) -> None:
+    check_kills(tiny, kills=20)
+
+
+def test_two_runs_on_one_store_at_once_do_not_harm_each_other(tiny: Path) -> None:
+    tiny.write_text(LONG)
+    both = [start(tiny, "shared") for _ in range(2)]
+    for process in both:
+        finish(process)
+    finish(start(tiny, "alone"))
+    assert outputs(tiny, "shared") == outputs(tiny, "alone")
+    assert not list((tiny.parent / "shared/store/partial").iterdir())

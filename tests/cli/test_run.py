@@ -1,0 +1,204 @@
+"""`ood-bench run` and `report`, whole, on 8×8 digits."""
+
+import csv
+import json
+from io import StringIO
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import SUITE, Command
+
+
+def the_report(results: Path) -> Path:
+    (path,) = results.glob("tiny-*/report.md")
+    return path
+
+
+def metrics(results: Path) -> dict[str, bytes]:
+    return {
+        path.parent.name: path.read_bytes()
+        for path in (results / "store" / "cells").glob("*/metrics.json")
+    }
+
+
+def test_a_run_ends_with_a_table_and_the_reports_path(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("run", tiny)
+    assert outcome.status == 0, outcome.err
+    report = the_report(tiny.parent / "results")
+    assert str(report.relative_to(tiny.parent)) in outcome.out
+    for text in ("glow", "cv-glow", "input_complexity", "high", "black"):
+        assert text in outcome.out
+    page = report.read_text()
+    assert "Black images are likelier than digits" in page
+    for figure in ("histogram", "roc", "extremes"):
+        assert list(report.parent.glob(f"figures/*{figure}*.png"))
+
+
+def test_a_second_run_computes_nothing_and_says_the_same(tiny: Path, ood_bench: Command) -> None:
+    ood_bench("run", tiny)
+    before = {
+        path: path.stat().st_mtime_ns for path in (tiny.parent / "results/store/cells").rglob("*")
+    }
+    outcome = ood_bench("run", tiny)
+    assert outcome.status == 0
+    after = {
+        path: path.stat().st_mtime_ns for path in (tiny.parent / "results/store/cells").rglob("*")
+    }
+    assert before == after
+
+
+def test_another_run_elsewhere_gives_the_same_metrics_byte_for_byte(
+    tiny: Path, ood_bench: Command
+) -> None:
+    ood_bench("run", tiny, "--results", "a")
+    ood_bench("run", tiny, "--results", "b")
+    found = metrics(tiny.parent / "a")
+    assert found
+    assert found == metrics(tiny.parent / "b")
+
+
+def test_results_can_be_deleted_and_only_what_is_missing_comes_back(
+    tiny: Path, ood_bench: Command
+) -> None:
+    ood_bench("run", tiny)
+    whole = metrics(tiny.parent / "results")
+    victim = tiny.parent / "results/store/cells" / sorted(whole)[0]
+    for path in victim.iterdir():
+        path.unlink()
+    victim.rmdir()
+    outcome = ood_bench("run", tiny)
+    assert "1 of them" not in outcome.err
+    assert metrics(tiny.parent / "results") == whole
+
+
+def test_a_flipped_byte_is_named_and_the_cell_computed_again(
+    tiny: Path, ood_bench: Command
+) -> None:
+    ood_bench("run", tiny)
+    results = tiny.parent / "results"
+    whole = metrics(results)
+    weights = sorted(results.glob("store/cells/*/weights.safetensors"))[0]
+    content = bytearray(weights.read_bytes())
+    content[len(content) // 2] ^= 1
+    weights.write_bytes(bytes(content))
+    outcome = ood_bench("run", tiny)
+    assert outcome.status == 0
+    assert f"{weights.relative_to(tiny.parent)} is not what was written" in outcome.err
+    assert metrics(results) == whole
+    assert "is not what was written" not in ood_bench("run", tiny).err
+
+
+def test_a_dry_run_lists_the_plan_and_computes_nothing(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("run", tiny, "--dry-run")
+    assert outcome.status == 0
+    assert "train/glow@low/0" in outcome.out
+    assert "0 stored" in outcome.out
+    assert not list(tiny.parent.glob("results/store/cells/*"))
+    ood_bench("run", tiny, "--only", "train/glow@*")
+    assert "1 stored" in ood_bench("run", tiny, "--dry-run").out
+
+
+def test_only_runs_the_cells_named_and_what_they_need(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("run", tiny, "--only", "metric/glow@low/0/high/likelihood")
+    assert outcome.status == 0
+    kinds = [
+        json.loads(path.read_text())["kind"]
+        for path in tiny.parent.glob("results/store/cells/*/manifest.json")
+    ]
+    assert sorted(kinds) == ["detect", "detect", "metric", "score", "score", "score", "train"]
+
+
+def test_skip_leaves_out_cells_and_all_that_need_them(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("run", tiny, "--skip", "train/cv-glow*")
+    assert outcome.status == 0
+    names = {
+        json.loads(path.read_text())["name"]
+        for path in tiny.parent.glob("results/store/cells/*/manifest.json")
+    }
+    assert names
+    assert not any("cv-glow" in name for name in names)
+    assert "--skip train/cv-glow*" in the_report(tiny.parent / "results").read_text()
+
+
+def test_fresh_computes_everything_again(tiny: Path, ood_bench: Command) -> None:
+    ood_bench("run", tiny)
+    results = tiny.parent / "results"
+    whole = metrics(results)
+    before = {path: path.stat().st_ino for path in results.glob("store/cells/*/metrics.json")}
+    ood_bench("run", tiny, "--fresh")
+    after = {path: path.stat().st_ino for path in results.glob("store/cells/*/metrics.json")}
+    assert before.keys() == after.keys()
+    assert metrics(results) == whole
+    assert any(before[path] != after[path] for path in before)
+
+
+def test_set_and_scale_change_what_is_run_and_the_report_says_so(
+    tiny: Path, ood_bench: Command
+) -> None:
+    ood_bench("run", tiny, "--scale", "0.5", "--set", "models.glow.training.batch_size=8")
+    page = the_report(tiny.parent / "results").read_text()
+    assert "scaled by 0.5" in page
+    assert "models.glow.training.batch\\_size=8" in page or "batch_size=8" in page
+    steps = {
+        json.loads(path.read_text())["steps"]
+        for path in tiny.parent.glob("results/store/cells/*/training.json")
+    }
+    assert steps == {10}
+
+
+def test_adding_a_detector_computes_only_its_own_cells(tiny: Path, ood_bench: Command) -> None:
+    tiny.write_text(SUITE.replace("typicality, ", "").replace("analyses: [histogram, roc, extremes]\n", ""))
+    ood_bench("run", tiny)
+    cells = tiny.parent / "results/store/cells"
+    before = {path.name for path in cells.iterdir()}
+    tiny.write_text(SUITE.replace("analyses: [histogram, roc, extremes]\n", ""))
+    ood_bench("run", tiny)
+    added = [
+        json.loads((path / "manifest.json").read_text())["name"]
+        for path in cells.iterdir()
+        if path.name not in before
+    ]
+    assert len(added) == 10
+    assert all(name.endswith("/typicality") for name in added)
+
+
+def test_seeds_are_pooled_with_their_spread(tiny: Path, ood_bench: Command) -> None:
+    ood_bench("run", tiny, "--set", "seeds=[0, 1]", "--skip", "analysis/*")
+    ood_bench("report", "--format", "csv")
+    (path,) = tiny.parent.glob("results/tiny-*/results.csv")
+    rows = list(csv.DictReader(StringIO(path.read_text())))
+    chosen = [
+        row
+        for row in rows
+        if (row["model"], row["outside"], row["detector"], row["metric"])
+        == ("glow", "high", "likelihood", "auroc")
+    ]
+    by_seed = {row["seed"]: float(row["value"]) for row in chosen}
+    assert set(by_seed) == {"0", "1", "all"}
+    assert by_seed["all"] == pytest.approx((by_seed["0"] + by_seed["1"]) / 2)
+    assert "2 seeds, sd" in next(row["note"] for row in chosen if row["seed"] == "all")
+
+
+def test_report_csv_has_the_documented_columns_and_json_the_same_rows(
+    tiny: Path, ood_bench: Command
+) -> None:
+    ood_bench("run", tiny)
+    assert ood_bench("report", "tiny", "--format", "csv", "-o", "out").status == 0
+    assert ood_bench("report", "--format", "json", "-o", "out").status == 0
+    rows = list(csv.DictReader(StringIO((tiny.parent / "out/results.csv").read_text())))
+    assert list(rows[0]) == (
+        "suite,model,inside,outside,detector,seed,metric,value,low,high,n_inside,n_outside,"
+        "transform,note"
+    ).split(",")
+    content = json.loads((tiny.parent / "out/results.json").read_text())
+    assert [float(row["value"]) for row in rows] == [row["value"] for row in content["rows"]]
+    assert content["claims"][0]["id"] == "T1"
+    assert content["manifest"]["torch"]
+
+
+def test_report_without_a_run_says_how_to_start_one(tmp_path: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("report", "--results", tmp_path)
+    assert outcome.status == 2
+    assert "ood-bench run" in outcome.err
+    assert len(outcome.err.splitlines()) == 1

@@ -1,0 +1,83 @@
+"""Real 8×8 digits on disk, a suite over them, and the command line in this process."""
+
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+
+SUITE = """\
+name: tiny
+title: Digits below five against the others
+training: {steps: 20, batch_size: 16, held_out: 60, validation: 20, warmup: 2}
+datasets:
+  low: {npz: low.npz}
+  high: {npz: high.npz}
+  black: {use: constant, level: 0, count: 3}
+models:
+  glow: {options: {levels: 1, steps: 2, width: 8}}
+  cv-glow: {use: glow, options: {levels: 1, steps: 1, width: 8, coupling: additive}}
+detectors: [likelihood, typicality, input_complexity]
+analyses: [histogram, roc, extremes]
+pairs:
+  - inside: low
+    outside: [high, black]
+evaluation: {train_images: 100, resamples: 100}
+claims:
+  - id: T1
+    says: Black images are likelier than digits
+    source: here
+    measure: bpd_outside(model='glow', outside='black') - bpd_inside(model='glow')
+    expect: "< 0"
+"""
+
+
+class Outcome(NamedTuple):
+    """What a command left: exit status and both streams."""
+
+    status: int
+    out: str
+    err: str
+
+
+Command = Callable[..., Outcome]
+
+
+@pytest.fixture(scope="session")
+def digits() -> dict[str, np.ndarray]:
+    """Digits of the UCI set that comes with scikit-learn, as uint8 images `(N, 1, 8, 8)`."""
+    bunch = load_digits()
+    pixels = (bunch.images * 15).astype(np.uint8)[:, None]
+    return {"low": pixels[bunch.target < 5], "high": pixels[bunch.target >= 5]}
+
+
+@pytest.fixture
+def tiny(tmp_path: Path, digits: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A folder, now the working directory, with `tiny.yaml` and the digits that it names."""
+    for name, pixels in digits.items():
+        np.savez(tmp_path / f"{name}.npz", train_images=pixels[:600], test_images=pixels[600:])
+    path = tmp_path / "tiny.yaml"
+    path.write_text(SUITE)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    return path
+
+
+@pytest.fixture
+def ood_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Command:
+    """Run `ood-bench` with arguments, in this process."""
+    from ood_bench.cli import main
+
+    def run(*arguments: object) -> Outcome:
+        monkeypatch.setattr(sys, "argv", ["ood-bench", *map(str, arguments)])
+        capsys.readouterr()
+        with pytest.raises(SystemExit) as stop:
+            main()
+        status = stop.value.code
+        assert isinstance(status, int)
+        return Outcome(status, *capsys.readouterr())
+
+    return run

@@ -1,0 +1,133 @@
+"""The store: whole cells or none, and no damaged byte goes unseen."""
+
+import multiprocessing
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ood_bench.errors import StoreError
+from ood_bench.plan import Cell
+from ood_bench.store import Store, write_columns
+
+
+def cell(name: str = "score/x") -> Cell:
+    return Cell("score", name, {"name": name}, {})
+
+
+def finish(store: Store, what: Cell, text: str = "hello") -> None:
+    with store.lock(what.key), store.write(what) as folder:
+        (folder / "a.txt").write_text(text)
+
+
+def test_a_finished_cell_is_there_with_its_files(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    assert not store.has(what.key)
+    finish(store, what)
+    assert Store(tmp_path).has(what.key)
+    assert Store(tmp_path).file(what.key, "a.txt").read_text() == "hello"
+
+
+def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    values = np.random.default_rng(0).normal(-7000.0, 1.0, 100)
+    with store.write(what) as folder:
+        write_columns(folder / "columns.parquet", {"log_prob": values})
+    assert np.array_equal(store.read_columns(what.key)["log_prob"], values)
+
+
+def test_a_key_depends_on_options_and_inputs_and_not_on_names_or_requests() -> None:
+    base = Cell("score", "a", {"x": 1}, {"model": "k"})
+    assert Cell("score", "b", {"x": 1}, {"model": "k"}, {"path": "p"}).key == base.key
+    assert Cell("score", "a", {"x": 2}, {"model": "k"}).key != base.key
+    assert Cell("score", "a", {"x": 1}, {"model": "l"}).key != base.key
+    assert Cell("detect", "a", {"x": 1}, {"model": "k"}).key != base.key
+
+
+def test_every_flipped_byte_of_every_file_is_seen_and_named(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    what = cell()
+    finish(Store(tmp_path), what)
+    for path in sorted(Store(tmp_path).path(what.key).iterdir()):
+        content = path.read_bytes()
+        for position in range(len(content)):
+            flipped = bytearray(content)
+            flipped[position] ^= 0x20
+            path.write_bytes(bytes(flipped))
+            caplog.clear()
+            assert not Store(tmp_path).has(what.key)
+            assert str(path.parent) in caplog.text
+        path.write_bytes(content)
+    assert Store(tmp_path).has(what.key)
+
+
+@pytest.mark.parametrize("name", ["a.txt", "manifest.json", "manifest.sha256"])
+def test_a_file_that_went_missing_is_seen(tmp_path: Path, name: str) -> None:
+    what = cell()
+    finish(Store(tmp_path), what)
+    (Store(tmp_path).path(what.key) / name).unlink()
+    assert not Store(tmp_path).has(what.key)
+
+
+def test_a_damaged_cell_is_replaced_by_a_new_one(tmp_path: Path) -> None:
+    what = cell()
+    finish(Store(tmp_path), what)
+    store = Store(tmp_path)
+    (store.path(what.key) / "a.txt").write_text("hellO")
+    assert not store.has(what.key)
+    finish(store, what)
+    assert Store(tmp_path).file(what.key, "a.txt").read_text() == "hello"
+    assert not store.partial(what.key).exists()
+
+
+def test_a_cell_whose_work_failed_is_not_there_and_keeps_its_checkpoints(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    checkpoint = store.partial(what.key) / "training" / "last.ckpt"
+    checkpoint.parent.mkdir(parents=True)
+    checkpoint.write_text("state")
+    with pytest.raises(RuntimeError), store.write(what) as folder:
+        (folder / "a.txt").write_text("half")
+        raise RuntimeError("killed")
+    assert not Store(tmp_path).has(what.key)
+    assert checkpoint.read_text() == "state"
+    finish(store, what)
+    assert [path.name for path in (tmp_path / "partial").iterdir()] == []
+
+
+def test_reading_what_is_not_there_is_an_error(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    with pytest.raises(StoreError, match="no finished cell"):
+        store.file(what.key, "a.txt")
+    finish(store, what)
+    with pytest.raises(StoreError, match="no such file"):
+        store.file(what.key, "b.txt")
+
+
+def _count(root: Path, start: Callable[[], object]) -> None:
+    start()
+    store = Store(root)
+    for i in range(20):
+        what = cell(f"score/{i}")
+        with store.lock(what.key):
+            if not store.has(what.key):
+                with store.write(what) as folder:
+                    (folder / "a.txt").write_text(str(i))
+                with (root / f"count-{i}").open("a") as file:
+                    file.write("x")
+
+
+def test_processes_on_one_store_compute_each_cell_once(tmp_path: Path) -> None:
+    context = multiprocessing.get_context("spawn")
+    barrier = context.Barrier(3)
+    processes = [
+        context.Process(target=_count, args=(tmp_path, barrier.wait)) for _ in range(3)
+    ]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+    assert [process.exitcode for process in processes] == [0, 0, 0]
+    assert all((tmp_path / f"count-{i}").read_text() == "x" for i in range(20))
+    assert all(Store(tmp_path).has(cell(f"score/{i}").key) for i in range(20))
