@@ -6,6 +6,7 @@ from torch import Tensor
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIXERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _BITS = 15
+_UNIT = 2.0**-16
 
 
 def _signed(word: int) -> int:
@@ -47,5 +48,6 @@ def uniform_noise(x: Tensor, salt: int | Tensor = 0) -> Tensor:
     salt = torch.as_tensor(salt, dtype=torch.int64, device=x.device)
     image = _mix(image + (salt + 1) * _signed(_MIXERS[0]))
     words = _mix(image[:, None] + counter)
-    odd = ((words >> (64 - _BITS)) & (2**_BITS - 1)) * 2 + 1
-    return (odd.float() * 2.0 ** -(_BITS + 1)).view(x.shape)
+    odd: Tensor = ((words >> (64 - _BITS)) & (2**_BITS - 1)) * 2 + 1
+    noise = odd.float() * _UNIT
+    return noise.view(x.shape)

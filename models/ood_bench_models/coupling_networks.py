@@ -75,7 +75,8 @@ class ConvolutionalNetwork(nn.Module):
         """Return the output of the three layers."""
         h = self.first(x).relu_()
         h = self.middle(h).relu_()
-        return self.last(h)
+        y: Tensor = self.last(h)
+        return y
 
     def prepare(self, x: Tensor) -> None:
         """Initialise the two hidden actnorms."""
@@ -83,33 +84,41 @@ class ConvolutionalNetwork(nn.Module):
         self.middle.prepare(self.first(x).relu_())
 
 
-class HighwayNetwork(nn.Module):
-    """A 3×3 convolution, gated residual layers, and a 3×3 convolution that is zero at first.
+class GatedLayer(nn.Module):
+    """h ← h + t · (relu(c) − h), with c and t = sigmoid(·) from one 1×1 convolution of h.
 
-    Each gated layer is h ← h + t · (relu(c) − h), with c and t = sigmoid(·) from one 1×1
-    convolution; t starts near 0.12, so that h is carried through.
+    t starts near 0.12, so that h is carried through.
+    """
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.weight = nn.Parameter(torch.empty(2 * width, width, 1, 1))
+        self.bias = nn.Parameter(torch.cat([torch.zeros(width), torch.full((width,), -2.0)]))
+        nn.init.kaiming_normal_(self.weight)
+
+    def forward(self, h: Tensor) -> Tensor:
+        """Return the gated mean of h and its transform."""
+        candidate, gate = conv2d(h, self.weight, self.bias).chunk(2, dim=1)
+        return torch.lerp(h, candidate.relu(), gate.sigmoid())
+
+
+class HighwayNetwork(nn.Module):
+    """A 3×3 convolution, two gated layers, and a 3×3 convolution that is zero at first.
 
     Reference:
         Srivastava et al., Highway Networks, 2015, arXiv:1505.00387.
     """
 
-    def __init__(self, inputs: int, outputs: int, width: int, *, layers: int = 2) -> None:
+    def __init__(self, inputs: int, outputs: int, width: int) -> None:
         super().__init__()
         self.first = ScaledConv(inputs, width, kernel=3)
-        self.gated = nn.ModuleList(nn.Conv2d(width, 2 * width, 1) for _ in range(layers))
-        for layer in self.gated:
-            assert isinstance(layer, nn.Conv2d)
-            nn.init.zeros_(layer.bias)
-            nn.init.constant_(layer.bias[width:], -2.0)
+        self.gated = nn.Sequential(GatedLayer(width), GatedLayer(width))
         self.last = ScaledConv(width, outputs, kernel=3, zeros=True)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return the output of all layers."""
-        h = self.first(x).relu_()
-        for layer in self.gated:
-            candidate, gate = layer(h).chunk(2, dim=1)
-            h = torch.lerp(h, candidate.relu(), gate.sigmoid())
-        return self.last(h)
+        y: Tensor = self.last(self.gated(self.first(x).relu_()))
+        return y
 
     def prepare(self, x: Tensor) -> None:
         """Initialise the actnorm of the first layer."""

@@ -84,17 +84,18 @@ class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Map images on [0, 1] to latents `(B, D)`, log p(z) and log |dz/dy|, each `(B,)`."""
         x: Tensor | None = y - 0.5
-        latents, log_prior, log_volume = [], 0.0, 0.0
+        latents: list[Tensor] = []
+        log_prior = log_volume = y.new_zeros(len(y))
         for level in self.levels:
             x, z, level_prior, level_volume = level(x, self.autocast())
             latents.append(z.flatten(1))
             log_prior = log_prior + level_prior
             log_volume = log_volume + level_volume
-        return torch.cat(latents, dim=1), log_prior, log_volume.expand(len(y))
+        return torch.cat(latents, dim=1), log_prior, log_volume
 
     def decompose(self, x: Tensor) -> Decomposition:
         """Return log p(z) and log |dz/dx| in nats, each of shape `(B,)`."""
-        _, log_prior, log_volume = self(self.dequantize(x))
+        _, log_prior, log_volume = self.forward(self.dequantize(x))
         return Decomposition(log_prior, log_volume - self.shape.dims * math.log(256.0))
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -104,12 +105,13 @@ class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
 
     def log_density(self, y: Tensor) -> Tensor:
         """Return the log-density of images on [0, 1] in nats, shape `(B,)`."""
-        _, log_prior, log_volume = self(y)
+        _, log_prior, log_volume = self.forward(y)
         return log_prior + log_volume
 
     def encode(self, y: Tensor) -> Tensor:
         """Map images on [0, 1] to latents `(B, D)`, the finest level first."""
-        return self(y)[0]
+        z, _, _ = self.forward(y)
+        return z
 
     def decode(self, z: Tensor) -> Tensor:
         """Return the images that `encode` maps to z."""
@@ -120,13 +122,13 @@ class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
         """Draw images on the scale [0, 1], not clipped, shape `(n, C, H, W)`."""
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(n, self.shape.dims, generator=generator) * temperature
-        return self._invert(noise.to(self.device, self.dtype), noise=True)
+        return self._invert(noise.type_as(next(self.parameters())), noise=True)
 
     def _invert(self, z: Tensor, *, noise: bool) -> Tensor:
-        parts = z.split([level.latent.dims for level in self.levels], dim=1)
+        parts = torch.split(z, [level.latent.dims for level in self.levels], dim=1)
         x: Tensor | None = None
         for level, part in zip(reversed(self.levels), reversed(parts), strict=True):
-            z = part.unflatten(1, level.latent)
+            z = part.view(-1, *level.latent)
             if noise:
                 z = level.prior.from_noise(z, x)
             x = level.inverse(z, x, self.autocast())

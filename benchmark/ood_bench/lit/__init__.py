@@ -1,7 +1,8 @@
 """Training by maximum likelihood: the Lightning base class, and the one function that fits."""
 
 from ood_bench.lit.build import build
-from ood_bench.lit.fit import FitReport, Progress, fit
+from ood_bench.lit.course import Progress
+from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.module import DensityModule
 
 __all__ = ["DensityModule", "FitReport", "Progress", "build", "fit"]

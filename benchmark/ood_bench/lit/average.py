@@ -1,8 +1,9 @@
 """An exponential moving average of the weights."""
 
+# ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
+
 from typing import Any
 
-import torch
 from pytorch_lightning import Callback, LightningModule, Trainer
 from torch import Tensor
 
@@ -30,13 +31,13 @@ class WeightAverage(Callback):
         ]
 
     def on_train_batch_end(
-        self, trainer: Trainer, pl_module: LightningModule, *_: object, **__: object
+        self, trainer: Trainer, pl_module: LightningModule, *_: Any, **__: Any
     ) -> None:
         """Move the average towards the parameters."""
         step = trainer.global_step
         decay = min(self.decay, (1 + step) / (10 + step))
-        parameters = [parameter.detach() for parameter in pl_module.parameters()]
-        torch._foreach_lerp_(self.average, parameters, 1.0 - decay)
+        for average, parameter in zip(self.average, pl_module.parameters(), strict=True):
+            average.lerp_(parameter.detach(), 1.0 - decay)
 
     def swap(self, module: LightningModule) -> None:
         """Exchange the average and the parameters."""

@@ -49,7 +49,7 @@ class Slices:
 
     def __init__(self, images: Tensor, size: int) -> None:
         self.images = len(images)
-        self.batches = images.split(size)
+        self.batches = torch.split(images, size)
 
     def __len__(self) -> int:
         return len(self.batches)

@@ -1,15 +1,17 @@
 """The course of a training: progress, time spent, and the checkpoint to go on from."""
 
+# ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
+
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from pytorch_lightning import Callback, Trainer
-from torch import Tensor
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities.types import STEP_OUTPUT
 
 from ood_bench.lit.checkpoint import Checkpoint
-from ood_bench.lit.guard import DivergenceGuard
+from ood_bench.lit.guard import DivergenceGuard, loss_of
 from ood_bench.lit.module import DensityModule
 from ood_bench.units import bits_per_dim
 
@@ -33,7 +35,8 @@ class Course(Callback):
     resumed training the same as one that was never stopped.
 
     Args:
-        guard: The divergence guard, which runs before.
+        model: The model in training.
+        guard: Its divergence guard, which runs before.
         checkpoint: Where the state is written.
         every: Seconds between two checkpoints.
         progress: Called about twice a second.
@@ -44,12 +47,14 @@ class Course(Callback):
 
     def __init__(
         self,
+        model: DensityModule,
         guard: DivergenceGuard,
         checkpoint: Checkpoint,
         *,
         every: float,
         progress: Callable[[Progress], None] | None,
     ) -> None:
+        self.model = model
         self.guard = guard
         self.checkpoint = checkpoint
         self.every = every
@@ -58,18 +63,17 @@ class Course(Callback):
         self._images = 0
         self._first = self._clock = self._saved = self._shown = 0.0
 
-    def on_train_start(self, trainer: Trainer, pl_module: DensityModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clocks."""
         self._first = self._clock = self._saved = time.monotonic()
 
     def on_train_batch_end(
         self,
         trainer: Trainer,
-        pl_module: DensityModule,
-        outputs: dict[str, Tensor],
-        batch: Tensor,
-        *_: object,
-        **__: object,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        batch: Any,
+        batch_idx: int,
     ) -> None:
         """Report and save, if the guard has just copied the state and it is time."""
         self._images += len(batch)
@@ -80,7 +84,7 @@ class Course(Callback):
         done = trainer.global_step >= trainer.max_steps
         if self.progress and (done or now - self._shown >= PROGRESS_SECONDS):
             self._shown = now
-            bits = bits_per_dim(-float(outputs["loss"]), pl_module.shape.dims)
+            bits = bits_per_dim(-float(loss_of(outputs)), self.model.shape.dims)
             rate = self._images / (now - self._first)
             self.progress(Progress(trainer.global_step, trainer.max_steps, bits, rate))
         if not done and now - self._saved >= self.every:

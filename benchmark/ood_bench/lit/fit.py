@@ -10,9 +10,9 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from lightning_fabric.plugins.environments.lightning import LightningEnvironment
 from numpy.typing import NDArray
 from pytorch_lightning import Trainer
-from pytorch_lightning.plugins.environments import LightningEnvironment
 from torch import Tensor
 
 from ood_bench.lit.average import WeightAverage
@@ -123,9 +123,9 @@ def fit(
     precision = precision_for(recipe, device)
     model.seed, model.bf16, model.rate_factor = seed, precision == "bf16", 1.0
     average = WeightAverage(recipe.ema) if recipe.ema else None
-    guard = DivergenceGuard(average)
+    guard = DivergenceGuard(model, average)
     checkpoint = Checkpoint(workdir / "last.ckpt")
-    course = Course(guard, checkpoint, every=checkpoint_seconds, progress=progress)
+    course = Course(model, guard, checkpoint, every=checkpoint_seconds, progress=progress)
     slices = Slices(_on_device(validation, device), recipe.batch_size)
     with _quiet():
         trainer = Trainer(

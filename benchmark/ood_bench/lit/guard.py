@@ -1,10 +1,14 @@
 """The divergence guard: back to the last good state, with half the learning rate."""
 
+# ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
+
 import logging
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, cast
 
 import torch
-from pytorch_lightning import Callback, Trainer
+from pytorch_lightning import Callback, LightningModule, Trainer
+from pytorch_lightning.utilities.types import STEP_OUTPUT
 from torch import Tensor
 from torch.utils._pytree import tree_map_only
 
@@ -15,6 +19,12 @@ from ood_bench.lit.module import DensityModule
 _log = logging.getLogger(__name__)
 
 ATTEMPTS = 3
+
+
+def loss_of(outputs: STEP_OUTPUT) -> Tensor:
+    """Return the loss from what Lightning hands to a hook."""
+    assert isinstance(outputs, Mapping)
+    return cast(Tensor, outputs["loss"])
 
 
 def interval(device: torch.device) -> int:
@@ -29,81 +39,84 @@ class DivergenceGuard(Callback):
     and the learning rate is halved. Training goes on with the next batches.
 
     Args:
-        average: The average of the weights, if there is one.
+        model: The model in training.
+        average: The average of its weights, if there is one.
 
     Attributes:
         divergences: (step, new factor on the learning rate) of each return.
         good: The step of the last copy.
     """
 
-    def __init__(self, average: WeightAverage | None) -> None:
+    def __init__(self, model: DensityModule, average: WeightAverage | None) -> None:
+        self.model = model
         self.average = average
         self.divergences: tuple[tuple[int, float], ...] = ()
         self.good = 0
-        self._finite = torch.tensor(True)
+        self._finite = torch.tensor(True, device=model.device)
         self._copy: Any = None
 
-    def on_train_start(self, trainer: Trainer, pl_module: DensityModule) -> None:
+    def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the first copy."""
-        self._keep(trainer, pl_module)
+        self._keep(trainer)
 
     def on_train_batch_end(
         self,
         trainer: Trainer,
-        pl_module: DensityModule,
-        outputs: dict[str, Tensor],
-        *_: object,
-        **__: object,
+        pl_module: LightningModule,
+        outputs: STEP_OUTPUT,
+        *_: Any,
+        **__: Any,
     ) -> None:
         """Note whether the loss is finite; check at every few steps and at the last."""
-        self._finite = self._finite & outputs["loss"].isfinite()
+        self._finite = self._finite & loss_of(outputs).isfinite()
         step = trainer.global_step
-        if step % interval(pl_module.device) and step < trainer.max_steps:
+        if step % interval(self.model.device) and step < trainer.max_steps:
             return
-        finite = torch.stack([p.detach().isfinite().all() for p in pl_module.parameters()]).all()
+        finite = torch.stack([p.detach().isfinite().all() for p in self.model.parameters()]).all()
         if bool(finite & self._finite):
-            self._keep(trainer, pl_module)
+            self._keep(trainer)
         else:
-            self._return(trainer, pl_module)
+            self._return(trainer)
 
-    def _state(self, trainer: Trainer, module: DensityModule) -> Any:
+    def _state(self, trainer: Trainer) -> Any:
         average = self.average.state_dict() if self.average else {}
-        return (module.state_dict(), trainer.optimizers[0].state_dict(), average)
+        return (self.model.state_dict(), trainer.optimizers[0].state_dict(), average)
 
-    def _keep(self, trainer: Trainer, module: DensityModule) -> None:
-        self._copy = tree_map_only(Tensor, torch.clone, self._state(trainer, module))
-        self._finite = torch.tensor(True, device=module.device)
+    def _keep(self, trainer: Trainer) -> None:
+        self._copy = tree_map_only(Tensor, torch.clone, self._state(trainer))
+        self._finite = torch.tensor(True, device=self.model.device)
         self.good = trainer.global_step
 
-    def _return(self, trainer: Trainer, module: DensityModule) -> None:
+    def _return(self, trainer: Trainer) -> None:
         step = trainer.global_step
         if len(self.divergences) == ATTEMPTS:
             raise CellError(
                 f"training diverged again at step {step}, after {ATTEMPTS} returns with half "
-                f"the learning rate (now {module.rate_factor:g} of the recipe's); lower "
+                f"the learning rate (now {self.model.rate_factor:g} of the recipe's); lower "
                 "learning_rate, or set clip_norm or warmup"
             )
         weights, optimizer, average = tree_map_only(Tensor, torch.clone, self._copy)
-        module.load_state_dict(weights)
+        self.model.load_state_dict(weights)
         trainer.optimizers[0].load_state_dict(optimizer)
         if self.average:
             self.average.load_state_dict(average)
-        module.rate_factor /= 2.0
+        self.model.rate_factor /= 2.0
         for group in trainer.optimizers[0].param_groups:
-            group["lr"] = group["initial_lr"] * module.rate_at(step)
-        self._finite = torch.tensor(True, device=module.device)
-        self.divergences = (*self.divergences, (step, module.rate_factor))
+            group["lr"] = group["initial_lr"] * self.model.rate_at(step)
+        self._finite = torch.tensor(True, device=self.model.device)
+        self.divergences = (*self.divergences, (step, self.model.rate_factor))
         _log.warning(
             "training diverged by step %d: back to the state of step %d, learning rate × %g",
             step,
             self.good,
-            module.rate_factor,
+            self.model.rate_factor,
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Return what a checkpoint keeps."""
-        return {"divergences": self.divergences}
+        return {"divergences": self.divergences, "rate_factor": self.model.rate_factor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Take the divergences of a checkpoint."""
         self.divergences = tuple(state_dict["divergences"])
+        self.model.rate_factor = float(state_dict["rate_factor"])

@@ -1,5 +1,7 @@
 """DensityModule: the Lightning base class of the models that are trained here."""
 
+# ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
+
 from abc import ABC, abstractmethod
 from typing import ClassVar
 
@@ -84,7 +86,7 @@ class DensityModule(LightningModule, ABC):
         """
         if x.dtype != torch.uint8 or x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
             raise ValueError(
-                f"{type(self).__name__} takes uint8 images of shape (B, {', '.join(map(str, self.shape))}), "
+                f"{type(self).__name__} takes uint8 images (B, C, H, W) of {self.shape}, "
                 f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
             )
         if self.training:
@@ -110,14 +112,14 @@ class DensityModule(LightningModule, ABC):
         """Return the factor on the recipe's learning rate at a step."""
         return self.recipe.rate_at(step) * self.rate_factor
 
-    def training_step(self, x: Tensor, batch_idx: int) -> Tensor:  # noqa: ARG002
+    def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
         """Return minus the mean log-probability in nats; logs bits per dimension."""
         self.salt.fill_(seed_for("noise", self.seed, self.global_step))
         log_prob = (self.optimized or self.log_prob)(x).mean()
         self.log("train/bits_per_dim", bits_per_dim(log_prob.detach(), self.shape.dims))
         return -log_prob
 
-    def validation_step(self, x: Tensor, batch_idx: int) -> None:  # noqa: ARG002
+    def validation_step(self, x: Tensor, batch_idx: int) -> None:
         """Log the mean bits per dimension."""
         bits = bits_per_dim(self.log_prob(x).mean(), self.shape.dims)
         self.log("val/bits_per_dim", bits, batch_size=len(x))
