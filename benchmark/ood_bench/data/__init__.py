@@ -1,5 +1,26 @@
 """Images: where they come from, what was done to them, and how they are named."""
 
+from ood_bench.data.catalogue import catalogue
+from ood_bench.data.entry import Entry
+from ood_bench.data.fetch import fetch
+from ood_bench.data.images import Images, ImagesInfo
+from ood_bench.data.library import Library
+from ood_bench.data.options import DataOptions, Transform
 from ood_bench.data.shape import Shape
+from ood_bench.data.sheet import contact_sheet
+from ood_bench.data.verify import Verification, verify
 
-__all__ = ["Shape"]
+__all__ = [
+    "DataOptions",
+    "Entry",
+    "Images",
+    "ImagesInfo",
+    "Library",
+    "Shape",
+    "Transform",
+    "Verification",
+    "catalogue",
+    "contact_sheet",
+    "fetch",
+    "verify",
+]

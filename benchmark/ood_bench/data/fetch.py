@@ -1,0 +1,64 @@
+"""Download a data set from the Hugging Face hub into the data root."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from ood_bench.data.catalogue import catalogue
+from ood_bench.data.entry import Entry
+from ood_bench.data.sources.hub import Hub
+from ood_bench.errors import DataError, did_you_mean
+
+
+def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) -> tuple[Path, ...]:
+    """Write a data set's splits as Parquet in the Hugging Face image schema.
+
+    The files are `ROOT/<name>/<split>-00000-of-00001.parquet`, each written under another name
+    and renamed when it is whole; a split that is there already is left as it is.
+
+    Args:
+        name: A data set of the catalogue.
+        root: The data root.
+        entries: The data sets known by name.
+
+    Returns:
+        The files of all splits.
+
+    Raises:
+        DataError: If the name is unknown, the hub has no such set, or the download fails.
+    """
+    entries = catalogue() if entries is None else entries
+    if name not in entries:
+        raise DataError(f"unknown data set '{name}'{did_you_mean(name, entries)}")
+    hub = entries[name].hub
+    if hub is None:
+        raise DataError(f"'{name}' is not on the hub; it comes with ood-bench")
+    splits = ("all",) if "all" in hub.splits else tuple(entries[name].counts)
+    paths: list[Path] = []
+    for split in splits:
+        if not (shards := sorted((root / name).glob(f"{split}-*.parquet"))):
+            shards = [root / name / f"{split}-00000-of-00001.parquet"]
+            _download(name, hub, hub.splits.get(split, split), shards[0])
+        paths += shards
+    return tuple(paths)
+
+
+def _download(name: str, hub: Hub, split: str, path: Path) -> None:
+    import datasets
+    from datasets.exceptions import DatasetsError
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    ours = {hub.columns.image: "image", hub.columns.label or "label": "label"}
+    try:
+        found = datasets.load_dataset(hub.repo, hub.config, split=split)
+        kept = [column for column in ours if column in found.column_names]
+        found = found.select_columns(kept)
+        found = found.rename_columns({old: ours[old] for old in kept if old != ours[old]})
+        found.to_parquet(str(temporary))
+        temporary.replace(path)
+    except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+        reason = " ".join(str(error).split())
+        raise DataError(f"cannot fetch '{name}' from the hub ({hub.repo}): {reason}") from error
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,70 @@
+"""Images in memory, and what is known about them."""
+
+import hashlib
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ood_bench.data.shape import Shape
+from ood_bench.hashing import digest
+
+
+@dataclass(frozen=True)
+class Images:
+    """The images of one split, all of one shape.
+
+    Attributes:
+        pixels: uint8, contiguous, shape `(N, C, H, W)`.
+        labels: Class of each image, shape `(N,)`; None where the source has none.
+        digest: Digest of the pixels' shape and values, see `content_digest`.
+    """
+
+    pixels: NDArray[np.uint8]
+    labels: NDArray[np.int64] | None
+    digest: str
+
+
+@dataclass(frozen=True)
+class ImagesInfo:
+    """Provenance of the images of one split, as every table states it.
+
+    Attributes:
+        name: The data set's name in the suite.
+        title: Its name in prose.
+        split: The source's split that was read.
+        count: How many images.
+        shape: Their shape after the transform.
+        digest: Digest of their pixels, see `content_digest`.
+        source: Where they came from: "data root, Parquet", "embedded subset", "generated".
+        transform: What was done to them, "none" or as in "square crop, bicubic to 32×32, gray".
+        licence: Terms of use.
+        citation: What to cite.
+        note: What a reader must know: a subset that stands in, a split other than test, fewer
+            images than were published. Empty if nothing.
+    """
+
+    name: str
+    title: str
+    split: str
+    count: int
+    shape: Shape
+    digest: str
+    source: str
+    transform: str
+    licence: str
+    citation: str
+    note: str
+
+
+def content_digest(pixels: NDArray[np.uint8]) -> str:
+    """Return the digest of a set of images: of N, C, H, W and the pixel values in that order.
+
+    Neither the source nor the file format enters, nor do the labels.
+
+    Example:
+        >>> content_digest(np.zeros((2, 1, 1, 1), np.uint8))
+        '63daf70cf8dc2e6bb3ad1e8e10ca7e33'
+    """
+    values = hashlib.sha256(np.ascontiguousarray(pixels).data).hexdigest()
+    return digest({"shape": list(pixels.shape), "pixels": values})

@@ -1,0 +1,192 @@
+"""From what a suite says about a data set to the files that it is read from."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from ood_bench.data.entry import Entry
+from ood_bench.data.options import DataOptions, Transform
+from ood_bench.data.pictures import Pictures
+from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources.folder import own_folder
+from ood_bench.data.sources.hub import Hub
+from ood_bench.data.sources.npz import own_npz
+from ood_bench.data.sources.tabular import Columns, parquet_files, tables
+from ood_bench.errors import DataError, did_you_mean
+
+GENERATED_SPLITS = ("train", "test")
+
+
+@dataclass(frozen=True)
+class Located:
+    """A data set of a suite and where it was found.
+
+    Attributes:
+        name: Its name in the suite.
+        options: What the suite says about it.
+        entry: Its catalogue entry; None for an own source.
+        transform: What is done to every image.
+        found: Where it is at hand. A split is read from the first that has it.
+        missing: One line on how to get it, if it is nowhere at hand.
+        stands_in_for: The entry that the suite asked for, if an embedded subset replaces it.
+    """
+
+    name: str
+    options: DataOptions
+    entry: Entry | None
+    transform: Transform
+    found: tuple[Found, ...] = ()
+    missing: str | None = None
+    stands_in_for: Entry | None = None
+
+    @property
+    def generated(self) -> bool:
+        """Whether the images are computed."""
+        return self.entry is not None and self.entry.generate is not None
+
+    @property
+    def sized(self) -> bool:
+        """Whether all images have one size by nature."""
+        return self.entry is None or self.entry.shape is not None
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """The splits at hand, `train` and `test` first; without one that is scored as test."""
+        if self.generated:
+            return GENERATED_SPLITS
+        names = {split for found in self.found for split in found.files}
+        order = sorted(names, key=lambda split: (split != "train", split != "test", split))
+        return tuple(split for split in order if split != "train" or self.options.split != "train")
+
+    def source_split(self, split: str) -> str:
+        """Return the source's split that is read when `train` or `test` is asked for.
+
+        Raises:
+            DataError: If it is not at hand, or `train` is the one that is scored as test.
+        """
+        at_hand = self.splits
+        wanted = split
+        if split == "test" and not self.generated:
+            instead = "all" if "test" not in at_hand and "all" in at_hand else "test"
+            wanted = self.options.split or instead
+        if wanted in at_hand or (wanted == self.options.split == "train" and split == "test"):
+            return wanted
+        raise DataError(
+            f"'{self.name}' has no split '{wanted}' at hand; there is {', '.join(at_hand)}"
+        )
+
+    def _found(self, split: str) -> Found:
+        for found in self.found:
+            if split in found.files:
+                return found
+        raise DataError(f"'{self.name}' has no split '{split}' at hand")
+
+    def title(self, split: str) -> str:
+        """Say where a split was found."""
+        return "generated" if self.generated else self._found(split).title
+
+    def files(self, split: str) -> tuple[Path, ...]:
+        """Return the files of a split."""
+        return self._found(split).files[split]
+
+    def read(self, split: str, limit: int | None) -> Pictures:
+        """Return the images of a split, at most so many if a number is given."""
+        return self._found(split).read(split, limit)
+
+
+def locate(
+    name: str,
+    options: DataOptions,
+    place: Place,
+    entries: Mapping[str, Entry],
+    *,
+    embedded: bool,
+) -> Located:
+    """Find a data set without decoding any of it.
+
+    Args:
+        name: The data set's name in the suite.
+        options: What the suite says about it.
+        place: Where to look.
+        entries: The catalogue.
+        embedded: Whether a subset in the wheel stands in for a set that has one.
+
+    Raises:
+        DataError: If the name or an option is unknown, or what is there cannot be right.
+    """
+    if options.own:
+        return _own(name, options, place)
+    asked = options.use or name
+    if asked not in entries:
+        raise DataError(f"unknown data set '{asked}'{did_you_mean(asked, entries)}")
+    entry = entries[asked]
+    _check_options(name, options, entry)
+    stands_in_for = entry if embedded and entry.embedded else None
+    if embedded and entry.embedded:
+        entry = entries[entry.embedded]
+    transform = entry.transform if options.transform is None else options.transform
+    every = (source.find(entry.name, place) for source in entry.sources)
+    found = tuple(one for one in every if one)
+    missing = None if found or entry.generate else _missing(name, entry, place)
+    return Located(name, options, entry, transform, found, missing, stands_in_for)
+
+
+def _check_options(name: str, options: DataOptions, entry: Entry) -> None:
+    given = {
+        option
+        for option in ("level", "colour", "count", "seed", "split", "limit", "transform")
+        if getattr(options, option) is not None
+    }
+    allowed = set(entry.takes) if entry.generate else {"split", "limit", "transform"}
+    for option in sorted(given - allowed):
+        raise DataError(
+            f"'{name}': '{entry.name}' does not take `{option}`; "
+            f"it takes {', '.join(sorted(allowed))}"
+        )
+
+
+def _missing(name: str, entry: Entry, place: Place) -> str:
+    root = place.root or "DIR"
+    how = "" if place.root else " and say --data DIR or OOD_BENCH_DATA=DIR"
+    ways = [f"put it at {root}/{entry.name}/<split>-*.parquet{how}"]
+    if entry.hub:
+        ways.append(f"run `ood-bench data fetch {entry.name}`")
+    if entry.embedded:
+        ways.append(f"run with --embedded, which takes {entry.embedded}")
+    else:
+        ways.append(f"name your own copy, datasets.{name}: {{folder: PATH}}, or npz, parquet, hub")
+    return f"'{name}' is not at hand; {'; or '.join(ways)}"
+
+
+def _own(name: str, options: DataOptions, place: Place) -> Located:
+    transform = options.transform or Transform()
+    for option in ("level", "colour", "count", "seed"):
+        if getattr(options, option) is not None:
+            raise DataError(f"'{name}': a {options.own} does not take `{option}`")
+    path = options.folder or options.npz or options.parquet
+    if path is not None and not path.expanduser().exists():
+        line = f"'{name}' is not at hand; there is nothing at {path}"
+        return Located(name, options, None, transform, missing=line)
+    found = _own_source(options, place)
+    if found is None:
+        line = (
+            f"'{name}' is not at hand; '{options.hub}' is not in the hub's cache at {place.hub}; "
+            f'fetch it once with datasets.load_dataset("{options.hub}")'
+        )
+        return Located(name, options, None, transform, missing=line)
+    if not found.files:
+        raise DataError(f"'{name}': {path} holds no images")
+    return Located(name, options, None, transform, (found,))
+
+
+def _own_source(options: DataOptions, place: Place) -> Found | None:
+    columns = Columns(options.image_column or "image", options.label_column)
+    if options.folder:
+        return own_folder(options.folder.expanduser())
+    if options.npz:
+        return own_npz(options.npz.expanduser())
+    if options.parquet:
+        path = options.parquet.expanduser()
+        files = parquet_files(path) if path.is_dir() else {"all": (path,)}
+        return tables("Parquet", files, columns)
+    return Hub(options.hub or "", columns, options.config).find("", place)

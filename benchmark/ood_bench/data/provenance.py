@@ -1,0 +1,74 @@
+"""What a reader must know about a set of images, in words."""
+
+from ood_bench.data.images import ImagesInfo
+from ood_bench.data.index import Record
+from ood_bench.data.locate import Located
+from ood_bench.data.shape import Shape
+from ood_bench.data.transform import describe
+
+
+def provenance(
+    located: Located, split: str, source_split: str, shape: Shape, record: Record
+) -> ImagesInfo:
+    """Return the provenance of a split.
+
+    Args:
+        located: The data set.
+        split: The split that was asked for.
+        source_split: The source's split that was read.
+        shape: The shape of the images now.
+        record: What decoding them has shown.
+    """
+    entry = located.entry
+    transform = describe(located.transform, record.native, shape)
+    return ImagesInfo(
+        name=located.name,
+        title=_title(located),
+        split=source_split,
+        count=record.count,
+        shape=shape,
+        digest=record.digest,
+        source=located.title(source_split),
+        transform="none" if located.generated else transform,
+        licence=entry.licence if entry else "not stated",
+        citation=entry.citation if entry else "",
+        note="; ".join(_notes(located, split, source_split, shape, record)),
+    )
+
+
+def _title(located: Located) -> str:
+    if located.entry is None:
+        return located.name
+    given = [
+        f"{option} {getattr(located.options, option)}"
+        for option in ("level", "colour", "seed")
+        if getattr(located.options, option) is not None
+    ]
+    return ", ".join([located.entry.title, *given])
+
+
+def _notes(
+    located: Located, split: str, source_split: str, shape: Shape, record: Record
+) -> list[str]:
+    entry, limit = located.entry, located.options.limit
+    notes = []
+    if located.stands_in_for and entry:
+        notes.append(f"embedded subset {entry.name} stands in for {located.stands_in_for.name}")
+    if split != source_split:
+        notes.append(f"split `{source_split}` scored as {split}")
+    if limit is not None and record.count == limit:
+        notes.append(f"first {limit:,} images only")
+    if entry is None or located.generated:
+        return notes
+    everything = sum(entry.counts.values())
+    published = everything if source_split == "all" else entry.counts.get(source_split)
+    whole = record.count == published
+    if published and not whole and record.count != limit:
+        notes.append(f"{record.count:,} of {published:,} published images")
+    if entry.shape and record.native and record.native != entry.shape:
+        notes.append(f"at hand as {record.native}, published as {entry.shape}")
+    expected = entry.digests.get(source_split)
+    untouched = describe(located.transform, record.native, shape) == "none"
+    if expected and whole and untouched and record.digest != expected:
+        notes.append("not equal to the published images")
+    return notes

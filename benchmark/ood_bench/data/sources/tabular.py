@@ -1,0 +1,182 @@
+"""Tables in the Hugging Face image schema: Parquet files, and Arrow files of the hub's cache."""
+
+import re
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from ood_bench.data.pictures import Encoded, Labels
+from ood_bench.data.sources import Files, Found, Place
+from ood_bench.errors import DataError
+
+ROWS = 512
+_SHARD = re.compile(r"(?P<split>.+?)(-(?P<part>\d{5})-of-(?P<parts>\d{5})(-[0-9a-f]+)?)?")
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of the columns.
+
+    Attributes:
+        image: A struct of bytes and path, as `datasets` writes images, or plain binary.
+        label: Integers. None: `label`, if there are integers under that name.
+    """
+
+    image: str = "image"
+    label: str | None = None
+
+
+@dataclass(frozen=True)
+class RootParquet:
+    """`ROOT/<name>/<split>-*.parquet`."""
+
+    def find(self, name: str, place: Place) -> Found | None:
+        """Return the data set if its folder holds Parquet files."""
+        if place.root is None:
+            return None
+        files = parquet_files(place.root / name)
+        return tables("data root, Parquet", files, Columns()) if files else None
+
+
+def tables(title: str, files: Files, columns: Columns) -> Found:
+    """Return a data set that lies in tables, by split."""
+    return Found(title, files, lambda split, limit: read_tables(files[split], columns, limit))
+
+
+def parquet_files(folder: Path) -> Files:
+    """Return the Parquet files of a folder by split: `<split>-00000-of-00002.parquet` and on.
+
+    Raises:
+        DataError: If a shard is missing.
+    """
+    return by_split(sorted(folder.glob("*.parquet")))
+
+
+def by_split(paths: list[Path], *, prefix: str = "") -> Files:
+    """Group files by the split that their names begin with, after a prefix.
+
+    Raises:
+        DataError: If a shard is missing.
+    """
+    found: dict[str, list[Path]] = defaultdict(list)
+    for path in paths:
+        match = _SHARD.fullmatch(path.stem.removeprefix(prefix))
+        if match is None:
+            continue
+        split = match["split"]
+        if match["part"] is None:
+            split = split.partition("-")[0]
+        found[split].append(path)
+    for split, shards in found.items():
+        parts = {int(_parts(path.stem)) for path in shards}
+        if parts != {0} and parts != {len(shards)}:
+            wanted = max(parts)
+            raise DataError(
+                f"{shards[0].parent}: split '{split}' has {len(shards)} of {wanted} shards"
+            )
+    return {split: tuple(shards) for split, shards in found.items()}
+
+
+def _parts(stem: str) -> str:
+    match = _SHARD.fullmatch(stem)
+    return (match["parts"] if match else None) or "0"
+
+
+def read_tables(paths: tuple[Path, ...], columns: Columns, limit: int | None) -> Encoded:
+    """Return the images of one split, in the order of its files.
+
+    Raises:
+        DataError: If a file is damaged or lacks a column.
+    """
+    schemas = [_schema(path) for path in paths]
+    label = columns.label
+    for path, schema in zip(paths, schemas, strict=True):
+        for name in filter(None, (columns.image, columns.label)):
+            if name not in schema.names:
+                raise DataError(f"{path}: no column '{name}'; there are {', '.join(schema.names)}")
+    if label is None and all("label" in schema.names for schema in schemas):
+        integers = all(pa.types.is_integer(schema.field("label").type) for schema in schemas)
+        label = "label" if integers else None
+    labels, count = _labels_and_count(paths, label, columns.image, limit)
+
+    def blobs() -> Iterator[tuple[str, bytes]]:
+        left = count
+        for path in paths:
+            row = 0
+            for batch in _batches(path, [columns.image]):
+                for blob in _bytes(path, batch.column(0))[:left].to_pylist():
+                    where = f"{path}: row {row}"
+                    if blob is None:
+                        raise DataError(f"{where}: the image's bytes are not in the file")
+                    yield where, blob
+                    row, left = row + 1, left - 1
+            if not left:
+                return
+
+    return Encoded(count, labels, blobs)
+
+
+def _bytes(path: Path, column: Any) -> Any:
+    if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
+        column = column.field("bytes")
+    if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
+        raise DataError(f"{path}: the image column holds {column.type}, not encoded images")
+    return column
+
+
+def _labels_and_count(
+    paths: tuple[Path, ...], label: str | None, image: str, limit: int | None
+) -> tuple[Labels, int]:
+    if label is None:
+        total = sum(_rows(path, image) for path in paths)
+        return None, total if limit is None else min(total, limit)
+    parts = []
+    for path in paths:
+        for batch in _batches(path, [label]):
+            column = batch.column(0)
+            if not pa.types.is_integer(column.type) or column.null_count:
+                raise DataError(f"{path}: column '{label}' must hold an integer in every row")
+            parts.append(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
+    labels = np.concatenate([np.empty(0, np.int64), *parts])[:limit]
+    return labels, len(labels)
+
+
+def _schema(path: Path) -> Any:
+    try:
+        if path.suffix == ".arrow":
+            with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
+                return stream.schema
+        return pq.read_schema(path)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _rows(path: Path, image: str) -> int:
+    if path.suffix == ".parquet":
+        return int(pq.read_metadata(path).num_rows)
+    return sum(len(batch) for batch in _batches(path, [image]))
+
+
+def _batches(path: Path, columns: list[str]) -> Iterator[Any]:
+    try:
+        if path.suffix == ".arrow":
+            with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
+                for batch in stream:
+                    yield batch.select(columns)
+        else:
+            with pq.ParquetFile(path) as file:
+                yield from file.iter_batches(ROWS, columns=columns)
+    except (pa.ArrowException, OSError) as error:
+        raise _damaged(path, error) from error
+
+
+def _damaged(path: Path, error: Exception) -> DataError:
+    kind = "Arrow" if path.suffix == ".arrow" else "Parquet"
+    reason = " ".join(str(error).split())
+    return DataError(f"{path}: not a readable {kind} file: {reason}")

@@ -1,0 +1,187 @@
+"""The one pipeline from a source's images to uint8 arrays of one shape."""
+
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from ood_bench.data.options import Transform
+from ood_bench.data.pictures import Decoded, Pictures, decode, native_shape, shape_of
+from ood_bench.data.shape import Shape
+from ood_bench.errors import DataError
+
+FILTERS = {
+    "bicubic": Image.Resampling.BICUBIC,
+    "bilinear": Image.Resampling.BILINEAR,
+    "box": Image.Resampling.BOX,
+    "lanczos": Image.Resampling.LANCZOS,
+}
+LARGE = 8_192  # bytes of a file above which decoding it in a thread pays
+BATCH = 256
+
+
+class Fitted(NamedTuple):
+    """Images brought to one shape, and the shape that all had before; None if they differed."""
+
+    pixels: NDArray[np.uint8]
+    native: Shape | None
+
+
+def cropped(transform: Transform, native: Shape) -> Shape:
+    """Return the shape that is left after the crop.
+
+    Example:
+        >>> cropped(Transform(crop=148), Shape(3, 218, 178))
+        Shape(channels=3, height=148, width=148)
+    """
+    channels, height, width = native
+    side = min(height, width) if transform.crop == "square" else transform.crop
+    if side is None:
+        return native
+    return Shape(channels, min(height, side), min(width, side))
+
+
+def _pads(transform: Transform, size: tuple[int, int], target: Shape) -> bool:
+    width, height = size
+    return transform.pad is not None and width <= target.width and height <= target.height
+
+
+def apply(image: Image.Image, transform: Transform, target: Shape) -> NDArray[np.uint8]:
+    """Return one image after the transform, shape `(C, H, W)`; the target's, if it can be.
+
+    Args:
+        image: 8-bit gray (mode L) or colour (mode RGB).
+        transform: What to do.
+        target: The shape that is wanted.
+    """
+    _, height, width = cropped(transform, shape_of(image))
+    if (width, height) != image.size:
+        left, top = (image.width - width) // 2, (image.height - height) // 2
+        image = image.crop((left, top, left + width, top + height))
+    pads = _pads(transform, image.size, target)
+    size = (target.width, target.height)
+    if image.size != size and not pads and transform.resize:
+        image = image.resize(size, FILTERS[transform.resize])
+    wanted = transform.channels
+    if wanted == "gray" or (wanted == "match" and target.channels == 1):
+        image = image.convert("L")
+    elif wanted == "rgb" or (wanted == "match" and target.channels == 3):
+        image = image.convert("RGB")
+    pixels = _array(image)
+    if image.size != size and pads:
+        pixels = _padded(pixels, target, mode=transform.pad)
+    return 255 - pixels if transform.invert else pixels
+
+
+def _padded(pixels: NDArray[np.uint8], target: Shape, *, mode: str | None) -> NDArray[np.uint8]:
+    _, height, width = pixels.shape
+    rows, columns = target.height - height, target.width - width
+    around = (
+        (0, 0),
+        (rows // 2, rows - rows // 2),
+        (columns // 2, columns - columns // 2),
+    )
+    return np.pad(pixels, around, mode="edge" if mode == "edge" else "constant")
+
+
+def _array(image: Image.Image) -> NDArray[np.uint8]:
+    pixels = np.frombuffer(image.tobytes(), np.uint8)
+    if image.mode == "L":
+        return pixels.reshape(1, image.height, image.width)
+    return pixels.reshape(image.height, image.width, 3).transpose(2, 0, 1)
+
+
+def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -> Fitted:
+    """Bring all images of a split to one shape.
+
+    Args:
+        pictures: At least one image.
+        transform: What to do to each.
+        target: The shape that is wanted.
+        name: The data set's name, for messages.
+
+    Raises:
+        DataError: If an image does not decode, or does not have the shape after the transform.
+    """
+    if isinstance(pictures, Decoded) and transform == Transform():
+        native = native_shape(pictures)
+        if native != target:
+            raise _misfit(name, native, native, target)
+        return Fitted(np.array(pictures.pixels, order="C"), native)
+    pixels = np.empty((pictures.count, *target), np.uint8)
+    natives: set[Shape] = set()
+    for i, (where, image) in enumerate(_images(pictures)):
+        native = shape_of(image)
+        result = apply(image, transform, target)
+        if result.shape != target:
+            first = next(iter(natives), native)
+            if first != native:
+                raise DataError(
+                    f"'{name}': {where} is {native}, unlike {first} before it; images of mixed "
+                    "shapes need a transform with resize and channels"
+                )
+            raise _misfit(name, native, Shape(*result.shape), target)
+        natives.add(native)
+        pixels[i] = result
+    return Fitted(pixels, natives.pop() if len(natives) == 1 else None)
+
+
+def _misfit(name: str, native: Shape, result: Shape, target: Shape) -> DataError:
+    after = "" if result == native else f", after its transform {result},"
+    return DataError(
+        f"'{name}' is {native}{after} but {target} is wanted; give it a transform: "
+        f"datasets.{name}.transform: {{resize: bicubic, channels: match}}"
+    )
+
+
+def _images(pictures: Pictures) -> Iterator[tuple[str, Image.Image]]:
+    """Decode one after the other; large files in threads, as Pillow then frees the lock."""
+    if isinstance(pictures, Decoded):
+        for i, one in enumerate(pictures.pixels):
+            planes = one[0] if len(one) == 1 else one.transpose(1, 2, 0)
+            yield f"row {i}", Image.fromarray(np.ascontiguousarray(planes))
+        return
+    blobs = pictures.blobs()
+    with ThreadPoolExecutor() as pool:
+        while batch := list(islice(blobs, BATCH)):
+            where, files = zip(*batch, strict=True)
+            large = not isinstance(files[0], bytes) or len(files[0]) > LARGE
+            yield from zip(where, (pool.map if large else map)(decode, where, files), strict=True)
+
+
+def describe(transform: Transform, native: Shape | None, target: Shape) -> str:
+    """Say what a transform did to the images.
+
+    Args:
+        transform: The transform.
+        native: The shape that all images had before it; None if they differed.
+        target: The shape that they have now.
+
+    Example:
+        >>> usual = Transform(crop="square", resize="bicubic", channels="match")
+        >>> describe(usual, Shape(3, 218, 178), Shape(1, 28, 28))
+        'square crop, bicubic to 28×28, gray'
+        >>> describe(usual, Shape(3, 32, 32), Shape(3, 32, 32))
+        'none'
+    """
+    done = []
+    left = cropped(transform, native) if native else None
+    size = f"{target.height}×{target.width}"
+    if transform.crop and (native is None or left != native):
+        done.append("square crop" if transform.crop == "square" else f"{transform.crop} px crop")
+    if left is None or (left.height, left.width) != (target.height, target.width):
+        steps = [f"{transform.pad} pad"] if transform.pad else []
+        if left is not None and not _pads(transform, (left.width, left.height), target):
+            steps = []
+        if transform.resize and (left is None or not steps):
+            steps.append(transform.resize)
+        done.append(f"{' or '.join(steps)} to {size}")
+    if transform.channels and (native is None or native.channels != target.channels):
+        done.append("gray" if target.channels == 1 else "rgb")
+    if transform.invert:
+        done.append("inverted")
+    return ", ".join(done) or "none"
