@@ -2,7 +2,6 @@
 
 import inspect
 from collections.abc import Mapping
-from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
@@ -64,7 +63,6 @@ class Registry:
         return plugin
 
 
-@cache
 def _schema(plugin: type[Any]) -> type[BaseModel]:
     constructor = inspect.unwrap(plugin.__init__)
     hints = get_type_hints(constructor)

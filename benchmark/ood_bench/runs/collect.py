@@ -73,10 +73,13 @@ def collect(record: RunRecord, store: Store) -> Results:
 def _unfinished(record: RunRecord, store: Store) -> tuple[Omission, ...]:
     if record.failures:
         return ()
-    count = sum(
-        not store.has(ref.key)
-        for ref in (*record.detections, *record.bpds, *record.trainings, *record.analyses)
-    )
+    keys = [
+        *(ref.key for ref in record.trainings),
+        *(ref.key for ref in record.bpds),
+        *(ref.key for ref in record.detections),
+        *(ref.key for ref in record.analyses),
+    ]
+    count = sum(not store.has(key) for key in keys)
     reason = "not computed yet; run the suite again to go on"
     return (Omission(f"{count} results", reason),) if count else ()
 
