@@ -15,7 +15,10 @@ from ood_bench_models.flow_step import FlowStep
 from ood_bench_models.gaussian import Gaussian
 from ood_bench_models.level import Level
 
-NETWORKS = {"convolutional": ConvolutionalNetwork, "highway": HighwayNetwork}
+NETWORKS: dict[str, type[ConvolutionalNetwork] | type[HighwayNetwork]] = {
+    "convolutional": ConvolutionalNetwork,
+    "highway": HighwayNetwork,
+}
 
 
 class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
