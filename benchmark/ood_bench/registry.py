@@ -64,10 +64,9 @@ class Registry:
 
 
 def _schema(plugin: type[Any]) -> type[BaseModel]:
-    constructor = inspect.unwrap(plugin.__init__)
-    hints = get_type_hints(constructor)
+    hints = get_type_hints(inspect.unwrap(plugin.__init__))
     fields: dict[str, Any] = {}
-    for parameter in inspect.signature(constructor).parameters.values():
+    for parameter in inspect.signature(plugin).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             raise PluginError(
                 f"{plugin.__name__} takes **{parameter.name}; name every option, so that a "

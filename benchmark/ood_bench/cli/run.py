@@ -86,7 +86,8 @@ def run(
     store = Store(results / "store")
     registry = Registry()
     library = Library(root=data, index=results / "store" / "data", embedded=embedded)
-    whole = build_plan(loaded, registry, library, skip_missing=skip_missing or embedded)
+    lenient = skip_missing or embedded or dry_run
+    whole = build_plan(loaded, registry, library, skip_missing=lenient)
     plan = select(whole, only=only or (), skip=skip or ())
     console = Console()
     if dry_run:
