@@ -1,0 +1,211 @@
+"""What was measured, as tables: detection on every pair, and bits per dimension."""
+
+import statistics
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
+from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.results import Metric, Omission, Results, Row
+
+_BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
+_HEADINGS: dict[Metric, str] = {
+    "aupr_out": "AUPR-Out",
+    "aupr_in": "AUPR-In",
+    "fpr95": "FPR@95TPR",
+    "detection_error": "Detection error",
+}
+
+
+@dataclass
+class _Entry:
+    """All rows of one address: pooled ones by metric, and those of single seeds."""
+
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    pooled: dict[Metric, Row] = field(default_factory=dict)
+    single: list[Row] = field(default_factory=list)
+    reason: str = ""
+
+    def value(self, metric: Metric) -> str:
+        row = self.pooled.get(metric)
+        return decimal(row.value if row else None)
+
+    def interval(self, metric: Metric) -> str:
+        row = self.pooled.get(metric)
+        return with_interval(row.value, row.low, row.high) if row else ABSENT
+
+    def seeds(self, metric: Metric) -> str:
+        """Say how many seeds there are and how far they spread."""
+        values = [row.value for row in self.single if row.metric == metric]
+        spread = f", sd {decimal(statistics.stdev(values))}" if len(values) > 1 else ""
+        return plural(len(values), "seed") + spread if values else ABSENT
+
+    def remarks(self) -> list[str]:
+        """Return what must be said of these rows: why there are none, transform, note."""
+        row = next(iter((*self.single, *self.pooled.values())), None)
+        if row is None:
+            return [self.reason]
+        return [f"transform: {row.transform}" if row.transform else "", row.note]
+
+
+def terminal_table(results: Results) -> TextTable:
+    """Return the main table with bits per dimension, for a terminal."""
+    footnotes = Footnotes()
+    bits = {
+        (row.model, row.inside, row.outside): row
+        for row in results.rows
+        if row.seed == "all" and row.metric in ("bpd_inside", "bpd_outside")
+    }
+    rows = []
+    for entry in _detections(results):
+        auroc = entry.pooled.get("auroc")
+        counts = (
+            f"{count(auroc.n_inside)} ID and {count(auroc.n_outside)} OOD images" if auroc else ""
+        )
+        sides = [bits.get((entry.model, entry.inside, side)) for side in ("", entry.outside)]
+        rows.append(
+            (
+                entry.model or "all",
+                _marked(_pair(entry), footnotes.mark(counts, *entry.remarks())),
+                entry.detector or "all",
+                entry.interval("auroc"),
+                *(entry.value(metric) for metric in ("aupr_out", "aupr_in", "fpr95")),
+                *(decimal(row.value if row else None) for row in sides),
+            )
+        )
+    headers = (
+        "Model",
+        "ID → OOD",
+        "Detector",
+        f"AUROC ({percent(results.level)} interval)",
+        "AUPR-Out",
+        "AUPR-In",
+        "FPR@95TPR",
+        "bpd ID",
+        "bpd OOD",
+    )
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:]))
+
+
+def detection_table(results: Results) -> TextTable:
+    """Return the pooled metrics of every detector on every pair."""
+    footnotes = Footnotes()
+    rows = []
+    for entry in _detections(results):
+        auroc = entry.pooled.get("auroc")
+        n_inside, n_outside = (auroc.n_inside, auroc.n_outside) if auroc else (0, 0)
+        total = n_inside + n_outside
+        rows.append(
+            (
+                entry.model or "all",
+                _marked(_pair(entry), footnotes.mark(*entry.remarks())),
+                entry.detector or "all",
+                entry.interval("auroc"),
+                *(entry.value(metric) for metric in _HEADINGS),
+                f"{count(n_inside)} / {count(n_outside)}" if total else ABSENT,
+                decimal(n_outside / total if total else None),
+                entry.seeds("auroc"),
+            )
+        )
+    headers = (
+        "Model",
+        "ID → OOD",
+        "Detector",
+        f"AUROC ({percent(results.level)} interval)",
+        *_HEADINGS.values(),
+        "Images ID / OOD",
+        "OOD share",
+        "Seeds",
+    )
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:-1]))
+
+
+def bits_table(results: Results) -> TextTable:
+    """Return mean bits per dimension of train, test and outside images under each model."""
+    footnotes = Footnotes()
+    rows = []
+    for (model, inside), entries in _by_training(results.rows).items():
+        for metric in _BITS:
+            for entry in entries:
+                row = entry.pooled.get(metric)
+                if row is None:
+                    continue
+                side = {"bpd_train": "train", "bpd_inside": "test"}.get(metric, "OOD")
+                scored = f"{entry.outside or inside} ({side})"
+                images = row.n_outside if metric == "bpd_outside" else row.n_inside
+                marks = footnotes.mark(*entry.remarks())
+                rows.append(
+                    (
+                        model,
+                        inside,
+                        _marked(scored, marks),
+                        entry.interval(metric),
+                        count(images),
+                        entry.seeds(metric),
+                    )
+                )
+    headers = (
+        "Model",
+        "Trained on",
+        "Scored on",
+        f"Bits per dimension ({percent(results.level)} interval)",
+        "Images",
+        "Seeds",
+    )
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:5]))
+
+
+def percent(level: float) -> str:
+    """Write a coverage.
+
+    Example:
+        >>> percent(0.95)
+        '95 %'
+    """
+    return f"{100 * level:g} %"
+
+
+def _entries(rows: Iterable[Row]) -> list[_Entry]:
+    entries: dict[tuple[str, str, str, str], _Entry] = {}
+    for row in rows:
+        address = (row.model, row.inside, row.outside, row.detector)
+        entry = entries.setdefault(address, _Entry(*address))
+        if row.seed == "all":
+            entry.pooled[row.metric] = row
+        else:
+            entry.single.append(row)
+    return list(entries.values())
+
+
+def _detections(results: Results) -> list[_Entry]:
+    """Return what was measured, then what was not: omissions of a pair or a detector."""
+    measured = _entries(row for row in results.rows if row.metric not in _BITS)
+    absent: dict[tuple[str, str, str, str], list[Omission]] = {}
+    for omission in (*results.skips, *results.failures):
+        if omission.outside or omission.detector:
+            address = (omission.model, omission.inside, omission.outside, omission.detector)
+            absent.setdefault(address, []).append(omission)
+    known = {(e.model, e.inside, e.outside, e.detector) for e in measured if e.pooled}
+    return measured + [
+        _Entry(*address, reason="; ".join(dict.fromkeys(item.reason for item in omissions)))
+        for address, omissions in absent.items()
+        if address not in known
+    ]
+
+
+def _by_training(rows: Iterable[Row]) -> Mapping[tuple[str, str], list[_Entry]]:
+    trainings: dict[tuple[str, str], list[_Entry]] = {}
+    for entry in _entries(row for row in rows if row.metric in _BITS):
+        trainings.setdefault((entry.model, entry.inside), []).append(entry)
+    return trainings
+
+
+def _pair(entry: _Entry) -> str:
+    return f"{entry.inside or 'all'} → {entry.outside or 'all'}"
+
+
+def _marked(text: str, marks: str) -> str:
+    return f"{text} {marks}" if marks else text

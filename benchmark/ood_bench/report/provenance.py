@@ -1,0 +1,125 @@
+"""Where the numbers come from, as tables: claims, trainings, data, and what was left out."""
+
+from collections.abc import Iterable
+
+from ood_bench.report.measured import percent
+from ood_bench.report.numbers import ABSENT, count, decimal, duration, with_interval
+from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.results import Omission, Results, TrainingCard
+
+
+def claims_table(results: Results) -> TextTable:
+    """Return each claim with what was expected, measured and quoted, and the verdict."""
+    footnotes = Footnotes()
+    rows = []
+    for claim in results.claims:
+        measure = footnotes.mark(claim.measure)
+        note = footnotes.mark(claim.note)
+        rows.append(
+            (
+                claim.says,
+                claim.source or ABSENT,
+                f"{claim.expects} {measure}".strip(),
+                with_interval(claim.measured, claim.low, claim.high),
+                claim.quoted or ABSENT,
+                f"{claim.verdict} {note}".strip(),
+            )
+        )
+    headers = (
+        "Claim",
+        "Source",
+        "Expected",
+        f"Measured ({percent(results.level)} interval)",
+        "Quoted",
+        "Verdict",
+    )
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:5]))
+
+
+def training_table(results: Results) -> TextTable:
+    """Return how each model was trained."""
+    rows = tuple(
+        (
+            card.model,
+            card.plugin,
+            card.inside,
+            str(card.seed),
+            count(card.parameters),
+            count(card.steps),
+            count(card.images),
+            duration(card.seconds),
+            f"{card.images_per_second:,.0f}" if card.images_per_second > 0 else ABSENT,
+            decimal(card.bpd_validation),
+            card.precision,
+            card.device,
+            _divergences(card),
+        )
+        for card in results.training
+    )
+    headers = (
+        "Model",
+        "Plugin",
+        "Trained on",
+        "Seed",
+        "Parameters",
+        "Steps",
+        "Images",
+        "Time",
+        "Images/s",
+        "Bits per dimension (validation)",
+        "Precision",
+        "Device",
+        "Divergences",
+    )
+    return TextTable(headers, rows, numeric=frozenset(headers[3:10]))
+
+
+def data_table(results: Results) -> TextTable:
+    """Return where the images came from and what was done to them."""
+    footnotes = Footnotes()
+    rows = []
+    for card in results.data:
+        marks = footnotes.mark(card.note, _citation(card.title, card.citation))
+        rows.append(
+            (
+                f"{card.name} {marks}".strip(),
+                card.split,
+                count(card.count),
+                card.shape,
+                card.source,
+                card.transform or ABSENT,
+                card.licence or ABSENT,
+                card.digest[:12] or ABSENT,
+            )
+        )
+    headers = (
+        "Data set",
+        "Split",
+        "Images",
+        "Shape",
+        "Source",
+        "Transform",
+        "Licence",
+        "Digest",
+    )
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset({"Images"}))
+
+
+def omission_table(omissions: Iterable[Omission], heading: str) -> TextTable:
+    """Return what was left out, with the reasons under a heading."""
+    rows = dict.fromkeys((omission.cell, omission.reason) for omission in omissions)
+    return TextTable(("What", heading), tuple(rows))
+
+
+def run_table(results: Results) -> TextTable:
+    """Return the circumstances of the run."""
+    return TextTable(("Run", results.suite), tuple(results.manifest.items()))
+
+
+def _divergences(card: TrainingCard) -> str:
+    told = (f"step {step:,}: rate {rate:g}" for step, rate in card.divergences)
+    return "; ".join(told) or "none"
+
+
+def _citation(title: str, citation: str) -> str:
+    return ". ".join(part.rstrip(".") for part in (title, citation) if part)

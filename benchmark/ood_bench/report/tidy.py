@@ -1,0 +1,84 @@
+"""Results for other programs: tidy CSV and JSON, in one order and at full precision."""
+
+import csv
+import io
+import json
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, fields
+from typing import Any, get_args
+
+from ood_bench.results import Metric, Results, Row
+
+COLUMNS = tuple(column.name for column in fields(Row))
+
+
+def csv_text(results: Results) -> str:
+    """Return the rows as CSV with a header.
+
+    One row is one line. Numbers are written so that reading them gives back the same float64;
+    one that is not finite is an empty field.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for row in _ordered(results.rows):
+        writer.writerow([_field(getattr(row, column)) for column in COLUMNS])
+    return buffer.getvalue()
+
+
+def json_text(results: Results) -> str:
+    """Return everything but the analyses' tables as JSON; a number not finite is null."""
+    content = {
+        "suite": results.suite,
+        "title": results.title,
+        "about": results.about,
+        "level": results.level,
+        "notes": list(results.notes),
+        "rows": [asdict(row) for row in _ordered(results.rows)],
+        "claims": [asdict(claim) for claim in results.claims],
+        "training": [
+            asdict(card)
+            | {
+                "divergences": [
+                    {"step": step, "learning_rate": rate} for step, rate in card.divergences
+                ]
+            }
+            for card in results.training
+        ],
+        "data": [asdict(card) for card in results.data],
+        "skips": [asdict(omission) for omission in results.skips],
+        "failures": [asdict(omission) for omission in results.failures],
+        "manifest": dict(results.manifest),
+    }
+    return json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def _ordered(rows: Iterable[Row]) -> list[Row]:
+    """Sort rows by their names, seeds as numbers with `all` last, metrics as declared."""
+    rank = {metric: i for i, metric in enumerate(get_args(Metric))}
+
+    def key(row: Row) -> tuple[Any, ...]:
+        seed = (1, 0, row.seed) if not row.seed.isdecimal() else (0, int(row.seed), "")
+        names = (row.suite, row.model, row.inside, row.outside, row.detector)
+        return (*names, seed, rank[row.metric])
+
+    return sorted(rows, key=key)
+
+
+def _field(value: object) -> object:
+    if isinstance(value, float) and not math.isfinite(value):
+        return ""
+    if isinstance(value, str) and not value.isprintable():
+        return " ".join(value.split())
+    return value
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_finite(item) for item in value]
+    if isinstance(value, float) and not math.isfinite(value):
+        return None
+    return value

@@ -1,0 +1,64 @@
+"""Reports as files, each written under a temporary name and renamed."""
+
+import base64
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from ood_bench.report.figures import draw_all, file_stem
+from ood_bench.report.markdown import markdown
+from ood_bench.report.tidy import csv_text, json_text
+from ood_bench.results import Results
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ood_bench.analyses import Analysis
+
+Format = Literal["markdown", "csv", "json"]
+
+
+def write_report(
+    results: Results, folder: Path, *, format: Format, analyses: "Mapping[str, Analysis]"
+) -> Path:
+    """Write a report and return its path.
+
+    Args:
+        results: What a run found.
+        folder: Where the files go; made if it is not there.
+        format: `markdown` writes `report.md`, `figures/*.png` and `tables/*.csv`, `csv` writes
+            `results.csv` and `json` `results.json`.
+        analyses: The analyses by the suite's names, which draw their tables; the Markdown
+            report alone reads them.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    if format == "csv":
+        return _write(folder / "results.csv", csv_text(results).encode())
+    if format == "json":
+        return _write(folder / "results.json", json_text(results).encode())
+    for name in ("figures", "tables"):
+        (folder / name).mkdir(exist_ok=True)
+    _write(folder / "tables" / "results.csv", csv_text(results).encode())
+    for table in results.analyses:
+        _write(folder / "tables" / f"{file_stem(table)}.csv", _table_csv(table.table))
+    pictures = list(draw_all(results.analyses, analyses))
+    for picture in pictures:
+        _write(folder / picture.path, picture.png)
+    return _write(folder / "report.md", markdown(results, pictures).encode())
+
+
+def _table_csv(table: "pd.DataFrame") -> bytes:
+    """Return a table as CSV, bytes such as PNG files in base64."""
+    text = {
+        column: [base64.b64encode(value).decode() for value in table[column]]
+        for column in table.columns
+        if isinstance(next(iter(table[column]), None), bytes)
+    }
+    return table.assign(**text).to_csv(index=False, lineterminator="\n").encode()
+
+
+def _write(path: Path, content: bytes) -> Path:
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(content)
+    return partial.replace(path)
