@@ -1,0 +1,30 @@
+"""Metrics: two sets of scores to a number with its interval.
+
+Scores are larger for out-of-distribution images. AUROC is the chance that an outside image
+scores above an inside one, and is never flipped. AUPR-Out has the outside images as positives,
+AUPR-In the inside ones. FPR@95TPR has the inside images as positives: the share of outside
+images accepted when 95 % of inside images are.
+"""
+
+from ood_bench.metrics.bits import mean_bpd
+from ood_bench.metrics.bootstrap import evaluate
+from ood_bench.metrics.measure import Measure
+from ood_bench.metrics.pooling import pool
+from ood_bench.metrics.ranks import dense_ranks
+from ood_bench.metrics.roc import auroc, delong, placements
+from ood_bench.metrics.thresholds import aupr_in, aupr_out, detection_error, fpr95
+
+__all__ = [
+    "Measure",
+    "aupr_in",
+    "aupr_out",
+    "auroc",
+    "delong",
+    "dense_ranks",
+    "detection_error",
+    "evaluate",
+    "fpr95",
+    "mean_bpd",
+    "placements",
+    "pool",
+]

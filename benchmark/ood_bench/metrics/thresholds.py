@@ -1,0 +1,150 @@
+"""AUPR, FPR@95TPR and detection error, from counts of images at each distinct score."""
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TypeAlias
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from ood_bench.metrics.checks import both_sides
+
+Counts: TypeAlias = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many images of each side have each distinct score, in ascending order of score.
+
+    All that the metrics of this file depend on. Threshold k accepts, as in-distribution,
+    the images with one of the k + 1 lowest scores.
+    """
+
+    inside: Counts
+    outside: Counts
+
+    @cached_property
+    def accepted_inside(self) -> Counts:
+        """Inside images that each threshold accepts."""
+        return np.cumsum(self.inside)
+
+    @cached_property
+    def accepted_outside(self) -> Counts:
+        """Outside images that each threshold accepts."""
+        return np.cumsum(self.outside)
+
+    def aupr_out(self) -> float:
+        """Return the average precision with outside images as positives."""
+        inside = self.accepted_inside[-1] - self.accepted_inside + self.inside
+        outside = self.accepted_outside[-1] - self.accepted_outside + self.outside
+        return _average_precision(self.outside, outside, inside)
+
+    def aupr_in(self) -> float:
+        """Return the average precision with inside images as positives."""
+        return _average_precision(self.inside, self.accepted_inside, self.accepted_outside)
+
+    def fpr95(self) -> float:
+        """Return the share of outside images accepted when 95 % of inside images are."""
+        wanted = -(-95 * int(self.accepted_inside[-1]) // 100)  # rounded up, without floats
+        k = np.searchsorted(self.accepted_inside, wanted)
+        return int(self.accepted_outside[k]) / int(self.accepted_outside[-1])
+
+    def detection_error(self) -> float:
+        """Return the least mean of both error rates over all thresholds."""
+        n, m = int(self.accepted_inside[-1]), int(self.accepted_outside[-1])
+        least = int((self.accepted_outside * n - self.accepted_inside * m).min())
+        return (n * m + min(least, 0)) / (2 * n * m)  # 0 is the threshold that accepts none
+
+
+def _average_precision(positive: Counts, found: Counts, mistaken: Counts) -> float:
+    """Return the mean over positives of the precision at the threshold that finds each.
+
+    Args:
+        positive: Positives with each score.
+        found: Positives at the threshold of each score.
+        mistaken: Negatives at that threshold.
+    """
+    precision = found / np.maximum(found + mistaken, 1)
+    return float((positive * precision).sum()) / int(positive.sum())
+
+
+def places(inside: ArrayLike, outside: ArrayLike) -> tuple[Counts, Counts, int]:
+    """Return each score's place among the distinct scores of both sides, and their number.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+    """
+    inside, outside = both_sides(inside, outside)
+    distinct, found = np.unique(np.concatenate([inside, outside]), return_inverse=True)
+    return found[: len(inside)], found[len(inside) :], len(distinct)
+
+
+def tally(inside: ArrayLike, outside: ArrayLike) -> Tally:
+    """Return how many images of each side have each distinct score.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+    """
+    inside, outside, distinct = places(inside, outside)
+    return Tally(np.bincount(inside, minlength=distinct), np.bincount(outside, minlength=distinct))
+
+
+def aupr_out(inside: ArrayLike, outside: ArrayLike) -> float:
+    """Return AUPR-Out: average precision with outside images as positives.
+
+    The mean over outside images of the share of outside images among all that score at least
+    as high; no interpolation. Scores that say nothing give the share of outside images.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+
+    Example:
+        >>> aupr_out(inside=[1, 2, 4], outside=[3])
+        0.5
+    """
+    return tally(inside, outside).aupr_out()
+
+
+def aupr_in(inside: ArrayLike, outside: ArrayLike) -> float:
+    """Return AUPR-In: average precision with inside images as positives, lowest scores first.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+
+    Example:
+        >>> aupr_in(inside=[1, 2, 4], outside=[3])
+        0.9166666666666666
+    """
+    return tally(inside, outside).aupr_in()
+
+
+def fpr95(inside: ArrayLike, outside: ArrayLike) -> float:
+    """Return FPR@95TPR with inside images as positives; lower is better.
+
+    The share of outside images accepted at the lowest threshold that accepts at least 95 %
+    of the inside images. Published code also has it with the positives exchanged.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+
+    Example:
+        >>> fpr95(inside=[1, 2, 4], outside=[0, 3, 4, 5])
+        0.75
+    """
+    return tally(inside, outside).fpr95()
+
+
+def detection_error(inside: ArrayLike, outside: ArrayLike) -> float:
+    """Return the least mean of the two error rates over all thresholds; lower is better.
+
+    The error of the best threshold if both kinds of image were equally frequent. Never above
+    0.5, the error of accepting none or all.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+
+    Example:
+        >>> detection_error(inside=[1, 2], outside=[2, 3])
+        0.25
+    """
+    return tally(inside, outside).detection_error()
