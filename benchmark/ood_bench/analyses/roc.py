@@ -47,7 +47,6 @@ class Roc(Analysis):
         """Draw a panel for each outside data set, with the AUROCs below it."""
         import seaborn as sns
         from matplotlib.figure import Figure
-        from matplotlib.layout_engine import ConstrainedLayoutEngine
 
         from ood_bench.analyses.style import look, plain
 
@@ -56,33 +55,35 @@ class Roc(Analysis):
         palette = sns.color_palette("Dark2", len(detectors))
         columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
         rows = math.ceil(len(panels) / columns)
+        heights = [2.75, 0.17 * (len(detectors) + 1) + 0.25]
         with look():
-            size = (2.5 * columns + 0.4, (2.8 + 0.16 * len(detectors)) * rows + 0.3)
-            figure = Figure(figsize=size, layout=ConstrainedLayoutEngine(h_pad=0.08))
-            grid = figure.subplots(rows, columns, squeeze=False).ravel()
-            for axes, (outside, part) in zip(grid, panels, strict=False):
+            figure = Figure(
+                figsize=(2.5 * columns + 0.4, sum(heights) * rows + 0.3), layout="constrained"
+            )
+            grid = figure.subplots(2 * rows, columns, squeeze=False, height_ratios=heights * rows)
+            for axes in grid.ravel():
+                axes.set_axis_off()
+            places = zip(grid[0::2].ravel(), grid[1::2].ravel(), strict=True)
+            for (outside, part), (axes, below) in zip(panels, places, strict=False):
+                axes.set_axis_on()
                 axes.plot([0, 1], [0, 1], color="0.75", linewidth=0.8, zorder=0)
                 for i, detector in enumerate(detectors):
-                    curve = part[part["detector"] == detector]
-                    x, y = _rates(curve)
+                    x, y = _rates(part[part["detector"] == detector])
                     label = plain(f"{detector} {np.trapezoid(y, x):.3f}")
                     dash = DASHES[i % len(DASHES)]
                     axes.plot(x, y, color=palette[i], ls=dash, lw=1.4, label=label)
-                axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), aspect="equal")
+                axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
                 axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
                 axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
-                axes.set_title(plain(str(outside)))
-                axes.set_xlabel("ID flagged")
-                axes.set_ylabel("OOD flagged")
-                axes.legend(
+                axes.set(title=plain(str(outside)), xlabel="ID flagged", ylabel="OOD flagged")
+                below.legend(
+                    *axes.get_legend_handles_labels(),
                     title="AUROC",
                     loc="upper center",
-                    bbox_to_anchor=(0.5, -0.24),
+                    borderaxespad=0,
                     handlelength=2.4,
                     frameon=False,
                 )
-            for axes in grid[len(panels) :]:
-                axes.set_axis_off()
             first = table.iloc[0]
             figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
         return figure

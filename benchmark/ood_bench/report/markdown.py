@@ -69,7 +69,8 @@ _DETECTION = (
     "**Detection error**: the smallest mean of the two error rates at any threshold. "
     "Brackets hold {level} intervals: DeLong for AUROC, a bootstrap over the images of each side "
     "for the others, whose intervals are in [tables/results.csv](tables/results.csv) with the "
-    "rows of single seeds. With several seeds, values are means over seeds."
+    "rows of single seeds. With several seeds, values are means, and intervals count both the "
+    "images and the seeds as samples."
 )
 _BITS = (
     "Minus log₂ of the probability of the 8-bit image over its number of dimensions, averaged "
