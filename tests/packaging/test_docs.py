@@ -1,0 +1,60 @@
+"""Every command of the README runs as it stands."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from ood_bench.suite import load_suite
+
+ROOT = Path(__file__).parents[2]
+README = (ROOT / "README.md").read_text(encoding="utf-8")
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
+
+
+def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
+    marked = re.findall(r"<!-- docs -->\n```sh\n(.*?)```\n<!-- end -->", README, flags=re.DOTALL)
+    assert len(marked) == 2
+    for name in ("suites", "results"):
+        (tmp_path / name).mkdir()
+    for suite in (ROOT / "suites").glob("*.yaml"):
+        (tmp_path / "suites" / suite.name).write_bytes(suite.read_bytes())
+    environment = {name: value for name, value in os.environ.items() if name != "OOD_BENCH_DATA"}
+    environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment['PATH']}"
+    for script in marked:
+        done = subprocess.run(
+            ["bash", "-euo", "pipefail", "-c", script],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+    assert (tmp_path / "results" / "fashion.png").stat().st_size > 1000
+    assert (tmp_path / "results" / "for-a-script" / "results.json").is_file()
+
+
+def test_every_suite_shown_or_shipped_is_valid(tmp_path: Path) -> None:
+    whole, *parts = sorted(blocks("yaml"), key=lambda text: "name:" not in text)
+    path = tmp_path / "shown.yaml"
+    path.write_text(whole)
+    suite = load_suite(path).suite
+    for part in parts:
+        path.write_text(yaml.safe_dump(yaml.safe_load(whole) | yaml.safe_load(part)))
+        load_suite(path)
+    assert suite.name == "mine"
+    for shipped in (ROOT / "suites").glob("*.yaml"):
+        load_suite(shipped)
+
+
+@pytest.mark.parametrize("target", re.findall(r"\]\(([^)#:]+)\)", README))
+def test_every_file_that_the_readme_links_to_is_there(target: str) -> None:
+    assert (ROOT / target).exists()

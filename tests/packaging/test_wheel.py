@@ -1,0 +1,46 @@
+"""The wheel holds both packages, the embedded data and the entry points."""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
+    pytest.importorskip("build")
+    pytest.importorskip("hatchling")
+    folder = tmp_path_factory.mktemp("wheel")
+    subprocess.run(
+        [sys.executable, "-m", "build", "--wheel", "--no-isolation", "-o", folder, ROOT],
+        check=True,
+        capture_output=True,
+    )
+    (path,) = folder.glob("*.whl")
+    return zipfile.ZipFile(path)
+
+
+def test_the_wheel_installs_two_packages_and_nothing_beside_them(wheel: zipfile.ZipFile) -> None:
+    tops = {name.partition("/")[0] for name in wheel.namelist()}
+    assert tops == {"ood_bench", "ood_bench_models", "ood_bench-0.1.0.dist-info"}
+
+
+def test_the_wheel_carries_the_embedded_subsets_and_type_markers(wheel: zipfile.ZipFile) -> None:
+    names = set(wheel.namelist())
+    for name in ("fashion_mnist_20k", "mnist_20k"):
+        for split in ("train", "test"):
+            assert f"ood_bench/data/embedded/{name}-{split}.parquet" in names
+    assert {"ood_bench/py.typed", "ood_bench_models/py.typed"} <= names
+
+
+def test_every_entry_point_of_the_wheel_leads_to_a_module_in_it(wheel: zipfile.ZipFile) -> None:
+    text = wheel.read("ood_bench-0.1.0.dist-info/entry_points.txt").decode()
+    targets = [line.partition("= ")[2].partition(":")[0] for line in text.splitlines() if "=" in line]
+    assert len(targets) >= 11
+    for target in targets:
+        stem = target.replace(".", "/")
+        assert {f"{stem}.py", f"{stem}/__init__.py"} & set(wheel.namelist()), target
