@@ -6,7 +6,7 @@
 
 Every image and label is checked against the published files before it is written: the MD5 of
 the IDX files, headers included. Same packages, same files, byte for byte, for one version of
-pyarrow. The content digests printed at the end are those that the catalogue pins.
+pyarrow. The digests and checksums printed are those that the catalogue pins.
 """
 
 import argparse
@@ -27,6 +27,7 @@ from ood_bench.data.images import content_digest
 from ood_bench.data.sources.embedded import FOLDER
 from ood_bench.data.sources.idx import read_idx
 from ood_bench.data.sources.restricted_pickle import load_arrays
+from ood_bench.hashing import file_sha256
 
 KEPT = {"train": 20_000, "test": 10_000}
 PICKLE_SHA256 = "f11bb9e41d6c1b6c124aa38fd605497bdcfe2ee08cf7c2bb5a41ab5d759e1416"
@@ -125,10 +126,9 @@ def main() -> None:
             kept = images[: KEPT[split]], labels[: KEPT[split]]
             path = FOLDER / f"{name}_20k-{split}.parquet"
             write(path, *kept)
-            log.info("%s %s: whole %s", name, split, whole)
-            log.info(
-                "%s: %s, %d bytes", path.name, content_digest(kept[0][:, None]), path.stat().st_size
-            )
+            log.info("%s %s: content %s", name, split, whole)
+            log.info("%s: content %s", path.name, content_digest(kept[0][:, None]))
+            log.info("%s: sha256 %s", path.name, file_sha256(path))
 
 
 if __name__ == "__main__":

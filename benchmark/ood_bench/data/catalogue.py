@@ -79,7 +79,15 @@ _ENTRIES = (
         _XIAO,
         shape=GRAY28,
         counts={"train": 20_000, "test": 10_000},
-        sources=(Embedded(GRAY28, _FASHION_20K),),
+        sources=(
+            Embedded(
+                GRAY28,
+                {
+                    "train": "beddeff9abda8d400b0e7ed491dde0175f22d37a55fd29523bc3691eb216df54",
+                    "test": "c75cf50b05e13cab818b3ba738311dd0ec8df5d70ed640a234196ab6137fdd8c",
+                },
+            ),
+        ),
         transform=DIGITS,
         digests=_FASHION_20K,
     ),
@@ -90,7 +98,15 @@ _ENTRIES = (
         _LECUN,
         shape=GRAY28,
         counts={"train": 20_000, "test": 10_000},
-        sources=(Embedded(GRAY28, _MNIST_20K),),
+        sources=(
+            Embedded(
+                GRAY28,
+                {
+                    "train": "cdfa2f2c3a5f11762717ecfc7f94b621b591484d974033b354e2845aa4932845",
+                    "test": "5e1eb21cfeb6e5be2e144fa23f7ae0a25cc3473087c48793ccd0c26a731b1bac",
+                },
+            ),
+        ),
         transform=DIGITS,
         digests=_MNIST_20K,
     ),

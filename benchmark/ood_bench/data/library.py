@@ -164,7 +164,7 @@ def _decode(located: Located, split: str, target: Shape) -> tuple[Images, Record
         return images, Record(len(pixels), images.digest, target)
     pictures = located.read(split, located.options.limit)
     if not pictures.count:
-        raise DataError(f"'{located.name}': its split '{split}' is empty: {located.files(split)}")
+        raise DataError(f"'{located.name}': its split '{split}' is empty")
     fitted = fit(pictures, located.transform, target, name=located.name)
     images = Images(fitted.pixels, pictures.labels, content_digest(fitted.pixels))
     return images, Record(pictures.count, images.digest, fitted.native)

@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
 from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
@@ -83,13 +83,9 @@ def decode(where: str, blob: Blob) -> Image.Image:
                 return image
             return _eight_bit(where, image)
     except _DAMAGE as error:
-        reason = " ".join(str(error).split()) if not _anonymous(error) else "unknown format"
+        unknown = isinstance(error, UnidentifiedImageError)
+        reason = "unknown format" if unknown else " ".join(str(error).split())
         raise DataError(f"{where}: not a readable image: {reason}") from error
-
-
-def _anonymous(error: BaseException) -> bool:
-    """Tell whether a message names nothing but a Python object."""
-    return " object at 0x" in str(error) or not str(error)
 
 
 def _eight_bit(where: str, image: Image.Image) -> Image.Image:

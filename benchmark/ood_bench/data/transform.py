@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
+from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ood_bench.data.options import Transform
-from ood_bench.data.pictures import Decoded, Pictures, decode, native_shape, shape_of
+from ood_bench.data.pictures import Blob, Decoded, Pictures, decode, native_shape, shape_of
 from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
 
@@ -107,16 +108,11 @@ def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -
     Raises:
         DataError: If an image does not decode, or does not have the shape after the transform.
     """
-    if isinstance(pictures, Decoded) and transform == Transform():
-        native = native_shape(pictures)
-        if native != target:
-            raise _misfit(name, native, native, target)
-        return Fitted(np.array(pictures.pixels, order="C"), native)
+    if isinstance(pictures, Decoded) and _idle(transform, native_shape(pictures), target):
+        return Fitted(np.array(pictures.pixels, order="C"), target)
     pixels = np.empty((pictures.count, *target), np.uint8)
     natives: set[Shape] = set()
-    for i, (where, image) in enumerate(_images(pictures)):
-        native = shape_of(image)
-        result = apply(image, transform, target)
+    for i, (where, native, result) in enumerate(_applied(pictures, transform, target)):
         if result.shape != target:
             first = next(iter(natives), native)
             if first != native:
@@ -130,6 +126,13 @@ def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -
     return Fitted(pixels, natives.pop() if len(natives) == 1 else None)
 
 
+def _idle(transform: Transform, native: Shape, target: Shape) -> bool:
+    """Tell whether a transform leaves images of the target's shape as they are."""
+    changes = transform.invert or cropped(transform, native) != native
+    kept = (None, "match", "gray" if target.channels == 1 else "rgb")
+    return native == target and not changes and transform.channels in kept
+
+
 def _misfit(name: str, native: Shape, result: Shape, target: Shape) -> DataError:
     after = "" if result == native else f", after its transform {result},"
     return DataError(
@@ -138,19 +141,33 @@ def _misfit(name: str, native: Shape, result: Shape, target: Shape) -> DataError
     )
 
 
-def _images(pictures: Pictures) -> Iterator[tuple[str, Image.Image]]:
-    """Decode one after the other; large files in threads, as Pillow then frees the lock."""
+class _Result(NamedTuple):
+    where: str
+    native: Shape
+    pixels: NDArray[np.uint8]
+
+
+def _applied(pictures: Pictures, transform: Transform, target: Shape) -> Iterator[_Result]:
+    """Decode and transform in order; large files in threads, as Pillow then frees the lock."""
+
+    def one(where: str, source: Blob | NDArray[np.uint8]) -> _Result:
+        image = _image(source) if isinstance(source, np.ndarray) else decode(where, source)
+        return _Result(where, shape_of(image), apply(image, transform, target))
+
     if isinstance(pictures, Decoded):
-        for i, one in enumerate(pictures.pixels):
-            planes = one[0] if len(one) == 1 else one.transpose(1, 2, 0)
-            yield f"row {i}", Image.fromarray(np.ascontiguousarray(planes))
+        yield from (one(f"row {i}", pixels) for i, pixels in enumerate(pictures.pixels))
         return
     blobs = pictures.blobs()
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(blobs, BATCH)):
             where, files = zip(*batch, strict=True)
-            large = not isinstance(files[0], bytes) or len(files[0]) > LARGE
-            yield from zip(where, (pool.map if large else map)(decode, where, files), strict=True)
+            large = isinstance(files[0], Path) or len(files[0]) > LARGE
+            yield from (pool.map if large else map)(one, where, files)
+
+
+def _image(pixels: NDArray[np.uint8]) -> Image.Image:
+    planes = pixels[0] if len(pixels) == 1 else pixels.transpose(1, 2, 0)
+    return Image.fromarray(np.ascontiguousarray(planes))
 
 
 def describe(transform: Transform, native: Shape | None, target: Shape) -> str:

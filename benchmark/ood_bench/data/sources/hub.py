@@ -1,6 +1,7 @@
 """Data sets of the Hugging Face hub that `datasets` has downloaded before."""
 
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,15 +27,24 @@ class Hub:
     splits: Mapping[str, str] = field(default_factory=dict)
 
     def find(self, name: str, place: Place) -> Found | None:
-        """Return the data set if it lies in the cache; the network is not touched."""
+        """Return the data set if it lies in the cache; the network is not touched.
+
+        Of several configurations or versions there, the one written last counts; the title
+        says which configuration it is.
+        """
         del name
-        folder = None if place.hub is None else self._prepared(place.hub)
-        if folder is None:
+        if place.hub is None:
             return None
-        prefix = self.repo.rpartition("/")[2] + "-"
-        found = by_split(sorted(folder.glob(f"{prefix}*.arrow")), prefix=prefix)
+        owner, _, repo = self.repo.rpartition("/")
+        prepared = _snake_case(repo)
+        below = place.hub / (f"{owner}___{prepared}" if owner else prepared)
+        infos = below.glob(f"{self.config or '*'}/*/*/dataset_info.json")
+        folder = max(infos, key=lambda path: path.stat().st_mtime_ns, default=below).parent
+        found = by_split(sorted(folder.glob(f"{prepared}-*.arrow")), prefix=f"{prepared}-")
         files = {self.ours(split): paths for split, paths in found.items() if self.ours(split)}
-        return tables(f"hub, {self.repo}", files, self.columns) if files else None
+        config = folder.parents[1].name.partition("-")[0]
+        title = f"hub, {self.repo}" + ("" if config == "default" else f", {config}")
+        return tables(title, files, self.columns) if files else None
 
     def ours(self, theirs: str) -> str:
         """Return our name of one of the hub's splits; empty if another split has that name."""
@@ -43,11 +53,16 @@ class Hub:
                 return split
         return "" if theirs in self.splits else theirs
 
-    def _prepared(self, cache: Path) -> Path | None:
-        """Return the folder `<repo>/<config>/<version>/<hash>` written last."""
-        below = cache / self.repo.replace("/", "___")
-        infos = list(below.glob(f"{self.config or '*'}/*/*/dataset_info.json"))
-        return max(infos, key=lambda path: path.stat().st_mtime_ns).parent if infos else None
+
+def _snake_case(repo: str) -> str:
+    """Return the name that `datasets` gives a repository in its cache.
+
+    Example:
+        >>> _snake_case("CelebA-attrs")
+        'celeb_a-attrs'
+    """
+    words = re.sub(r"([A-Z]+)([A-Z][a-z])", r"\1_\2", repo)
+    return re.sub(r"([a-z\d])([A-Z])", r"\1_\2", words).lower()
 
 
 def hub_cache() -> Path:
