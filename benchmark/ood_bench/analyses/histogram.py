@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 QUANTILES = (0.0, 0.001, 0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99, 0.999, 1.0)
 FINE_BINS = 512
+LEAST_SPREAD = 1e-4
 SHOWN_BINS = 120
 WIDEST = 2.5
 TALLEST = 4.0
@@ -104,7 +105,8 @@ def _sides(study: Study) -> Iterator[tuple[str, Split]]:
 def _fine_width(inside: Scores) -> float:
     """Return a power of two, so that bin edges are exact, well below the inside's spread."""
     low, high = np.quantile(inside, [0.005, 0.995])
-    return float(2.0 ** math.floor(math.log2((high - low or 1.0) / FINE_BINS)))
+    spread = high - low if high - low > LEAST_SPREAD else 1.0
+    return float(2.0 ** math.floor(math.log2(spread / FINE_BINS)))
 
 
 @dataclass(frozen=True, eq=False)

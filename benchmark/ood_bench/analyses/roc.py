@@ -52,7 +52,7 @@ class Roc(Analysis):
 
         panels = list(table.groupby("outside", sort=False))
         detectors = list(dict.fromkeys(table["detector"]))
-        palette = sns.color_palette("Dark2", len(detectors))
+        palette = sns.color_palette("Dark2")
         columns = 2 if len(panels) == 4 else min(COLUMNS, len(panels))
         rows = math.ceil(len(panels) / columns)
         heights = [2.75, 0.17 * (len(detectors) + 1) + 0.25]
@@ -70,8 +70,8 @@ class Roc(Analysis):
                 for i, detector in enumerate(detectors):
                     x, y = _rates(part[part["detector"] == detector])
                     label = plain(f"{detector} {np.trapezoid(y, x):.3f}")
-                    dash = DASHES[i % len(DASHES)]
-                    axes.plot(x, y, color=palette[i], ls=dash, lw=1.4, label=label)
+                    dash = DASHES[(i + i // len(palette)) % len(DASHES)]
+                    axes.plot(x, y, color=palette[i % len(palette)], ls=dash, lw=1.4, label=label)
                 axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
                 axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
                 axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])

@@ -33,7 +33,7 @@ def claims_table(results: Results) -> TextTable:
         "Quoted",
         "Verdict",
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:5]))
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset({headers[3]}))
 
 
 def training_table(results: Results) -> TextTable:
