@@ -121,7 +121,10 @@ def run(
     manifest["wall time"] = f"{time.perf_counter() - began:.0f} s"
     record = replace(
         record,
-        failures=tuple(Omission(failed.cell.name, failed.message) for failed in failures),
+        failures=tuple(
+            Omission(failed.cell.name, failed.message, **plan.address(failed.cell))
+            for failed in failures
+        ),
         manifest=manifest,
     )
     write_record(folder, record)

@@ -80,7 +80,8 @@ class _Builder:
         place: Place = ("pairs", i, "inside")
         reason = self._missing(pair.inside, place, skip_missing=skip_missing)
         if reason:
-            self._skip(f"pair {pair.inside} → {', '.join(pair.outside)}", reason)
+            for name in pair.outside:
+                self._skip_pair(pair.inside, name, reason)
             return
         shape = self._inside_shape(pair, place)
         outside: dict[str, Place] = {}
@@ -88,7 +89,7 @@ class _Builder:
             where: Place = ("pairs", i, "outside", j)
             reason = self._missing(name, where, skip_missing=skip_missing)
             if reason:
-                self._skip(f"pair {pair.inside} → {name}", reason)
+                self._skip_pair(pair.inside, name, reason)
             else:
                 outside[name] = where
         for name in pair.models or tuple(self.suite.models):
@@ -120,8 +121,11 @@ class _Builder:
     def _data_mistake(self, place: Place, error: object) -> DataError:
         return DataError(f"{self.loaded.source.where(place)}{error}")
 
-    def _skip(self, cell: str, reason: str) -> None:
-        self.skips[Skip(cell, reason)] = None
+    def _skip_pair(self, inside: str, outside: str, reason: str) -> None:
+        self._skip(Skip(f"pair {inside} → {outside}", reason, inside=inside, outside=outside))
+
+    def _skip(self, skip: Skip) -> None:
+        self.skips[skip] = None
 
     # Cells
 
@@ -375,7 +379,11 @@ class _Builder:
         } | {name: self.plugins.unfit(name, trial.model) for name in self.plugins.analyses}
         for name, reason in lacks.items():
             if reason:
-                self._skip(f"{trial.model.name} × {name}", reason)
+                cell, model = f"{trial.model.name} × {name}", trial.model.name
+                absent = (
+                    {"model": model, "detector": name} if name in self.plugins.detectors else {}
+                )
+                self._skip(Skip(cell, reason, **absent))
         for seed in self.suite.seeds:
             trained = self.train(trial, seed)
             for side in trial.sides:

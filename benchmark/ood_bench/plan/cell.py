@@ -39,10 +39,17 @@ class Cell:
 
 @dataclass(frozen=True)
 class Skip:
-    """Work that is left out by plan, and why."""
+    """Work that is left out by plan, and why.
+
+    The names say which rows of the results are absent for it, as in `results.Omission`.
+    """
 
     cell: str
     reason: str
+    model: str = ""
+    inside: str = ""
+    outside: str = ""
+    detector: str = ""
 
 
 @dataclass(frozen=True)
@@ -117,3 +124,9 @@ class Plan:
     trainings: tuple[TrainingRef, ...]
     analyses: tuple[AnalysisRef, ...]
     data: tuple[DataRef, ...]
+
+    def address(self, cell: Cell) -> dict[str, str]:
+        """Return the names of the rows that a cell fills: those of a detector on a pair."""
+        fields = ("model", "inside", "outside", "detector")
+        found = (ref for ref in self.detections if ref.key == cell.key)
+        return {name: getattr(ref, name) for ref in found for name in fields}

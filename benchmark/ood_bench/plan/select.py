@@ -34,10 +34,11 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
         needed = next((gone[key] for key in cell.inputs.values() if key in gone), None)
         if match is not None:
             gone[cell.key] = cell.name
-            skips.append(Skip(cell.name, f"--skip {match}"))
+            skips.append(Skip(cell.name, f"--skip {match}", **plan.address(cell)))
         elif needed is not None:
             gone[cell.key] = cell.name
-            skips.append(Skip(cell.name, f"needs {needed}, which is skipped"))
+            reason = f"needs {needed}, which is skipped"
+            skips.append(Skip(cell.name, reason, **plan.address(cell)))
     kept = [cell for cell in plan.cells if cell.key not in gone]
     if only:
         kept = _with_inputs(kept, only)

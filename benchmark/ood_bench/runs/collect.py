@@ -33,6 +33,7 @@ def collect(record: RunRecord, store: Store) -> Results:
         suite=record.suite,
         title=record.title,
         about=record.about,
+        level=record.level,
         rows=rows,
         claims=evaluate_claims(record.claims, rows, (*record.skips, *record.failures)),
         data=tuple(

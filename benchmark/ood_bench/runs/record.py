@@ -63,7 +63,7 @@ class RunRecord:
             trainings=plan.trainings,
             analyses=plan.analyses,
             data=plan.data,
-            skips=tuple(Omission(skip.cell, skip.reason) for skip in plan.skips),
+            skips=tuple(Omission(**vars(skip)) for skip in plan.skips),
             notes=notes,
         )
 
