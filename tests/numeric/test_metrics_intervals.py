@@ -52,7 +52,7 @@ def test_bootstrap_intervals_are_those_of_drawing_each_side_by_itself(
     random = np.random.default_rng(9)
     is_outside = np.r_[np.zeros(len(inside)), np.ones(len(outside))]
     naive = []
-    for _ in range(2000):
+    for _ in range(800):
         a, b = random.choice(inside, len(inside)), random.choice(outside, len(outside))
         ordered = np.sort(a)
         accepted = ordered[math.ceil(0.95 * len(a)) - 1]
@@ -66,7 +66,7 @@ def test_bootstrap_intervals_are_those_of_drawing_each_side_by_itself(
                 "detection_error": min(errors),
             }
         )
-    found = evaluate(inside, outside, seed=0, resamples=2000, level=0.9)
+    found = evaluate(inside, outside, seed=0, resamples=1000, level=0.9)
     for name in naive[0]:
         low, high = np.quantile([resample[name] for resample in naive], [0.05, 0.95])
         assert found[name].low == pytest.approx(low, abs=0.1 * (high - low))

@@ -53,7 +53,7 @@ class Tally:
         """Return the least mean of both error rates over all thresholds."""
         n, m = int(self.accepted_inside[-1]), int(self.accepted_outside[-1])
         least = int((self.accepted_outside * n - self.accepted_inside * m).min())
-        return (n * m + min(least, 0)) / (2 * n * m)  # 0 is the threshold that accepts none
+        return (n * m + least) / (2 * n * m)
 
 
 def _average_precision(positive: Counts, found: Counts, mistaken: Counts) -> float:
