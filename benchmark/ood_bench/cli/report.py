@@ -11,6 +11,7 @@ from ood_bench.cli.options import ResultsRoot
 
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
+    from ood_bench.report import TextTable
     from ood_bench.runs import RunRecord
 
 Format = Literal["markdown", "csv", "json"]
@@ -73,15 +74,36 @@ def show_report(console: Console, folder: Path, results: Path) -> None:
     record = read_record(folder)
     found = collect(record, Store(results / "store"))
     path = write_report(found, folder, format="markdown", analyses=_analyses(record))
-    shown = terminal_table(found)
-    table = Table(box=None, pad_edge=False)
-    for heading in shown.headers:
-        table.add_column(heading, overflow="fold")
-    for row in shown.rows:
-        table.add_row(*row)
     for note in found.notes:
-        console.print(note, highlight=False, markup=False)
-    console.print(table)
+        _say(console, note)
+    shown = terminal_table(found)
+    groups: dict[tuple[str, ...], Table] = {}
+    for row in shown.rows:
+        model, inside, *cells, bits_inside, bits_outside = row
+        if (model, inside) not in groups:
+            title = f"{model} trained on {inside}, {bits_inside} bits/dim"
+            groups[model, inside] = _group(title, shown)
+        groups[model, inside].add_row(*cells, bits_outside)
+    for table in groups.values():
+        console.print(table, "")
     for footnote in shown.footnotes:
-        console.print(footnote, highlight=False, markup=False)
-    console.print(f"report: {path}", highlight=False, markup=False, soft_wrap=True)
+        _say(console, footnote)
+    for claim in found.claims:
+        _say(console, f"{claim.verdict}: {claim.says}")
+    _say(console, f"report: {path}")
+
+
+def _group(title: str, shown: "TextTable") -> Table:
+    """Return an empty table for one model on one inside data set, narrow enough for a terminal."""
+    table = Table(title=title, title_justify="left", title_style="bold", box=None)
+    table.padding, table.pad_edge = (0, 1, 0, 0), False
+    short = {"FPR@95TPR": "FPR@95", "bpd OOD": "bits/dim"}
+    for heading in (*shown.headers[2:-2], shown.headers[-1]):
+        justify: Literal["left", "right"] = "right" if heading in shown.numeric else "left"
+        name = short.get(heading, heading.partition(" (")[0])
+        table.add_column(name, justify=justify, overflow="fold", no_wrap=heading != "OOD")
+    return table
+
+
+def _say(console: Console, text: str) -> None:
+    console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -90,6 +90,8 @@ def run(
     whole = build_plan(loaded, registry, library, skip_missing=lenient)
     plan = select(whole, only=only or (), skip=skip or ())
     console = Console()
+    if not console.is_terminal:
+        console.width = 120  # a log has no edge
     if dry_run:
         _print_plan(console, plan, store)
         return 0

@@ -69,7 +69,8 @@ def terminal_table(results: Results) -> TextTable:
         rows.append(
             (
                 entry.model or "all",
-                _marked(_pair(entry), footnotes.mark(counts, *entry.remarks())),
+                entry.inside or "all",
+                _marked(entry.outside or "all", footnotes.mark(counts, *entry.remarks())),
                 entry.detector or "all",
                 entry.interval("auroc"),
                 *(entry.value(metric) for metric in ("aupr_out", "aupr_in", "fpr95")),
@@ -78,7 +79,8 @@ def terminal_table(results: Results) -> TextTable:
         )
     headers = (
         "Model",
-        "ID → OOD",
+        "ID",
+        "OOD",
         "Detector",
         f"AUROC ({percent(results.level)} interval)",
         "AUPR-Out",
@@ -87,7 +89,7 @@ def terminal_table(results: Results) -> TextTable:
         "bpd ID",
         "bpd OOD",
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:]))
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[4:]))
 
 
 def detection_table(results: Results) -> TextTable:
