@@ -48,7 +48,8 @@ class _Entry:
         row = next(iter((*self.single, *self.pooled.values())), None)
         if row is None:
             return [self.reason]
-        return [f"transform: {row.transform}" if row.transform else "", row.note]
+        changed = row.transform not in ("", "none")
+        return [f"transform: {row.transform}" if changed else "", row.note]
 
 
 def terminal_table(results: Results) -> TextTable:

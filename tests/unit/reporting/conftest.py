@@ -98,7 +98,7 @@ def _rows() -> list[Row]:
                 "model": model,
                 "outside": outside,
                 "n_outside": count,
-                "transform": "in: none; out: pad 28" if count == 10_000 else "",
+                "transform": "in: none; out: pad 28" if count == 10_000 else "none",
             }
             single.append(make_row("bpd_outside", 1.833, **there | {"n_inside": 0}))
             for detector in ("likelihood", "input_complexity"):
