@@ -1,5 +1,6 @@
 """Record and store to results; what is not finished is left out and said."""
 
+import math
 from collections import defaultdict
 from collections.abc import Iterable
 
@@ -173,8 +174,12 @@ def _pooled(rows: Iterable[Row], level: float) -> Iterable[Row]:
     for row in rows:
         groups[row.model, row.inside, row.outside, row.detector, row.metric].append(row)
     for group in groups.values():
-        measure, spread = pool([Measure(r.value, r.low, r.high) for r in group], level=level)
         first = group[0]
+        measure, spread = pool(
+            [Measure(r.value, r.low, r.high) for r in group],
+            level=level,
+            bounds=(0.0, math.inf if first.metric.startswith("bpd") else 1.0),
+        )
         said = "1 seed" if len(group) == 1 else f"{len(group)} seeds, sd {spread:.4f}"
         yield Row(
             **vars(first)
