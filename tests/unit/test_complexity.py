@@ -94,6 +94,8 @@ def test_the_processes_of_a_process_that_is_killed_end_with_it(tmp_path: Path) -
     parent.kill()
     parent.wait()
     _, alive = psutil.wait_procs(workers, timeout=10)
+    for worker in alive:
+        worker.kill()
     assert not alive
 
 
