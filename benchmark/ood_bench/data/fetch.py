@@ -47,7 +47,6 @@ def _download(name: str, hub: Hub, split: str, path: Path) -> None:
     import datasets
     from datasets.exceptions import DatasetsError
 
-    path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
     ours = {hub.columns.image: "image", hub.columns.label or "label": "label"}
     try:
@@ -55,6 +54,7 @@ def _download(name: str, hub: Hub, split: str, path: Path) -> None:
         kept = [column for column in ours if column in found.column_names]
         found = found.select_columns(kept)
         found = found.rename_columns({old: ours[old] for old in kept if old != ours[old]})
+        path.parent.mkdir(parents=True, exist_ok=True)
         found.to_parquet(str(temporary))
         temporary.replace(path)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:

@@ -202,6 +202,9 @@ def test_the_index_is_stale_when_a_file_a_shape_or_an_option_changes(
     ):
         with pytest.raises(DataError, match="not a readable Parquet file"):
             opened(root, index).info("cifar10", options, "test", shape)
+    path.touch()
+    with pytest.raises(DataError, match="not a readable Parquet file"):
+        opened(root, index).info("cifar10", PLAIN, "test", COLOUR)
     shutil.copy(root / "cifar10/train-00000-of-00001.parquet", path)
     assert opened(root, index).info("cifar10", PLAIN, "test", COLOUR).count == 6
     path.write_bytes(content)

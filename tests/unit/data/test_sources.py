@@ -146,18 +146,25 @@ def test_a_folder_of_class_folders_gives_labels_in_the_order_of_their_names(
     assert images.labels.tolist() == classes[order].tolist()
 
 
+def cache(folder: Path, repo: str, splits: dict[str, Pixels], image: str) -> None:
+    """Let `datasets` prepare a data set in a cache, under the name that a repository has there."""
+    from datasets.packaged_modules.parquet.parquet import Parquet
+
+    files = {}
+    for split, pixels in splits.items():
+        files[split] = [str(folder / f"{split}.parquet")]
+        pq.write_table(sets.image_table(pixels, image), files[split][0])
+    owner, name = repo.split("/")
+    builder = Parquet(cache_dir=str(folder), data_files=files, dataset_name=name, hash="abc")
+    builder.download_and_prepare()
+    (folder / name).rename(folder / f"{owner}___{name}")
+
+
 def test_the_hub_is_read_from_what_datasets_has_cached(
     tmp_path: Path, colour: Pixels, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from datasets.packaged_modules.parquet.parquet import Parquet
-
-    pq.write_table(sets.image_table(colour, "img"), tmp_path / "test.parquet")
-    cache = tmp_path / "cache"
-    files = {"test": [str(tmp_path / "test.parquet")]}
-    builder = Parquet(cache_dir=str(cache), data_files=files, dataset_name="cifar10", hash="abc")
-    builder.download_and_prepare()
-    (cache / "cifar10").rename(cache / "uoft-cs___cifar10")
-    monkeypatch.setenv("HF_DATASETS_CACHE", str(cache))
+    cache(tmp_path, "uoft-cs/cifar10", {"test": colour}, "img")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
     library = Library(root=None, index=None)
     options = DataOptions(hub="uoft-cs/cifar10", image_column="img")
     for name, chosen in (("cifar10", DataOptions()), ("own", options)):
@@ -165,6 +172,18 @@ def test_the_hub_is_read_from_what_datasets_has_cached(
         assert np.array_equal(images.pixels, colour.images)
         assert library.info(name, chosen, "test").source == "hub, uoft-cs/cifar10"
     assert Library(root=None, index=None, hub=False).missing("cifar10", DataOptions())
+
+
+def test_a_split_that_the_hub_names_otherwise_takes_the_place_of_its_own(
+    tmp_path: Path, colour: Pixels, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    splits = {"validation": colour, "test": sets.random_pixels(3, 3, 32, 32, seed=1)}
+    cache(tmp_path, "benjamin-paine/imagenet-1k-32x32", splits, "image")
+    monkeypatch.setenv("HF_DATASETS_CACHE", str(tmp_path))
+    library = Library(root=None, index=None)
+    assert library.splits("imagenet32", DataOptions()) == ("test",)
+    images = library.load("imagenet32", DataOptions(), "test", COLOUR)
+    assert np.array_equal(images.pixels, colour.images)
 
 
 def test_celeba_is_divided_by_its_published_partition(

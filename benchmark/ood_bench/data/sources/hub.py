@@ -47,7 +47,13 @@ class Hub:
         return tables(title, files, self.columns) if files else None
 
     def ours(self, theirs: str) -> str:
-        """Return our name of one of the hub's splits; empty if another split has that name."""
+        """Return our name of one of the hub's splits; empty if another split has that name.
+
+        Example:
+            >>> hub = Hub("nobody/nothing", splits={"test": "eval"})
+            >>> [hub.ours(split) for split in ("train", "test", "eval")]
+            ['train', '', 'test']
+        """
         for split, other in self.splits.items():
             if theirs == other:
                 return split
