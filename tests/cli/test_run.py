@@ -118,7 +118,7 @@ def test_skip_leaves_out_cells_and_all_that_need_them(tiny: Path, ood_bench: Com
     }
     assert names
     assert not any("cv-glow" in name for name in names)
-    assert "--skip train/cv-glow*" in the_report(tiny.parent / "results").read_text()
+    assert "--skip train/cv-glow" in the_report(tiny.parent / "results").read_text()
 
 
 def test_fresh_computes_everything_again(tiny: Path, ood_bench: Command) -> None:

@@ -3,7 +3,6 @@
 import logging
 import sys
 
-import click
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
@@ -12,6 +11,9 @@ from ood_bench.cli.data import data_app
 from ood_bench.cli.report import report
 from ood_bench.cli.run import run
 from ood_bench.errors import OodBenchError
+
+# typer's own or the click package's, whichever typer was built on
+UsageMistake = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
 
 app = typer.Typer(
     help="Can a generative model's likelihood tell in-distribution from "
@@ -34,18 +36,20 @@ def main() -> None:
         handlers=[RichHandler(console=errors, show_time=False, show_path=False)]
         if errors.is_terminal
         else None,
+        force=True,
     )
     try:
         status = app(standalone_mode=False)
     except OodBenchError as error:
         sys.stderr.write(f"{error}\n")
         sys.exit(2)
-    except click.ClickException as error:
-        sys.stderr.write(f"{' '.join(error.format_message().split())}\n")
-        sys.exit(2)
-    except (KeyboardInterrupt, click.Abort):
+    except (KeyboardInterrupt, typer.Abort):
         sys.stderr.write("stopped; the same command goes on from here\n")
         sys.exit(130)
     except BrokenPipeError:
         sys.exit(141)
+    except UsageMistake as error:
+        message = error.format_message()
+        sys.stderr.write(f"{' '.join(message.split())}\n")
+        sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)

@@ -99,9 +99,11 @@ def run(
     from ood_bench.cli.progress import Display
     from ood_bench.execute import Bench, Failed, Inline
     from ood_bench.execute.circumstances import setting
+    from ood_bench.execute.devices import device_named
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
 
+    device = device_named(device)
     notes = _notes(embedded=embedded, scale=scale, assignments=assignments or ())
     settings = {"embedded": embedded, "only": only or [], "skip": skip or []}
     folder = run_folder(results, loaded.suite, settings)

@@ -7,6 +7,7 @@ from typing import Any
 from ood_bench.data import DataOptions, ImagesInfo, Library, Shape
 from ood_bench.data.partition import partition
 from ood_bench.errors import DataError, OodBenchError, SuiteError
+from ood_bench.hashing import digest
 from ood_bench.plan.cell import (
     AnalysisRef,
     BpdRef,
@@ -66,6 +67,7 @@ class _Builder:
         self.plugins = Plugins(loaded, registry)
         self.trials: dict[tuple[str, str, Shape], _Trial] = {}
         self.cells: dict[str, Cell] = {}
+        self.names: set[str] = set()
         self.skips: dict[Skip, None] = {}
         self.data: dict[tuple[str, str, Shape], DataRef] = {}
         self.detections: list[DetectionRef] = []
@@ -130,13 +132,17 @@ class _Builder:
     # Cells
 
     def _add(self, cell: Cell) -> Cell:
-        known = self.cells.setdefault(cell.name, cell)
-        if known.key != cell.key:
+        """Add a cell, or return the one that does the same work under another name."""
+        if cell.key in self.cells:
+            return self.cells[cell.key]
+        if cell.name in self.names:
             raise SuiteError(
                 f"{self.loaded.source.path}: two pairs ask for different cells "
                 f"'{cell.name}'; give one of the models or data sets another name"
             )
-        return known
+        self.cells[cell.key] = cell
+        self.names.add(cell.name)
+        return cell
 
     def _info(self, name: str, part: Part, shape: Shape, place: Place) -> ImagesInfo:
         split = _split(part)
@@ -200,17 +206,18 @@ class _Builder:
             "revision": found.revision,
             "data": self._info(name, part, trial.shape, place).digest,
         }
-        owner = trained.label
         if part != "test":
             options |= {"part": part, **_sizes(self.suite.recipe(trial.model.name))}
-        elif found.requires is None:
-            owner = "x".join(map(str, trial.shape))
         if part == "train":
             options["first"] = self.suite.evaluation.train_images
+        owner, label = trained.label, str(part)
+        if found.requires is None:  # of the images alone, and shared by all models
+            owner = "x".join(map(str, trial.shape))
+            label += "" if part == "test" else f"-{digest(options)[:6]}"
         return self._add(
             Cell(
                 "score",
-                f"score/{owner}/{name}/{part}/{statistic}",
+                f"score/{owner}/{name}/{label}/{statistic}",
                 options,
                 {} if found.requires is None else {"model": trained.cell.key},
                 {"images": self._request(name, part, trial.shape)},
