@@ -34,31 +34,34 @@ def write_report(
     """
     folder.mkdir(parents=True, exist_ok=True)
     if format == "csv":
-        return _write(folder / "results.csv", csv_text(results).encode())
+        return _write(folder / "results.csv", csv_text(results))
     if format == "json":
-        return _write(folder / "results.json", json_text(results).encode())
+        return _write(folder / "results.json", json_text(results))
     for name in ("figures", "tables"):
         (folder / name).mkdir(exist_ok=True)
-    _write(folder / "tables" / "results.csv", csv_text(results).encode())
+    _write(folder / "tables" / "results.csv", csv_text(results))
     for table in results.analyses:
         _write(folder / "tables" / f"{file_stem(table)}.csv", _table_csv(table.table))
     pictures = list(draw_all(results.analyses, analyses))
     for picture in pictures:
         _write(folder / picture.path, picture.png)
-    return _write(folder / "report.md", markdown(results, pictures).encode())
+    return _write(folder / "report.md", markdown(results, pictures))
 
 
-def _table_csv(table: "pd.DataFrame") -> bytes:
+def _table_csv(table: "pd.DataFrame") -> str:
     """Return a table as CSV, bytes such as PNG files in base64."""
     text = {
         column: [base64.b64encode(value).decode() for value in table[column]]
         for column in table.columns
         if isinstance(next(iter(table[column]), None), bytes)
     }
-    return table.assign(**text).to_csv(index=False, lineterminator="\n").encode()
+    return table.assign(**text).to_csv(index=False, lineterminator="\n")
 
 
-def _write(path: Path, content: bytes) -> Path:
+def _write(path: Path, content: str | bytes) -> Path:
+    """Write a file whole; what is not Unicode in a text, as in some file names, is escaped."""
+    if isinstance(content, str):
+        content = content.encode(errors="backslashreplace")
     partial = path.with_name(f".{path.name}.{os.getpid()}")
     partial.write_bytes(content)
     return partial.replace(path)

@@ -2,6 +2,7 @@
 
 import base64
 import io
+import json
 import re
 from dataclasses import replace
 from pathlib import Path
@@ -14,7 +15,7 @@ from ood_bench.analyses import Study
 from ood_bench.analyses.extremes import Extremes
 from ood_bench.analyses.histogram import Histogram
 from ood_bench.errors import OodBenchError
-from ood_bench.report import csv_text, write_report
+from ood_bench.report import Format, csv_text, write_report
 from ood_bench.report.figures import file_stem
 from ood_bench.results import AnalysisTable, Results
 
@@ -44,6 +45,19 @@ def test_csv_and_json_are_one_file_each(results: Results, tmp_path: Path) -> Non
     assert write_report(results, tmp_path, format="json", analyses={}).name == "results.json"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["results.csv", "results.json"]
     assert (tmp_path / "results.csv").read_text() == csv_text(results)
+
+
+@pytest.mark.parametrize("format", ["markdown", "csv", "json"])
+def test_a_path_that_is_not_unicode_does_not_stop_a_report(
+    results: Results, tmp_path: Path, format: Format
+) -> None:
+    odd = replace(results.data[0], source="folder/\udcff", note="\udcff")
+    row = replace(results.rows[0], note="\udcff")
+    named = replace(results, data=(odd,), rows=(row,), analyses=())
+    text = write_report(named, tmp_path, format=format, analyses={}).read_text()
+    assert format == "markdown" or "\\udcff" in text
+    if format == "json":
+        assert json.loads(text)["data"][0]["note"] == "\udcff"
 
 
 def test_writing_again_gives_the_same_bytes_and_leaves_nothing_behind(
