@@ -49,9 +49,10 @@ Command = Callable[..., Outcome]
 @pytest.fixture(scope="session")
 def digits() -> dict[str, np.ndarray]:
     """Digits of the UCI set that comes with scikit-learn, as uint8 images `(N, 1, 8, 8)`."""
-    bunch = load_digits()
-    pixels = (bunch.images * 15).astype(np.uint8)[:, None]
-    return {"low": pixels[bunch.target < 5], "high": pixels[bunch.target >= 5]}
+    values, labels = load_digits(return_X_y=True)
+    pixels = (np.asarray(values) * 15).astype(np.uint8).reshape(-1, 1, 8, 8)
+    low = np.asarray(labels) < 5
+    return {"low": pixels[low], "high": pixels[~low]}
 
 
 @pytest.fixture
@@ -78,6 +79,7 @@ def ood_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
             main()
         status = stop.value.code
         assert isinstance(status, int)
-        return Outcome(status, *capsys.readouterr())
+        streams = capsys.readouterr()
+        return Outcome(status, streams.out, streams.err)
 
     return run

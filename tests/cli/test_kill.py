@@ -8,7 +8,6 @@ import time
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import SUITE
 
 LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[low, black]", "[low]")

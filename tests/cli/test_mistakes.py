@@ -7,7 +7,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 from PIL import Image
-
 from tests.conftest import SUITE, Command
 
 
@@ -15,7 +14,11 @@ from tests.conftest import SUITE, Command
     ("old", "new", "message"),
     [
         ("detectors:", "detektors:", "tiny.yaml:11: detektors: unknown key 'detektors'"),
-        ("steps: 20", "steps: soon", "tiny.yaml:3: training.steps: Input should be a valid integer"),
+        (
+            "steps: 20",
+            "steps: soon",
+            "tiny.yaml:3: training.steps: Input should be a valid integer",
+        ),
         ("steps: 20", "steps: -20", "tiny.yaml:3: training.steps: "),
         ("use: glow", "use: glwo", "unknown model 'glwo'; did you mean 'glow'?"),
         ("width: 8, coup", "widht: 8, coup", "has no option 'widht'; did you mean 'width'?"),
@@ -171,5 +174,7 @@ def test_help_and_yaml_mistakes_come_without_torch(tiny: Path) -> None:
             "assert 'torch' not in sys.modules, 'torch was imported'\n"
             "assert 'seaborn' not in sys.modules, 'seaborn was imported'\n"
         )
-        done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+        done = subprocess.run(
+            [sys.executable, "-c", code], capture_output=True, text=True, check=False
+        )
         assert done.returncode == 0, done.stderr

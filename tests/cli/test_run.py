@@ -6,7 +6,6 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-
 from tests.conftest import SUITE, Command
 
 
@@ -148,7 +147,9 @@ def test_set_and_scale_change_what_is_run_and_the_report_says_so(
 
 
 def test_adding_a_detector_computes_only_its_own_cells(tiny: Path, ood_bench: Command) -> None:
-    tiny.write_text(SUITE.replace("typicality, ", "").replace("analyses: [histogram, roc, extremes]\n", ""))
+    tiny.write_text(
+        SUITE.replace("typicality, ", "").replace("analyses: [histogram, roc, extremes]\n", "")
+    )
     ood_bench("run", tiny)
     cells = tiny.parent / "results/store/cells"
     before = {path.name for path in cells.iterdir()}
@@ -187,10 +188,22 @@ def test_report_csv_has_the_documented_columns_and_json_the_same_rows(
     assert ood_bench("report", "tiny", "--format", "csv", "-o", "out").status == 0
     assert ood_bench("report", "--format", "json", "-o", "out").status == 0
     rows = list(csv.DictReader(StringIO((tiny.parent / "out/results.csv").read_text())))
-    assert list(rows[0]) == (
-        "suite,model,inside,outside,detector,seed,metric,value,low,high,n_inside,n_outside,"
-        "transform,note"
-    ).split(",")
+    assert list(rows[0]) == [
+        "suite",
+        "model",
+        "inside",
+        "outside",
+        "detector",
+        "seed",
+        "metric",
+        "value",
+        "low",
+        "high",
+        "n_inside",
+        "n_outside",
+        "transform",
+        "note",
+    ]
     content = json.loads((tiny.parent / "out/results.json").read_text())
     assert [float(row["value"]) for row in rows] == [row["value"] for row in content["rows"]]
     assert content["claims"][0]["id"] == "T1"

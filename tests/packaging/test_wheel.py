@@ -39,7 +39,9 @@ def test_the_wheel_carries_the_embedded_subsets_and_type_markers(wheel: zipfile.
 
 def test_every_entry_point_of_the_wheel_leads_to_a_module_in_it(wheel: zipfile.ZipFile) -> None:
     text = wheel.read("ood_bench-0.1.0.dist-info/entry_points.txt").decode()
-    targets = [line.partition("= ")[2].partition(":")[0] for line in text.splitlines() if "=" in line]
+    targets = [
+        line.partition("= ")[2].partition(":")[0] for line in text.splitlines() if "=" in line
+    ]
     assert len(targets) >= 11
     for target in targets:
         stem = target.replace(".", "/")

@@ -121,9 +121,7 @@ def _count(root: Path, start: Callable[[], object]) -> None:
 def test_processes_on_one_store_compute_each_cell_once(tmp_path: Path) -> None:
     context = multiprocessing.get_context("spawn")
     barrier = context.Barrier(3)
-    processes = [
-        context.Process(target=_count, args=(tmp_path, barrier.wait)) for _ in range(3)
-    ]
+    processes = [context.Process(target=_count, args=(tmp_path, barrier.wait)) for _ in range(3)]
     for process in processes:
         process.start()
     for process in processes:

@@ -13,7 +13,11 @@ from ood_bench.cli.run import run
 from ood_bench.errors import OodBenchError
 
 # typer's own or the click package's, whichever typer was built on
-UsageMistake = next(base for base in typer.BadParameter.__mro__ if base.__name__ == "ClickException")
+(UsageMistake,) = (
+    base
+    for base in typer.BadParameter.__mro__
+    if issubclass(base, Exception) and base.__name__ == "ClickException"
+)
 
 app = typer.Typer(
     help="Can a generative model's likelihood tell in-distribution from "
@@ -49,7 +53,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(141)
     except UsageMistake as error:
-        message = error.format_message()
-        sys.stderr.write(f"{' '.join(message.split())}\n")
+        sys.stderr.write(f"{' '.join(str(error).split())}\n")
         sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)
