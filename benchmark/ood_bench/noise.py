@@ -1,5 +1,7 @@
 """Dequantization noise that is a function of the image, the same on every device."""
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -41,6 +43,10 @@ def uniform_noise(x: Tensor, salt: int | Tensor = 0) -> Tensor:
     Reference:
         Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014.
     """
+    return _uncompiled(x, salt)
+
+
+def _noise(x: Tensor, salt: int | Tensor) -> Tensor:
     pixels = x.flatten(1).long()
     counter = torch.arange(1, pixels.shape[1] + 1, device=x.device) * _signed(_GOLDEN)
     multipliers = _mix(counter.clone()) | 1
@@ -51,3 +57,7 @@ def uniform_noise(x: Tensor, salt: int | Tensor = 0) -> Tensor:
     odd: Tensor = ((words >> (64 - _BITS)) & (2**_BITS - 1)) * 2 + 1
     noise = odd.float() * _UNIT
     return noise.view(x.shape)
+
+
+# torch.compile would fold the constants in wider integers, which do not wrap.
+_uncompiled: Callable[[Tensor, int | Tensor], Tensor] = torch.compiler.disable(_noise)  # type: ignore[no-untyped-call]  # torch gives it no types

@@ -18,9 +18,11 @@ from torch import Tensor
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.batches import Batches, Slices
 from ood_bench.lit.checkpoint import Checkpoint
+from ood_bench.lit.compiled import compiled
 from ood_bench.lit.course import Course, Progress
 from ood_bench.lit.guard import DivergenceGuard, interval
 from ood_bench.lit.loggers import logger_for
+from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.module import DensityModule
 from ood_bench.lit.precision import Precision, precision_for
 from ood_bench.units import bits_per_dim
@@ -118,6 +120,7 @@ def fit(
         PluginError: If the recipe's logger is not installed.
         ValueError: If the images do not fit the model.
     """
+    keep_freed_memory()
     recipe, device = model.recipe, model.device
     workdir.mkdir(parents=True, exist_ok=True)
     precision = precision_for(recipe, device)
@@ -158,13 +161,14 @@ def fit(
             first = batches.images[batches.epoch(0)[:INITIAL_IMAGES]]
             model.initialise(first.to(device))
         if recipe.steps:
-            trainer.fit(
-                model,
-                batches,
-                slices,
-                ckpt_path=checkpoint.path if resume else None,
-                weights_only=True,
-            )
+            with compiled(model):
+                trainer.fit(
+                    model,
+                    batches,
+                    slices,
+                    ckpt_path=checkpoint.path if resume else None,
+                    weights_only=True,
+                )
             model.to(device)
     bpd = _validate(model, slices)
     images = recipe.steps * batches.size

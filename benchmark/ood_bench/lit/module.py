@@ -3,6 +3,7 @@
 # ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from typing import ClassVar
 
 import torch
@@ -31,7 +32,7 @@ class DensityModule(LightningModule, ABC):
         seed: What the noise of training derives from.
         bf16: Whether `autocast` computes in bfloat16 while training.
         rate_factor: Factor on the learning rate, beside the recipe's schedule.
-        optimized: A faster equivalent of `log_prob` for training, or None.
+        optimized: `log_prob` compiled, which `fit` sets while it trains on a GPU; else None.
     """
 
     revision: ClassVar[int] = 1
@@ -46,7 +47,7 @@ class DensityModule(LightningModule, ABC):
         self.seed = 0
         self.bf16 = False
         self.rate_factor = 1.0
-        self.optimized: torch.nn.Module | None = None
+        self.optimized: Callable[[Tensor], Tensor] | None = None
         self.register_buffer("initialised", torch.tensor(False))
         self.register_buffer("salt", torch.zeros((), dtype=torch.int64), persistent=False)
 

@@ -1,0 +1,32 @@
+"""Training with a compiled log-likelihood, where that saves more time than compiling takes."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from importlib.util import find_spec
+
+import torch
+
+from ood_bench.lit.module import DensityModule
+
+LEAST_STEPS = 2_000
+"""Compiling a deep flow takes a minute or more; a shorter training would not earn it back."""
+
+
+@contextmanager
+def compiled(model: DensityModule) -> Iterator[None]:
+    """Train with `torch.compile` inside the context, on a GPU and in a training that is long.
+
+    On a CPU compiling a deep flow takes minutes, and gains 7 to 16 % (measured on two cores).
+    """
+    if worthwhile(model):
+        model.optimized = torch.compile(model.log_prob)
+    try:
+        yield
+    finally:
+        model.optimized = None
+
+
+def worthwhile(model: DensityModule) -> bool:
+    """Tell whether to compile: there is a GPU, its compiler, and steps enough."""
+    gpu = model.device.type == "cuda" and find_spec("triton") is not None
+    return gpu and model.recipe.steps >= LEAST_STEPS
