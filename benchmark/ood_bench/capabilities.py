@@ -13,6 +13,13 @@ class Decomposition(NamedTuple):
     log_volume: "Tensor"
 
 
+class ElboTerms(NamedTuple):
+    """The two terms of an evidence lower bound, in nats, each of shape `(B,)`."""
+
+    reconstruction: "Tensor"
+    kl: "Tensor"
+
+
 @runtime_checkable
 class DensityModel(Protocol):
     """A distribution over 8-bit images."""
@@ -71,7 +78,18 @@ class Differentiable(Protocol):
         ...
 
 
-CAPABILITIES = (DensityModel, Decomposes, Encodes, Samples, Differentiable)
+class Infers(Protocol):
+    """A latent-variable model with an approximate posterior."""
+
+    def elbo_terms(self, x: "Tensor") -> ElboTerms:
+        """Return E_q[log P(x|z)], with one draw an image, and KL(q(z|x) ‖ p(z)), in nats.
+
+        Their difference is the ELBO of uint8 images `(B, C, H, W)`.
+        """
+        ...
+
+
+CAPABILITIES = (DensityModel, Decomposes, Encodes, Samples, Differentiable, Infers)
 
 
 def has(model: type, capability: type) -> bool:

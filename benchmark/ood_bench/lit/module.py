@@ -27,6 +27,7 @@ class DensityModule(LightningModule, ABC):
 
     Attributes:
         revision: Raised when the model computes something else; old results are then stale.
+        bound: Whether `log_prob` is a lower bound on log P(x) rather than its value.
         shape: Shape of one image.
         recipe: How it is trained; read by Lightning's hooks.
         seed: What the noise of training derives from.
@@ -36,6 +37,7 @@ class DensityModule(LightningModule, ABC):
     """
 
     revision: ClassVar[int] = 1
+    bound: ClassVar[bool] = False
 
     initialised: Tensor
     salt: Tensor
@@ -69,6 +71,24 @@ class DensityModule(LightningModule, ABC):
         self.prepare(self.dequantize(x))
         self.initialised.fill_(value=True)
 
+    def admit(self, x: Tensor) -> None:
+        """Refuse what cannot be scored; every `log_prob` calls this or `dequantize` first.
+
+        Raises:
+            ValueError: If the images are not uint8 or not of the model's shape.
+            RuntimeError: If the model is in evaluation and was never initialised.
+        """
+        if x.dtype != torch.uint8 or x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
+            raise ValueError(
+                f"{type(self).__name__} takes uint8 images (B, C, H, W) of {self.shape}, "
+                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
+            )
+        if not self.training and not self.initialised:
+            raise RuntimeError(
+                f"{type(self).__name__} has not seen training data and cannot score; train it, "
+                "load trained weights, or call initialise() with training images"
+            )
+
     def dequantize(self, x: Tensor) -> Tensor:
         """Return (x + u) / 256 in (0, 1), with noise u that is a function of each image.
 
@@ -85,20 +105,8 @@ class DensityModule(LightningModule, ABC):
             ValueError: If the images are not uint8 or not of the model's shape.
             RuntimeError: If the model is in evaluation and was never initialised.
         """
-        if x.dtype != torch.uint8 or x.ndim != 4 or tuple(x.shape[1:]) != self.shape:
-            raise ValueError(
-                f"{type(self).__name__} takes uint8 images (B, C, H, W) of {self.shape}, "
-                f"got {str(x.dtype).removeprefix('torch.')} of shape {tuple(x.shape)}"
-            )
-        if self.training:
-            noise = uniform_noise(x, self.salt)
-        elif self.initialised:
-            noise = uniform_noise(x)
-        else:
-            raise RuntimeError(
-                f"{type(self).__name__} has not seen training data and cannot score; train it, "
-                "load trained weights, or call initialise() with training images"
-            )
+        self.admit(x)
+        noise = uniform_noise(x, self.salt) if self.training else uniform_noise(x)
         return ((x + noise) / 256.0).to(self.dtype)
 
     def autocast(self) -> torch.autocast:
