@@ -135,7 +135,7 @@ class LogisticMixture(PixelDistribution):
         B, _, H, W = parameters.shape
         by_component = parameters.view(B, self.components, -1, H, W)
         sizes = [1, self.channels, self.channels, self.pairs]
-        logits, means, log_scales, slopes = by_component.split(sizes, dim=2)
+        logits, means, log_scales, slopes = torch.split(by_component, sizes, dim=2)
         return (
             logits[:, :, 0],
             means,

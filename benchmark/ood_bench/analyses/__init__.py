@@ -1,7 +1,8 @@
 """Analyses: a table about a trained model, and the figure drawn from that table alone."""
 
+import math
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
@@ -9,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from ood_bench.capabilities import DensityModel
 from ood_bench.data.shape import Shape
 from ood_bench.detectors import Columns, Scores
 
@@ -26,6 +28,10 @@ class Images(Protocol):
         ...
 
 
+def _no_model() -> DensityModel:
+    raise ValueError("the study holds no model; an analysis that calls it says uses_model")
+
+
 @dataclass(frozen=True)
 class Study:
     """One model, trained on one inside data set, and all outside data sets it is tried on.
@@ -39,6 +45,8 @@ class Study:
             outside's `test`.
         scores: Scores of the test images by (detector, data set); larger is more OOD.
         images: Loads the images behind the columns, row for row.
+        trained: Loads the model, in evaluation mode on its device; only an analysis that says
+            `uses_model` may call it.
     """
 
     model: str
@@ -48,6 +56,31 @@ class Study:
     columns: Mapping[tuple[str, Split], Columns]
     scores: Mapping[tuple[str, str], Scores]
     images: Images
+    trained: Callable[[], DensityModel] = _no_model
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One number that an analysis found, for claims and tables.
+
+    Attributes:
+        name: What it is, `volume_gap` say; the unit, if it has one, is part of the name.
+        value: The number.
+        low: Lower end of its interval, of the study's coverage of 95 %; `value` where there is
+            no interval.
+        high: Upper end.
+        outside: The outside data set that it is about; empty for one about the inside alone.
+    """
+
+    name: str
+    value: float
+    low: float
+    high: float
+    outside: str = ""
+
+    def __post_init__(self) -> None:
+        if not all(map(math.isfinite, (self.value, self.low, self.high))):
+            raise ValueError(f"finding '{self.name}' is not finite: {self}")
 
 
 class Analysis(ABC):
@@ -58,6 +91,7 @@ class Analysis(ABC):
         requires: A capability that the model must name.
         needs: Columns that the study must hold.
         uses_scores: Whether the study must hold the detectors' scores.
+        uses_model: Whether `tabulate` calls the model, which is then loaded.
         title: A heading for the report.
     """
 
@@ -65,6 +99,7 @@ class Analysis(ABC):
     requires: ClassVar[type | None] = None
     needs: ClassVar[tuple[str, ...]] = ("log_prob",)
     uses_scores: ClassVar[bool] = False
+    uses_model: ClassVar[bool] = False
     title: ClassVar[str]
 
     @abstractmethod
@@ -78,3 +113,7 @@ class Analysis(ABC):
     @abstractmethod
     def caption(self, table: pd.DataFrame) -> str:
         """Return one or two sentences under the figure: what to see, and the conventions."""
+
+    def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:  # noqa: ARG002
+        """Return the numbers that the table shows, which claims can name; none unless said."""
+        return ()

@@ -2,7 +2,8 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ood_bench.analyses import Study
+from ood_bench.analyses import Analysis, Study
 from ood_bench.data import Shape
 from ood_bench.data.partition import Partition, partition
 from ood_bench.detectors import Columns, Detector, Scores
@@ -155,11 +156,11 @@ class Worker:
         columns: dict[tuple[str, Any], Columns] = {}
         scores: dict[tuple[str, str], Scores] = {}
         for role, key in cell.inputs.items():
-            kind, first, second, *_ = role.split("/")
+            kind, first, second, *_ = [*role.split("/"), "", ""]
             if kind == "columns":
                 known = columns.get((first, second), {})
                 columns[first, second] = {**known, **self.store.read_columns(key)}
-            else:
+            elif kind == "scores":
                 scores[first, second] = self._scores(key)
 
         def images(name: str, part: str) -> NDArray[np.uint8]:
@@ -179,10 +180,14 @@ class Worker:
             scores=scores,
             images=images,
         )
+        if "model" in cell.inputs:
+            study = replace(study, trained=partial(self._trained, cell.inputs["model"]))
         plugin = self.bench.registry.load("analyses", options["plugin"])
-        analysis = construct(plugin, options["plugin"], options["options"])
-        table = pa.Table.from_pandas(analysis.tabulate(study), preserve_index=False)
+        analysis: Analysis = construct(plugin, options["plugin"], options["options"])
+        found = analysis.tabulate(study)
+        table = pa.Table.from_pandas(found, preserve_index=False)
         pq.write_table(table, folder / "table.parquet", compression="zstd")
+        _write_json(folder / "findings.json", [asdict(item) for item in analysis.findings(found)])
 
 
 def _partition(count: int, digest: str, sizes: Mapping[str, int]) -> Partition:

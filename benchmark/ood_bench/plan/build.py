@@ -343,6 +343,8 @@ class _Builder:
             for detector, cells in scores.items():
                 for name, cell in cells.items():
                     inputs[f"scores/{detector}/{name}"] = cell.key
+        if built.uses_model:
+            inputs["model"] = trained.cell.key
         cell = self._add(
             Cell(
                 "analysis",
