@@ -45,6 +45,26 @@ class Row:
 
 
 @dataclass(frozen=True)
+class FindingRow:
+    """One number that an analysis found; the columns of `tables/findings.csv`, in this order.
+
+    `seed` is a number as text, or `all` for the pooled row. `outside` is empty for what is of
+    the inside alone.
+    """
+
+    suite: str
+    analysis: str
+    model: str
+    inside: str
+    outside: str
+    seed: str
+    name: str
+    value: float
+    low: float
+    high: float
+
+
+@dataclass(frozen=True)
 class DataCard:
     """Where a data set's images came from and what was done to them."""
 
@@ -138,6 +158,7 @@ class Results:
     data: tuple[DataCard, ...]
     training: tuple[TrainingCard, ...]
     analyses: tuple[AnalysisTable, ...]
+    findings: tuple[FindingRow, ...]
     skips: tuple[Omission, ...]
     failures: tuple[Omission, ...]
     notes: tuple[str, ...]

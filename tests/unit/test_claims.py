@@ -10,12 +10,13 @@ from pydantic import ValidationError
 from ood_bench.claims import Claim, evaluate, validate
 from ood_bench.claims.arithmetic import Quantity, evaluate_expression, parse_expression
 from ood_bench.errors import SuiteError
-from ood_bench.results import Metric, Omission, Row
+from ood_bench.results import FindingRow, Metric, Omission, Row
 
 NAMES = {
     "models": ("glow", "cv_glow"),
     "datasets": ("fashion_mnist", "mnist", "svhn"),
     "detectors": ("likelihood", "typicality"),
+    "analyses": ("decomposition",),
 }
 
 
@@ -292,3 +293,45 @@ def test_the_value_lies_in_its_interval(value: float, below: float, above: float
     found = measured("3 - 2 * auroc() / 7 + auroc()", auroc=term)
     assert found.low <= found.value <= found.high
     assert math.isfinite(found.value)
+
+
+def finding(value: float, *, outside: str = "mnist", name: str = "volume_gap") -> FindingRow:
+    return FindingRow(
+        suite="s",
+        analysis="decomposition",
+        model="glow",
+        inside="fashion_mnist",
+        outside=outside,
+        seed="all",
+        name=name,
+        value=value,
+        low=value - 0.1,
+        high=value + 0.1,
+    )
+
+
+def test_a_claim_may_be_about_what_an_analysis_found() -> None:
+    rows = (row(0.2, 0.1, 0.3), finding(0.5), finding(0.9, outside="svhn"), finding(7, name="x"))
+    about = claim("finding(name='volume_gap', outside='mnist') - 0.2", "> 0")
+    (found,) = evaluate([about], rows)
+    assert (found.verdict, found.measured) == ("reproduced", pytest.approx(0.3))
+    (open_,) = evaluate([claim("finding(name='volume_gap')", "> 0")], rows)
+    assert open_.note == "finding(name='volume_gap') may mean several rows; add outside"
+    (absent,) = evaluate([claim("finding(name='gone')", "> 0")], rows)
+    assert absent.note == "finding(name='gone') was not measured"
+
+
+def test_a_finding_is_absent_for_the_reason_of_its_pair() -> None:
+    skip = Omission("pair fashion_mnist → svhn", "no svhn", inside="fashion_mnist", outside="svhn")
+    detector = Omission("glow × d", "no column", model="glow", detector="typicality")
+    about = claim("finding(name='volume_gap', outside='svhn')", "> 0")
+    (found,) = evaluate([about], [finding(0.5)], [detector, skip])
+    assert found.note == "pair fashion_mnist → svhn: no svhn"
+
+
+def test_a_finding_is_asked_for_by_its_name_and_a_known_analysis() -> None:
+    validate(claim("finding(name='anything', analysis='decomposition')"), **NAMES)
+    with pytest.raises(ValidationError, match="needs a name"):
+        claim("finding(model='glow')")
+    with pytest.raises(SuiteError, match="no analysis 'decompositoin'; did you mean"):
+        validate(claim("finding(name='x', analysis='decompositoin')"), **NAMES)

@@ -7,9 +7,9 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from ood_bench.claims.arithmetic import Quantity, Term, evaluate_expression, parse_expression, terms
 from ood_bench.claims.expectation import parse_expectation
-from ood_bench.claims.lookup import Absent, find
+from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
-from ood_bench.results import ClaimResult, Omission, Row, Verdict
+from ood_bench.results import ClaimResult, Omission, Verdict
 
 __all__ = ["Claim", "evaluate", "validate"]
 
@@ -23,8 +23,9 @@ class Claim(BaseModel):
         source: Where it is made.
         measure: Arithmetic over measured values: numbers, `+ - * /`, parentheses, and metrics
             called by name, such as `auroc(model='glow', inside='fashion_mnist',
-            outside='mnist', detector='likelihood')`. A keyword may be left out where one
-            pooled row is meant without it.
+            outside='mnist', detector='likelihood')`, or what an analysis found, such as
+            `finding(name='volume_gap', model='glow', outside='mnist')`. A keyword may be left
+            out where one pooled row is meant without it.
         expect: `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`.
         quoted: The value that the source gives, shown beside what is measured.
     """
@@ -63,17 +64,24 @@ def validate(
     models: Collection[str],
     datasets: Collection[str],
     detectors: Collection[str],
+    analyses: Collection[str],
 ) -> None:
     """Check the names in a claim against those of its suite.
 
     Raises:
         SuiteError: If a name is unknown, with a near match.
     """
-    known = {"model": models, "inside": datasets, "outside": datasets, "detector": detectors}
+    known = {
+        "model": models,
+        "inside": datasets,
+        "outside": datasets,
+        "detector": detectors,
+        "analysis": analyses,
+    }
     kind = {"inside": "data set", "outside": "data set"}
     for term in terms(parse_expression(claim.measure)):
         for keyword, name in term.where.items():
-            if name not in known[keyword]:
+            if keyword in known and name not in known[keyword]:
                 raise SuiteError(
                     f"claim '{claim.id}': {term}: the suite has no {kind.get(keyword, keyword)} "
                     f"'{name}'{did_you_mean(name, known[keyword])}"
@@ -81,7 +89,7 @@ def validate(
 
 
 def evaluate(
-    claims: Iterable[Claim], rows: Sequence[Row], missing: Sequence[Omission] = ()
+    claims: Iterable[Claim], rows: Sequence[Measured], missing: Sequence[Omission] = ()
 ) -> tuple[ClaimResult, ...]:
     """Hold each claim against the pooled rows.
 
@@ -89,13 +97,13 @@ def evaluate(
 
     Args:
         claims: The claims, in the order of the suite.
-        rows: What was measured; the rows with seed `all` are read.
+        rows: What was measured and found; the rows with seed `all` are read.
         missing: What was skipped or failed: the reasons of claims that were not run.
     """
     return tuple(_evaluate(claim, rows, missing) for claim in claims)
 
 
-def _evaluate(claim: Claim, rows: Sequence[Row], missing: Sequence[Omission]) -> ClaimResult:
+def _evaluate(claim: Claim, rows: Sequence[Measured], missing: Sequence[Omission]) -> ClaimResult:
     def lookup(term: Term) -> Quantity:
         row = find(term, rows, missing)
         return Quantity(row.value, row.low, row.high)

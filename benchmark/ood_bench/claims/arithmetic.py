@@ -22,8 +22,10 @@ _KEYWORDS: dict[str, tuple[str, ...]] = {
     "bpd_inside": ("model", "inside"),
     "bpd_train": ("model", "inside"),
     "bpd_outside": ("model", "inside", "outside"),
+    "finding": ("name", "analysis", "model", "inside", "outside"),
 }
 _ALL_KEYWORDS = ("model", "inside", "outside", "detector")
+FINDING = "finding"
 
 Operator: TypeAlias = Literal["+", "-", "*", "/"]
 
@@ -39,9 +41,9 @@ class Quantity:
 
 @dataclass(frozen=True)
 class Term:
-    """A metric called by name, with the names that choose its row."""
+    """A metric called by name, or `finding`, with the names that choose its row."""
 
-    metric: Metric
+    metric: str
     where: Mapping[str, str]
 
     def __str__(self) -> str:
@@ -178,11 +180,13 @@ def _read_term(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> 
             got = ast.unparse(keyword.value)
             raise SuiteError(f"{name}(...): write {keyword.arg}='name' in quotes, not {got}")
         where[keyword.arg] = keyword.value.value
+    if name == FINDING and "name" not in where:
+        raise SuiteError("finding(...) needs a name: finding(name='volume_gap', ...)")
     return Term(name, where)
 
 
-def _metrics() -> tuple[Metric, ...]:
-    return get_args(Metric)
+def _metrics() -> tuple[str, ...]:
+    return (*get_args(Metric), FINDING)
 
 
 def _listed(names: tuple[str, ...]) -> str:

@@ -1,18 +1,21 @@
 """The one pooled row that a term of a claim means."""
 
 from collections.abc import Sequence
+from typing import TypeAlias
 
-from ood_bench.claims.arithmetic import Term
-from ood_bench.results import Omission, Row
+from ood_bench.claims.arithmetic import FINDING, Term
+from ood_bench.results import FindingRow, Omission, Row
 
-_FIELDS = ("model", "inside", "outside", "detector")
+_FIELDS = ("model", "inside", "outside", "detector", "analysis")
+
+Measured: TypeAlias = Row | FindingRow
 
 
 class Absent(Exception):  # noqa: N818 - a verdict's reason rather than an error
     """No row is meant, with the reason in words."""
 
 
-def find(term: Term, rows: Sequence[Row], missing: Sequence[Omission]) -> Row:
+def find(term: Term, rows: Sequence[Measured], missing: Sequence[Omission]) -> Measured:
     """Return the pooled row that a term names.
 
     What was skipped or failed counts when a keyword is left out: a term never slips to
@@ -25,7 +28,7 @@ def find(term: Term, rows: Sequence[Row], missing: Sequence[Omission]) -> Row:
         row
         for row in rows
         if row.seed == "all"
-        and row.metric == term.metric
+        and (FINDING if isinstance(row, FindingRow) else row.metric) == term.metric
         and all(getattr(row, key) == name for key, name in term.where.items())
     ]
     left_out = [omission for omission in missing if _concerns(omission, term)]
@@ -38,7 +41,7 @@ def find(term: Term, rows: Sequence[Row], missing: Sequence[Omission]) -> Row:
             key
             for key in _FIELDS
             if key not in term.where
-            and len({getattr(item, key) for item in (*fitting, *others)} - {""}) > 1
+            and len({getattr(item, key, "") for item in (*fitting, *others)} - {""}) > 1
         ]
         raise Absent(f"{term} may mean several rows; add {' and '.join(open_keys)}")
     return fitting[0]
@@ -50,13 +53,13 @@ def _concerns(omission: Omission, term: Term) -> bool:
     An empty field of an omission stands for all names. One that names nothing explains
     nothing, nor does a detector's omission explain bits per dimension.
     """
-    named = {key: getattr(omission, key) for key in _FIELDS if getattr(omission, key)}
-    if term.metric.startswith("bpd_") and omission.detector:
+    named = {key: getattr(omission, key) for key in _FIELDS if getattr(omission, key, "")}
+    if term.metric.startswith(("bpd_", FINDING)) and omission.detector:
         return False
     if term.metric in ("bpd_inside", "bpd_train") and omission.outside:
         return False
     return bool(named) and all(term.where.get(key, name) == name for key, name in named.items())
 
 
-def _may_be(omission: Omission, row: Row) -> bool:
-    return all(getattr(omission, key) in ("", getattr(row, key)) for key in _FIELDS)
+def _may_be(omission: Omission, row: Measured) -> bool:
+    return all(getattr(omission, key, "") in ("", getattr(row, key, "")) for key in _FIELDS)

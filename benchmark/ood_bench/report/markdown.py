@@ -5,6 +5,7 @@ from collections.abc import Iterable, Sequence
 
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
+from ood_bench.report.findings import findings_table
 from ood_bench.report.measured import bits_table, detection_table, percent
 from ood_bench.report.numbers import names, plural
 from ood_bench.report.provenance import (
@@ -15,7 +16,7 @@ from ood_bench.report.provenance import (
     training_table,
 )
 from ood_bench.report.texttable import TextTable
-from ood_bench.results import Results, Verdict
+from ood_bench.results import FindingRow, Results, Verdict
 
 _INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
 
@@ -41,7 +42,7 @@ def markdown(results: Results, pictures: Sequence[Picture] = ()) -> str:
         if table.rows:
             blocks += [f"## {heading}", *notes, _table(table), conventions]
     if pictures:
-        blocks += ["## Figures", *notes, *_figures(pictures)]
+        blocks += ["## Figures", *notes, *_figures(pictures, results.findings)]
     for heading, table in (
         ("Left out", omission_table(results.skips, "Reason")),
         ("Failed", omission_table(results.failures, "Message")),
@@ -129,13 +130,13 @@ def _cell(text: str) -> str:
     return text if _INTERVAL.fullmatch(text) else escape(text)
 
 
-def _figures(pictures: Iterable[Picture]) -> Iterable[str]:
-    """Yield each analysis's figures: the first seed's, and links to those of the others."""
+def _figures(pictures: Iterable[Picture], findings: Sequence[FindingRow]) -> Iterable[str]:
+    """Yield each analysis's figures and findings, with links to the figures of other seeds."""
     groups: dict[tuple[str, str], dict[tuple[str, str], list[Picture]]] = {}
     for picture in pictures:
-        analysis = groups.setdefault((picture.table.analysis, picture.title), {})
-        analysis.setdefault((picture.table.model, picture.table.inside), []).append(picture)
-    for (_, title), studies in groups.items():
+        group = groups.setdefault((picture.table.analysis, picture.title), {})
+        group.setdefault((picture.table.model, picture.table.inside), []).append(picture)
+    for (analysis, title), studies in groups.items():
         yield f"### {escape(title)}"
         for (model, inside), (first, *others) in studies.items():
             alt = escape(f"{title}: {model} trained on {inside}")
@@ -143,3 +144,10 @@ def _figures(pictures: Iterable[Picture]) -> Iterable[str]:
             links = [f"[{other.table.seed}]({other.path})" for other in others]
             more = f" Seed {first.table.seed} is shown; also {names(links)}." if links else ""
             yield f"{paragraph(first.caption)}{more}"
+            found = [
+                row
+                for row in findings
+                if (row.analysis, row.model, row.inside) == (analysis, model, inside)
+            ]
+            if found:
+                yield _table(findings_table(found))

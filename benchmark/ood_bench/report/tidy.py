@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any, get_args
 
-from ood_bench.results import Metric, Results, Row
+from ood_bench.results import FindingRow, Metric, Results, Row
 
 COLUMNS = tuple(column.name for column in fields(Row))
+FINDING_COLUMNS = tuple(column.name for column in fields(FindingRow))
 
 
 def csv_text(results: Results) -> str:
@@ -19,11 +20,21 @@ def csv_text(results: Results) -> str:
     One row is one line. Numbers are written so that reading them gives back the same float64;
     one that is not finite is an empty field.
     """
+    return _csv(COLUMNS, _ordered(results.rows))
+
+
+def findings_csv(results: Results) -> str:
+    """Return what the analyses found as CSV with a header, in the same form."""
+    return _csv(FINDING_COLUMNS, results.findings)
+
+
+def _csv(columns: Iterable[str], rows: Iterable[object]) -> str:
+    names = tuple(columns)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(COLUMNS)
-    for row in _ordered(results.rows):
-        writer.writerow([_field(getattr(row, column)) for column in COLUMNS])
+    writer.writerow(names)
+    for row in rows:
+        writer.writerow([_field(getattr(row, name)) for name in names])
     return buffer.getvalue()
 
 
@@ -36,6 +47,7 @@ def json_text(results: Results) -> str:
         "level": results.level,
         "notes": list(results.notes),
         "rows": [asdict(row) for row in _ordered(results.rows)],
+        "findings": [asdict(row) for row in results.findings],
         "claims": [asdict(claim) for claim in results.claims],
         "training": [
             asdict(card)

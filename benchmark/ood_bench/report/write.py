@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from ood_bench.report.figures import draw_all, file_stem
 from ood_bench.report.markdown import markdown
-from ood_bench.report.tidy import csv_text, json_text
+from ood_bench.report.tidy import csv_text, findings_csv, json_text
 from ood_bench.results import Results
 
 if TYPE_CHECKING:
@@ -40,6 +40,8 @@ def write_report(
     for name in ("figures", "tables"):
         (folder / name).mkdir(exist_ok=True)
     _write(folder / "tables" / "results.csv", csv_text(results))
+    if results.findings:
+        _write(folder / "tables" / "findings.csv", findings_csv(results))
     for table in results.analyses:
         _write(folder / "tables" / f"{file_stem(table)}.csv", _table_csv(table.table))
     pictures = list(draw_all(results.analyses, analyses))

@@ -3,6 +3,7 @@
 import math
 from collections import defaultdict
 from collections.abc import Iterable
+from dataclasses import replace
 
 from ood_bench.claims import evaluate as evaluate_claims
 from ood_bench.metrics import Measure, pool
@@ -10,6 +11,7 @@ from ood_bench.plan import BpdRef, DetectionRef
 from ood_bench.results import (
     AnalysisTable,
     DataCard,
+    FindingRow,
     Metric,
     Omission,
     Results,
@@ -29,6 +31,7 @@ def collect(record: RunRecord, store: Store) -> Results:
     """
     single = [*_bpd_rows(record, store), *_detection_rows(record, store)]
     rows = (*single, *_pooled(single, record.level))
+    findings = tuple(_findings(record, store))
     unfinished = _unfinished(record, store)
     return Results(
         suite=record.suite,
@@ -36,7 +39,9 @@ def collect(record: RunRecord, store: Store) -> Results:
         about=record.about,
         level=record.level,
         rows=rows,
-        claims=evaluate_claims(record.claims, rows, (*record.skips, *record.failures)),
+        claims=evaluate_claims(
+            record.claims, (*rows, *findings), (*record.skips, *record.failures)
+        ),
         data=tuple(
             DataCard(
                 name=ref.name,
@@ -65,6 +70,7 @@ def collect(record: RunRecord, store: Store) -> Results:
             for ref in record.analyses
             if store.has(ref.key)
         ),
+        findings=findings,
         skips=record.skips,
         failures=(*record.failures, *unfinished),
         notes=record.notes,
@@ -166,6 +172,32 @@ def _row(
         transform=ref.transform,
         note=ref.note,
     )
+
+
+def _findings(record: RunRecord, store: Store) -> Iterable[FindingRow]:
+    """Return what analyses found for each seed, then the same pooled over seeds."""
+    single = [
+        FindingRow(
+            suite=record.suite,
+            analysis=ref.analysis,
+            model=ref.model,
+            inside=ref.inside,
+            seed=str(ref.seed),
+            **found,
+        )
+        for ref in record.analyses
+        if store.has(ref.key)
+        for found in store.read_json(ref.key, "findings.json")
+    ]
+    groups: dict[tuple[str, ...], list[FindingRow]] = defaultdict(list)
+    for row in single:
+        groups[row.analysis, row.model, row.inside, row.outside, row.name].append(row)
+    pooled = []
+    for group in groups.values():
+        measures = [Measure(row.value, row.low, row.high) for row in group]
+        measure, _ = pool(measures, level=record.level, bounds=(-math.inf, math.inf))
+        pooled.append(replace(group[0], seed="all", **measure._asdict()))
+    return [*single, *pooled]
 
 
 def _pooled(rows: Iterable[Row], level: float) -> Iterable[Row]:

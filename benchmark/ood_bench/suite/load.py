@@ -171,6 +171,7 @@ def _check_names(loaded: LoadedSuite) -> None:
                 models=tuple(suite.models),
                 datasets=tuple(sorted(datasets)),
                 detectors=tuple(suite.detectors),
+                analyses=tuple(suite.analyses),
             )
         except OodBenchError as error:
             check(False, ("claims", i), str(error))

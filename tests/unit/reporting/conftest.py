@@ -13,6 +13,7 @@ from ood_bench.results import (
     AnalysisTable,
     ClaimResult,
     DataCard,
+    FindingRow,
     Metric,
     Omission,
     Results,
@@ -28,6 +29,16 @@ DETECTION: dict[Metric, float] = {
     "fpr95": 0.9991,
     "detection_error": 0.4999,
 }
+
+
+FINDINGS = tuple(
+    FindingRow("quickstart", "histogram", "glow", "fashion_mnist", outside, "0", name, v, low, high)
+    for outside, name, v, low, high in (
+        ("mnist", "gap", -1.1, -1.2, -1.0),
+        ("constant_0", "gap", -2.5, -2.5, -2.5),
+        ("", "spread", 0.4, 0.3, 0.5),
+    )
+)
 
 
 def make_study() -> Study:
@@ -180,6 +191,7 @@ def results() -> Results:
         analyses=(
             AnalysisTable("histogram", "glow", "fashion_mnist", 0, Histogram().tabulate(study)),
         ),
+        findings=(*FINDINGS, *(replace(row, seed="all") for row in FINDINGS)),
         skips=(
             Omission(
                 cell="pair fashion_mnist_20k → omniglot",

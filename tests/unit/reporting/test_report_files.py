@@ -94,3 +94,16 @@ def test_names_that_no_file_system_likes_give_safe_and_different_files() -> None
     ]
     assert len(set(stems)) == 4
     assert all(re.fullmatch(r"[A-Za-z0-9._-]+", stem) for stem in stems)
+
+
+def test_what_analyses_found_is_a_csv_file_and_a_table_under_the_figure(
+    results: Results, tmp_path: Path
+) -> None:
+    page = write_report(results, tmp_path, format="markdown", analyses=ANALYSES)
+    table = pd.read_csv(tmp_path / "tables" / "findings.csv", keep_default_na=False)
+    assert list(table["seed"]) == ["0"] * 3 + ["all"] * 3
+    assert table["value"].tolist() == [-1.1, -2.5, 0.4] * 2
+    lines = page.read_text().splitlines()
+    assert "| mnist | -1.100 [-1.200, -1.000] | – |" in lines
+    assert "| constant_0 | -2.500 | – |" in lines
+    assert "| fashion_mnist | – | 0.400 [0.300, 0.500] |" in lines

@@ -211,7 +211,7 @@ def test_conventions_stand_under_the_detection_table(results: Results) -> None:
 
 def test_a_run_that_measured_nothing_still_has_a_page() -> None:
     failed = Omission("train/glow@mnist/0", "the loss is not finite")
-    page = markdown(Results("s", "", (), (), (), (), (), (), (failed,), ()))
+    page = markdown(Results("s", "", (), (), (), (), (), (), (), (failed,), ()))
     assert "Nothing was measured in this run of s." in page
     assert tables(page) == [[["What", "Message"], ["train/glow@mnist/0", "the loss is not finite"]]]
 

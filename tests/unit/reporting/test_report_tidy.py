@@ -27,7 +27,7 @@ def row(value: float = 0.5, **changes: str) -> Row:
 
 
 def of(*rows: Row) -> Results:
-    return Results("s", "", rows, (), (), (), (), (), (), ())
+    return Results("s", "", rows, (), (), (), (), (), (), (), ())
 
 
 def read(text: str) -> list[dict[str, str]]:
@@ -87,7 +87,7 @@ def test_csv_and_json_load_neither_torch_nor_a_plotting_library() -> None:
         "import sys\n"
         "from ood_bench.report import csv_text, json_text, markdown, terminal_table\n"
         "from ood_bench.results import Results\n"
-        "results = Results('s', '', (), (), (), (), (), (), (), ())\n"
+        "results = Results('s', '', (), (), (), (), (), (), (), (), ())\n"
         "for make in (csv_text, json_text, markdown, terminal_table): make(results)\n"
         "sys.exit({'torch', 'matplotlib', 'seaborn', 'pandas'} & sys.modules.keys() or 0)"
     )
