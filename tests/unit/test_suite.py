@@ -193,3 +193,61 @@ def test_no_bytes_give_a_traceback(tmp_path: Path, content: bytes) -> None:
     path.write_bytes(content)
     with pytest.raises(SuiteError):
         load_suite(path)
+
+
+def extended(folder: Path, text: str) -> Path:
+    """Write a suite beside GOOD, which is `suite.yaml`."""
+    write(folder, GOOD)
+    path = folder / "more.yaml"
+    path.write_text(text)
+    return path
+
+
+def test_a_suite_extends_another_key_by_key(tmp_path: Path) -> None:
+    path = extended(
+        tmp_path,
+        "extends: suite.yaml\nname: more\n"
+        "models: {glow: {training: {steps: 5}}, cv: {use: glow}}\n"
+        "pairs: [{inside: mnist, outside: [black]}]\n",
+    )
+    suite = load_suite(path).suite
+    assert suite.name == "more"
+    assert list(suite.models) == ["glow", "cv"]
+    assert suite.models["glow"].options == {"width": 8}
+    assert (suite.recipe("glow").steps, suite.recipe("glow").learning_rate) == (5, 1e-3)
+    assert [pair.inside for pair in suite.pairs] == ["mnist"]
+
+
+def test_a_mistake_is_said_with_the_file_that_holds_it(tmp_path: Path) -> None:
+    path = extended(tmp_path, "extends: suite.yaml\nmodels: {glow: {optoins: {}}}\n")
+    (said,) = mistakes(path)
+    assert said.startswith(f"{path}:2: models.glow.optoins: unknown key")
+    (tmp_path / "suite.yaml").write_text(GOOD.replace("name: ", "nmae: "))
+    path.write_text("extends: suite.yaml\nname: more\n")
+    (said,) = mistakes(path)
+    assert said.startswith(f"{tmp_path / 'suite.yaml'}:1: nmae: unknown key")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("extends: gone.yaml\n", "gone.yaml: cannot read the suite"),
+        ("extends: more.yaml\n", "leads back to a suite that extends it"),
+        ("extends: [suite.yaml]\n", "must be the path of a suite"),
+        ("extends: ''\n", "must be the path of a suite"),
+    ],
+)
+def test_a_suite_that_cannot_be_extended_is_one_line(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = extended(tmp_path, text)
+    (said,) = mistakes(path)
+    assert said.startswith(f"{path}:1: extends: ")
+    assert message in said
+
+
+def test_two_suites_that_extend_each_other_are_one_line(tmp_path: Path) -> None:
+    path = extended(tmp_path, "extends: suite.yaml\n")
+    (tmp_path / "suite.yaml").write_text("extends: more.yaml\n")
+    (said,) = mistakes(path)
+    assert "leads back" in said

@@ -33,11 +33,14 @@ def spell(place: Place) -> str:
 
 @dataclass(frozen=True)
 class Source:
-    """The data of a YAML file, and where in the file each value stands."""
+    """The data of a YAML file, and the file and line at which each value stands.
+
+    The file is another one for a value of a suite that this one extends.
+    """
 
     path: Path
     data: Any
-    lines: dict[Place, int]
+    lines: dict[Place, tuple[Path, int]]
     overrides: dict[Place, str] = field(default_factory=dict)
 
     def where(self, place: Place) -> str:
@@ -47,7 +50,8 @@ class Source:
                 return f"--set {self.overrides[place[:length]]}: "
             if place[:length] in self.lines:
                 name = spell(place)
-                return f"{self.path}:{self.lines[place[:length]]}: {name + ': ' if name else ''}"
+                path, line = self.lines[place[:length]]
+                return f"{path}:{line}: {name + ': ' if name else ''}"
         return f"{self.path}: "
 
 
@@ -55,7 +59,7 @@ class _Reader:
     def __init__(self, path: Path, loader: yaml.SafeLoader) -> None:
         self.path = path
         self.loader = loader
-        self.lines: dict[Place, int] = {}
+        self.lines: dict[Place, tuple[Path, int]] = {}
         self.nodes = 0
 
     def fail(self, node: yaml.Node, place: Place, message: str) -> SuiteError:
@@ -66,7 +70,7 @@ class _Reader:
         self.nodes += 1
         if self.nodes > MAX_NODES or len(place) > MAX_DEPTH:
             raise self.fail(node, (), "nested too deeply or expanded from aliases too often")
-        self.lines[place] = node.start_mark.line + 1
+        self.lines[place] = (self.path, node.start_mark.line + 1)
         if isinstance(node, yaml.MappingNode):
             return self.mapping(node, place)
         if isinstance(node, yaml.SequenceNode):
@@ -90,7 +94,7 @@ class _Reader:
                 )
             first[key] = key_node.start_mark.line + 1
             result[key] = self.read(value_node, (*place, key))
-            self.lines[(*place, key)] = first[key]
+            self.lines[(*place, key)] = (self.path, first[key])
         return result
 
 

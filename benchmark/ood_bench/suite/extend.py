@@ -1,0 +1,63 @@
+"""Suites that extend another: mappings are merged, all else is replaced."""
+
+from pathlib import Path
+from typing import Any
+
+from ood_bench.errors import SuiteError
+from ood_bench.suite.source import Place, Source, read_yaml
+
+KEY = "extends"
+
+
+def read_suite(path: Path, *, below: tuple[Path, ...] = ()) -> Source:
+    """Read a suite and, where its first key is `extends`, what it extends below it.
+
+    `extends: paper.yaml` names a file beside this one. Keys of both are merged, mappings within
+    mappings; a list or a value of this file replaces the other's.
+
+    Args:
+        path: The YAML file.
+        below: The files that led here, to find a circle.
+
+    Raises:
+        SuiteError: If a file cannot be read, or extends itself.
+    """
+    source = read_yaml(path)
+    if not isinstance(source.data, dict) or KEY not in source.data:
+        return source
+    given = source.data[KEY]
+    where = source.where((KEY,))
+    if not isinstance(given, str) or not given:
+        raise SuiteError(f"{where}must be the path of a suite, got {given!r}")
+    base_path = path.parent / given
+    chain = (*below, path.resolve())
+    if base_path.resolve() in chain:
+        raise SuiteError(f"{where}'{given}' leads back to a suite that extends it")
+    try:
+        base = read_suite(base_path, below=chain)
+    except SuiteError as error:
+        if base_path.is_file():
+            raise
+        raise SuiteError(f"{where}{error}") from error
+    if not isinstance(base.data, dict):
+        raise SuiteError(f"{where}'{given}' is no suite")
+    own = {key: value for key, value in source.data.items() if key != KEY}
+    replaced: list[Place] = []
+    data = _merged(base.data, own, (), replaced)
+    kept = {
+        place: spot
+        for place, spot in base.lines.items()
+        if not any(place[: len(gone)] == gone for gone in replaced)
+    }
+    return Source(path, data, kept | source.lines)
+
+
+def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:
+    if isinstance(base, dict) and isinstance(own, dict):
+        both = {
+            key: _merged(base[key], value, (*place, key), replaced) if key in base else value
+            for key, value in own.items()
+        }
+        return {**base, **both}
+    replaced.append(place)
+    return own
