@@ -21,7 +21,7 @@ models:
   glow: {options: {levels: 1, steps: 2, width: 8}}
   cv-glow: {use: glow, options: {levels: 1, steps: 1, width: 8, coupling: additive}}
 detectors: [likelihood, typicality, input_complexity]
-analyses: [histogram, roc, extremes]
+analyses: [histogram, roc, extremes, course]
 pairs:
   - inside: low
     outside: [high, black]

@@ -83,7 +83,11 @@ class DataCard:
 
 @dataclass(frozen=True)
 class TrainingCard:
-    """How one model was trained. `divergences` lists (step, new learning rate)."""
+    """How one model was trained.
+
+    `divergences` lists (step, new learning rate); `probe_seconds` of `seconds` went into the
+    probes of the training course.
+    """
 
     model: str
     plugin: str
@@ -98,6 +102,7 @@ class TrainingCard:
     precision: str
     device: str
     divergences: tuple[tuple[int, float], ...]
+    probe_seconds: float = 0.0
 
 
 @dataclass(frozen=True)

@@ -47,6 +47,9 @@ class Study:
         images: Loads the images behind the columns, row for row.
         trained: Loads the model, in evaluation mode on its device; only an analysis that says
             `uses_model` may call it.
+        course: For an analysis that says `uses_course`, bits per dimension along the training:
+            columns `step`, `data` (the data set's name, `/`, and the split), `bits_per_dim`,
+            `error` (standard error of the mean) and `images`.
     """
 
     model: str
@@ -57,6 +60,7 @@ class Study:
     scores: Mapping[tuple[str, str], Scores]
     images: Images
     trained: Callable[[], DensityModel] = _no_model
+    course: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,7 @@ class Analysis(ABC):
         requires: A capability that the model must name.
         needs: Columns that the study must hold.
         uses_scores: Whether the study must hold the detectors' scores.
+        uses_course: Whether the training must be probed along its course.
         uses_model: Whether `tabulate` calls the model, which is then loaded.
         title: A heading for the report.
     """
@@ -99,6 +104,7 @@ class Analysis(ABC):
     requires: ClassVar[type | None] = None
     needs: ClassVar[tuple[str, ...]] = ("log_prob",)
     uses_scores: ClassVar[bool] = False
+    uses_course: ClassVar[bool] = False
     uses_model: ClassVar[bool] = False
     title: ClassVar[str]
 

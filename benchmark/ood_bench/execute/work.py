@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
@@ -24,6 +25,7 @@ from ood_bench.metrics import evaluate, mean_bpd
 from ood_bench.plan import Cell
 from ood_bench.recipe import Recipe
 from ood_bench.registry import arguments, construct
+from ood_bench.statistics.ensemble import mixture_log_prob
 from ood_bench.store import Store, write_columns
 
 if TYPE_CHECKING:
@@ -61,7 +63,7 @@ class Worker:
     def _train(self, cell: Cell, folder: Path) -> None:
         from safetensors.torch import save_file
 
-        from ood_bench.lit import fit
+        from ood_bench.lit import Probe, fit
 
         options = cell.options
         images = self.bench.images(cell.request["train"], options["data"])
@@ -77,11 +79,25 @@ class Worker:
             workdir=workdir,
             progress=lambda progress: self.bench.tell(Step(cell, progress)),
             checkpoint_seconds=self.bench.checkpoint_seconds,
+            probes=self._probes(cell, parts),
         )
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
-        _write_json(folder / "training.json", asdict(report))
+        told = asdict(report)
+        probes = pd.DataFrame(told.pop("probes"), columns=Probe._fields)
+        _write_json(folder / "training.json", told)
+        if len(probes):
+            probes.to_parquet(folder / "course.parquet", compression="zstd", index=False)
         self._model = None
+
+    def _probes(self, cell: Cell, parts: Partition) -> dict[str, NDArray[np.uint8]]:
+        """Load what a training is probed with; of its own split the images it trains on."""
+        found = {}
+        for name, digest in cell.options.get("probes", {}).items():
+            request = cell.request["probes"][name]
+            pixels = self.bench.images(request, digest).pixels
+            found[name] = pixels[parts.train] if request["split"] == "train" else pixels
+        return found
 
     def _trained(self, key: str) -> "DensityModule":
         """Return a finished model in evaluation mode, on its device."""
@@ -95,6 +111,10 @@ class Worker:
         return self._model[1]
 
     def _score(self, cell: Cell, folder: Path) -> None:
+        if "member.0" in cell.inputs:
+            members = [self.store.read_columns(key)["log_prob"] for key in cell.inputs.values()]
+            write_columns(folder / "columns.parquet", {"log_prob": mixture_log_prob(members)})
+            return
         options = cell.options
         request = cell.request["images"]
         pixels = self.bench.images(request, options["data"]).pixels
@@ -180,6 +200,9 @@ class Worker:
             scores=scores,
             images=images,
         )
+        if "course" in cell.inputs:
+            course = self.store.read_table(cell.inputs["course"], "course.parquet")
+            study = replace(study, course=course.to_pandas())
         if "model" in cell.inputs:
             study = replace(study, trained=partial(self._trained, cell.inputs["model"]))
         plugin = self.bench.registry.load("analyses", options["plugin"])

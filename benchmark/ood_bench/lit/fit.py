@@ -3,7 +3,7 @@
 import logging
 import signal
 import warnings
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +25,7 @@ from ood_bench.lit.loggers import logger_for
 from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.module import DensityModule
 from ood_bench.lit.precision import Precision, precision_for
+from ood_bench.lit.probes import Probe, Probes
 from ood_bench.units import bits_per_dim
 
 INITIAL_IMAGES = 256
@@ -42,6 +43,8 @@ class FitReport:
         bpd_validation: Bits per dimension of the validation images under the trained model.
         precision: Of the heavy networks, in training.
         device: The device's type.
+        probes: Bits per dimension at steps along the way, of the data sets given.
+        probe_seconds: Time spent on these, part of `seconds`.
         divergences: (step, new factor on the learning rate) of each return to a good state.
         parameters: Number of trained numbers.
     """
@@ -55,6 +58,8 @@ class FitReport:
     device: str
     divergences: tuple[tuple[int, float], ...]
     parameters: int
+    probes: tuple[Probe, ...]
+    probe_seconds: float
 
 
 @contextmanager
@@ -100,6 +105,7 @@ def fit(
     workdir: Path,
     progress: Callable[[Progress], None] | None = None,
     checkpoint_seconds: float = 30.0,
+    probes: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> FitReport:
     """Train a model by its recipe, on the device it is on, and leave it in evaluation.
 
@@ -114,6 +120,7 @@ def fit(
         workdir: For the checkpoint and the logs.
         progress: Called about twice a second.
         checkpoint_seconds: Time between two checkpoints.
+        probes: Data sets whose bits per dimension are followed along the way, likewise.
 
     Raises:
         CellError: If training diverges again after three returns to a good state.
@@ -127,6 +134,7 @@ def fit(
     model.seed, model.bf16, model.rate_factor = seed, precision == "bf16", 1.0
     average = WeightAverage(recipe.ema) if recipe.ema else None
     guard = DivergenceGuard(model, average)
+    probing = Probes(model, probes, seed=seed) if probes else None
     checkpoint = Checkpoint(workdir / "last.ckpt")
     course = Course(model, guard, checkpoint, every=checkpoint_seconds, progress=progress)
     slices = Slices(_on_device(validation, device), recipe.batch_size)
@@ -136,7 +144,7 @@ def fit(
             devices=1 if device.index is None else [device.index],
             plugins=[LightningEnvironment()],
             logger=logger_for(recipe, workdir),
-            callbacks=[callback for callback in (average, guard, course) if callback],
+            callbacks=[callback for callback in (average, guard, probing, course) if callback],
             max_epochs=-1,
             max_steps=recipe.steps,
             val_check_interval=recipe.validate_every or None,
@@ -181,5 +189,7 @@ def fit(
         precision=precision,
         device=device.type,
         divergences=guard.divergences,
+        probes=tuple(probing.found) if probing else (),
+        probe_seconds=probing.seconds if probing else 0.0,
         parameters=sum(p.numel() for p in model.parameters() if p.requires_grad),
     )

@@ -1,7 +1,6 @@
 """Suite to plan: resolve every option, find every data set, name every cell."""
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
 from typing import Any
 
 from ood_bench.data import DataOptions, ImagesInfo, Library, Shape
@@ -20,116 +19,32 @@ from ood_bench.plan.cell import (
     TrainingRef,
 )
 from ood_bench.plan.plugins import Named, Plugins
+from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
 from ood_bench.registry import Registry
-from ood_bench.suite import LoadedSuite, Pair
+from ood_bench.statistics import Statistic
+from ood_bench.suite import LoadedSuite
 from ood_bench.suite.source import Place
 
 
-@dataclass
-class _Trial:
-    """A model to train on an inside data set and to try on outside data sets."""
-
-    model: Named
-    inside: str
-    shape: Shape
-    place: Place
-    outside: dict[str, Place] = field(default_factory=dict)
-
-    @property
-    def sides(self) -> list[tuple[str, Part, Place]]:
-        """What is scored: both splits of the inside, the test split of each outside."""
-        own: list[tuple[str, Part, Place]] = [
-            (self.inside, "train", self.place),
-            (self.inside, "test", self.place),
-        ]
-        return own + [(name, "test", place) for name, place in self.outside.items()]
-
-
-@dataclass(frozen=True)
-class _Trained:
-    """One training of a trial."""
-
-    trial: _Trial
-    seed: int
-    cell: Cell
-
-    @property
-    def label(self) -> str:
-        return f"{self.trial.model.name}@{self.trial.inside}/{self.seed}"
-
-
 class _Builder:
-    def __init__(self, loaded: LoadedSuite, registry: Registry, library: Library) -> None:
+    def __init__(self, loaded: LoadedSuite, plugins: Plugins, trials: Trials) -> None:
         self.loaded = loaded
         self.suite = loaded.suite
-        self.library = library
-        self.plugins = Plugins(loaded, registry)
-        self.trials: dict[tuple[str, str, Shape], _Trial] = {}
+        self.library = trials.library
+        self.plugins = plugins
+        self.trials = trials
         self.cells: dict[str, Cell] = {}
         self.names: set[str] = set()
-        self.skips: dict[Skip, None] = {}
+        self.skips: dict[Skip, None] = dict(trials.skips)
         self.data: dict[tuple[str, str, Shape], DataRef] = {}
         self.detections: list[DetectionRef] = []
         self.bpds: list[BpdRef] = []
-        self.trainings: list[TrainingRef] = []
+        self.trainings: dict[TrainingRef, None] = {}
         self.analyses: list[AnalysisRef] = []
-
-    # What is tried on what
-
-    def add_pair(self, i: int, pair: Pair, *, skip_missing: bool) -> None:
-        """Add a pair's outside data sets to the trials of its models."""
-        place: Place = ("pairs", i, "inside")
-        reason = self._missing(pair.inside, place, skip_missing=skip_missing)
-        if reason:
-            for name in pair.outside:
-                self._skip_pair(pair.inside, name, reason)
-            return
-        shape = self._inside_shape(pair, place)
-        outside: dict[str, Place] = {}
-        for j, name in enumerate(pair.outside):
-            where: Place = ("pairs", i, "outside", j)
-            reason = self._missing(name, where, skip_missing=skip_missing)
-            if reason:
-                self._skip_pair(pair.inside, name, reason)
-            else:
-                outside[name] = where
-        for name in pair.models or tuple(self.suite.models):
-            trial = _Trial(self.plugins.models[name], pair.inside, shape, place)
-            self.trials.setdefault((name, pair.inside, shape), trial).outside.update(outside)
-
-    def _missing(self, name: str, place: Place, *, skip_missing: bool) -> str | None:
-        try:
-            line = self.library.missing(name, self.suite.data_options(name))
-        except DataError as error:
-            raise self._data_mistake(place, error) from error
-        if line and not skip_missing:
-            raise self._data_mistake(place, line)
-        return line
-
-    def _inside_shape(self, pair: Pair, place: Place) -> Shape:
-        options = self.suite.data_options(pair.inside)
-        try:
-            splits = self.library.splits(pair.inside, options)
-            if "train" not in splits:
-                raise DataError(
-                    f"'{pair.inside}' has no training split ({', '.join(splits)}); "
-                    "it can only be an outside data set"
-                )
-            return Shape(*pair.shape) if pair.shape else self.library.shape(pair.inside, options)
-        except DataError as error:
-            raise self._data_mistake(place, error) from error
-
-    def _data_mistake(self, place: Place, error: object) -> DataError:
-        return DataError(f"{self.loaded.source.where(place)}{error}")
-
-    def _skip_pair(self, inside: str, outside: str, reason: str) -> None:
-        self._skip(Skip(f"pair {inside} → {outside}", reason, inside=inside, outside=outside))
 
     def _skip(self, skip: Skip) -> None:
         self.skips[skip] = None
-
-    # Cells
 
     def _add(self, cell: Cell) -> Cell:
         """Add a cell, or return the one that does the same work under another name."""
@@ -152,7 +67,7 @@ class _Builder:
             try:
                 info = self.library.info(name, options, split, shape)
             except DataError as error:
-                raise self._data_mistake(place, error) from error
+                raise self.trials.mistake(place, error) from error
             self.data[key] = DataRef(name, split, info)
         return self.data[key].info
 
@@ -165,39 +80,53 @@ class _Builder:
             "shape": list(shape),
         }
 
-    def train(self, trial: _Trial, seed: int) -> _Trained:
+    def train(self, trial: Trial, seed: int) -> Trained:
         """Add one training."""
         recipe = self.suite.recipe(trial.model.name)
         info = self._info(trial.inside, "train", trial.shape, trial.place)
         try:
             partition(info.count, digest=info.digest, **_sizes(recipe))
         except DataError as error:
-            raise self._data_mistake(trial.place, error) from error
-        cell = self._add(
-            Cell(
-                "train",
-                f"train/{trial.model.name}@{trial.inside}/{seed}",
-                {
-                    "plugin": trial.model.plugin,
-                    "revision": trial.model.type.revision,
-                    "options": trial.model.options,
-                    "shape": list(trial.shape),
-                    "recipe": recipe.hashed(),
-                    "seed": seed,
-                    "data": info.digest,
-                },
-                {},
-                {
-                    "train": self._request(trial.inside, "train", trial.shape),
-                    "recipe": recipe.model_dump(mode="json"),
-                },
-            )
-        )
+            raise self.trials.mistake(trial.place, error) from error
+        options: dict[str, Any] = {
+            "plugin": trial.model.plugin,
+            "revision": trial.model.type.revision,
+            "options": trial.model.options,
+            "shape": list(trial.shape),
+            "recipe": recipe.hashed(),
+            "seed": seed,
+            "data": info.digest,
+        }
+        request: dict[str, Any] = {
+            "train": self._request(trial.inside, "train", trial.shape),
+            "recipe": recipe.model_dump(mode="json"),
+        }
+        if any(analysis.uses_course for analysis in self.plugins.built_analyses.values()):
+            probes = {f"{name}/{part}": (name, part, place) for name, part, place in trial.probes}
+            options["probes"] = {
+                label: self._info(name, part, trial.shape, place).digest
+                for label, (name, part, place) in probes.items()
+            }
+            request["probes"] = {
+                label: self._request(name, part, trial.shape)
+                for label, (name, part, _) in probes.items()
+            }
+        name = f"train/{trial.model.name}@{trial.inside}/{seed}"
+        cell = self._add(Cell("train", name, options, {}, request))
         model = trial.model
-        self.trainings.append(TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key))
-        return _Trained(trial, seed, cell)
+        ref = TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key)
+        self.trainings[ref] = None
+        return Trained(trial, seed, cell)
 
-    def _score(self, statistic: str, trained: _Trained, side: tuple[str, Part, Place]) -> Cell:
+    def trainings_of(self, trial: Trial) -> Iterable[Trained]:
+        """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
+        if trial.members is None:
+            return [self.train(trial, seed) for seed in self.suite.seeds]
+        member, seeds = trial.members
+        members = tuple(self.train(member, seed) for seed in seeds)
+        return [Trained(trial, 0, None, members)]
+
+    def _score(self, statistic: str, trained: Trained, side: Side) -> Cell:
         name, part, place = side
         trial = trained.trial
         found = self.plugins.statistics[statistic]
@@ -219,14 +148,24 @@ class _Builder:
                 "score",
                 f"score/{owner}/{name}/{label}/{statistic}",
                 options,
-                {} if found.requires is None else {"model": trained.cell.key},
+                self._scored(found, trained, side),
                 {"images": self._request(name, part, trial.shape)},
             )
         )
 
-    def columns(
-        self, needs: Iterable[str], trained: _Trained, side: tuple[str, Part, Place]
-    ) -> dict[str, str]:
+    def _scored(self, statistic: type[Statistic], trained: Trained, side: Side) -> dict[str, str]:
+        """Return what a statistic is computed from: nothing, a model, or members' columns."""
+        if statistic.requires is None:
+            return {}
+        if not trained.members:
+            return {"model": trained.key}
+        return {
+            f"member.{i}": key
+            for i, member in enumerate(trained.members)
+            for key in self.columns(statistic.columns, member, side).values()
+        }
+
+    def columns(self, needs: Iterable[str], trained: Trained, side: Side) -> dict[str, str]:
         """Add what yields some columns on one side; keys by statistic."""
         model = trained.trial.model
         providers = {self.plugins.provider(column, model) for column in needs}
@@ -235,7 +174,7 @@ class _Builder:
             for statistic in sorted(filter(None, providers))
         }
 
-    def bpd(self, trained: _Trained, side: tuple[str, Part, Place]) -> None:
+    def bpd(self, trained: Trained, side: Side) -> None:
         """Add the mean bits per dimension of one side."""
         name, part, place = side
         trial = trained.trial
@@ -263,15 +202,15 @@ class _Builder:
                 seed=trained.seed,
                 key=cell.key,
                 transform=info.transform,
-                note=info.note,
+                note=_noted(trial.model, info.note),
             )
         )
 
-    def detect(self, detector: Named, trained: _Trained, side: tuple[str, Part, Place]) -> Cell:
+    def detect(self, detector: Named, trained: Trained, side: Side) -> Cell:
         """Add the scores of one detector on the test images of one data set."""
         name, _, _ = side
         needs = self.plugins.needs[detector.name]
-        inside: tuple[str, Part, Place] = (trained.trial.inside, "held_out", trained.trial.place)
+        inside: Side = (trained.trial.inside, "held_out", trained.trial.place)
         held_out = self.columns(needs, trained, inside)
         images = self.columns(needs, trained, side)
         return self._add(
@@ -289,7 +228,7 @@ class _Builder:
             )
         )
 
-    def detection(self, detector: Named, trained: _Trained) -> dict[str, Cell]:
+    def detection(self, detector: Named, trained: Trained) -> dict[str, Cell]:
         """Add the scores and metrics of one detector on every side; scores by data set."""
         trial = trained.trial
         evaluation = self.suite.evaluation
@@ -323,13 +262,13 @@ class _Builder:
                     seed=trained.seed,
                     key=cell.key,
                     transform=_joined(inside_info.transform, outside_info.transform),
-                    note=_joined(inside_info.note, outside_info.note),
+                    note=_noted(trial.model, _joined(inside_info.note, outside_info.note)),
                 )
             )
         return scores
 
     def analyse(
-        self, analysis: Named, trained: _Trained, scores: Mapping[str, Mapping[str, Cell]]
+        self, analysis: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
     ) -> None:
         """Add one analysis of one training."""
         trial = trained.trial
@@ -344,7 +283,9 @@ class _Builder:
                 for name, cell in cells.items():
                     inputs[f"scores/{detector}/{name}"] = cell.key
         if built.uses_model:
-            inputs["model"] = trained.cell.key
+            inputs["model"] = trained.key
+        if built.uses_course:
+            inputs["course"] = trained.key
         cell = self._add(
             Cell(
                 "analysis",
@@ -379,9 +320,9 @@ class _Builder:
             )
         )
 
-    def add_trial(self, trial: _Trial) -> None:
+    def add_trial(self, trial: Trial) -> None:
         """Add all that one trial asks for, for every seed."""
-        self._check_model(trial)
+        self._check_model(trial.members[0] if trial.members else trial)
         lacks = {
             name: self.plugins.lack(self.plugins.needs[name], trial.model)
             for name in self.plugins.detectors
@@ -393,8 +334,7 @@ class _Builder:
                     {"model": model, "detector": name} if name in self.plugins.detectors else {}
                 )
                 self._skip(Skip(cell, reason, **absent))
-        for seed in self.suite.seeds:
-            trained = self.train(trial, seed)
+        for trained in self.trainings_of(trial):
             for side in trial.sides:
                 self.bpd(trained, side)
             scores = {
@@ -406,7 +346,7 @@ class _Builder:
                 if not lacks[name]:
                     self.analyse(analysis, trained, scores)
 
-    def _check_model(self, trial: _Trial) -> None:
+    def _check_model(self, trial: Trial) -> None:
         """Build the model once, so that a shape that it refuses is known before any training."""
         import torch
 
@@ -436,6 +376,12 @@ def _sizes(recipe: Recipe) -> dict[str, int]:
     return {"validation": recipe.validation, "held_out": recipe.held_out}
 
 
+def _noted(model: Named, note: str) -> str:
+    """Return a note on data, and that a model's log-likelihoods are bounds if they are."""
+    bound = f"log_prob of {model.name} is a lower bound" if model.type.bound else ""
+    return "; ".join(filter(None, (note, bound)))
+
+
 def _joined(inside: str, outside: str) -> str:
     """Return what is said of both sides, once if it is the same."""
     if inside == outside:
@@ -459,12 +405,11 @@ def build_plan(
         SuiteError: If the suite names plugins, options or shapes that cannot be.
         DataError: If a data set is missing, damaged, empty or of the wrong shape.
     """
-    builder = _Builder(loaded, registry, library)
-    for i, pair in enumerate(loaded.suite.pairs):
-        builder.add_pair(i, pair, skip_missing=skip_missing)
-    for trial in builder.trials.values():
-        if trial.outside:
-            builder.add_trial(trial)
+    plugins = Plugins(loaded, registry)
+    trials = Trials(loaded, plugins, library, skip_missing=skip_missing)
+    builder = _Builder(loaded, plugins, trials)
+    for trial in trials:
+        builder.add_trial(trial)
     plan = builder.plan()
     if not plan.cells:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))

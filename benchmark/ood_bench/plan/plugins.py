@@ -24,6 +24,12 @@ class Named:
     options: Options
 
 
+class Mixture:
+    """An ensemble as the planner sees it: log_prob, computed from its members' columns alone."""
+
+    bound = False
+
+
 class Plugins:
     """All plugins of a suite; whatever is wrong with one is said with its place in the suite.
 
@@ -36,6 +42,7 @@ class Plugins:
         self.registry = registry
         suite = loaded.suite
         self.models = self._resolve("models", suite.models)
+        self.ensembles = {name: Named(name, "ensemble", Mixture, {}) for name in suite.ensembles}
         self.detectors = self._resolve("detectors", suite.detectors)
         self.analyses = self._resolve("analyses", suite.analyses)
         self.needs: dict[str, tuple[str, ...]] = {
@@ -120,6 +127,8 @@ class Plugins:
     def unfit(self, analysis: str, model: Named) -> str | None:
         """Say why an analysis cannot be made of a model; None if it can."""
         built = self.built_analyses[analysis]
+        if model.type is Mixture and (built.uses_model or built.uses_course):
+            return "it looks at one trained model, and an ensemble is several"
         if built.requires is not None and not has(model.type, built.requires):
             return f"it needs {built.requires.__name__}; {model.type.__name__} does not name it"
         return self.lack(built.needs, model)

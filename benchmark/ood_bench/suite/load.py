@@ -12,8 +12,9 @@ from pydantic import BaseModel, ValidationError
 from ood_bench.claims import validate as validate_claim
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
+from ood_bench.suite.extend import KEY, read_suite
 from ood_bench.suite.schema import Suite
-from ood_bench.suite.source import Place, Source, one_line, override, read_yaml
+from ood_bench.suite.source import Place, Source, one_line, override
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.
     """Read and check a suite; no plugin is imported.
 
     Args:
-        path: The YAML file.
+        path: The YAML file, which may extend another.
         assignments: `path=value` settings on top of it, in order.
         scale: Factor on every number of training steps, warm-up included.
 
@@ -41,7 +42,7 @@ def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.
     """
     if not 0 < scale < float("inf"):
         raise SuiteError(f"--scale {scale}: must be a positive number")
-    source = read_yaml(path)
+    source = read_suite(path)
     for assignment in assignments:
         source = override(source, assignment)
     try:
@@ -133,7 +134,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
         if get_origin(found) in (Union, types.UnionType):
             found = next((item for item in get_args(found) if item is not type(None)), None)
     if isinstance(found, type) and issubclass(found, BaseModel):
-        return list(found.model_fields)
+        return [*found.model_fields, *([KEY] if found is Suite else [])]
     return []
 
 
@@ -146,10 +147,19 @@ def _check_names(loaded: LoadedSuite) -> None:
         if not ok:
             mistakes.append(str(loaded.mistake(place, message)))
 
+    for name, ensemble in suite.ensembles.items():
+        place: Place = ("ensembles", name)
+        check(name not in suite.models, place, "a model has the same name")
+        near = did_you_mean(ensemble.of, suite.models)
+        known = ensemble.of in suite.models
+        check(known, (*place, "of"), f"the suite has no model '{ensemble.of}'{near}")
+        repeated = len(set(ensemble.seeds)) < len(ensemble.seeds)
+        check(not repeated, (*place, "seeds"), "one of them is given twice")
+    names = (*suite.models, *suite.ensembles)
     for i, pair in enumerate(suite.pairs):
         for j, model in enumerate(pair.models or ()):
-            near = did_you_mean(model, suite.models)
-            known = model in suite.models
+            near = did_you_mean(model, names)
+            known = model in names
             check(known, ("pairs", i, "models", j), f"the suite has no model '{model}'{near}")
         for j, outside in enumerate(pair.outside):
             again = outside in pair.outside[:j]
@@ -168,7 +178,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         try:
             validate_claim(
                 claim,
-                models=tuple(suite.models),
+                models=names,
                 datasets=tuple(sorted(datasets)),
                 detectors=tuple(suite.detectors),
                 analyses=tuple(suite.analyses),

@@ -52,13 +52,25 @@ class ModelEntry(_Frozen):
     training: dict[str, Any] = {}
 
 
+class Ensemble(_Frozen):
+    """Several trainings of one model, whose likelihood is the mean of theirs.
+
+    Attributes:
+        of: The model.
+        seeds: Seeds of the members.
+    """
+
+    of: str
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
+
+
 class Pair(_Frozen):
     """One inside data set and the outside data sets that it is tried against.
 
     Attributes:
         inside: The data set that the models are trained on.
         outside: The data sets that they are tried on.
-        models: The models of the pair; all of the suite's unless said.
+        models: The models and ensembles of the pair; all of the suite's unless said.
         shape: Channels, height and width that both sides are brought to; the inside's own
             unless said.
     """
@@ -95,6 +107,7 @@ class Suite(_Frozen):
         training: Training options that all models share.
         datasets: Data sets that are not in the catalogue, or that need options.
         models: The models, by the suite's own names.
+        ensembles: Ensembles of them, likewise; models to the rest of the suite.
         detectors: The detectors, by the suite's own names.
         analyses: The analyses; each runs for every model and inside data set.
         pairs: What is tried against what.
@@ -109,6 +122,7 @@ class Suite(_Frozen):
     training: dict[str, Any] = {}
     datasets: dict[Name, DataOptions] = {}
     models: dict[Name, ModelEntry] = Field(min_length=1)
+    ensembles: dict[Name, Ensemble] = {}
     detectors: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = Field(
         min_length=1
     )
@@ -118,8 +132,12 @@ class Suite(_Frozen):
     claims: tuple[Claim, ...] = ()
 
     def recipe(self, model: str) -> Recipe:
-        """Return the training options of a model, its own on top of the suite's."""
-        return Recipe.model_validate({**self.training, **self.models[model].training})
+        """Return the training options of a model, its own on top of the suite's.
+
+        An ensemble has those of its members.
+        """
+        of = model if model in self.models else self.ensembles[model].of
+        return Recipe.model_validate({**self.training, **self.models[of].training})
 
     def data_options(self, name: str) -> DataOptions:
         """Return what the suite says about a data set; a catalogue name needs no entry."""

@@ -1,0 +1,160 @@
+"""What is tried on what: a suite's pairs as models, each with an inside and its outsides."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from ood_bench.data import Library, Shape
+from ood_bench.errors import DataError
+from ood_bench.plan.cell import Cell, Part, Skip
+from ood_bench.plan.plugins import Named, Plugins
+from ood_bench.suite import LoadedSuite, Pair
+from ood_bench.suite.source import Place
+
+Side = tuple[str, Part, Place]
+"""A data set, which part of it, and where the suite names it."""
+
+
+@dataclass
+class Trial:
+    """A model, or an ensemble of one, to train on an inside data set and to try on outside ones.
+
+    Attributes:
+        model: The model; for an ensemble what it looks like to the planner.
+        outside: Outside data sets, and where the suite names them.
+        probed: Those of its ensembles too, whose trainings must be the same as its own.
+        members: For an ensemble the trial of its member, and the members' seeds.
+    """
+
+    model: Named
+    inside: str
+    shape: Shape
+    place: Place
+    outside: dict[str, Place] = field(default_factory=dict)
+    probed: dict[str, Place] = field(default_factory=dict)
+    members: "tuple[Trial, tuple[int, ...]] | None" = None
+
+    @property
+    def sides(self) -> list[Side]:
+        """What is scored: both splits of the inside, the test split of each outside."""
+        return self._with(self.outside)
+
+    @property
+    def probes(self) -> list[Side]:
+        """What a training may be probed with, in the same form."""
+        return self._with(self.probed)
+
+    def _with(self, outside: dict[str, Place]) -> list[Side]:
+        own: list[Side] = [
+            (self.inside, "train", self.place),
+            (self.inside, "test", self.place),
+        ]
+        return own + [(name, "test", place) for name, place in outside.items()]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """One training of a trial, or the trained members of an ensemble."""
+
+    trial: Trial
+    seed: int
+    cell: Cell | None
+    members: "tuple[Trained, ...]" = ()
+
+    @property
+    def label(self) -> str:
+        """What its cells are called."""
+        return f"{self.trial.model.name}@{self.trial.inside}/{self.seed}"
+
+    @property
+    def key(self) -> str:
+        """The key of the trained model's cell."""
+        if self.cell is None:
+            raise ValueError(f"{self.label} is an ensemble and no one model")
+        return self.cell.key
+
+
+class Trials:
+    """The trials of a suite; pairs whose data is missing are skipped or a mistake."""
+
+    def __init__(
+        self, loaded: LoadedSuite, plugins: Plugins, library: Library, *, skip_missing: bool
+    ) -> None:
+        self.loaded = loaded
+        self.suite = loaded.suite
+        self.plugins = plugins
+        self.library = library
+        self.skip_missing = skip_missing
+        self.skips: dict[Skip, None] = {}
+        self._trials: dict[tuple[str, str, Shape], Trial] = {}
+        for i, pair in enumerate(self.suite.pairs):
+            self._add_pair(i, pair)
+
+    def __iter__(self) -> Iterator[Trial]:
+        """Yield the trials that have something to try, members before their ensembles."""
+        found = [trial for trial in self._trials.values() if trial.outside]
+        yield from sorted(found, key=lambda trial: trial.members is not None)
+
+    def mistake(self, place: Place, error: object) -> DataError:
+        """Return an error about data, with the place in the suite that names it."""
+        return DataError(f"{self.loaded.source.where(place)}{error}")
+
+    def _add_pair(self, i: int, pair: Pair) -> None:
+        """Add a pair's outside data sets to the trials of its models."""
+        place: Place = ("pairs", i, "inside")
+        reason = self._missing(pair.inside, place)
+        if reason:
+            for name in pair.outside:
+                self._skip(pair.inside, name, reason)
+            return
+        shape = self._inside_shape(pair, place)
+        outside: dict[str, Place] = {}
+        for j, name in enumerate(pair.outside):
+            where: Place = ("pairs", i, "outside", j)
+            reason = self._missing(name, where)
+            if reason:
+                self._skip(pair.inside, name, reason)
+            else:
+                outside[name] = where
+        for name in pair.models or (*self.suite.models, *self.suite.ensembles):
+            trial = self._trial(name, pair.inside, shape, place)
+            trial.outside.update(outside)
+            (trial.members[0] if trial.members else trial).probed.update(outside)
+
+    def _trial(self, name: str, inside: str, shape: Shape, place: Place) -> Trial:
+        key = (name, inside, shape)
+        if key not in self._trials:
+            ensemble = self.suite.ensembles.get(name)
+            if ensemble is None:
+                trial = Trial(self.plugins.models[name], inside, shape, place)
+            else:
+                member = self._trial(ensemble.of, inside, shape, place)
+                model = self.plugins.ensembles[name]
+                trial = Trial(model, inside, shape, place, members=(member, ensemble.seeds))
+            self._trials[key] = trial
+        return self._trials[key]
+
+    def _missing(self, name: str, place: Place) -> str | None:
+        try:
+            line = self.library.missing(name, self.suite.data_options(name))
+        except DataError as error:
+            raise self.mistake(place, error) from error
+        if line and not self.skip_missing:
+            raise self.mistake(place, line)
+        return line
+
+    def _inside_shape(self, pair: Pair, place: Place) -> Shape:
+        options = self.suite.data_options(pair.inside)
+        try:
+            splits = self.library.splits(pair.inside, options)
+            if "train" not in splits:
+                raise DataError(
+                    f"'{pair.inside}' has no training split ({', '.join(splits)}); "
+                    "it can only be an outside data set"
+                )
+            return Shape(*pair.shape) if pair.shape else self.library.shape(pair.inside, options)
+        except DataError as error:
+            raise self.mistake(place, error) from error
+
+    def _skip(self, inside: str, outside: str, reason: str) -> None:
+        skip = Skip(f"pair {inside} → {outside}", reason, inside=inside, outside=outside)
+        self.skips[skip] = None
