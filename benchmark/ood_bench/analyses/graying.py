@@ -76,7 +76,9 @@ class Graying(Analysis):
             shown = spread_rows(self.examples if name == study.inside else 0, len(rows))
             for factor in self.factors:
                 grayed = toward(mean, images, factor)
-                found = log_prob(study, grayed, f"{name} at λ = {factor:g}")
+                found = plain
+                if factor != 1:
+                    found = log_prob(study, grayed, f"{name} at λ = {factor:g}")
                 common = {
                     "model": study.model,
                     "inside": study.inside,

@@ -23,7 +23,9 @@ class SampleSheet(Analysis):
     A model's samples are continuous and may leave [0, 1]; the sheet shows them clipped and cut
     to 8 bits, as floor(256 y). The table holds these as PNG, the share of each image's values
     that were clipped, and the bits per dimension that the model gives to the 8-bit image; and
-    the same of training images (`part` is `sample` or `training`).
+    the same of training images (`part` is `sample` or `training`). The inverse of a flow can
+    overflow: a sample with a pixel that is not a number is `broken`, shown as an empty place,
+    and left out of the shares and bits per dimension.
 
     Args:
         temperatures: Factors on the spread of the prior; 1 draws from the model.
@@ -50,13 +52,7 @@ class SampleSheet(Analysis):
         train = study.images(study.inside, "train")
         rows = spread_rows(self.count, len(train))
         parts = [_sheet(study, train[rows], "training").assign(row=rows)]
-        for temperature in self.temperatures:
-            drawn = _drawn(study, self.count, temperature)
-            sheet = _sheet(study, to_uint8(drawn), "sample")
-            outside = (drawn < 0) | (drawn > 1)
-            parts.append(
-                sheet.assign(temperature=temperature, clipped=outside.mean(axis=(1, 2, 3)))
-            )
+        parts += [_samples(study, self.count, temperature) for temperature in self.temperatures]
         return pd.concat(parts, ignore_index=True)
 
     def draw(self, table: pd.DataFrame) -> "Figure":
@@ -82,14 +78,9 @@ class SampleSheet(Analysis):
             grid = figure.subplots(down, across, squeeze=False)
             for axes in grid.ravel():
                 bare(axes)
-            for axes, ((part, temperature), panel) in zip(grid.ravel(), panels, strict=False):
+            for axes, (_, panel) in zip(grid.ravel(), panels, strict=False):
                 show_grid(axes, list(panel["png"]), columns=columns)
-                heading = "training images"
-                below = f"{panel['bits_per_dim'].mean():.2f} bits/dim"
-                if part == "sample":
-                    heading = f"temperature {temperature:g}"
-                    below += f", {100 * panel['clipped'].mean():.1f} % clipped"
-                axes.set_title(f"{heading}\n{below}")
+                axes.set_title(_heading(panel))
             figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
         return figure
 
@@ -97,15 +88,14 @@ class SampleSheet(Analysis):
         """Say what was clipped, and what the bits per dimension are of."""
         first = table.iloc[0]
         samples = table[table["part"] == "sample"]
-        shares = samples.groupby("temperature", sort=False)["clipped"].mean()
-        clipped = ", ".join(
-            f"{100 * share:.1f} % at temperature {temperature:g}"
-            for temperature, share in shares.items()
+        listed = "; ".join(
+            f"temperature {temperature:g}: {_clipped(panel)}"
+            for temperature, panel in samples.groupby("temperature", sort=False)
         )
         return (
             f"Training images of {first['inside']} and samples of {first['model']} trained on "
             "it, with the mean bits per dimension that the model gives to what is shown. "
-            f"Samples are clipped to [0, 1] and cut to 8 bits; clipped values: {clipped}."
+            f"Samples are clipped to [0, 1] and cut to 8 bits; shares of clipped values: {listed}."
         )
 
 
@@ -118,20 +108,24 @@ def to_uint8(images: NDArray[np.float64]) -> NDArray[np.uint8]:
     return np.clip(np.floor(images * 256.0), 0, 255).astype(np.uint8)
 
 
-def _drawn(study: Study, count: int, temperature: float) -> NDArray[np.float64]:
+def _samples(study: Study, count: int, temperature: float) -> pd.DataFrame:
+    """Return the rows of the samples at one temperature."""
     import torch
 
     model = cast(Samples, study.trained())
     with torch.inference_mode():
-        drawn = model.sample(count, temperature=temperature, seed=SEED)
-    found = drawn.double().cpu().numpy()
-    bad = np.flatnonzero(np.isnan(found).any(axis=(1, 2, 3)))
-    if len(bad):
-        raise ValueError(
-            f"{study.model}: sample {bad[0]} at temperature {temperature:g} has pixels that are "
-            f"not numbers ({len(bad)} of {count} samples have)"
-        )
-    return np.asarray(found, dtype=np.float64)
+        drawn = model.sample(count, temperature=temperature, seed=SEED).double().cpu().numpy()
+    each = (1, 2, 3)
+    broken = np.asarray(np.isnan(drawn).any(axis=each))
+    clipped = ((drawn < 0) | (drawn > 1)).mean(axis=each)
+    drawn[broken] = 1.0
+    sheet = _sheet(study, to_uint8(drawn), "sample")
+    return sheet.assign(
+        temperature=temperature,
+        broken=broken,
+        clipped=np.where(broken, math.nan, clipped),
+        bits_per_dim=sheet["bits_per_dim"].mask(broken),
+    )
 
 
 def _sheet(study: Study, images: NDArray[np.uint8], part: str) -> pd.DataFrame:
@@ -140,6 +134,7 @@ def _sheet(study: Study, images: NDArray[np.uint8], part: str) -> pd.DataFrame:
     from ood_bench.analyses.thumbnails import to_png
     from ood_bench.units import bits_per_dim
 
+    what = f"{part} images"
     return pd.DataFrame(
         {
             "model": study.model,
@@ -147,8 +142,27 @@ def _sheet(study: Study, images: NDArray[np.uint8], part: str) -> pd.DataFrame:
             "part": part,
             "temperature": math.nan,
             "row": -1,
+            "broken": False,
             "clipped": 0.0,
-            "bits_per_dim": bits_per_dim(log_prob(study, images, part), study.shape.dims),
+            "bits_per_dim": bits_per_dim(log_prob(study, images, what), study.shape.dims),
             "png": [to_png(image) for image in images],
         }
     )
+
+
+def _heading(panel: pd.DataFrame) -> str:
+    """Return the lines above a panel."""
+    bits = panel["bits_per_dim"].mean()
+    below = [] if math.isnan(bits) else [f"{bits:.2f} bits/dim"]
+    if panel["part"].iloc[0] == "training":
+        return "\n".join(["training images", *below])
+    return f"temperature {panel['temperature'].iloc[0]:g}\n{', '.join([*below, _clipped(panel)])}"
+
+
+def _clipped(panel: pd.DataFrame) -> str:
+    """Say which share of a panel's values was clipped, and how many samples are broken."""
+    broken = int(panel["broken"].sum())
+    parts = [] if broken == len(panel) else [f"{100 * panel['clipped'].mean():.1f} % clipped"]
+    if broken:
+        parts.append(f"{broken} of {len(panel)} not numbers")
+    return ", ".join(parts)

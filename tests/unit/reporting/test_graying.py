@@ -16,12 +16,15 @@ from PIL import Image
 from sklearn.metrics import roc_auc_score
 from torch import Tensor
 
-from ood_bench.analyses import Finding, Split, Study
+from ood_bench.analyses import Split, Study
 from ood_bench.analyses.graying import Graying, toward
 from ood_bench.data import Shape
 from ood_bench.units import LN2
 
 NAMES = ("a", "b")
+CHANGE = ["change", "change_low", "change_high"]
+AUROC = ["auroc", "auroc_low", "auroc_high"]
+MEASURED = ["bits_per_dim", *CHANGE, *AUROC]
 
 
 class Gaussian:
@@ -62,6 +65,16 @@ def study(request: pytest.FixtureRequest) -> Study:
 
 def means(table: pd.DataFrame, data: str) -> pd.DataFrame:
     return table[(table["part"] == "mean") & (table["data"] == data)].set_index("factor")
+
+
+def at(table: pd.DataFrame, data: str, factor: float) -> dict[str, float]:
+    """Return the measured columns of a data set at one factor."""
+    return dict(means(table, data)[MEASURED].T[factor])
+
+
+def mean_image(study: Study) -> NDArray[np.uint8]:
+    """Return the mean training image as images `(1, C, H, W)`."""
+    return np.rint(study.images("a", "train").mean(axis=0, keepdims=True)).astype(np.uint8)
 
 
 def bits(study: Study, images: NDArray[np.uint8]) -> NDArray[np.float64]:
@@ -107,11 +120,12 @@ def test_changes_are_paired_over_the_same_images(study: Study) -> None:
         images = study.images(name, "test")
         change = bits(study, toward(mean, images, 0.5)) - bits(study, images)
         error = 1.959964 * change.std(ddof=1) / np.sqrt(len(change))
-        row = means(table, name).loc[0.5]
+        row = at(table, name, 0.5)
         assert row["change"] == pytest.approx(change.mean())
         assert row["change_low"] == pytest.approx(change.mean() - error)
         assert row["change_high"] == pytest.approx(change.mean() + error)
-        assert (means(table, name).loc[1.0, ["change", "change_low", "change_high"]] == 0).all()
+        whole = at(table, name, 1.0)
+        assert [whole[end] for end in CHANGE] == [0, 0, 0]
 
 
 def test_grayed_images_are_ranked_against_the_inside_as_it_is(study: Study) -> None:
@@ -122,11 +136,11 @@ def test_grayed_images_are_ranked_against_the_inside_as_it_is(study: Study) -> N
             grayed = toward(mean, study.images(name, "test"), factor)
             truth = np.repeat([0, 1], [len(inside), len(grayed)])
             scores = np.r_[bits(study, inside), bits(study, grayed)]
-            row = means(table, name).loc[factor]
+            row = at(table, name, factor)
             assert row["auroc"] == pytest.approx(roc_auc_score(truth, scores))
             assert row["auroc_low"] <= row["auroc"] <= row["auroc_high"]
-    assert means(table, "a").loc[1.0, "auroc"] == 0.5
-    assert means(table, "a").loc[0.8, "auroc"] < 0.5
+    assert at(table, "a", 1.0)["auroc"] == 0.5
+    assert at(table, "a", 0.8)["auroc"] < 0.5
 
 
 def test_images_are_taken_evenly_and_counted(study: Study) -> None:
@@ -135,7 +149,7 @@ def test_images_are_taken_evenly_and_counted(study: Study) -> None:
     assert means(table, "b")["count"].to_list() == [40, 40]
     rows = np.arange(50) * 60 // 50
     expected = bits(study, study.images("a", "test")[rows]).mean()
-    assert means(table, "a").loc[1.0, "bits_per_dim"] == pytest.approx(expected)
+    assert at(table, "a", 1.0)["bits_per_dim"] == pytest.approx(expected)
     assert "50 of a, 40 of b" in Graying().caption(table)
     assert table[table["part"] == "example"]["row"].to_list() == [0, 30, 0, 30]
 
@@ -160,14 +174,16 @@ def test_findings_are_the_change_of_each_data_set_and_the_auroc_of_the_inside(
 ) -> None:
     analysis = Graying()
     table = analysis.tabulate(study)
-    inside, outside = (means(table, name).loc[0.5] for name in NAMES)
-    change = ["change", "change_low", "change_high"]
-    area = ["auroc", "auroc_low", "auroc_high"]
-    assert analysis.findings(table) == (
-        Finding("bpd_change_half_gray", *inside[change]),
-        Finding("auroc_half_gray", *inside[area]),
-        Finding("bpd_change_half_gray", *outside[change], outside="b"),
-    )
+    inside, outside = (at(table, name, 0.5) for name in NAMES)
+    found = [
+        (item.name, item.outside, item.value, item.low, item.high)
+        for item in analysis.findings(table)
+    ]
+    assert found == [
+        ("bpd_change_half_gray", "", *(inside[end] for end in CHANGE)),
+        ("auroc_half_gray", "", *(inside[end] for end in AUROC)),
+        ("bpd_change_half_gray", "b", *(outside[end] for end in CHANGE)),
+    ]
     assert inside["change"] < 0
     assert "Numbers at half contrast" not in analysis.caption(table)
 
@@ -178,7 +194,7 @@ def test_without_a_half_the_nearest_factor_is_taken_and_the_caption_says_so(
 ) -> None:
     analysis = Graying(factors=factors)
     table = analysis.tabulate(study)
-    assert analysis.findings(table)[0].value == means(table, "a").loc[nearest, "change"]
+    assert analysis.findings(table)[0].value == at(table, "a", nearest)["change"]
     assert f"are those at λ = {nearest:g}." in analysis.caption(table)
 
 
@@ -195,11 +211,16 @@ def test_the_figure_shows_a_line_of_each_data_set_and_the_examples(
     for axes, column in ((left, "bits_per_dim"), (right, "auroc")):
         lines = [line for line in axes.lines if line.get_marker() == "o"]
         for line, name in zip(lines, NAMES, strict=True):
-            assert list(line.get_ydata()) == means(table, name)[column].to_list()
+            assert np.asarray(line.get_ydata()).tolist() == means(table, name)[column].to_list()
         first, last = axes.get_xlim()
         assert first > 1 > 0 > last
     assert [text.get_text() for text in strip.get_xticklabels()][:2] == ["1", "0.9"]
     assert list(strip.get_xticks()) == list(range(11))
+    grid = np.asarray(strip.images[0].get_array())
+    _, height, width = study.shape
+    for column, image in ((0, study.images("a", "test")[:1]), (10, mean_image(study))):
+        cell = grid[1 : height + 1, column * (width + 2) + 1 :][:, :width]
+        assert cell.tolist() == image[0].transpose(1, 2, 0).reshape(cell.shape).tolist()
     box = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.01

@@ -2,6 +2,7 @@
 
 import io
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import cast
 
@@ -127,7 +128,7 @@ def test_the_figure_has_a_panel_of_training_images_and_one_for_each_temperature(
     ]
     clipped = table[table["temperature"] == 1.0]["clipped"].mean()
     assert f"{100 * clipped:.1f} % clipped" in titles[1]
-    assert f"{100 * clipped:.1f} % at temperature 1" in analysis.caption(stored)
+    assert f"temperature 1: {100 * clipped:.1f} % clipped" in analysis.caption(stored)
     box = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.01
@@ -157,18 +158,28 @@ def test_fewer_training_images_than_samples_are_shown_as_they_are() -> None:
     SampleSheet().draw(table).savefig(io.BytesIO(), format="png")
 
 
-def test_a_sample_that_is_not_a_number_is_an_error_that_names_it() -> None:
-    class Broken(Sampler):
+@pytest.mark.parametrize("broken", [[2], [0, 1, 2, 3]])
+def test_samples_that_are_not_numbers_are_counted_and_left_empty(broken: list[int]) -> None:
+    class Overflowing(Sampler):
         def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
             drawn = super().sample(n, temperature=temperature, seed=seed)
-            drawn[2, 0, 0, 0] = torch.nan
+            drawn[broken, 0, 0, 0] = torch.nan
             return drawn
 
-    shape = Shape(1, 2, 2)
-    study = make_study(shape)
-    object.__setattr__(study, "trained", lambda: Broken(shape))
-    with pytest.raises(ValueError, match="m: sample 2 at temperature 1 has pixels that are not"):
-        SampleSheet().tabulate(study)
+    shape = Shape(1, 4, 4)
+    analysis = SampleSheet(temperatures=(1.0,), count=4)
+    table = analysis.tabulate(replace(make_study(shape), trained=lambda: Overflowing(shape)))
+    sound = SampleSheet(temperatures=(1.0,), count=4).tabulate(make_study(shape))
+    samples = table[table["part"] == "sample"].reset_index(drop=True)
+    assert samples.index[samples["broken"]].to_list() == broken
+    assert samples[["clipped", "bits_per_dim"]][samples["broken"]].isna().all(axis=None)
+    assert all((pixels(samples["png"][i]) == 255).all() for i in broken)
+    kept = ~table["broken"]
+    pd.testing.assert_frame_equal(table[kept], sound[kept])
+    title = analysis.draw(table).axes[1].get_title()
+    assert f"{len(broken)} of 4 not numbers" in title
+    assert f"{len(broken)} of 4 not numbers" in analysis.caption(table)
+    assert "nan" not in title + analysis.caption(table)
 
 
 @pytest.mark.parametrize(
