@@ -1,13 +1,12 @@
 """The images of highest and lowest likelihood in each data set."""
 
-import io
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Study
+from ood_bench.analyses.thumbnails import bare, from_png, show, to_png
 from ood_bench.units import bits_per_dim
 
 if TYPE_CHECKING:
@@ -51,7 +50,7 @@ class Extremes(Analysis):
                         "rank": rank,
                         "row": int(row),
                         "bits_per_dim": float(bits[row]),
-                        "png": _png(images[row]),
+                        "png": to_png(images[row]),
                     }
                     for rank, row in enumerate(order[: self.count], start=1)
                 ]
@@ -72,12 +71,9 @@ class Extremes(Analysis):
             grid = figure.subplots(len(strips), columns, squeeze=False)
             for line, ((data, end), strip) in zip(grid, strips, strict=True):
                 for axes in line:
-                    axes.set(xticks=[], yticks=[])
-                    axes.spines[:].set_visible(False)
+                    bare(axes)
                 for axes, bits, png in zip(line, strip["bits_per_dim"], strip["png"], strict=False):
-                    axes.imshow(
-                        _pixels(png), interpolation="nearest", cmap="gray", vmin=0, vmax=255
-                    )
+                    show(axes, from_png(png))
                     axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
                 line[0].set_ylabel(
                     plain(f"{data}\n{end}"),
@@ -99,20 +95,3 @@ class Extremes(Analysis):
             "highest and the lowest likelihood, most extreme first, with their bits per "
             "dimension (lower is more likely)."
         )
-
-
-def _png(image: NDArray[np.uint8]) -> bytes:
-    """Return an image `(C, H, W)` as PNG; channels other than gray or RGB lie side by side."""
-    from PIL import Image
-
-    pixels = image.transpose(1, 2, 0) if len(image) == 3 else np.concatenate(list(image), axis=1)
-    buffer = io.BytesIO()
-    Image.fromarray(np.ascontiguousarray(pixels)).save(buffer, format="PNG")
-    return buffer.getvalue()
-
-
-def _pixels(png: bytes) -> NDArray[np.uint8]:
-    from PIL import Image
-
-    with Image.open(io.BytesIO(png)) as image:
-        return np.asarray(image, dtype=np.uint8)

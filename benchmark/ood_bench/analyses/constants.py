@@ -1,0 +1,173 @@
+"""Images of one gray level, and noise, beside the data sets."""
+
+import math
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ood_bench.analyses import Analysis, Finding, Study
+from ood_bench.hashing import seed_for
+from ood_bench.metrics import Measure, mean_bpd
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LEVELS = 256
+NAMED = (0, 128, 255)
+
+
+class Constants(Analysis):
+    """Bits per dimension of constant images at each gray level, and of uniform noise.
+
+    A constant image has one level in all pixels and channels. The paper finds that a flow
+    trained on natural images gives them a higher likelihood than any data set. The table
+    holds one row for each level, one for the noise, and one for the mean of the inside's test
+    images and of each outside data set (`part` is `constant`, `noise` or `data`).
+
+    Args:
+        every: Step from one level to the next; 0, 128 and 255 are always among them.
+        count: How many images of noise, each value drawn uniformly from 0 to 255.
+
+    Reference:
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019.
+    """
+
+    uses_model = True
+    title = "Constant images"
+
+    def __init__(self, *, every: int = 1, count: int = 200) -> None:
+        if not 1 <= every < LEVELS:
+            raise ValueError(f"every must lie between 1 and 255, got {every}")
+        if count < 2:
+            raise ValueError(f"count must be at least 2, got {count}")
+        self.levels = sorted({*range(0, LEVELS, every), *NAMED})
+        self.count = count
+
+    def tabulate(self, study: Study) -> pd.DataFrame:
+        """Return the bits per dimension of every level, of the noise and of each data set."""
+        from ood_bench.analyses.scoring import log_prob
+
+        levels = np.array(self.levels, np.uint8)[:, None, None, None]
+        constants = np.broadcast_to(levels, (len(levels), *study.shape))
+        random = np.random.default_rng(seed_for("constants", "noise"))
+        noise = random.integers(0, LEVELS, (self.count, *study.shape), dtype=np.uint8)
+        sides = [
+            ("constant", "", level, value[None])
+            for level, value in zip(
+                self.levels, log_prob(study, constants, "constant images"), strict=True
+            )
+        ]
+        sides += [
+            ("data", name, math.nan, study.columns[name, "test"]["log_prob"])
+            for name in (study.inside, *study.outside)
+        ]
+        sides.append(("noise", "", math.nan, log_prob(study, noise, "uniform noise")))
+        records = []
+        for part, data, level, values in sides:
+            bits = mean_bpd(values, study.shape.dims)
+            records.append(
+                {
+                    "model": study.model,
+                    "inside": study.inside,
+                    "part": part,
+                    "data": data,
+                    "level": float(level),
+                    "count": len(values),
+                    "bits_per_dim": bits.value,
+                    "low": bits.low,
+                    "high": bits.high,
+                }
+            )
+        return pd.DataFrame(records)
+
+    def draw(self, table: pd.DataFrame) -> "Figure":
+        """Draw bits per dimension against the level, and a line for each mean."""
+        from matplotlib.figure import Figure
+
+        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.view import view
+
+        first, curve = table.iloc[0], table[table["part"] == "constant"]
+        lines = table[table["part"] != "constant"]
+        colours = data_colours(list(table[table["part"] == "data"]["data"]))
+        inside = lines[lines["data"] == first["inside"]]["bits_per_dim"]
+        shown = pd.concat([curve["bits_per_dim"], inside])
+        low, high = view(
+            (shown.min(), shown.max()), [(mean, mean) for mean in lines["bits_per_dim"]]
+        )
+        with look():
+            figure = Figure(figsize=(6.4, 4.0), layout="constrained")
+            axes = figure.subplots()
+            for part, data, mean in zip(
+                lines["part"], lines["data"], lines["bits_per_dim"], strict=True
+            ):
+                is_noise = part == "noise"
+                role = "test" if data == first["inside"] else "OOD"
+                name = "uniform noise" if is_noise else f"{data} ({role})"
+                beyond = "" if low <= mean <= high else ", beyond the axis"
+                axes.axhline(
+                    mean,
+                    color="0.5" if is_noise else colours[data],
+                    linestyle=(0, (1.5, 1.2)) if is_noise else (0, (5, 1.5)),
+                    linewidth=1.2,
+                    label=plain(f"{name}, mean {mean:.2f}{beyond}"),
+                )
+            axes.plot(
+                curve["level"],
+                curve["bits_per_dim"],
+                color="0.1",
+                linewidth=1.4,
+                label=f"constant images, {len(curve)} levels",
+            )
+            axes.set(xlim=(0, LEVELS - 1), ylim=(low, high), xticks=[0, 64, 128, 192, 255])
+            axes.set(xlabel="Gray level", ylabel="Bits per dimension (more likely ↓)")
+            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            handles, labels = axes.get_legend_handles_labels()
+            figure.legend(
+                [handles[-1], *handles[:-1]],
+                [labels[-1], *labels[:-1]],
+                loc="outside lower center",
+                ncols=2,
+                frameon=False,
+            )
+        return figure
+
+    def caption(self, table: pd.DataFrame) -> str:
+        """Say what is constant, what is drawn, and which way is more likely."""
+        first = table.iloc[0]
+        noise = table[table["part"] == "noise"].iloc[0]
+        return (
+            f"Bits per dimension that {first['model']} trained on {first['inside']} gives to "
+            "images of one level in all pixels and channels (lower is more likely), beside the "
+            f"means of the data sets and of {noise['count']:,} images of uniform noise "
+            f"({noise['bits_per_dim']:.2f})."
+        )
+
+    def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
+        """Return bits per dimension at 0, 128, 255 and of noise, and how many levels are likelier.
+
+        `share_constants_likelier` is the share of the levels in the table whose image is likelier
+        than the mean of the inside's test images; its interval comes from that of the mean.
+        """
+        curve = table[table["part"] == "constant"].set_index("level")["bits_per_dim"]
+        noise = _measure(table[table["part"] == "noise"])
+        inside = _measure(table[table["data"] == table["inside"]])
+        likelier = Measure(*(float((curve < bound).mean()) for bound in inside))
+        return (
+            *(
+                _finding(f"bpd_constant_{level}", Measure(*[float(curve[level])] * 3))
+                for level in NAMED
+            ),
+            _finding("bpd_noise", noise),
+            _finding("share_constants_likelier", likelier),
+        )
+
+
+def _measure(rows: pd.DataFrame) -> Measure:
+    row = rows.iloc[0]
+    return Measure(float(row["bits_per_dim"]), float(row["low"]), float(row["high"]))
+
+
+def _finding(name: str, measure: Measure) -> Finding:
+    return Finding(name, value=measure.value, low=measure.low, high=measure.high)

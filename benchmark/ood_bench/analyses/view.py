@@ -1,0 +1,32 @@
+"""Which part of an axis to show when some of the data lie far off."""
+
+from collections.abc import Iterable
+from typing import TypeAlias
+
+Range: TypeAlias = tuple[float, float]
+
+WIDEST = 2.5
+LEAST = 4.0
+MARGIN = 0.04
+
+
+def view(core: Range, others: Iterable[Range]) -> Range:
+    """Return the range of bits per dimension to show, with a margin.
+
+    It holds the core whole, and those of the others that do not make it wider than 2.5 times
+    the core or 4 bits per dimension, whichever is more: uniform noise, at 15 say, would press
+    all else flat.
+
+    Example:
+        >>> low, high = view((1.0, 3.0), [(0.5, 2.0), (15.7, 15.8)])
+        >>> round(low, 1), round(high, 1)
+        (0.4, 3.1)
+    """
+    low, high = core
+    widest = max(WIDEST * (high - low), LEAST)
+    for other in sorted(others, key=lambda range_: max(low - range_[0], range_[1] - high)):
+        wider = min(low, other[0]), max(high, other[1])
+        if wider[1] - wider[0] <= widest:
+            low, high = wider
+    margin = MARGIN * (high - low) or 0.5
+    return low - margin, high + margin
