@@ -20,6 +20,23 @@ class ElboTerms(NamedTuple):
     kl: "Tensor"
 
 
+class LinearLevel(NamedTuple):
+    """One level of a flow with the shifts of its coupling layers left out.
+
+    Attributes:
+        squeeze: Side of the squares of pixels that become channels; 1 for none. A pixel's
+            place in its square is the fast index of the channels, as in `pixel_unshuffle`.
+        matrices: What each flow step then does to the C channels of every pixel, the actnorm's
+            scale times the 1×1 convolution, in order, shape `(K, C, C)`, output by input.
+        variance: The prior's variance of the latents that leave the flow here, the last
+            channels, shape `(C_z, H, W)`; the other channels go on to the next level.
+    """
+
+    squeeze: int
+    matrices: "Tensor"
+    variance: "Tensor"
+
+
 @runtime_checkable
 class DensityModel(Protocol):
     """A distribution over 8-bit images."""
@@ -78,6 +95,22 @@ class Differentiable(Protocol):
         ...
 
 
+class ConstantVolume(Protocol):
+    """A flow of 1×1 convolutions and couplings, whose volume term may be the same for all x."""
+
+    def linear_part(self, y: "Tensor") -> tuple[LinearLevel, ...] | None:
+        """Return the flow's levels without their coupling shifts, detached from the model.
+
+        Args:
+            y: Continuous image `(C, H, W)` on [0, 1] at which a prior that depends on the
+                image is taken.
+
+        Returns:
+            The levels in order; None if this model's volume term depends on the image.
+        """
+        ...
+
+
 class Infers(Protocol):
     """A latent-variable model with an approximate posterior."""
 
@@ -89,7 +122,15 @@ class Infers(Protocol):
         ...
 
 
-CAPABILITIES = (DensityModel, Decomposes, Encodes, Samples, Differentiable, Infers)
+CAPABILITIES = (
+    DensityModel,
+    Decomposes,
+    Encodes,
+    Samples,
+    Differentiable,
+    ConstantVolume,
+    Infers,
+)
 
 
 def has(model: type, capability: type) -> bool:

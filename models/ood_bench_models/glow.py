@@ -7,7 +7,15 @@ from typing import Literal, cast
 import torch
 from torch import Tensor, nn
 
-from ood_bench.capabilities import Decomposes, Decomposition, Differentiable, Encodes, Samples
+from ood_bench.capabilities import (
+    ConstantVolume,
+    Decomposes,
+    Decomposition,
+    Differentiable,
+    Encodes,
+    LinearLevel,
+    Samples,
+)
 from ood_bench.data import Shape
 from ood_bench.lit import DensityModule
 from ood_bench_models.coupling_networks import ConvolutionalNetwork, HighwayNetwork
@@ -21,7 +29,7 @@ NETWORKS: dict[str, type[ConvolutionalNetwork] | type[HighwayNetwork]] = {
 }
 
 
-class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
+class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable, ConstantVolume):
     """Glow, and with `coupling: additive` the constant-volume CV-Glow.
 
     Each level turns 2×2 pixels into channels, runs `steps` flow steps, and gives half of its
@@ -68,6 +76,7 @@ class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
         if levels == 0 and C % 2:
             raise ValueError(f"Glow with levels=0 needs an even number of channels, got {shape}")
         affine, learned = coupling == "affine", prior == "learned"
+        self.constant_volume = not affine
         squeeze = 2 if levels else 1
         stack: list[Level] = []
         for number in range(max(levels, 1)):
@@ -110,6 +119,18 @@ class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
         """Return the log-density of images on [0, 1] in nats, shape `(B,)`."""
         _, log_prior, log_volume = self.forward(y)
         return log_prior + log_volume
+
+    @torch.no_grad()
+    def linear_part(self, y: Tensor) -> tuple[LinearLevel, ...] | None:
+        """Return actnorms and 1×1 convolutions, and the prior's variance at the image y."""
+        if not self.constant_volume:
+            return None
+        x: Tensor | None = y[None] - 0.5
+        found: list[LinearLevel] = []
+        for level in self.levels:
+            x, z, _, _ = level(x, self.autocast())
+            found.append(level.linear_part(z, x))
+        return tuple(found)
 
     def encode(self, y: Tensor) -> Tensor:
         """Map images on [0, 1] to latents `(B, D)`, the finest level first."""

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
+from ood_bench.capabilities import LinearLevel
 from ood_bench.data import Shape
 from ood_bench_models.flow_step import FlowStep
 from ood_bench_models.gaussian import Gaussian
@@ -72,6 +73,13 @@ class Level(nn.Module):
         for step in self.steps:
             x = step.prepare(x, autocast)
         return x if self.last else x.chunk(2, dim=1)[0]
+
+    def linear_part(self, z: Tensor, kept: Tensor | None) -> LinearLevel:
+        """Return the level without coupling shifts, its prior that of one image's output."""
+        matrices = torch.stack([step.mixing.affine()[0] for step in self.steps])
+        moments = self.prior.moments(kept)
+        log_std = torch.zeros_like(z) if moments is None else moments[1]
+        return LinearLevel(self.squeeze, matrices, (2.0 * log_std).exp().expand_as(z)[0])
 
     def squeezed(self, x: Tensor) -> Tensor:
         """Return squares of pixels as channels, in the memory layout that convolutions like."""

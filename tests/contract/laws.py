@@ -8,10 +8,18 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from ood_bench.capabilities import Decomposes, Differentiable, Encodes, Samples, has
+from ood_bench.capabilities import (
+    ConstantVolume,
+    Decomposes,
+    Differentiable,
+    Encodes,
+    Samples,
+    has,
+)
 from ood_bench.lit import DensityModule
 
 T = TypeVar("T")
+Model = TypeVar("Model", bound=DensityModule)
 
 
 def require(truth: bool | Tensor, message: str) -> None:
@@ -32,7 +40,7 @@ def random_images(model: DensityModule, n: int, *, seed: int = 0) -> Tensor:
     return torch.randint(256, (n, *model.shape), dtype=torch.uint8, generator=generator)
 
 
-def displaced(model: DensityModule, *, scale: float = 0.03, seed: int = 0) -> DensityModule:
+def displaced(model: Model, *, scale: float = 0.03, seed: int = 0) -> Model:
     """Initialise a model on random images and move all parameters off where they start.
 
     Zero-initialised layers hide mistakes: a log-determinant of the wrong sign is right at 0.
@@ -72,6 +80,26 @@ def volume_is_the_jacobian_of_encode(model: DensityModule) -> None:
             torch.isclose(volume, expected, rtol=1e-6, atol=1e-6),
             f"log_volume is {float(volume):.6f}, autograd has {float(expected):.6f}",
         )
+
+
+@torch.no_grad()
+def volume_is_that_of_the_linear_part(model: DensityModule) -> None:
+    """`log_volume` is that of the matrices for every image, or differs where there are none."""
+    model = model.double()
+    x = random_images(model, 8)
+    volumes = named(model, Decomposes).decompose(x).log_volume
+    levels = named(model, ConstantVolume).linear_part(model.dequantize(x)[0])
+    if levels is None:
+        require(volumes.std() > 1e-6, "all images have one volume, yet there is no linear part")
+        return
+    expected = torch.tensor(-model.shape.dims * math.log(256))
+    for level in levels:
+        pixels = level.variance[0].numel()
+        expected = expected + pixels * torch.linalg.slogdet(level.matrices).logabsdet.sum()
+    require(
+        torch.allclose(volumes, expected.expand_as(volumes)),
+        f"log_volume is {volumes.tolist()}, the matrices have {float(expected):.6f}",
+    )
 
 
 @torch.no_grad()

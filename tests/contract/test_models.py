@@ -9,7 +9,15 @@ import torch
 from tests.contract import laws
 from torch import Tensor
 
-from ood_bench.capabilities import Decomposes, Decomposition, Differentiable, Encodes, Samples, has
+from ood_bench.capabilities import (
+    ConstantVolume,
+    Decomposes,
+    Decomposition,
+    Differentiable,
+    Encodes,
+    Samples,
+    has,
+)
 from ood_bench.data import Shape
 from ood_bench.lit import DensityModule, build
 from ood_bench_models.glow import Glow
@@ -36,6 +44,7 @@ ON_ALL_IMAGES: dict[Law, type | None] = {
 }
 ON_SMALL_IMAGES: dict[Law, type | None] = {
     laws.volume_is_the_jacobian_of_encode: Encodes,
+    laws.volume_is_that_of_the_linear_part: ConstantVolume,
     laws.scores_do_not_depend_on_the_batch: None,
     laws.every_parameter_gets_a_gradient: None,
     laws.terms_add_up: Decomposes,

@@ -1,0 +1,191 @@
+"""The second-order expansion of a log-density around one image, over sets of images."""
+
+import copy
+import math
+from functools import cached_property
+from typing import NamedTuple, cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from ood_bench.capabilities import Differentiable
+from ood_bench.detectors import Scores
+from ood_bench.metrics.measure import Measure, normal_quantile
+from ood_bench.statistics.batches import device_of
+
+Floats = NDArray[np.float64]
+
+REACH = normal_quantile(0.95)
+
+BATCH = 16
+"""Copies of the centre in one pass; a double backward keeps all that lies between."""
+
+
+class Moments(NamedTuple):
+    """Mean and variance of each pixel over a set of images on [0, 1], each `(C, H, W)`."""
+
+    mean: Floats
+    variance: Floats
+
+
+def on_unit_scale(images: NDArray[np.uint8]) -> Floats:
+    """Return (x + 1/2) / 256, the middle of what dequantization makes of an 8-bit image.
+
+    The noise around it adds 1 / (12 · 256²) to every variance, the same for all sets.
+    """
+    return (images.astype(np.float64) + 0.5) / 256.0
+
+
+def moments(images: NDArray[np.uint8]) -> Moments:
+    """Return the moments of uint8 images `(N, C, H, W)`, summed exactly in integers."""
+    mean = images.sum(axis=0, dtype=np.int64) / len(images)
+    square = np.square(images, dtype=np.uint16).sum(axis=0, dtype=np.int64) / len(images)
+    return Moments((mean + 0.5) / 256.0, np.maximum(square - mean**2, 0.0) / 256.0**2)
+
+
+class Expansion:
+    """The first and second derivatives of a model's log-density at one image, in float64.
+
+    The model is copied where it is a module, so that the given one stays as it is.
+
+    Args:
+        model: The model.
+        centre: Image on [0, 1], shape `(C, H, W)`.
+    """
+
+    def __init__(self, model: Differentiable, centre: Floats) -> None:
+        self.device = device_of(model)
+        if isinstance(model, nn.Module):
+            model = cast(Differentiable, copy.deepcopy(model).double().requires_grad_(False))
+        self.model = model
+        self.centre = torch.tensor(centre, dtype=torch.float64, device=self.device)
+
+    @cached_property
+    def gradient(self) -> Floats:
+        """∇ log p at the centre, in nats, shape `(C, H, W)`."""
+        _, gradient = self._copies(1)
+        return np.asarray(gradient[0].detach().cpu().numpy(), dtype=np.float64)
+
+    @cached_property
+    def hessian(self) -> Floats:
+        """∇² log p at the centre, in nats, shape `(D, D)`."""
+        basis = np.eye(self.centre.numel())
+        return self._products(basis.reshape(-1, *self.centre.shape)).reshape(basis.shape)
+
+    def curvatures(self, vectors: Floats) -> Floats:
+        """Return vᵀ ∇² log p v at the centre for each vector v.
+
+        One Hessian-vector product for each, or where there are D or more, D for the whole
+        Hessian, which is then kept.
+
+        Args:
+            vectors: Directions in image space, shape `(N, C, H, W)`.
+
+        Returns:
+            Nats, shape `(N,)`.
+        """
+        flat = vectors.reshape(len(vectors), -1)
+        if len(flat) >= self.centre.numel():
+            products = flat @ self.hessian
+        else:
+            products = self._products(vectors).reshape(flat.shape)
+        return np.asarray((products * flat).sum(axis=1), dtype=np.float64)
+
+    def _products(self, vectors: Floats) -> Floats:
+        """Return ∇² log p v for each vector, all `(N, C, H, W)`.
+
+        The centre is repeated for each vector of a batch; the copies do not meet, so that one
+        double backward pass gives all their products exactly.
+        """
+        found = np.zeros_like(vectors)
+        for start in range(0, len(vectors), BATCH):
+            v = torch.tensor(vectors[start : start + BATCH], device=self.device)
+            y, gradient = self._copies(len(v))
+            if gradient.requires_grad:
+                (product,) = torch.autograd.grad(
+                    (gradient * v).sum(), y, allow_unused=True, materialize_grads=True
+                )
+                found[start : start + BATCH] = product.cpu().numpy()
+        return found
+
+    def _copies(self, number: int) -> tuple[Tensor, Tensor]:
+        """Return copies of the centre, and the gradient at each as a function of it."""
+        y = self.centre.expand(number, *self.centre.shape).clone().requires_grad_()
+        (gradient,) = torch.autograd.grad(self.model.log_density(y).sum(), y, create_graph=True)
+        return y, gradient
+
+
+class Seen(NamedTuple):
+    """One set of images as an expansion sees it; nats.
+
+    Attributes:
+        moments: Mean and variance of each pixel over all images.
+        total: How many there are.
+        slope: ∇log p(x0)ᵀ (μ − x0).
+        slopes: ∇log p(x0)ᵀ (x − μ) of the sampled images.
+        bends: (x − μ)ᵀ H (x − μ) of the sampled images.
+        mean_bend: (μ − x0)ᵀ H (μ − x0).
+    """
+
+    moments: Moments
+    total: int
+    slope: float
+    slopes: Scores
+    bends: Scores
+    mean_bend: float
+
+    @property
+    def trace(self) -> Measure:
+        """Tr{H Σ} with its interval over images."""
+        return interval(float(self.bends.mean()), variance(self.bends) / len(self.bends))
+
+    @property
+    def slope_error(self) -> float:
+        """Squared standard error of the mean of ∇log p(x0)ᵀ x over all images."""
+        return variance(self.slopes) / self.total
+
+    @property
+    def error(self) -> float:
+        """Squared standard error of the mean of ∇log p(x0)ᵀ x + ½ (x − μ)ᵀ H (x − μ).
+
+        The second term is known from a sample of the images that give the first, so that the
+        two are correlated.
+        """
+        half = self.bends / 2
+        twice_covariance = variance(self.slopes + half) - variance(self.slopes) - variance(half)
+        return variance(half) / len(half) + self.slope_error + twice_covariance / self.total
+
+
+def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
+    """Return what an expansion makes of uint8 images `(N, C, H, W)`.
+
+    Args:
+        expansion: The expansion.
+        images: The images; all count for the means.
+        count: How many of them, evenly spaced, give the curvature.
+    """
+    found, total = moments(images), len(images)
+    count = min(count, total)
+    centred = on_unit_scale(images[np.arange(count) * total // count]) - found.mean
+    shift = found.mean - expansion.centre.cpu().numpy()
+    return Seen(
+        moments=found,
+        total=total,
+        slope=float((expansion.gradient * shift).sum()),
+        slopes=(centred * expansion.gradient).sum(axis=(1, 2, 3)),
+        bends=expansion.curvatures(centred),
+        mean_bend=float(expansion.curvatures(shift[None])[0]),
+    )
+
+
+def variance(values: Scores) -> float:
+    """Return the variance of a sample; 0 for a single value, which shows no spread."""
+    return float(values.var(ddof=1)) if len(values) > 1 else 0.0
+
+
+def interval(value: float, error: float) -> Measure:
+    """Return a value with its normal interval of 95 %, given its squared standard error."""
+    reach = REACH * math.sqrt(max(error, 0.0))
+    return Measure(value, value - reach, value + reach)

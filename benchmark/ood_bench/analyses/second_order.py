@@ -1,0 +1,287 @@
+"""Does a second-order expansion around the mean image tell which set is the likelier?"""
+
+import math
+from typing import TYPE_CHECKING, cast
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from ood_bench.analyses import Analysis, Finding, Study
+from ood_bench.capabilities import ConstantVolume, Differentiable, has
+from ood_bench.metrics.measure import Measure
+from ood_bench.units import bits_per_dim
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from ood_bench.analyses.expansion import Expansion, Seen
+    from ood_bench.analyses.style import Colour
+
+GAPS = {
+    "observed_gap": "observed",
+    "second_order_gap": "second order",
+    "closed_form_gap": "closed form",
+    "jacobian_gap": "closed form, full Jacobian",
+}
+WIDEST_LINEAR = 30.0
+
+
+class SecondOrder(Analysis):
+    r"""The likelihood gap of outside and inside predicted from derivatives at the mean image.
+
+    With p the inside, q an outside data set, $x_0$ the mean of the inside's training images
+    and H = $∇^2 \log p(x_0)$, the gap E_q[log p(x)] − E_p[log p(x)] is put beside
+
+    - `second_order_gap`, for any differentiable model:
+      ∇log p(x_0)ᵀ (E_q[x] − E_p[x]) + ½ (Tr{H Σ_q} − Tr{H Σ_p}), where Tr{H Σ} is the mean
+      of (x − μ)ᵀ H (x − μ) over images, one Hessian-vector product each;
+    - `closed_form_gap`, for constant volume alone:
+      ½ ∂²/∂z² log p(z) Σ_c α_c² Σ_hw (σ²_q − σ²_p), α_c = Π_k Σ_j u_k,c,j, from the variances
+      of the pixels and the weights alone. `constant_volume.paper_weights` says how it carries over
+      to squeezed channels, several levels, actnorm and a learned prior, of which the variance
+      at $x_0$ counts. It assumes equal means and uncorrelated pixels, and leaves out the
+      coupling shifts, how a learned prior depends on the image, and that matrices mix
+      channels;
+    - `jacobian_gap`, the same with the Jacobian of the flow without coupling shifts in place
+      of α: what is left out is then the shifts, the prior's dependence and the covariances.
+
+    E_p, Σ_p and the observed gap are those of the inside's test images. All are in nats (and
+    bits per dimension), outside minus inside: positive says that the outside is the likelier.
+    `mean_shift` is ½ (μ − x_0)ᵀ H (μ − x_0), outside minus inside, which the expression leaves
+    out since it assumes that the means agree; with it, the Taylor polynomial would be complete.
+
+    The table has one value a row. Means and variances of each channel are on the scale
+    [0, 1], variances summed over pixels; those of the inside have no outside.
+
+    Args:
+        count: Images of each set, evenly spaced, whose curvature is taken, by one
+            Hessian-vector product each; from D on, D products serve all. Means, variances and
+            the gradient term take all images.
+
+    Reference:
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 5.
+    """
+
+    requires = Differentiable
+    uses_model = True
+    title = "Second-order prediction of the likelihood gap"
+
+    def __init__(self, *, count: int = 256) -> None:
+        if count < 2:
+            raise ValueError(f"count must be at least 2 to tell the spread, got {count}")
+        self.count = count
+
+    def tabulate(self, study: Study) -> pd.DataFrame:
+        """Return the gaps, the terms of the expansion, and each set's means and variances."""
+        from ood_bench.analyses.expansion import Expansion, moments, see
+
+        model = study.trained()
+        if not has(type(model), Differentiable):
+            raise ValueError(f"{type(model).__name__} does not name Differentiable")
+        centre = moments(study.images(study.inside, "train")).mean
+        expansion = Expansion(cast(Differentiable, model), centre)
+        weights = _weights(expansion)
+        inside = see(expansion, study.images(study.inside, "test"), self.count)
+        table = _Table(study)
+        table.add_moments("", inside)
+        for name in study.outside:
+            outside = see(expansion, study.images(name, "test"), self.count)
+            table.add_moments(name, outside)
+            table.add_gaps(name, inside, outside, weights)
+        return pd.DataFrame(table.records)
+
+    def draw(self, table: pd.DataFrame) -> "Figure":
+        """Draw a panel for each outside data set: each gap as a dot with its interval."""
+        from matplotlib.figure import Figure
+
+        from ood_bench.analyses.style import data_colours, look, plain
+
+        first, gaps = table.iloc[0], _gaps(table)
+        names = list(dict.fromkeys(gaps["outside"]))
+        colours = data_colours([first["inside"], *names])
+        shown = len(dict.fromkeys(gaps["quantity"]))
+        with look():
+            size = (6.4, (0.2 * shown + 0.42) * len(names) + 0.7)
+            figure = Figure(figsize=size, layout="constrained")
+            panels = figure.subplots(len(names), 1, sharex=True, squeeze=False).ravel()
+            for axes, name in zip(panels, names, strict=True):
+                part = gaps[gaps["outside"] == name]
+                axes.axvline(0.0, color="0.6", linewidth=0.8, zorder=0)
+                for line, (_, gap) in enumerate(part.iterrows()):
+                    _draw_gap(axes, line, gap, colours[name])
+                labels = [GAPS[quantity] for quantity in part["quantity"]]
+                axes.set_yticks(range(len(part)), labels)
+                axes.set_ylim(len(part) - 0.5, -0.5)
+                axes.set_title(plain(name), loc="left")
+            _set_scale(panels[-1], gaps)
+            title = f"{first['model']} trained on {first['inside']}"
+            figure.suptitle(plain(title), fontsize=9)
+        return figure
+
+    def caption(self, table: pd.DataFrame) -> str:
+        """Say what the gaps are, which signs agree, and why a form is absent."""
+        first = table.iloc[0]
+        parts = [
+            f"Mean log-likelihood of each OOD set minus that of the ID test set under "
+            f"{first['model']} trained on {first['inside']}: observed, and predicted by a "
+            "second-order expansion around the mean training image (right of the line: the OOD "
+            "set is the likelier). What is predicted is the sign; sizes need not agree so far "
+            "from the mean. Bars are 95 % intervals over images."
+        ]
+        agrees = table[table["quantity"] == "second_order_sign_agrees"]["value"]
+        parts.append(f"The expansion has the observed sign for {_share(agrees)} OOD sets.")
+        closed = table[table["quantity"] == "closed_form_sign_agrees"]["value"]
+        if closed.isna().all():
+            parts.append(
+                f"There is no closed form for {first['model']}: it is for flows of additive "
+                "coupling layers, whose volume term is the same for all images."
+            )
+        else:
+            parts.append(
+                "The closed form, which takes the variances of single pixels, equal means and no "
+                f"coupling shifts, has it for {_share(closed)}; with the full Jacobian the "
+                "matrices' mixing of channels counts as well."
+            )
+        return " ".join(parts)
+
+    def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
+        """Return gaps in bits per dimension, whether signs agree, and variances by channel."""
+        found = []
+        for row in table[table["value"].notna()].itertuples():
+            quantity, unit = cast(str, row.quantity), row.unit
+            if quantity == "variance":
+                name = f"variance_channel_{row.channel}"
+            elif unit == "bits_per_dim" and quantity in GAPS:
+                name = f"{quantity}_bpd"
+            elif quantity.endswith("_sign_agrees"):
+                name = quantity
+            else:
+                continue
+            value, low, high = (cast(float, end) for end in (row.value, row.low, row.high))
+            found.append(Finding(name, value, low, high, outside=cast(str, row.outside)))
+        return tuple(found)
+
+
+def _weights(expansion: "Expansion") -> "dict[str, NDArray[np.float64]]":
+    """Return the curvature of each pixel by both closed forms; none without constant volume."""
+    from ood_bench.analyses.constant_volume import jacobian_weights, paper_weights
+
+    model = expansion.model
+    if not has(type(model), ConstantVolume):
+        return {}
+    levels = cast(ConstantVolume, model).linear_part(expansion.centre)
+    if levels is None:
+        return {}
+    forms = {"closed_form_gap": paper_weights(levels), "jacobian_gap": jacobian_weights(levels)}
+    return {name: weights.cpu().numpy() for name, weights in forms.items()}
+
+
+class _Table:
+    """Collects the rows of the table."""
+
+    def __init__(self, study: Study) -> None:
+        self.study = study
+        self.records: list[dict[str, object]] = []
+
+    def add(self, outside: str, quantity: str, unit: str, measure: Measure, channel: int) -> None:
+        """Add one value; channel is −1 where it is not about one."""
+        about = {"model": self.study.model, "inside": self.study.inside, "outside": outside}
+        what = {"quantity": quantity, "channel": channel, "unit": unit}
+        self.records.append({**about, **what, **measure._asdict()})
+
+    def add_moments(self, outside: str, seen: "Seen") -> None:
+        """Add the mean of each channel over pixels, and its variance summed over pixels."""
+        means = seen.moments.mean.mean(axis=(1, 2))
+        variances = seen.moments.variance.sum(axis=(1, 2))
+        for quantity, values in (("mean", means), ("variance", variances)):
+            for channel, value in enumerate(values.tolist()):
+                self.add(outside, quantity, "unit_scale", Measure(value, value, value), channel)
+
+    def add_gaps(
+        self,
+        name: str,
+        inside: "Seen",
+        outside: "Seen",
+        weights: "dict[str, NDArray[np.float64]]",
+    ) -> None:
+        """Add all that is about one outside data set."""
+        from ood_bench.analyses.expansion import interval
+
+        gradient = outside.slope - inside.slope
+        trace = (outside.trace.value - inside.trace.value) / 2
+        shift = (outside.mean_bend - inside.mean_bend) / 2
+        observed = self._observed(name)
+        gaps = {
+            "observed_gap": observed,
+            "second_order_gap": interval(gradient + trace, inside.error + outside.error),
+        }
+        change = outside.moments.variance - inside.moments.variance
+        for form in ("closed_form_gap", "jacobian_gap"):
+            value = float(-0.5 * (weights[form] * change).sum()) if weights else math.nan
+            gaps[form] = Measure(value, value, value)
+        terms = {
+            "gradient_term": interval(gradient, inside.slope_error + outside.slope_error),
+            "trace_outside": outside.trace,
+            "trace_inside": inside.trace,
+            "mean_shift": Measure(shift, shift, shift),
+        }
+        for quantity, measure in {**gaps, **terms}.items():
+            self.add(name, quantity, "nats", measure, -1)
+        for quantity, measure in gaps.items():
+            bits = Measure(*(-bits_per_dim(end, self.study.shape.dims) for end in measure))
+            self.add(name, quantity, "bits_per_dim", bits, -1)
+            if quantity != "observed_gap":
+                agrees = float(np.sign(measure.value) == np.sign(observed.value))
+                agrees = agrees if math.isfinite(measure.value) else math.nan
+                what = quantity.replace("_gap", "_sign_agrees")
+                self.add(name, what, "truth", Measure(agrees, agrees, agrees), -1)
+
+    def _observed(self, name: str) -> Measure:
+        from ood_bench.analyses.expansion import interval, variance
+
+        outside, inside = (
+            self.study.columns[data, "test"]["log_prob"] for data in (name, self.study.inside)
+        )
+        error = variance(outside) / len(outside) + variance(inside) / len(inside)
+        return interval(float(outside.mean() - inside.mean()), error)
+
+
+def _gaps(table: pd.DataFrame) -> pd.DataFrame:
+    """Return the gaps that exist, in bits per dimension."""
+    is_gap = table["quantity"].isin(list(GAPS)) & (table["unit"] == "bits_per_dim")
+    return table[is_gap & table["value"].notna()]
+
+
+def _draw_gap(axes: "Axes", line: int, gap: pd.Series, colour: "Colour") -> None:
+    """Draw one dot with its interval, filled where observed, and its number at the right."""
+    value = float(gap["value"])
+    reach = [[value - float(gap["low"])], [float(gap["high"]) - value]]
+    face = colour if gap["quantity"] == "observed_gap" else "white"
+    axes.errorbar(value, line, xerr=reach, fmt="o", color=colour, mfc=face, ms=5, lw=1.2, capsize=2)
+    axes.text(
+        1.01,
+        line,
+        f"{value:+.3g}".replace("-", "−"),
+        transform=axes.get_yaxis_transform(),
+        va="center",
+        fontsize=8,
+    )
+
+
+def _set_scale(axes: "Axes", gaps: pd.DataFrame) -> None:
+    """Label the axis, and make it logarithmic away from zero where the gaps differ much."""
+    label = "OOD minus ID, bits per dimension"
+    sizes = gaps["value"].abs()
+    largest, least = float(sizes.max()), float(sizes[sizes > 0].min())
+    if largest > WIDEST_LINEAR * least:
+        linear = 10.0 ** max(math.floor(math.log10(least)), math.floor(math.log10(largest)) - 4)
+        axes.set_xscale("symlog", linthresh=linear)
+        label += ", logarithmic away from 0"
+    axes.set_xlabel(f"{label} (OOD more likely →)")
+    axes.margins(x=0.08)
+
+
+def _share(agrees: "pd.Series[float]") -> str:
+    return f"{int(agrees.sum())} of {len(agrees)}"
