@@ -1,7 +1,7 @@
 """Every registered model obeys the laws, and the laws catch the mistakes that models make."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from importlib.metadata import entry_points
 
 import pytest
@@ -26,15 +26,22 @@ TWO_PIXELS = Shape(2, 1, 1)
 SMALL = Shape(1, 4, 4)
 
 GLOW = {"steps": 2, "width": 8}
+PIXELCNN = {"layers": 3, "width": 8}
 CASES = {
     "glow": {
         "affine": GLOW,
         "additive": GLOW | {"coupling": "additive"},
         "standard prior": GLOW | {"prior": "standard"},
         "highway": GLOW | {"network": "highway"},
-    }
+    },
+    "pixelcnn": {
+        "categorical": PIXELCNN,
+        "logistic mixture": PIXELCNN | {"likelihood": "logistic_mixture", "components": 3},
+    },
 }
-ON_TWO_PIXELS = {"glow": {"levels": 0}}
+ON_TWO_PIXELS = {"glow": {"levels": 0}, "pixelcnn": {}}
+EXACT = {"pixelcnn"}
+"""Models of the 8-bit image itself, whose probabilities add up to one and not to less."""
 
 Law = Callable[[DensityModule], None]
 
@@ -59,10 +66,11 @@ def registered() -> dict[str, type[DensityModule]]:
     return {point.name: point.load() for point in entry_points(group="ood_bench.models")}
 
 
-def cases() -> list[object]:
+def cases(names: Collection[str] = CASES) -> list[object]:
     return [
         pytest.param(model, name, options, id=f"{name}, {case}")
         for name, model in registered().items()
+        if name in names
         for case, options in CASES[name].items()
     ]
 
@@ -77,6 +85,15 @@ def test_on_images_of_two_pixels(
         pytest.skip(f"{name} does not name {needs.__name__}")
     options = options | ON_TWO_PIXELS[name]
     law(laws.displaced(build(model, TWO_PIXELS, options, 0)))
+
+
+@pytest.mark.parametrize("shape", [TWO_PIXELS, Shape(1, 1, 2), Shape(1, 2, 1)], ids=str)
+@pytest.mark.parametrize(("model", "name", "options"), cases(EXACT))
+def test_exact_probabilities_of_all_images_add_up_to_one(
+    model: type[DensityModule], name: str, options: dict[str, object], shape: Shape
+) -> None:
+    displaced = laws.displaced(build(model, shape, options | ON_TWO_PIXELS[name], 0))
+    laws.probabilities_add_up_to_at_most_one(displaced, exactly=True)
 
 
 @pytest.mark.parametrize("law", [pytest.param(law, id=law.__name__) for law in ON_SMALL_IMAGES])

@@ -1,0 +1,63 @@
+"""A gated PixelCNN's stacks, computed pixel by pixel as an image is drawn."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor
+from torch.nn.functional import pad
+
+from ood_bench_models.gated_layer import GatedPixelLayer
+
+
+class CachedStacks:
+    """Computes what the layers add to the output at one pixel, and keeps what later ones need.
+
+    Each layer keeps its vertical input on the last rows, and its horizontal input on the
+    columns of the row so far; so a pixel costs a pixel's work, not an image's.
+
+    Args:
+        layers: The layers, at least one.
+        like: What the image's tensors are like, of shape `(B, C, H, W)`.
+    """
+
+    def __init__(self, layers: Sequence[GatedPixelLayer], like: Tensor) -> None:
+        self.layers = layers
+        self.reach = reach = layers[0].reach
+        B, C, H, W = like.shape
+        width = layers[0].out.weight.shape[1]
+        self.image = like.new_zeros(B, C, H + reach, W + 2 * reach)
+        later = len(layers) - 1
+        self.rows = [like.new_zeros(B, width, reach + 1, W + 2 * reach) for _ in range(later)]
+        self.columns = [like.new_zeros(B, width, 1, W + reach) for _ in range(later)]
+        self.row = 0
+        self.linked: list[Tensor] = []
+
+    def begin(self, row: int) -> None:
+        """Run the vertical stack on a row; rows are begun in order."""
+        self.row = row
+        v, linked = self.layers[0].vertical(self.image[:, :, row : row + self.reach + 1])
+        self.linked = [linked]
+        for number, layer in enumerate(self.layers[1:]):
+            newest = pad(v, (self.reach, self.reach))
+            self.rows[number] = torch.cat([self.rows[number][:, :, 1:], newest], dim=2)
+            v, linked = layer.vertical(self.rows[number])
+            self.linked.append(linked)
+
+    def at(self, column: int) -> Tensor:
+        """Return the sum of what the layers add to the output at a pixel, `(B, width, 1, 1)`."""
+        seen = slice(column, column + self.reach + 1)
+        here = slice(column + self.reach, column + self.reach + 1)
+        bottom = self.reach + self.row
+        h = self.image[:, :, bottom : bottom + 1, seen]
+        total = h.new_zeros(())
+        for number, (layer, linked) in enumerate(zip(self.layers, self.linked, strict=True)):
+            if number:
+                self.columns[number - 1][..., here] = h
+                h = self.columns[number - 1][..., seen]
+            h, skip = layer.horizontal(h, linked[..., column : column + 1])
+            total = total + skip
+        return total
+
+    def paint(self, column: int, pixel: Tensor) -> None:
+        """Set the pixel at a column of the row, given on [−1, 1] and of shape `(B, C)`."""
+        self.image[:, :, self.reach + self.row, self.reach + column] = pixel
