@@ -18,15 +18,24 @@ TWO_PIXELS = Shape(2, 1, 1)
 SMALL = Shape(1, 4, 4)
 
 GLOW = {"steps": 2, "width": 8}
+VAE: dict[str, object] = {"latent": 2, "channels": (4, 8), "samples": 3}
 CASES = {
     "glow": {
         "affine": GLOW,
         "additive": GLOW | {"coupling": "additive"},
         "standard prior": GLOW | {"prior": "standard"},
         "highway": GLOW | {"network": "highway"},
-    }
+    },
+    "vae": {
+        "categorical": VAE | {"likelihood": "categorical"},
+        "logistic mixture": VAE | {"likelihood": "logistic_mixture", "components": 2},
+        "Bernoulli": VAE | {"likelihood": "bernoulli"},
+    },
 }
-ON_TWO_PIXELS = {"glow": {"levels": 0}}
+ON_TWO_PIXELS: dict[str, dict[str, object]] = {
+    "glow": {"levels": 0},
+    "vae": {"channels": (4,)},
+}
 
 Law = Callable[[DensityModule], None]
 
@@ -34,6 +43,7 @@ ON_ALL_IMAGES: dict[Law, type | None] = {
     laws.probabilities_add_up_to_at_most_one: None,
     laws.samples_have_the_density_they_are_scored_with: Samples,
 }
+OF_EXACT_DENSITIES = {laws.samples_have_the_density_they_are_scored_with}
 ON_SMALL_IMAGES: dict[Law, type | None] = {
     laws.volume_is_the_jacobian_of_encode: Encodes,
     laws.scores_do_not_depend_on_the_batch: None,
@@ -66,6 +76,8 @@ def test_on_images_of_two_pixels(
     needs = ON_ALL_IMAGES[law]
     if needs is not None and not has(model, needs):
         pytest.skip(f"{name} does not name {needs.__name__}")
+    if model.bound and law in OF_EXACT_DENSITIES:
+        pytest.skip(f"{name} gives a lower bound on log P(x)")
     options = options | ON_TWO_PIXELS[name]
     law(laws.displaced(build(model, TWO_PIXELS, options, 0)))
 
