@@ -79,7 +79,8 @@ def _counter(count: int, x: Tensor) -> Tensor:
 
 def _odd(words: Tensor, bits: int) -> Tensor:
     """Return the odd number below 2^(bits + 1) that the top bits of each word choose."""
-    return ((words >> (64 - bits)) & (2**bits - 1)) * 2 + 1
+    odd: Tensor = ((words >> (64 - bits)) & (2**bits - 1)) * 2 + 1
+    return odd
 
 
 def _uniform(x: Tensor, salt: int | Tensor) -> Tensor:
@@ -90,7 +91,8 @@ def _uniform(x: Tensor, salt: int | Tensor) -> Tensor:
 def _normal(x: Tensor, count: int, salt: int | Tensor) -> Tensor:
     words = _words(x, count, salt, _MIXERS[1])
     uniform = _odd(words, _BITS_64).double() * 2.0 ** -(_BITS_64 + 1)
-    return torch.special.ndtri(uniform).float()
+    normal: Tensor = torch.special.ndtri(uniform)
+    return normal.float()
 
 
 # torch.compile would fold the constants in wider integers, which do not wrap.

@@ -135,9 +135,9 @@ class VAE(DensityModule, Infers, Samples):
         generator = torch.Generator().manual_seed(seed)
         z = torch.randn(n, self.latent, generator=generator) * temperature
         uniform = torch.rand(n, C + 1, H, W, generator=generator).clamp_(min=2.0**-25)
-        uniform = uniform.to(self.device, self.dtype)
+        uniform = uniform.to(self.device).to(self.dtype)
         levels = [
             self.pixels.sample(parameters, uniform[part])
-            for part, parameters in self._decoded(z.to(self.device, self.dtype))
+            for part, parameters in self._decoded(z.to(self.device).to(self.dtype))
         ]
         return (torch.cat(levels).to(self.dtype) + 0.5) / LEVELS
