@@ -1,4 +1,4 @@
-"""Dequantization noise that is a function of the image, the same on every device."""
+"""Noise that is a function of the image, the same on every device."""
 
 from collections.abc import Callable
 
@@ -8,7 +8,7 @@ from torch import Tensor
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIXERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _BITS = 15
-_UNIT = 2.0**-16
+_BITS_64 = 52
 
 
 def _signed(word: int) -> int:
@@ -43,21 +43,58 @@ def uniform_noise(x: Tensor, salt: int | Tensor = 0) -> Tensor:
     Reference:
         Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014.
     """
-    return _uncompiled(x, salt)
+    return _uncompiled_uniform(x, salt)
 
 
-def _noise(x: Tensor, salt: int | Tensor) -> Tensor:
+def normal_noise(x: Tensor, count: int, salt: int | Tensor = 0) -> Tensor:
+    r"""Return standard normal noise that depends on each image and the salt alone.
+
+    Uniform numbers from the generator of `uniform_noise`, independent of those, are odd
+    multiples of $2^{-53}$; the inverse of the normal's distribution function maps them, in
+    float64. Position i holds the same number whatever `count` is.
+
+    Args:
+        x: uint8 images, shape `(B, C, H, W)`.
+        count: Numbers for each image.
+        salt: Another salt gives independent noise: a number, or an int64 tensor of one element.
+
+    Returns:
+        float32, shape `(B, count)`.
+    """
+    return _uncompiled_normal(x, count, salt)
+
+
+def _words(x: Tensor, count: int, salt: int | Tensor, stream: int) -> Tensor:
+    """Return int64 words `(B, count)`, a function of each image, the salt and the stream."""
     pixels = x.flatten(1).long()
-    counter = torch.arange(1, pixels.shape[1] + 1, device=x.device) * _signed(_GOLDEN)
-    multipliers = _mix(counter.clone()) | 1
-    image = _mix(((pixels + 1) * multipliers).sum(dim=1))
+    image = _mix(((pixels + 1) * (_mix(_counter(pixels.shape[1], x)) | 1)).sum(dim=1))
     salt = torch.as_tensor(salt, dtype=torch.int64, device=x.device)
-    image = _mix(image + (salt + 1) * _signed(_MIXERS[0]))
-    words = _mix(image[:, None] + counter)
-    odd: Tensor = ((words >> (64 - _BITS)) & (2**_BITS - 1)) * 2 + 1
-    noise = odd.float() * _UNIT
-    return noise.view(x.shape)
+    image = _mix(image + (salt + 1) * _signed(stream))
+    return _mix(image[:, None] + _counter(count, x))
+
+
+def _counter(count: int, x: Tensor) -> Tensor:
+    return torch.arange(1, count + 1, device=x.device) * _signed(_GOLDEN)
+
+
+def _odd(words: Tensor, bits: int) -> Tensor:
+    """Return the odd number below 2^(bits + 1) that the top bits of each word choose."""
+    odd: Tensor = ((words >> (64 - bits)) & (2**bits - 1)) * 2 + 1
+    return odd
+
+
+def _uniform(x: Tensor, salt: int | Tensor) -> Tensor:
+    words = _words(x, x[0].numel(), salt, _MIXERS[0])
+    return (_odd(words, _BITS).float() * 2.0 ** -(_BITS + 1)).view(x.shape)
+
+
+def _normal(x: Tensor, count: int, salt: int | Tensor) -> Tensor:
+    words = _words(x, count, salt, _MIXERS[1])
+    uniform = _odd(words, _BITS_64).double() * 2.0 ** -(_BITS_64 + 1)
+    normal: Tensor = torch.special.ndtri(uniform)
+    return normal.float()
 
 
 # torch.compile would fold the constants in wider integers, which do not wrap.
-_uncompiled: Callable[[Tensor, int | Tensor], Tensor] = torch.compiler.disable(_noise)  # type: ignore[no-untyped-call]  # torch gives it no types
+_uncompiled_uniform: Callable[[Tensor, int | Tensor], Tensor] = torch.compiler.disable(_uniform)  # type: ignore[no-untyped-call]  # torch gives it no types
+_uncompiled_normal: Callable[[Tensor, int, int | Tensor], Tensor] = torch.compiler.disable(_normal)  # type: ignore[no-untyped-call]  # torch gives it no types

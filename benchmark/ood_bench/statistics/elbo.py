@@ -1,0 +1,38 @@
+"""The two terms of a latent-variable model's evidence lower bound."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ood_bench.capabilities import DensityModel, Infers, has
+from ood_bench.detectors import Columns
+from ood_bench.statistics import Statistic
+from ood_bench.statistics.batches import in_batches
+
+
+class Elbo(Statistic):
+    """The ELBO and its terms E_q[log P(x|z)] and KL(q(z|x) ‖ p(z)), in nats.
+
+    The expectation is over one draw of z, fixed for each image. The ELBO is the difference of
+    the terms in float64; the model's `log_prob` may be a tighter bound.
+
+    Reference:
+        Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014.
+    """
+
+    columns = ("elbo", "reconstruction", "kl")
+    requires = Infers
+
+    def compute(self, images: NDArray[np.uint8], model: DensityModel | None) -> Columns:
+        """Return `elbo`, `reconstruction` and `kl` of each image."""
+        if not has(type(model), Infers):
+            raise ValueError(f"{type(model).__name__} does not name Infers")
+        inferring = cast(Infers, model)
+
+        def terms(x: Tensor) -> dict[str, Tensor]:
+            return inferring.elbo_terms(x)._asdict()
+
+        found = in_batches(images, model, terms)
+        return {"elbo": found["reconstruction"] - found["kl"], **found}

@@ -1,0 +1,113 @@
+"""The two networks of a convolutional VAE: from images to the posterior, and back to pixels."""
+
+from collections.abc import Sequence
+
+import torch
+from torch import Tensor, nn
+
+from ood_bench.data import Shape
+from ood_bench_models.importance import Posterior
+
+KERNEL = 5
+SMALLEST_SIDE = 4
+"""A layer halves the sides that are longer than this."""
+LARGEST_LOG_STD = 7.0
+
+
+class Encoder(nn.Module):
+    """Strided 5×5 convolutions and a linear layer: from images to the posterior.
+
+    Each layer halves the height and the width, rounded up, as long as they exceed four pixels.
+
+    Args:
+        shape: Shape of one image.
+        channels: Output channels of each convolution.
+        latent: Size L of the latents.
+    """
+
+    def __init__(self, shape: Shape, channels: Sequence[int], latent: int) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        shapes = feature_shapes(shape, channels)
+        for before, after in zip([shape, *shapes], shapes, strict=False):
+            layer = nn.Conv2d(
+                before.channels, after.channels, KERNEL, _stride(before), padding=KERNEL // 2
+            )
+            _initialise(layer, before.channels * KERNEL**2)
+            layers += [layer, nn.ReLU()]
+        self.layers = nn.Sequential(*layers, nn.Flatten())
+        self.posterior = nn.Linear(shapes[-1].dims, 2 * latent)
+
+    def forward(self, y: Tensor) -> Posterior:
+        """Map images on [−1, 1] to the posterior; ln σ stays within ±7, finite far out."""
+        mean, raw = self.posterior(self.layers(y)).chunk(2, dim=1)
+        return Posterior(mean, LARGEST_LOG_STD * torch.tanh(raw / LARGEST_LOG_STD))
+
+
+class Decoder(nn.Module):
+    """The encoder's mirror image: a linear layer, transposed convolutions, and a 1×1 convolution.
+
+    Args:
+        shape: Shape of one image.
+        channels: Channels of the encoder.
+        latent: Size L of the latents.
+        outputs: Numbers for each pixel.
+    """
+
+    def __init__(self, shape: Shape, channels: Sequence[int], latent: int, *, outputs: int) -> None:
+        super().__init__()
+        shapes = feature_shapes(shape, channels)
+        width = shapes[0].channels
+        first = nn.Linear(latent, shapes[-1].dims)
+        _initialise(first, latent)
+        layers: list[nn.Module] = [first, nn.ReLU(), nn.Unflatten(1, shapes[-1])]
+        larger = [Shape(width, shape.height, shape.width), *shapes]
+        for after, before in reversed(list(zip(larger, shapes, strict=False))):
+            stride = _stride(after)
+            layer = nn.ConvTranspose2d(
+                before.channels,
+                after.channels,
+                KERNEL,
+                stride,
+                padding=KERNEL // 2,
+                output_padding=(
+                    after.height - (before.height - 1) * stride[0] - 1,
+                    after.width - (before.width - 1) * stride[1] - 1,
+                ),
+            )
+            _initialise(layer, before.channels * KERNEL**2 / (stride[0] * stride[1]))
+            layers += [layer, nn.ReLU()]
+        self.layers = nn.Sequential(*layers)
+        self.pixels = nn.Conv2d(width, outputs, 1)
+
+    def forward(self, z: Tensor) -> Tensor:
+        """Map latents `(B, L)` to the parameters `(B, outputs, H, W)` of the pixels."""
+        parameters: Tensor = self.pixels(self.layers(z))
+        return parameters
+
+
+def feature_shapes(shape: Shape, channels: Sequence[int]) -> list[Shape]:
+    """Return the shape of each layer's output.
+
+    Example:
+        >>> [str(s) for s in feature_shapes(Shape(1, 28, 28), (8, 16, 32, 64, 64))]
+        ['8×14×14', '16×7×7', '32×4×4', '64×4×4', '64×4×4']
+    """
+    shapes = []
+    for width in channels:
+        down, across = _stride(shape)
+        shape = Shape(width, -(-shape.height // down), -(-shape.width // across))
+        shapes.append(shape)
+    return shapes
+
+
+def _stride(shape: Shape) -> tuple[int, int]:
+    """Return the stride, downwards and across, of the layer that an image of a shape goes into."""
+    return (1 + (shape.height > SMALLEST_SIDE), 1 + (shape.width > SMALLEST_SIDE))
+
+
+def _initialise(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, inputs: float) -> None:
+    """Draw weights that keep the mean square of what passes through the layer and a ReLU."""
+    nn.init.normal_(layer.weight, std=(2.0 / inputs) ** 0.5)
+    assert layer.bias is not None
+    nn.init.zeros_(layer.bias)
