@@ -25,7 +25,7 @@ class Claim(BaseModel):
             called by name, such as `auroc(model='glow', inside='fashion_mnist',
             outside='mnist', detector='likelihood')`, or what an analysis found, such as
             `finding(name='volume_gap', model='glow', outside='mnist')`. A keyword may be left
-            out where one pooled row is meant without it.
+            out where one pooled row is meant without it; `outside=''` is the inside itself.
         expect: `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`.
         quoted: The value that the source gives, shown beside what is measured.
     """
@@ -74,7 +74,7 @@ def validate(
     known = {
         "model": models,
         "inside": datasets,
-        "outside": datasets,
+        "outside": (*datasets, ""),  # what an analysis found of the inside alone
         "detector": detectors,
         "analysis": analyses,
     }
