@@ -58,6 +58,12 @@ class Study:
     images: Images
     trained: Callable[[], DensityModel] = _no_model
 
+    @property
+    def sides(self) -> tuple[tuple[str, Split], ...]:
+        """What the study holds columns of: the inside's splits, then the outside data sets."""
+        own: tuple[tuple[str, Split], ...] = ((self.inside, "train"), (self.inside, "test"))
+        return (*own, *((name, "test") for name in self.outside))
+
 
 @dataclass(frozen=True)
 class Finding:

@@ -53,3 +53,13 @@ def plain(name: str) -> str:
         a\$b
     """
     return name.replace("$", r"\$")
+
+
+def signed(value: float, digits: int) -> str:
+    """Return a number with a true minus sign.
+
+    Example:
+        >>> signed(-1.25, 2)
+        '−1.25'
+    """
+    return f"{value:.{digits}f}".replace("-", "−")
