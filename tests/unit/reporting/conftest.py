@@ -8,7 +8,7 @@ import pytest
 from ood_bench.analyses import Split, Study
 from ood_bench.analyses.histogram import Histogram
 from ood_bench.data import Shape
-from ood_bench.detectors import Columns
+from ood_bench.detectors import Columns, Scores
 from ood_bench.results import (
     AnalysisTable,
     ClaimResult,
@@ -30,6 +30,16 @@ DETECTION: dict[Metric, float] = {
 }
 
 
+def make_columns(log_prob: Scores) -> Columns:
+    """Return the columns of a flow and of the images' files that go with some likelihoods."""
+    return {
+        "log_prob": log_prob,
+        "log_prior": 0.25 * log_prob,
+        "log_volume": 0.75 * log_prob,
+        "complexity_png": 600.0 - np.round(log_prob),
+    }
+
+
 def make_study() -> Study:
     """Return a study of gray 4×4 images in which mnist is likelier than fashion_mnist."""
     random = np.random.default_rng(0)
@@ -42,9 +52,9 @@ def make_study() -> Study:
     train = random.normal(2.95, 0.4, 500)
     nats = SHAPE.dims * np.log(2)
     columns: dict[tuple[str, Split], Columns] = {
-        ("fashion_mnist", "train"): {"log_prob": -train * nats}
+        ("fashion_mnist", "train"): make_columns(-train * nats)
     }
-    columns |= {(name, "test"): {"log_prob": -b * nats} for name, b in bits.items()}
+    columns |= {(name, "test"): make_columns(-b * nats) for name, b in bits.items()}
     scores = {("likelihood", name): b for name, b in bits.items()}
     scores |= {("typicality", name): np.abs(b - 3.0) for name, b in bits.items()}
     images = {
