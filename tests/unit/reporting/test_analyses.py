@@ -17,17 +17,30 @@ from matplotlib.figure import Figure
 from matplotlib.patches import StepPatch
 from PIL import Image
 from sklearn.metrics import roc_auc_score
+from tests.unit.reporting.conftest import make_columns
 
 from ood_bench.analyses import Analysis, Split, Study
+from ood_bench.analyses.decomposition import VolumeSplit
 from ood_bench.analyses.extremes import Extremes
 from ood_bench.analyses.histogram import Histogram
+from ood_bench.analyses.moments import Moments
+from ood_bench.analyses.outliers import Outliers
 from ood_bench.analyses.roc import Roc
+from ood_bench.analyses.simplicity import Simplicity
 from ood_bench.analyses.style import data_colours
 from ood_bench.data import Shape
 from ood_bench.detectors import Columns, Scores
 from ood_bench.units import bits_per_dim
 
-ALL = [Histogram(), Roc(), Extremes()]
+ALL = [
+    Histogram(),
+    Roc(),
+    Extremes(),
+    Outliers(),
+    VolumeSplit(),
+    Moments(),
+    Simplicity(),
+]
 
 
 def through_a_file(table: pd.DataFrame, folder: Path) -> pd.DataFrame:
@@ -40,7 +53,7 @@ def studied(bits: dict[str, Scores], *, scores: dict[str, Scores] | None = None)
     inside, *outside = bits
     columns: dict[tuple[str, Split], Columns] = {}
     for name, values in bits.items():
-        columns[name, "test"] = {"log_prob": -values * np.log(2)}
+        columns[name, "test"] = make_columns(-values * np.log(2))
     columns[inside, "train"] = columns[inside, "test"]
     return Study(
         model="m",
