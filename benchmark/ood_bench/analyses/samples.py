@@ -89,13 +89,14 @@ class SampleSheet(Analysis):
         first = table.iloc[0]
         samples = table[table["part"] == "sample"]
         listed = "; ".join(
-            f"temperature {temperature:g}: {_clipped(panel)}"
+            f"temperature {temperature:g}: {', '.join(_remarks(panel))}"
             for temperature, panel in samples.groupby("temperature", sort=False)
         )
+        empty = " Empty places are samples that are not numbers." if any(table["broken"]) else ""
         return (
             f"Training images of {first['inside']} and samples of {first['model']} trained on "
             "it, with the mean bits per dimension that the model gives to what is shown. "
-            f"Samples are clipped to [0, 1] and cut to 8 bits; shares of clipped values: {listed}."
+            f"Samples are clipped to [0, 1] and cut to 8 bits ({listed}).{empty}"
         )
 
 
@@ -151,18 +152,21 @@ def _sheet(study: Study, images: NDArray[np.uint8], part: str) -> pd.DataFrame:
 
 
 def _heading(panel: pd.DataFrame) -> str:
-    """Return the lines above a panel."""
-    bits = panel["bits_per_dim"].mean()
-    below = [] if math.isnan(bits) else [f"{bits:.2f} bits/dim"]
-    if panel["part"].iloc[0] == "training":
-        return "\n".join(["training images", *below])
-    return f"temperature {panel['temperature'].iloc[0]:g}\n{', '.join([*below, _clipped(panel)])}"
+    """Return the lines above a panel; what is broken has one of its own, to fit the width."""
+    first, bits = panel.iloc[0], panel["bits_per_dim"].mean()
+    measured = [] if math.isnan(bits) else [f"{bits:.2f} bits/dim"]
+    if first["part"] == "training":
+        return "\n".join(["training images", *measured])
+    *clipped, last = _remarks(panel)
+    if panel["broken"].any():
+        lines = [last, ", ".join([*measured, *clipped])]
+    else:
+        lines = [", ".join([*measured, last])]
+    return "\n".join([f"temperature {first['temperature']:g}", *filter(None, lines)])
 
 
-def _clipped(panel: pd.DataFrame) -> str:
+def _remarks(panel: pd.DataFrame) -> list[str]:
     """Say which share of a panel's values was clipped, and how many samples are broken."""
     broken = int(panel["broken"].sum())
-    parts = [] if broken == len(panel) else [f"{100 * panel['clipped'].mean():.1f} % clipped"]
-    if broken:
-        parts.append(f"{broken} of {len(panel)} not numbers")
-    return ", ".join(parts)
+    remarks = [] if broken == len(panel) else [f"{100 * panel['clipped'].mean():.1f} % clipped"]
+    return remarks + ([f"{broken} of {len(panel)} not numbers"] if broken else [])

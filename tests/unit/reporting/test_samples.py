@@ -3,6 +3,7 @@
 import io
 import json
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 from typing import cast
 
@@ -158,6 +159,19 @@ def test_fewer_training_images_than_samples_are_shown_as_they_are() -> None:
     SampleSheet().draw(table).savefig(io.BytesIO(), format="png")
 
 
+def test_headings_of_panels_side_by_side_do_not_overlap() -> None:
+    analysis = SampleSheet(count=32)
+    table = analysis.tabulate(make_study(Shape(1, 8, 8)))
+    for temperature in (1.0, 0.7):
+        first = table.index[table["temperature"] == temperature][0]
+        table.loc[first, "broken"] = True
+    table["bits_per_dim"] = 15.77
+    figure = analysis.draw(table)
+    figure.savefig(io.BytesIO(), format="png", dpi=100)
+    boxes = [axes.title.get_window_extent() for axes in figure.axes]
+    assert all(left.x1 < right.x0 for left, right in pairwise(boxes))
+
+
 @pytest.mark.parametrize("broken", [[2], [0, 1, 2, 3]])
 def test_samples_that_are_not_numbers_are_counted_and_left_empty(broken: list[int]) -> None:
     class Overflowing(Sampler):
@@ -176,9 +190,11 @@ def test_samples_that_are_not_numbers_are_counted_and_left_empty(broken: list[in
     assert all((pixels(samples["png"][i]) == 255).all() for i in broken)
     kept = ~table["broken"]
     pd.testing.assert_frame_equal(table[kept], sound[kept])
-    title = analysis.draw(table).axes[1].get_title()
+    figure = analysis.draw(table)
+    title = figure.axes[1].get_title()
     assert f"{len(broken)} of 4 not numbers" in title
     assert f"{len(broken)} of 4 not numbers" in analysis.caption(table)
+    assert "Empty places are samples that are not numbers." in analysis.caption(table)
     assert "nan" not in title + analysis.caption(table)
 
 
