@@ -234,9 +234,11 @@ def test_the_figure_is_drawn_from_the_stored_table_and_nothing_is_cut_off(tmp_pa
     assert "3 of 3" not in SecondOrder().caption(stored)
 
 
-def test_sets_that_do_not_differ_can_be_drawn() -> None:
+@pytest.mark.parametrize("others", [{}, {"out2": mirrored(1, 40)}], ids=["alone", "beside others"])
+def test_a_set_that_does_not_differ_can_be_drawn(others: dict[str, Pixels]) -> None:
     same = mirrored(0, 100)
-    table = SecondOrder(count=20).tabulate(studied(Quadratic(), {"in": same, "out": same}))
+    study = studied(Quadratic(), {"in": same, "out": same, **others})
+    table = SecondOrder(count=20).tabulate(study)
     assert value(table, "observed_gap") == 0.0
     SecondOrder().draw(table).savefig(io.BytesIO(), format="png")
 
