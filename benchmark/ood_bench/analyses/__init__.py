@@ -68,12 +68,6 @@ class Study:
         own: tuple[tuple[str, Split], ...] = ((self.inside, "train"), (self.inside, "test"))
         return (*own, *((name, "test") for name in self.outside))
 
-    @property
-    def sides(self) -> tuple[tuple[str, Split], ...]:
-        """What the study holds columns of: the inside's splits, then the outside data sets."""
-        own: tuple[tuple[str, Split], ...] = ((self.inside, "train"), (self.inside, "test"))
-        return (*own, *((name, "test") for name in self.outside))
-
 
 @dataclass(frozen=True)
 class Finding:

@@ -32,14 +32,12 @@ class Moments(Analysis):
     quantity in the second-order expression of the paper) and for each set (`set`: mean and
     variance averaged over dimensions, and the standard error of that variance).
 
-    It reads no column; it asks for `log_prob` since an analysis is stored under the columns
-    that it reads, and these name the images.
-
     Reference:
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 5.
     """
 
     title = "Means and variances of the data"
+    needs = ()
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return the moments of each data set and split."""

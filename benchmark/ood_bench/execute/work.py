@@ -184,10 +184,10 @@ class Worker:
                 scores[first, second] = self._scores(key)
 
         def images(name: str, part: str) -> NDArray[np.uint8]:
-            pixels = self.bench.images(cell.request[f"{name}/{part}"]).pixels
+            digest = options["data"][f"{name}/{part}"]
+            pixels = self.bench.images(cell.request[f"{name}/{part}"], digest).pixels
             if part == "test":
                 return pixels
-            digest = self.bench.images(cell.request[f"{name}/{part}"]).digest
             rows = _partition(len(pixels), digest, options).train[: options["first"]]
             return pixels[rows]
 

@@ -299,6 +299,10 @@ class _Builder:
                     "outside": list(trial.outside),
                     "shape": list(trial.shape),
                     "first": self.suite.evaluation.train_images,
+                    "data": {
+                        f"{name}/{part}": self._info(name, part, trial.shape, place).digest
+                        for name, part, place in trial.sides
+                    },
                     **_sizes(self.suite.recipe(trial.model.name)),
                 },
                 inputs,
