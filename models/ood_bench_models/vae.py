@@ -14,7 +14,7 @@ from ood_bench_models.importance import Posterior, importance_bound
 from ood_bench_models.pixels import LEVELS, Likelihood, PixelDistribution, pixel_distribution
 from ood_bench_models.vae_networks import Decoder, Encoder
 
-PARAMETERS_AT_ONCE = {"cpu": 2**21, "cuda": 2**27}
+PARAMETERS_AT_ONCE = {"cpu": 2**22, "cuda": 2**27}
 """Numbers that the decoder yields in one pass, by type of device, where K draws are scored."""
 
 
