@@ -36,7 +36,8 @@ class SecondOrder(Analysis):
 
     - `second_order_gap`, for any differentiable model:
       ∇log p(x_0)ᵀ (E_q[x] − E_p[x]) + ½ (Tr{H Σ_q} − Tr{H Σ_p}), where Tr{H Σ} is the mean
-      of (x − μ)ᵀ H (x − μ) over images, one Hessian-vector product each;
+      of (x − μ)ᵀ H (x − μ) over images, one Hessian-vector product each. Networks of ReLUs
+      are linear by pieces: H is that of the piece that holds $x_0$, which may be small;
     - `closed_form_gap`, for constant volume alone:
       ½ ∂²/∂z² log p(z) Σ_c α_c² Σ_hw (σ²_q − σ²_p), α_c = Π_k Σ_j u_k,c,j, from the variances
       of the pixels and the weights alone. `constant_volume.paper_weights` says how it carries over
