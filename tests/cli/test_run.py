@@ -148,12 +148,14 @@ def test_set_and_scale_change_what_is_run_and_the_report_says_so(
 
 def test_adding_a_detector_computes_only_its_own_cells(tiny: Path, ood_bench: Command) -> None:
     tiny.write_text(
-        SUITE.replace("typicality, ", "").replace("analyses: [histogram, roc, extremes]\n", "")
+        SUITE.replace("typicality, ", "").replace(
+            "analyses: [histogram, roc, extremes, course]\n", ""
+        )
     )
     ood_bench("run", tiny)
     cells = tiny.parent / "results/store/cells"
     before = {path.name for path in cells.iterdir()}
-    tiny.write_text(SUITE.replace("analyses: [histogram, roc, extremes]\n", ""))
+    tiny.write_text(SUITE.replace("analyses: [histogram, roc, extremes, course]\n", ""))
     ood_bench("run", tiny)
     added = [
         json.loads((path / "manifest.json").read_text())["name"]

@@ -25,8 +25,8 @@ from ood_bench_models.glow import Glow
 TWO_PIXELS = Shape(2, 1, 1)
 SMALL = Shape(1, 4, 4)
 
-GLOW = {"steps": 2, "width": 8}
-PIXELCNN = {"layers": 3, "width": 8}
+GLOW: dict[str, object] = {"steps": 2, "width": 8}
+PIXELCNN: dict[str, object] = {"layers": 3, "width": 8}
 VAE: dict[str, object] = {"latent": 2, "channels": (4, 8), "samples": 3}
 CASES: dict[str, dict[str, dict[str, object]]] = {
     "glow": {

@@ -102,17 +102,13 @@ class _Builder:
             "recipe": recipe.model_dump(mode="json"),
         }
         if any(analysis.uses_course for analysis in self.plugins.built_analyses.values()):
-            probes = {f"{name}/{part}": (name, part, place) for name, part, place in trial.probes}
-            options["probes"] = {
-                label: self._info(name, part, trial.shape, place).digest
-                for label, (name, part, place) in probes.items()
-            }
-            request["probes"] = {
-                label: self._request(name, part, trial.shape)
-                for label, (name, part, _) in probes.items()
-            }
-        name = f"train/{trial.model.name}@{trial.inside}/{seed}"
-        cell = self._add(Cell("train", name, options, {}, request))
+            digests, requests = {}, {}
+            for name, part, place in trial.probes:
+                digests[f"{name}/{part}"] = self._info(name, part, trial.shape, place).digest
+                requests[f"{name}/{part}"] = self._request(name, part, trial.shape)
+            options["probes"], request["probes"] = digests, requests
+        label = f"{trial.model.name}@{trial.inside}/{seed}"
+        cell = self._add(Cell("train", f"train/{label}", options, {}, request))
         model = trial.model
         ref = TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key)
         self.trainings[ref] = None
