@@ -217,3 +217,14 @@ def test_report_without_a_run_says_how_to_start_one(tmp_path: Path, ood_bench: C
     assert outcome.status == 2
     assert "ood-bench run" in outcome.err
     assert len(outcome.err.splitlines()) == 1
+
+
+def test_what_is_skipped_is_not_in_the_report_though_it_is_stored(
+    tiny: Path, ood_bench: Command
+) -> None:
+    ood_bench("run", tiny)
+    outcome = ood_bench("run", tiny, "--skip", "analysis/*/extremes")
+    assert outcome.status == 0, outcome.err
+    folder = Path(outcome.out.split("report: ")[1].strip()).parent
+    assert (folder / "figures" / "roc-glow-low-0.png").is_file()
+    assert not (folder / "figures" / "extremes-glow-low-0.png").exists()

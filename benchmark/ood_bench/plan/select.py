@@ -15,7 +15,8 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
         plan: A whole plan.
         only: Globs over cell names; the cells that match one, with all their inputs, stay.
             None given: all stay.
-        skip: Globs; the cells that match one go, and all that need them.
+        skip: Globs; the cells that match one go, and all that need them, also from the report
+            where they are stored.
 
     Raises:
         SuiteError: If a glob matches no cell.
@@ -42,7 +43,14 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
     kept = [cell for cell in plan.cells if cell.key not in gone]
     if only:
         kept = _with_inputs(kept, only)
-    return replace(plan, cells=tuple(kept), skips=tuple(skips))
+    return replace(
+        plan,
+        cells=tuple(kept),
+        skips=tuple(skips),
+        analyses=tuple(ref for ref in plan.analyses if ref.key not in gone),
+        bpds=tuple(ref for ref in plan.bpds if ref.key not in gone),
+        detections=tuple(ref for ref in plan.detections if ref.key not in gone),
+    )
 
 
 def _with_inputs(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
