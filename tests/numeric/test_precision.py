@@ -1,8 +1,7 @@
-"""bfloat16 changes what a model trains on by far less than half a percent."""
+"""bfloat16 changes the loss of an image by far less than half a percent."""
 
 from pathlib import Path
 
-import pytest
 import torch
 
 from ood_bench.data import DataOptions, Library, Shape
@@ -21,10 +20,10 @@ def test_the_training_loss_in_bf16_is_that_in_float32(tmp_path: Path) -> None:
     with torch.enable_grad():
         fit(glow, pixels[500:], pixels[:100], seed=0, workdir=tmp_path)
     glow.train()
-    bits = {}
+    bits = []
     for bf16 in (False, True):
         glow.bf16 = bf16
-        log_prob = glow.log_prob(torch.tensor(pixels[:256])).mean()
-        bits[bf16] = float(bits_per_dim(log_prob, shape.dims))
-    assert bits[True] != bits[False]
-    assert bits[True] == pytest.approx(bits[False], rel=1e-4)
+        log_prob = glow.log_prob(torch.tensor(pixels[:256]))
+        bits.append(bits_per_dim(log_prob, shape.dims))
+    largest = float((bits[1] - bits[0]).abs().max())
+    assert 0 < largest < 0.01
