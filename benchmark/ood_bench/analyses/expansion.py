@@ -2,6 +2,7 @@
 
 import copy
 import math
+from collections.abc import Mapping
 from functools import cached_property
 from typing import NamedTuple, cast
 
@@ -21,6 +22,12 @@ REACH = normal_quantile(0.95)
 
 BATCH = 16
 """Copies of the centre in one pass; a double backward keeps all that lies between."""
+
+SHARES = tuple(2.0**-k for k in range(7))
+"""Shares of the way from the centre to an image at which the expansion is tried."""
+
+TOLERANCE = 0.1
+"""How far, as a share of the true change, an expansion that holds may be off."""
 
 
 class Moments(NamedTuple):
@@ -69,10 +76,24 @@ class Expansion:
         return np.asarray(gradient[0].detach().cpu().numpy(), dtype=np.float64)
 
     @cached_property
+    def value(self) -> float:
+        """Log p at the centre, in nats."""
+        return float(self.log_density(self.centre.cpu().numpy()[None])[0])
+
+    def log_density(self, images: Floats) -> Scores:
+        """Return log p of images on [0, 1], shape `(N, C, H, W)`, in nats."""
+        with torch.no_grad():
+            parts = [
+                self.model.log_density(torch.tensor(part, device=self.device)).cpu().numpy()
+                for part in np.split(images, range(BATCH, len(images), BATCH))
+            ]
+        return np.concatenate(parts).astype(np.float64)
+
+    @cached_property
     def hessian(self) -> Floats:
         """∇² log p at the centre, in nats, shape `(D, D)`."""
         basis = np.eye(self.centre.numel())
-        return self._products(basis.reshape(-1, *self.centre.shape)).reshape(basis.shape)
+        return self.products(basis.reshape(-1, *self.centre.shape)).reshape(basis.shape)
 
     def curvatures(self, vectors: Floats) -> Floats:
         """Return vᵀ ∇² log p v at the centre for each vector v.
@@ -90,10 +111,10 @@ class Expansion:
         if len(flat) >= self.centre.numel():
             products = flat @ self.hessian
         else:
-            products = self._products(vectors).reshape(flat.shape)
+            products = self.products(vectors).reshape(flat.shape)
         return np.asarray((products * flat).sum(axis=1), dtype=np.float64)
 
-    def _products(self, vectors: Floats) -> Floats:
+    def products(self, vectors: Floats) -> Floats:
         """Return ∇² log p v for each vector, all `(N, C, H, W)`.
 
         The centre is repeated for each vector of a batch; the copies do not meet, so that one
@@ -127,6 +148,9 @@ class Seen(NamedTuple):
         slopes: ∇log p(x0)ᵀ (x − μ) of the sampled images.
         bends: (x − μ)ᵀ H (x − μ) of the sampled images.
         mean_bend: (μ − x0)ᵀ H (μ − x0).
+        remainders: log p(x) less the expansion's value of the sampled images.
+        reach: The largest of `SHARES` of the way from x0 to the sampled images up to which the
+            mean of the expansion's change is within `TOLERANCE` of the true one; 0 for none.
     """
 
     moments: Moments
@@ -135,6 +159,15 @@ class Seen(NamedTuple):
     slopes: Scores
     bends: Scores
     mean_bend: float
+    remainders: Scores
+    reach: float
+
+    @property
+    def remainder(self) -> Measure:
+        """Mean of log p less the expansion's value, with its interval over images."""
+        return interval(
+            float(self.remainders.mean()), variance(self.remainders) / len(self.remainders)
+        )
 
     @property
     def trace(self) -> Measure:
@@ -168,16 +201,43 @@ def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
     """
     found, total = moments(images), len(images)
     count = min(count, total)
+    centre = expansion.centre.cpu().numpy()
     centred = on_unit_scale(images[np.arange(count) * total // count]) - found.mean
-    shift = found.mean - expansion.centre.cpu().numpy()
+    shift = found.mean - centre
+    slope = float((expansion.gradient * shift).sum())
+    slopes = (centred * expansion.gradient).sum(axis=(1, 2, 3))
+    bends = expansion.curvatures(centred)
+    turned = expansion.products(shift[None])[0]
+    mean_bend = float((turned * shift).sum())
+    # Along the way from the centre to each image, of which share λ gives λ · first + λ² · second.
+    first = slope + slopes
+    second = (bends + mean_bend) / 2 + (centred * turned).sum(axis=(1, 2, 3))
+    changes = {
+        share: expansion.log_density(centre + share * (centred + shift)) - expansion.value
+        for share in SHARES
+    }
+    predicted = {share: share * first + share**2 * second for share in SHARES}
     return Seen(
         moments=found,
         total=total,
-        slope=float((expansion.gradient * shift).sum()),
-        slopes=(centred * expansion.gradient).sum(axis=(1, 2, 3)),
-        bends=expansion.curvatures(centred),
-        mean_bend=float(expansion.curvatures(shift[None])[0]),
+        slope=slope,
+        slopes=slopes,
+        bends=bends,
+        mean_bend=mean_bend,
+        remainders=changes[1.0] - predicted[1.0],
+        reach=_reach(changes, predicted),
     )
+
+
+def _reach(changes: Mapping[float, Scores], predicted: Mapping[float, Scores]) -> float:
+    """Return the largest share up to which what is predicted holds on average."""
+    reach = 0.0
+    for share in sorted(changes):
+        change = float(changes[share].mean())
+        if abs(float(predicted[share].mean()) - change) > TOLERANCE * abs(change):
+            break
+        reach = share
+    return reach
 
 
 def variance(values: Scores) -> float:

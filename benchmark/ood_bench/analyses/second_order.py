@@ -87,9 +87,11 @@ class SecondOrder(Analysis):
         inside = see(expansion, study.images(study.inside, "test"), self.count)
         table = _Table(study)
         table.add_moments("", inside)
+        table.add_trust("", inside)
         for name in study.outside:
             outside = see(expansion, study.images(name, "test"), self.count)
             table.add_moments(name, outside)
+            table.add_trust(name, outside)
             table.add_gaps(name, inside, outside, weights)
         return pd.DataFrame(table.records)
 
@@ -133,6 +135,7 @@ class SecondOrder(Analysis):
         ]
         agrees = table[table["quantity"] == "second_order_sign_agrees"]["value"]
         parts.append(f"The expansion has the observed sign for {_share(agrees)} OOD sets.")
+        parts.append(_trust(table))
         closed = table[table["quantity"] == "closed_form_sign_agrees"]["value"]
         if closed.isna().all():
             parts.append(
@@ -148,15 +151,15 @@ class SecondOrder(Analysis):
         return " ".join(parts)
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
-        """Return gaps in bits per dimension, whether signs agree, and variances by channel."""
+        """Return gaps in bits per dimension, whether signs agree, what that rests on, variances."""
         found = []
         for row in table[table["value"].notna()].itertuples():
             quantity, unit = cast(str, row.quantity), row.unit
             if quantity == "variance":
                 name = f"variance_channel_{row.channel}"
-            elif unit == "bits_per_dim" and quantity in GAPS:
+            elif unit == "bits_per_dim" and (quantity in GAPS or quantity == "remainder"):
                 name = f"{quantity}_bpd"
-            elif quantity.endswith("_sign_agrees"):
+            elif quantity.endswith("_sign_agrees") or quantity == "reach":
                 name = quantity
             else:
                 continue
@@ -200,6 +203,15 @@ class _Table:
             for channel, value in enumerate(values.tolist()):
                 self.add(outside, quantity, "unit_scale", Measure(value, value, value), channel)
 
+    def add_trust(self, outside: str, seen: "Seen") -> None:
+        """Add how far the expansion is off at the images, and where it holds."""
+        self.add(outside, "remainder", "nats", seen.remainder, -1)
+        self.add(outside, "remainder", "bits_per_dim", self._bits(seen.remainder), -1)
+        self.add(outside, "reach", "share", Measure(seen.reach, seen.reach, seen.reach), -1)
+
+    def _bits(self, nats: Measure) -> Measure:
+        return Measure(*(-bits_per_dim(end, self.study.shape.dims) for end in nats))
+
     def add_gaps(
         self,
         name: str,
@@ -231,8 +243,7 @@ class _Table:
         for quantity, measure in {**gaps, **terms}.items():
             self.add(name, quantity, "nats", measure, -1)
         for quantity, measure in gaps.items():
-            bits = Measure(*(-bits_per_dim(end, self.study.shape.dims) for end in measure))
-            self.add(name, quantity, "bits_per_dim", bits, -1)
+            self.add(name, quantity, "bits_per_dim", self._bits(measure), -1)
             if quantity != "observed_gap":
                 agrees = float(np.sign(measure.value) == np.sign(observed.value))
                 agrees = agrees if math.isfinite(measure.value) else math.nan
@@ -282,6 +293,21 @@ def _set_scale(axes: "Axes", gaps: pd.DataFrame) -> None:
         label += ", logarithmic away from 0"
     axes.set_xlabel(f"{label} (OOD more likely →)")
     axes.margins(x=0.08)
+
+
+def _trust(table: pd.DataFrame) -> str:
+    """Say how far the expansion is off at the ID images, and how near the mean it holds."""
+    own = table[table["outside"] == ""].set_index(["quantity", "unit"])["value"]
+    off, reach = float(own["remainder", "bits_per_dim"]), float(own["reach", "share"])
+    holds = (
+        f"its mean change is within a tenth of the true one up to {reach:.2g} of the way there"
+        if reach
+        else "even a 64th of the way there its mean change is off by more than a tenth"
+    )
+    return (
+        f"At the ID images themselves log p lies {abs(off):.3g} bits per dimension "
+        f"{'above' if off > 0 else 'below'} the expansion's value; {holds}."
+    )
 
 
 def _share(agrees: "pd.Series[float]") -> str:

@@ -234,6 +234,47 @@ def test_the_figure_is_drawn_from_the_stored_table_and_nothing_is_cut_off(tmp_pa
     assert "3 of 3" not in SecondOrder().caption(stored)
 
 
+def test_a_gaussian_leaves_no_remainder_and_its_expansion_reaches_every_image() -> None:
+    study = studied(Quadratic(), {"in": mirrored(0, 100), "out": mirrored(1, 40) // 2})
+    table = SecondOrder(count=50).tabulate(study)
+    found = {(item.name, item.outside): item.value for item in SecondOrder().findings(table)}
+    for side in ("", "out"):
+        assert found["remainder_bpd", side] == pytest.approx(0.0, abs=1e-9)
+        assert found["reach", side] == 1.0
+    assert "up to 1 of the way there" in SecondOrder().caption(table)
+
+
+class Quartic(Quadratic):
+    """Its second derivative at 1/2 is zero, so that the expansion misses all of it."""
+
+    def log_density(self, y: Tensor) -> Tensor:
+        return -(y - 0.5).pow(4).flatten(1).sum(dim=1)
+
+
+def test_what_the_expansion_misses_is_the_remainder_and_it_reaches_nothing() -> None:
+    inside, centre = mirrored(0, 100), np.full((2, *PLAIN), 127, np.uint8)
+    centre[1] = 128
+    table = SecondOrder(count=400).tabulate(studied(Quartic(), {"in": inside, "out": centre}))
+    expected = -((((inside + 0.5) / 256 - 0.5) ** 4).sum(axis=(1, 2, 3))).mean()
+    assert value(table, "remainder", "") == pytest.approx(expected, rel=1e-9)
+    assert value(table, "reach", "", "share") == 0.0
+    assert "even a 64th of the way" in SecondOrder().caption(table)
+
+
+def test_the_reach_is_where_a_cubic_term_passes_a_tenth_of_the_change() -> None:
+    class Cubic(Quadratic):
+        def log_density(self, y: Tensor) -> Tensor:
+            t = (y - 0.5).flatten(1).sum(dim=1)
+            return t.square() + t.abs().pow(3)
+
+    level = 128 + np.array(
+        [-51, 51]
+    )  # |t| = 4 · 51.5 / 256: at share λ the cubic is 0.8 λ as large
+    inside = np.stack([np.full(PLAIN, level[0] - 1), np.full(PLAIN, level[1])]).astype(np.uint8)
+    table = SecondOrder(count=2).tabulate(studied(Cubic(), {"in": inside, "out": inside}))
+    assert value(table, "reach", "", "share") == 1 / 8
+
+
 @pytest.mark.parametrize("others", [{}, {"out2": mirrored(1, 40)}], ids=["alone", "beside others"])
 def test_a_set_that_does_not_differ_can_be_drawn(others: dict[str, Pixels]) -> None:
     same = mirrored(0, 100)
