@@ -136,6 +136,17 @@ Verdict = Literal["reproduced", "not reproduced", "not run"]
 
 
 @dataclass(frozen=True)
+class Beside:
+    """A figure that helps to judge a claim; without one, `note` says why."""
+
+    says: str
+    measured: float | None
+    low: float | None
+    high: float | None
+    note: str = ""
+
+
+@dataclass(frozen=True)
 class ClaimResult:
     """A claim with what was measured; the columns of the report's first table."""
 
@@ -150,6 +161,7 @@ class ClaimResult:
     verdict: Verdict
     note: str
     measure: str = ""
+    beside: tuple[Beside, ...] = ()
 
 
 @dataclass(frozen=True)

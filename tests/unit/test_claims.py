@@ -192,6 +192,25 @@ def test_a_detector_that_was_skipped_does_not_explain_missing_bits_per_dimension
     assert result.note == "bpd_inside(model='glow') was not measured"
 
 
+def test_what_stands_beside_a_claim_is_measured_too_and_says_why_it_could_not_be() -> None:
+    rows = [row(0.7, 0.6, 0.8), row(0.2, 0.1, 0.3, model="cv_glow")]
+    beside = {"CV-Glow's": "auroc(model='cv_glow')", "SVHN's": "auroc(outside='svhn')"}
+    given = claim("auroc(model='glow')").model_copy(update={"beside": beside})
+    (result,) = evaluate([given], rows)
+    assert result.verdict == "not reproduced"
+    first, second = result.beside
+    assert (first.says, first.measured, first.low, first.high) == ("CV-Glow's", 0.2, 0.1, 0.3)
+    assert (second.measured, second.note) == (None, "auroc(outside='svhn') was not measured")
+
+
+def test_a_mistake_in_what_stands_beside_a_claim_is_found_as_in_its_measure() -> None:
+    with pytest.raises(ValidationError, match="unknown metric 'aurok'"):
+        Claim.model_validate(claim().model_dump() | {"beside": {"x": "aurok()"}})
+    wrong = claim().model_copy(update={"beside": {"x": "auroc(model='glowe')"}})
+    with pytest.raises(SuiteError, match="no model 'glowe'; did you mean 'glow'"):
+        validate(wrong, **NAMES)
+
+
 def test_division_by_zero_and_overflow_are_verdicts_and_not_crashes() -> None:
     results = evaluate([claim("1 / auroc()"), claim("1e308 * 10 + auroc()")], [row(0.0, 0.0, 0.0)])
     assert [result.verdict for result in results] == ["not run", "not run"]

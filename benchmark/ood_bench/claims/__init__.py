@@ -9,7 +9,7 @@ from ood_bench.claims.arithmetic import Quantity, Term, evaluate_expression, par
 from ood_bench.claims.expectation import parse_expectation
 from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
-from ood_bench.results import ClaimResult, Omission, Verdict
+from ood_bench.results import Beside, ClaimResult, Omission, Verdict
 
 __all__ = ["Claim", "evaluate", "validate"]
 
@@ -28,6 +28,9 @@ class Claim(BaseModel):
             out where one pooled row is meant without it; `outside=''` is the inside itself.
         expect: `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`.
         quoted: The value that the source gives, shown beside what is measured.
+        beside: What else to look at, each a measure like the claim's under words that say what
+            it is; the report shows them where the claim is not reproduced, so that it also
+            tells why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
@@ -38,6 +41,7 @@ class Claim(BaseModel):
     measure: str
     expect: str
     quoted: str = ""
+    beside: dict[str, str] = {}
 
     @field_validator("measure")
     @classmethod
@@ -47,6 +51,13 @@ class Claim(BaseModel):
         except SuiteError as error:
             raise ValueError(str(error)) from error
         return text
+
+    @field_validator("beside")
+    @classmethod
+    def _are_arithmetic(cls, measures: dict[str, str]) -> dict[str, str]:
+        for text in measures.values():
+            cls._is_arithmetic(text)
+        return measures
 
     @field_validator("expect")
     @classmethod
@@ -79,7 +90,12 @@ def validate(
         "analysis": analyses,
     }
     kind = {"inside": "data set", "outside": "data set"}
-    for term in terms(parse_expression(claim.measure)):
+    named = [
+        term
+        for measure in (claim.measure, *claim.beside.values())
+        for term in terms(parse_expression(measure))
+    ]
+    for term in named:
         for keyword, name in term.where.items():
             if keyword in known and name not in known[keyword]:
                 raise SuiteError(
@@ -104,35 +120,52 @@ def evaluate(
 
 
 def _evaluate(claim: Claim, rows: Sequence[Measured], missing: Sequence[Omission]) -> ClaimResult:
-    def lookup(term: Term) -> Quantity:
-        row = find(term, rows, missing)
-        return Quantity(row.value, row.low, row.high)
-
-    expectation = parse_expectation(claim.expect)
-    try:
-        found = evaluate_expression(parse_expression(claim.measure), lookup)
-    except (Absent, ZeroDivisionError) as error:
-        return _result(claim, None, "not run", str(error))
-    if not all(map(math.isfinite, (found.value, found.low, found.high))):
-        return _result(claim, None, "not run", "the measure is not a finite number")
-    if expectation.holds(found.low) and expectation.holds(found.high):
-        return _result(claim, found, "reproduced", "")
-    crosses = expectation.holds(found.value)
-    note = "the interval crosses the bound" if crosses else ""
-    return _result(claim, found, "not reproduced", note)
-
-
-def _result(claim: Claim, found: Quantity | None, verdict: Verdict, note: str) -> ClaimResult:
+    found, note = _measure(claim.measure, rows, missing)
+    beside = []
+    for says, measure in claim.beside.items():
+        figure, reason = _measure(measure, rows, missing)
+        beside.append(Beside(says, *_ends(figure), note=reason))
+    verdict: Verdict = "not run"
+    if found:
+        expectation = parse_expectation(claim.expect)
+        holds = expectation.holds(found.low) and expectation.holds(found.high)
+        verdict = "reproduced" if holds else "not reproduced"
+        if not holds and expectation.holds(found.value):
+            note = "the interval crosses the bound"
+    measured, low, high = _ends(found)
     return ClaimResult(
         id=claim.id,
         says=claim.says,
         source=claim.source,
         measure=claim.measure,
         expects=claim.expect,
-        measured=found.value if found else None,
-        low=found.low if found else None,
-        high=found.high if found else None,
+        measured=measured,
+        low=low,
+        high=high,
         quoted=claim.quoted,
         verdict=verdict,
         note=note,
+        beside=tuple(beside),
     )
+
+
+def _measure(
+    measure: str, rows: Sequence[Measured], missing: Sequence[Omission]
+) -> tuple[Quantity | None, str]:
+    """Return what a measure comes to, or None and why it comes to nothing."""
+
+    def lookup(term: Term) -> Quantity:
+        row = find(term, rows, missing)
+        return Quantity(row.value, row.low, row.high)
+
+    try:
+        found = evaluate_expression(parse_expression(measure), lookup)
+    except (Absent, ZeroDivisionError) as error:
+        return None, str(error)
+    if not all(map(math.isfinite, (found.value, found.low, found.high))):
+        return None, "the measure is not a finite number"
+    return found, ""
+
+
+def _ends(found: Quantity | None) -> tuple[float | None, float | None, float | None]:
+    return (found.value, found.low, found.high) if found else (None, None, None)

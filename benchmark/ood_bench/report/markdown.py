@@ -9,6 +9,7 @@ from ood_bench.report.findings import findings_table
 from ood_bench.report.measured import bits_table, detection_table, percent
 from ood_bench.report.numbers import names, plural
 from ood_bench.report.provenance import (
+    beside_table,
     claims_table,
     data_table,
     omission_table,
@@ -34,6 +35,7 @@ def markdown(results: Results, pictures: Sequence[Picture] = ()) -> str:
     blocks += [_summary(results)]
     for heading, table, conventions in (
         ("Claims", claims_table(results), _CLAIMS.format(level=level)),
+        ("What was not reproduced", beside_table(results), _BESIDE),
         ("Detection", detection_table(results), _DETECTION.format(level=level)),
         ("Bits per dimension", bits_table(results), _BITS.format(level=level)),
         ("Training", training_table(results), _TRAINING),
@@ -57,6 +59,10 @@ _CLAIMS = (
     "A claim counts as reproduced only if the whole {level} interval of what was measured meets "
     "the expectation. Quoted values are those of the source, shown for comparison. Intervals of "
     "sums and differences are taken as if their terms were independent."
+)
+_BESIDE = (
+    "Figures that the suite names beside a claim, which tell why it was not reproduced here. "
+    "They come from the same run."
 )
 _DETECTION = (
     "A larger score means more out of distribution (OOD). "

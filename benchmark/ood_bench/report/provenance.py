@@ -36,6 +36,23 @@ def claims_table(results: Results) -> TextTable:
     return TextTable(headers, tuple(rows), footnotes.texts, frozenset({headers[3]}))
 
 
+def beside_table(results: Results) -> TextTable:
+    """Return what else was measured about each claim that was not reproduced."""
+    rows = []
+    for claim in results.claims:
+        if claim.verdict == "not reproduced":
+            for i, figure in enumerate(claim.beside):
+                value = with_interval(figure.measured, figure.low, figure.high)
+                said = f"{value}: {figure.note}" if figure.note else value
+                rows.append(("" if i else claim.says, figure.says, said))
+    headers = (
+        "Claim not reproduced",
+        "Measured beside it",
+        f"Value ({percent(results.level)} interval)",
+    )
+    return TextTable(headers, tuple(rows), numeric=frozenset({headers[2]}))
+
+
 def training_table(results: Results) -> TextTable:
     """Return how each model was trained."""
     rows = tuple(

@@ -14,7 +14,7 @@ from markdown_it.token import Token
 from ood_bench.report import markdown, terminal_table
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
-from ood_bench.results import AnalysisTable, Omission, Results, Row
+from ood_bench.results import AnalysisTable, Beside, Omission, Results, Row
 
 HOSTILE = [
     "a|b",
@@ -97,6 +97,21 @@ def test_what_was_measured_is_in_the_tables_to_three_decimals(results: Results) 
         "constant_0 (OOD)",
     ]
     assert training[1][4:10] == ["1,234,567", "1,000", "64,000", "1 min 15 s", "851", "2.948"]
+
+
+def test_a_claim_that_is_not_reproduced_is_followed_by_what_was_measured_beside_it(
+    results: Results,
+) -> None:
+    beside = (Beside("the gap", 0.25, 0.2, 0.3), Beside("a ratio", None, None, None, "no data"))
+    first, second = results.claims
+    claims = (replace(first, verdict="not reproduced", beside=beside), second)
+    page = markdown(replace(results, claims=claims))
+    assert tables(page)[1][1:] == [
+        [first.says, "the gap", "0.250 [0.200, 0.300]"],
+        ["", "a ratio", "–: no data"],
+    ]
+    reproduced = replace(results, claims=(replace(first, beside=beside), second))
+    assert "What was not reproduced" not in markdown(reproduced)
 
 
 def test_what_was_skipped_is_a_dash_with_its_reason_below(results: Results) -> None:
