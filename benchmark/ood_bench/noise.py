@@ -64,6 +64,28 @@ def normal_noise(x: Tensor, count: int, salt: int | Tensor = 0) -> Tensor:
     return _uncompiled_normal(x, count, salt)
 
 
+def mutated(x: Tensor, rate: float, salt: int) -> Tensor:
+    """Return images in which a share of the values is replaced with uniform ones.
+
+    Which ones and by what is a function of each image and the salt. A value that is chosen may
+    be replaced by itself.
+
+    Args:
+        x: uint8 images, shape `(B, C, H, W)`.
+        rate: Probability that a value is chosen.
+        salt: Another salt gives independent mutations.
+
+    Returns:
+        uint8, the shape of `x`.
+
+    Reference:
+        Ren et al., Likelihood Ratios for Out-of-Distribution Detection, NeurIPS 2019.
+    """
+    chosen = uniform_noise(x, salt) < rate
+    levels = (256.0 * uniform_noise(x, ~salt)).to(torch.uint8)
+    return torch.where(chosen, levels, x)
+
+
 def _words(x: Tensor, count: int, salt: int | Tensor, stream: int) -> Tensor:
     """Return int64 words `(B, count)`, a function of each image, the salt and the stream."""
     pixels = x.flatten(1).long()

@@ -19,6 +19,9 @@ class Recipe(BaseModel):
         clip_norm: Largest gradient norm; larger gradients are scaled down. None leaves them.
         ema: Decay of an exponential moving average of the weights, whose average is the
             trained model. None keeps the last weights.
+        mutation: Share of pixel values that each step replaces with uniform ones, for the
+            background model of Ren et al., Likelihood ratios for out-of-distribution detection,
+            NeurIPS 2019.
         precision: `float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16
             on hardware that computes in it.
         held_out: Images taken off the training split, by a fixed permutation, on which
@@ -39,6 +42,7 @@ class Recipe(BaseModel):
     weight_decay: float = Field(default=0.0, ge=0)
     clip_norm: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
+    mutation: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"
     held_out: int = Field(default=2_000, ge=2)
     validation: int = Field(default=1_000, ge=1)

@@ -19,6 +19,7 @@ from ood_bench.errors import CellError, PluginError
 from ood_bench.lit import DensityModule, FitReport, Progress, build, fit
 from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.guard import ATTEMPTS
+from ood_bench.noise import mutated
 from ood_bench.recipe import Recipe
 from ood_bench_models.glow import Glow
 
@@ -68,6 +69,26 @@ def test_training_lowers_bits_per_dim_and_reports_what_it_did(
     assert (after.precision, after.device, after.divergences) == ("float32", "cpu", ())
     assert after.images_per_second == pytest.approx(1600 / after.seconds)
     assert (before.steps, before.images, before.images_per_second) == (0, 0, 0.0)
+
+
+@pytest.mark.parametrize("rate", [0.1, 0.5])
+def test_mutation_replaces_a_share_of_the_values_with_uniform_ones(rate: float) -> None:
+    x = torch.full((50, 1, 20, 20), 77, dtype=torch.uint8) + torch.arange(50).view(-1, 1, 1, 1)
+    x = x.to(torch.uint8)
+    changed = mutated(x, rate, salt=3)
+    share = float((changed != x).double().mean())
+    assert share == pytest.approx(rate * 255 / 256, abs=4 * (rate * (1 - rate) / x.numel()) ** 0.5)
+    levels = changed[changed != x].double()
+    assert float(levels.mean()) == pytest.approx(127.5, abs=4 * 74 / len(levels) ** 0.5)
+    assert torch.equal(mutated(x[5:6], rate, salt=3), changed[5:6])
+    assert not torch.equal(mutated(x, rate, salt=4), changed)
+
+
+def test_a_recipe_with_mutation_trains_on_other_images(images: Images, tmp_path: Path) -> None:
+    plain, background = model(), model(mutation=0.5)
+    trained(plain, images, tmp_path / "a")
+    trained(background, images, tmp_path / "b")
+    assert not torch.equal(plain.mean, background.mean)
 
 
 def test_the_trained_model_is_in_evaluation_and_scores_what_was_reported(

@@ -14,7 +14,7 @@ from torch import Tensor
 from ood_bench.data import Shape
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
-from ood_bench.noise import uniform_noise
+from ood_bench.noise import mutated, uniform_noise
 from ood_bench.recipe import Recipe
 from ood_bench.units import bits_per_dim
 
@@ -124,6 +124,9 @@ class DensityModule(LightningModule, ABC):
     def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
         """Return minus the mean log-probability in nats; logs bits per dimension."""
         self.salt.fill_(seed_for("noise", self.seed, self.global_step))
+        if self.recipe.mutation:
+            salt = seed_for("mutation", self.seed, self.global_step)
+            x = mutated(x, self.recipe.mutation, salt)
         log_prob = (self.optimized or self.log_prob)(x).mean()
         self.log("train/bits_per_dim", bits_per_dim(log_prob.detach(), self.shape.dims))
         return -log_prob
