@@ -122,6 +122,60 @@ class Infers(Protocol):
         ...
 
 
+class InfersGaussian(Infers, Protocol):
+    """A latent-variable model whose posterior q(z|x) is a Gaussian of independent latents."""
+
+    def posterior(self, x: "Tensor") -> "tuple[Tensor, Tensor]":
+        """Return mean and log standard deviation of q(z|x), each of shape `(B, L)`."""
+        ...
+
+    def bound_given(self, x: "Tensor", mean: "Tensor", log_std: "Tensor") -> "Tensor":
+        """Return the importance-weighted bound on log P(x) with a posterior given, nats, `(B,)`.
+
+        Differentiable in the mean and the log standard deviation. Its draws of z are a function
+        of the image; with the model's own posterior it is the model's `log_prob`.
+        """
+        ...
+
+
+class InfersAbove(Infers, Protocol):
+    """A hierarchical latent-variable model, whose lower latents may come from the prior.
+
+    Attributes:
+        latent_levels: How many levels of latents there are.
+    """
+
+    latent_levels: int
+
+    def elbo_above(self, x: "Tensor", k: int) -> "Tensor":
+        """Return L^{>k}, nats, shape `(B,)`: the lowest k levels of latents from the prior.
+
+        L^{>0} is the model's `log_prob`. The lowest level is that next to the image.
+        """
+        ...
+
+
+class Classification(NamedTuple):
+    """What a classifier says of images: logits `(B, K)` and features `(B, F)`.
+
+    The logits are an affine function of the features.
+    """
+
+    logits: "Tensor"
+    features: "Tensor"
+
+
+class Classifies(Protocol):
+    """A classifier."""
+
+    def classify(self, y: "Tensor") -> Classification:
+        """Return logits and features of continuous images `(B, C, H, W)` on [0, 1].
+
+        Differentiable in the images; level v of an 8-bit image lies at v / 255.
+        """
+        ...
+
+
 CAPABILITIES = (
     DensityModel,
     Decomposes,
@@ -130,9 +184,14 @@ CAPABILITIES = (
     Differentiable,
     ConstantVolume,
     Infers,
+    InfersGaussian,
+    InfersAbove,
+    Classifies,
 )
 
 
 def has(model: type, capability: type) -> bool:
-    """Tell whether a model class names a capability among its bases."""
-    return capability is DensityModel or capability in model.__mro__
+    """Tell whether a model class names a capability among its bases; `log_prob` is enough."""
+    return capability in model.__mro__ or (
+        capability is DensityModel and issubclass(model, DensityModel)
+    )

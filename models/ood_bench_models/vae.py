@@ -6,7 +6,7 @@ from typing import ClassVar
 import torch
 from torch import Tensor
 
-from ood_bench.capabilities import ElboTerms, Infers, Samples
+from ood_bench.capabilities import ElboTerms, InfersGaussian, Samples
 from ood_bench.data import Shape
 from ood_bench.lit import DensityModule
 from ood_bench.noise import normal_noise
@@ -18,7 +18,7 @@ PARAMETERS_AT_ONCE = {"cpu": 2**22, "cuda": 2**27}
 """Numbers that the decoder yields in one pass, by type of device, where K draws are scored."""
 
 
-class VAE(DensityModule, Infers, Samples):
+class VAE(DensityModule, InfersGaussian, Samples):
     """A convolutional VAE: p(x) = ∫ p(x | z) p(z) dz with a standard normal prior.
 
     `log_prob` is a lower bound on log P(x): in training the ELBO with one draw of z, in
@@ -74,20 +74,23 @@ class VAE(DensityModule, Infers, Samples):
         if self.training:
             reconstruction, kl = self.elbo_terms(x)
             return reconstruction - kl
-        self.admit(x)
-        posterior, noise = self.infer(x), self.noise(x, self.samples)
+        return self.bound_given(x, *self.posterior(x))
+
+    def bound_given(self, x: Tensor, mean: Tensor, log_std: Tensor) -> Tensor:
+        """Return the importance-weighted bound with a posterior given, in nats, `(B,)`."""
+        posterior, noise = Posterior(mean, log_std), self.noise(x, self.samples)
         z = posterior.draw(noise)
         return importance_bound(self.log_likelihood(x, z) + posterior.log_ratio(noise))
 
     def elbo_terms(self, x: Tensor) -> ElboTerms:
         """Return log P(x | z) at the first draw, and KL(q(z|x) ‖ p(z)), in nats, each `(B,)`."""
-        self.admit(x)
-        posterior = self.infer(x)
+        posterior = self.posterior(x)
         z = posterior.draw(self.noise(x, 1))
         return ElboTerms(self.log_likelihood(x, z).squeeze(1), posterior.kl())
 
-    def infer(self, x: Tensor) -> Posterior:
+    def posterior(self, x: Tensor) -> Posterior:
         """Return the posterior q(z | x) of uint8 images."""
+        self.admit(x)
         y = x.to(self.dtype) / ((LEVELS - 1) / 2) - 1.0
         with self.autocast():
             posterior = self.encoder(y)

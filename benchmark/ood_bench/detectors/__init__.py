@@ -17,12 +17,19 @@ class Detector(ABC):
 
     Attributes:
         revision: Raised when the detector computes something else; old scores are then stale.
-        needs: Names of the columns that `fit` and the scorer read. A detector whose options
-            change what it reads sets it in its constructor.
+        needs: Names of the columns that `fit` and the scorer read. A name that ends in `.*` is
+            a family, all columns whose names begin so. One that begins with a role is of that
+            role's model: `background.log_prob`, `classifier.logits.*`, and of each member
+            `member.*.log_prob`. A detector whose options change what it reads sets it in its
+            constructor.
+        fits_on: Columns of the held-out images that `fit` alone reads, `label` say.
+        group: Images behind each score; the scorer returns one for each whole group.
     """
 
     revision: ClassVar[int] = 1
     needs: tuple[str, ...]
+    fits_on: tuple[str, ...] = ()
+    group: int = 1
 
     @abstractmethod
     def fit(self, held_out: Columns) -> Scorer:
@@ -31,3 +38,45 @@ class Detector(ABC):
         Returns:
             A function from columns to scores, one an image, larger = more OOD.
         """
+
+
+def family(columns: Columns, name: str) -> NDArray[np.float64]:
+    """Return the columns of a family side by side, shape `(N, K)`.
+
+    Columns whose names end in numbers are in the numbers' order, others in that of the names.
+
+    Args:
+        columns: Columns, among them those of the family.
+        name: What is before the `.*`.
+
+    Raises:
+        KeyError: If there are none.
+
+    Example:
+        >>> columns = {f"logits.{k}": np.array([float(k)]) for k in (10, 9, 0)}
+        >>> family(columns, "logits")
+        array([[ 0.,  9., 10.]])
+    """
+    found = [column for column in columns if column.startswith(f"{name}.")]
+    if not found:
+        raise KeyError(f"{name}.*")
+
+    def order(column: str) -> tuple[int, str]:
+        rest = column.removeprefix(f"{name}.")
+        return (int(rest) if rest.isdecimal() else -1, rest)
+
+    return np.stack([columns[column] for column in sorted(found, key=order)], axis=1)
+
+
+def members(columns: Columns, name: str) -> list[NDArray[np.float64]]:
+    """Return one column of every member of an ensemble, `member.0.<name>` first.
+
+    Raises:
+        KeyError: If there are none.
+    """
+    found: list[NDArray[np.float64]] = []
+    while f"member.{len(found)}.{name}" in columns:
+        found.append(columns[f"member.{len(found)}.{name}"])
+    if not found:
+        raise KeyError(f"member.*.{name}")
+    return found

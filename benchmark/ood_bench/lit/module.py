@@ -11,6 +11,7 @@ from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 
+from ood_bench.capabilities import DensityModel
 from ood_bench.data import Shape
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
@@ -19,7 +20,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.units import bits_per_dim
 
 
-class DensityModule(LightningModule, ABC):
+class DensityModule(LightningModule, DensityModel, ABC):
     """A distribution over 8-bit images that is trained by maximum likelihood.
 
     A subclass writes `log_prob`, and `prepare` if its parameters start from data. Its options

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from ood_bench.analyses import Analysis
-from ood_bench.capabilities import has
+from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
@@ -24,7 +24,7 @@ class Named:
     options: Options
 
 
-class Mixture:
+class Mixture(DensityModel):
     """An ensemble as the planner sees it: log_prob, computed from its members' columns alone."""
 
     bound = False

@@ -14,7 +14,6 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ood_bench.capabilities import DensityModel
 from ood_bench.detectors import Columns
 from ood_bench.errors import DataError
 from ood_bench.statistics import Statistic
@@ -44,7 +43,7 @@ class Complexity(Statistic):
     columns = ("complexity_png", "complexity_webp", "complexity_jpeg2000")
     requires = None
 
-    def compute(self, images: NDArray[np.uint8], model: DensityModel | None) -> Columns:  # noqa: ARG002
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:  # noqa: ARG002
         """Return the columns of gray or RGB images.
 
         Raises:

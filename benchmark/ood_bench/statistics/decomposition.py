@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import Decomposes, DensityModel, has
+from ood_bench.capabilities import Decomposes, has
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -21,7 +21,7 @@ class DecompositionTerms(Statistic):
     columns = ("log_prob", "log_prior", "log_volume")
     requires = Decomposes
 
-    def compute(self, images: NDArray[np.uint8], model: DensityModel | None) -> Columns:
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `log_prob`, `log_prior` and `log_volume` of each image."""
         if not has(type(model), Decomposes):
             raise ValueError(f"{type(model).__name__} does not name Decomposes")

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import DensityModel, Infers, has
+from ood_bench.capabilities import Infers, has
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -25,7 +25,7 @@ class Elbo(Statistic):
     columns = ("elbo", "reconstruction", "kl")
     requires = Infers
 
-    def compute(self, images: NDArray[np.uint8], model: DensityModel | None) -> Columns:
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `elbo`, `reconstruction` and `kl` of each image."""
         if not has(type(model), Infers):
             raise ValueError(f"{type(model).__name__} does not name Infers")

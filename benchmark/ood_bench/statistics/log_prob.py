@@ -1,9 +1,11 @@
 """log_prob of any density model."""
 
+from typing import cast
+
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.capabilities import DensityModel
+from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -15,8 +17,9 @@ class LogProb(Statistic):
     columns = ("log_prob",)
     requires = DensityModel
 
-    def compute(self, images: NDArray[np.uint8], model: DensityModel | None) -> Columns:
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `log_prob` of each image."""
-        if model is None:
-            raise ValueError("log_prob is a statistic of a model, and none was given")
-        return in_batches(images, model, lambda x: {"log_prob": model.log_prob(x)})
+        if not has(type(model), DensityModel):
+            raise ValueError(f"{type(model).__name__} does not name DensityModel")
+        density = cast(DensityModel, model)
+        return in_batches(images, model, lambda x: {"log_prob": density.log_prob(x)})
