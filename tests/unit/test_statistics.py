@@ -128,7 +128,7 @@ def test_a_model_that_names_no_terms_is_refused() -> None:
     x = np.zeros((1, 1, 2, 2), np.uint8)
     with pytest.raises(ValueError, match="Uniform does not name Decomposes"):
         DecompositionTerms().compute(x, Uniform())
-    with pytest.raises(ValueError, match="none was given"):
+    with pytest.raises(ValueError, match="NoneType does not name DensityModel"):
         LogProb().compute(x, None)
 
 
