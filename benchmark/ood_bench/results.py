@@ -83,7 +83,7 @@ class DataCard:
 
 @dataclass(frozen=True)
 class TrainingCard:
-    """How one model was trained.
+    """How one model was trained; a classifier has an accuracy in place of bits per dimension.
 
     `divergences` lists (step, new learning rate); `probe_seconds` of `seconds` went into the
     probes of the training course.
@@ -98,11 +98,12 @@ class TrainingCard:
     images: int
     seconds: float
     images_per_second: float
-    bpd_validation: float
+    bpd_validation: float | None
     precision: str
     device: str
     divergences: tuple[tuple[int, float], ...]
     probe_seconds: float = 0.0
+    accuracy_validation: float | None = None
 
 
 @dataclass(frozen=True)

@@ -64,10 +64,7 @@ class Display:
             if self._bar is not None and self._cells is not None:
                 self._bar.update(self._cells, description=step.cell.name)
             return
-        text = (
-            f"{step.cell.name}: {progress.bits_per_dim:.3f} bits/dim, "
-            f"{progress.images_per_second:.0f} images/s"
-        )
+        text = f"{step.cell.name}: {progress.loss}, {progress.images_per_second:.0f} images/s"
         if self._bar is not None:
             if self._training is None:
                 self._training = self._bar.add_task(text, total=progress.steps)

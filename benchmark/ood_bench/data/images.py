@@ -42,6 +42,8 @@ class ImagesInfo:
         citation: What to cite.
         note: What a reader must know: a subset that stands in, a split other than test, fewer
             images than were published. Empty if nothing.
+        labels: Digest of their labels; empty without labels.
+        classes: The largest label plus one; 0 without labels.
     """
 
     name: str
@@ -55,6 +57,8 @@ class ImagesInfo:
     licence: str
     citation: str
     note: str
+    labels: str = ""
+    classes: int = 0
 
 
 def content_digest(pixels: NDArray[np.uint8]) -> str:

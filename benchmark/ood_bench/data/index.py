@@ -12,7 +12,7 @@ from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
 from ood_bench.hashing import digest
 
-REVISION = 1  # raised when a source, a decoder or a transform yields other pixels
+REVISION = 2  # raised when a source, a decoder or a transform yields other pixels
 
 
 @dataclass(frozen=True)
@@ -23,11 +23,15 @@ class Record:
         count: How many images.
         digest: Digest of their pixels after the transform.
         native: The shape that all had before the transform; None if they differed.
+        labels: Digest of their labels; empty without labels.
+        classes: The largest label plus one; 0 without labels.
     """
 
     count: int
     digest: str
     native: Shape | None
+    labels: str = ""
+    classes: int = 0
 
 
 class Index:
@@ -44,7 +48,11 @@ class Index:
             found = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
             native = found["native"]
             return Record(
-                int(found["count"]), str(found["digest"]), Shape(*native) if native else None
+                count=int(found["count"]),
+                digest=str(found["digest"]),
+                native=Shape(*native) if native else None,
+                labels=str(found["labels"]),
+                classes=int(found["classes"]),
             )
         except (OSError, ValueError, TypeError, LookupError):
             return None

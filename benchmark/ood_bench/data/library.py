@@ -167,4 +167,8 @@ def _decode(located: Located, split: str, target: Shape) -> tuple[Images, Record
         raise DataError(f"'{located.name}': its split '{split}' is empty")
     fitted = fit(pictures, located.transform, target, name=located.name)
     images = Images(fitted.pixels, pictures.labels, content_digest(fitted.pixels))
-    return images, Record(pictures.count, images.digest, fitted.native)
+    labels, classes = "", 0
+    if pictures.labels is not None and pictures.labels.min() >= 0:  # −1 where it is kept secret
+        labels = digest({"labels": pictures.labels.tolist()})
+        classes = int(pictures.labels.max()) + 1
+    return images, Record(pictures.count, images.digest, fitted.native, labels, classes)

@@ -33,6 +33,8 @@ def provenance(
         licence=entry.licence if entry else "not stated",
         citation=entry.citation if entry else "",
         note="; ".join(_notes(located, split, source_split, shape, record)),
+        labels=record.labels,
+        classes=record.classes,
     )
 
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import pandas as pd
@@ -17,19 +17,21 @@ from ood_bench.analyses import Analysis, Study
 from ood_bench.data import Shape
 from ood_bench.data.partition import Partition, partition
 from ood_bench.detectors import Columns, Detector, Scores
-from ood_bench.errors import PluginError
+from ood_bench.errors import DataError, PluginError
 from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.devices import device_named
 from ood_bench.hashing import seed_for
-from ood_bench.metrics import evaluate, mean_bpd
+from ood_bench.metrics import evaluate, mean_bpd, paired_delong
 from ood_bench.plan import Cell
 from ood_bench.recipe import Recipe
 from ood_bench.registry import arguments, construct
+from ood_bench.statistics import LABEL, in_family
 from ood_bench.statistics.ensemble import mixture_log_prob
 from ood_bench.store import Store, write_columns
 
 if TYPE_CHECKING:
-    from ood_bench.lit import DensityModule
+    from ood_bench.capabilities import DensityModel
+    from ood_bench.lit import ImageModule
 
 
 class Worker:
@@ -39,7 +41,7 @@ class Worker:
         self.bench = bench
         self.store = store
         self.device = device_named(bench.device)
-        self._model: tuple[str, DensityModule] | None = None
+        self._model: tuple[str, ImageModule] | None = None
         self._kinds: Mapping[str, Callable[[Cell, Path], None]] = {
             "train": self._train,
             "score": self._score,
@@ -52,12 +54,12 @@ class Worker:
         """Do a cell's work and leave its files in the folder."""
         self._kinds[cell.kind](cell, folder)
 
-    def _build(self, options: Mapping[str, Any]) -> "DensityModule":
+    def _build(self, options: Mapping[str, Any]) -> "ImageModule":
         from ood_bench.lit import build
 
         plugin = self.bench.registry.load("models", options["plugin"])
         given = arguments(plugin, options["plugin"], options["options"])
-        model: DensityModule = build(plugin, Shape(*options["shape"]), given, options["seed"])
+        model: ImageModule = build(plugin, Shape(*options["shape"]), given, options["seed"])
         return model.to(self.device)
 
     def _train(self, cell: Cell, folder: Path) -> None:
@@ -75,6 +77,7 @@ class Worker:
             model,
             images.pixels[parts.train],
             images.pixels[parts.validation],
+            labels=self._class_labels(images.labels, parts) if "labels" in options else None,
             seed=options["seed"],
             workdir=workdir,
             progress=lambda progress: self.bench.tell(Step(cell, progress)),
@@ -90,6 +93,13 @@ class Worker:
             probes.to_parquet(folder / "course.parquet", compression="zstd", index=False)
         self._model = None
 
+    def _class_labels(
+        self, labels: NDArray[np.int64] | None, parts: Partition
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        if labels is None:
+            raise DataError("the labels that the run was planned with are gone; run again")
+        return labels[parts.train], labels[parts.validation]
+
     def _probes(self, cell: Cell, parts: Partition) -> dict[str, NDArray[np.uint8]]:
         """Load what a training is probed with; of its own split the images it trains on."""
         found = {}
@@ -99,7 +109,7 @@ class Worker:
             found[name] = pixels[parts.train] if request["split"] == "train" else pixels
         return found
 
-    def _trained(self, key: str) -> "DensityModule":
+    def _trained(self, key: str) -> "ImageModule":
         """Return a finished model in evaluation mode, on its device."""
         from safetensors.torch import load_file
 
@@ -110,6 +120,9 @@ class Worker:
             self._model = (key, model.eval())
         return self._model[1]
 
+    def _density(self, key: str) -> "DensityModel":
+        return cast("DensityModel", self._trained(key))
+
     def _score(self, cell: Cell, folder: Path) -> None:
         if "member.0" in cell.inputs:
             members = [self.store.read_columns(key)["log_prob"] for key in cell.inputs.values()]
@@ -117,25 +130,42 @@ class Worker:
             return
         options = cell.options
         request = cell.request["images"]
-        pixels = self.bench.images(request, options["data"]).pixels
+        images = self.bench.images(request, options["data"])
+        pixels, labels = images.pixels, images.labels
         part = options.get("part")
         if part is not None:
             parts = _partition(len(pixels), options["data"], options)
             rows = parts.held_out if part == "held_out" else parts.train[: options["first"]]
-            pixels = pixels[rows]
+            pixels, labels = pixels[rows], None if labels is None else labels[rows]
+        if options["statistic"] == LABEL:
+            if labels is None:
+                raise DataError(f"{cell.name}: '{request['data']}' has no labels any more")
+            write_columns(folder / "columns.parquet", {LABEL: labels.astype(np.float64)})
+            return
         statistic = self.bench.registry.load("statistics", options["statistic"])()
         model = self._trained(cell.inputs["model"]) if "model" in cell.inputs else None
         columns = statistic.compute(pixels, model)
-        for name in statistic.columns:
+        found = {
+            name: values
+            for declared in statistic.columns
+            for name, values in columns.items()
+            if in_family(name, declared)
+        }
+        for declared in statistic.columns:
+            if not any(in_family(name, declared) for name in found):
+                raise PluginError(f"{cell.name}: the statistic yields no column '{declared}'")
+        for name, values in found.items():
             what = f"{cell.name}: column '{name}' of {request['data']}"
-            _require_finite(columns[name], len(pixels), what)
-        write_columns(folder / "columns.parquet", {n: columns[n] for n in statistic.columns})
+            _require_finite(values, len(pixels), what)
+        write_columns(folder / "columns.parquet", found)
 
     def _columns(self, cell: Cell, prefix: str) -> Columns:
         found: dict[str, NDArray[Any]] = {}
         for role, key in cell.inputs.items():
             if role.startswith(prefix):
-                found |= self.store.read_columns(key)
+                player, _, _ = role.removeprefix(prefix).rpartition(".")
+                for name, values in self.store.read_columns(key).items():
+                    found[f"{player}.{name}" if player else name] = values
         return found
 
     def _detect(self, cell: Cell, folder: Path) -> None:
@@ -146,7 +176,8 @@ class Worker:
         scores = detector.fit(self._columns(cell, "held_out."))(images)
         request = cell.request
         what = f"{request['model']}: score of detector '{request['detector']}' on {request['data']}"
-        _require_finite(scores, len(next(iter(images.values()))), what)
+        count = len(next(iter(images.values()))) // detector.group
+        _require_finite(scores, count, what)
         write_columns(folder / "scores.parquet", {"score": scores})
 
     def _scores(self, key: str) -> Scores:
@@ -154,7 +185,18 @@ class Worker:
 
     def _metric(self, cell: Cell, folder: Path) -> None:
         options = cell.options
-        if options["measures"] == "bpd":
+        counts: dict[str, int] = {}
+        if options["measures"] == "paired":
+            sides = ("inside", "outside")
+            own, other = (
+                [self._scores(cell.inputs[f"{whose}{side}"]) for side in sides]
+                for whose in ("", "baseline_")
+            )
+            difference = paired_delong(
+                (own[0], other[0]), (own[1], other[1]), level=options["level"]
+            )
+            measures = {"auroc_difference": difference}
+        elif options["measures"] == "bpd":
             log_prob = self.store.read_columns(cell.inputs["columns"])["log_prob"]
             measures = {"bpd": mean_bpd(log_prob, options["dims"], level=options["level"])}
             counts = {"n": len(log_prob)}
@@ -204,7 +246,7 @@ class Worker:
             course = self.store.read_table(cell.inputs["course"], "course.parquet")
             study = replace(study, course=course.to_pandas())
         if "model" in cell.inputs:
-            study = replace(study, trained=partial(self._trained, cell.inputs["model"]))
+            study = replace(study, trained=partial(self._density, cell.inputs["model"]))
         plugin = self.bench.registry.load("analyses", options["plugin"])
         analysis: Analysis = construct(plugin, options["plugin"], options["options"])
         found = analysis.tabulate(study)

@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from ood_bench.hashing import seed_for
+from ood_bench.lit.module import Batch
 
 
 class Batches:
@@ -20,10 +21,20 @@ class Batches:
         size: Images in a batch; all of them where there are fewer.
         seed: What the permutations derive from.
         first: Tells at which batch to start, when iteration starts.
+        labels: Classes of the images, shape `(N,)`, which are then part of the batches.
     """
 
-    def __init__(self, images: Tensor, size: int, *, seed: int, first: Callable[[], int]) -> None:
+    def __init__(
+        self,
+        images: Tensor,
+        size: int,
+        *,
+        seed: int,
+        first: Callable[[], int],
+        labels: Tensor | None = None,
+    ) -> None:
         self.images = images
+        self.labels = labels
         self.size = min(size, len(images))
         self.seed = seed
         self.first = first
@@ -33,27 +44,31 @@ class Batches:
         generator = np.random.default_rng(seed_for("batches", self.seed, number))
         return torch.from_numpy(generator.permutation(len(self.images))).to(self.images.device)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         """Yield batches from `first()` on."""
         per_epoch = len(self.images) // self.size
         number, skip = divmod(self.first(), per_epoch)
         while True:
             order = self.epoch(number)
             for start in range(skip * self.size, per_epoch * self.size, self.size):
-                yield self.images[order[start : start + self.size]]
+                rows = order[start : start + self.size]
+                images = self.images[rows]
+                yield images if self.labels is None else (images, self.labels[rows])
             number, skip = number + 1, 0
 
 
 class Slices:
-    """All images once, in order; the last batch may be smaller."""
+    """All images once, in order, with their labels if given; the last batch may be smaller."""
 
-    def __init__(self, images: Tensor, size: int) -> None:
-        self.images = len(images)
-        self.batches = torch.split(images, size)
+    def __init__(self, images: Tensor, size: int, labels: Tensor | None = None) -> None:
+        parts = torch.split(images, size)
+        self.batches: tuple[Batch, ...] = parts
+        if labels is not None:
+            self.batches = tuple(zip(parts, torch.split(labels, size), strict=True))
 
     def __len__(self) -> int:
         return len(self.batches)
 
-    def __iter__(self) -> Iterator[Tensor]:
+    def __iter__(self) -> Iterator[Batch]:
         """Yield the batches."""
         return iter(self.batches)

@@ -7,9 +7,9 @@ import torch
 
 from ood_bench.data import Shape
 from ood_bench.hashing import seed_for
-from ood_bench.lit.module import DensityModule
+from ood_bench.lit.module import ImageModule
 
-Model = TypeVar("Model", bound=DensityModule)
+Model = TypeVar("Model", bound=ImageModule)
 
 
 def build(model_class: type[Model], shape: Shape, options: Mapping[str, Any], seed: int) -> Model:

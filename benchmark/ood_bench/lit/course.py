@@ -9,22 +9,22 @@ from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
 from pytorch_lightning.utilities.types import STEP_OUTPUT
+from torch import Tensor
 
 from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.guard import DivergenceGuard, loss_of
-from ood_bench.lit.module import DensityModule
-from ood_bench.units import bits_per_dim
+from ood_bench.lit.module import ImageModule
 
 PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
 class Progress:
-    """How far a training is. `bits_per_dim` is that of the last batch; lower is better."""
+    """How far a training is. `loss` is that of the last batch in words; lower is better."""
 
     step: int
     steps: int
-    bits_per_dim: float
+    loss: str
     images_per_second: float
 
 
@@ -47,7 +47,7 @@ class Course(Callback):
 
     def __init__(
         self,
-        model: DensityModule,
+        model: ImageModule,
         guard: DivergenceGuard,
         checkpoint: Checkpoint,
         *,
@@ -76,7 +76,7 @@ class Course(Callback):
         batch_idx: int,
     ) -> None:
         """Report and save, if the guard has just copied the state and it is time."""
-        self._images += len(batch)
+        self._images += len(batch if isinstance(batch, Tensor) else batch[0])
         if self.guard.good != trainer.global_step:
             return
         now = time.monotonic()
@@ -84,9 +84,9 @@ class Course(Callback):
         done = trainer.global_step >= trainer.max_steps
         if self.progress and (done or now - self._shown >= PROGRESS_SECONDS):
             self._shown = now
-            bits = bits_per_dim(-float(loss_of(outputs)), self.model.shape.dims)
+            loss = self.model.in_words(float(loss_of(outputs)))
             rate = self._images / (now - self._first)
-            self.progress(Progress(trainer.global_step, trainer.max_steps, bits, rate))
+            self.progress(Progress(trainer.global_step, trainer.max_steps, loss, rate))
         if not done and now - self._saved >= self.every:
             self.checkpoint.save(trainer)
             self._saved = time.monotonic()

@@ -23,10 +23,9 @@ from ood_bench.lit.course import Course, Progress
 from ood_bench.lit.guard import DivergenceGuard, interval
 from ood_bench.lit.loggers import logger_for
 from ood_bench.lit.memory import keep_freed_memory
-from ood_bench.lit.module import DensityModule
+from ood_bench.lit.module import DensityModule, ImageModule
 from ood_bench.lit.precision import Precision, precision_for
 from ood_bench.lit.probes import Probe, Probes
-from ood_bench.units import bits_per_dim
 
 INITIAL_IMAGES = 256
 
@@ -40,7 +39,9 @@ class FitReport:
         images: Images seen, likewise.
         seconds: Time spent training, likewise.
         images_per_second: Their ratio; 0 without steps.
-        bpd_validation: Bits per dimension of the validation images under the trained model.
+        bpd_validation: Bits per dimension of the validation images under the trained model;
+            None for a classifier.
+        accuracy_validation: Share of them that a classifier gets right; None for a density.
         precision: Of the heavy networks, in training.
         device: The device's type.
         probes: Bits per dimension at steps along the way, of the data sets given.
@@ -53,7 +54,8 @@ class FitReport:
     images: int
     seconds: float
     images_per_second: float
-    bpd_validation: float
+    bpd_validation: float | None
+    accuracy_validation: float | None
     precision: Precision
     device: str
     divergences: tuple[tuple[int, float], ...]
@@ -88,19 +90,12 @@ def _on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     return torch.tensor(images, device=device)
 
 
-@torch.no_grad()
-def _validate(model: DensityModule, batches: Slices) -> float:
-    model.eval()
-    sums = [model.log_prob(x.to(model.device)).double().sum() for x in batches]
-    mean = float(torch.stack(sums).sum()) / batches.images
-    return bits_per_dim(mean, model.shape.dims)
-
-
 def fit(
-    model: DensityModule,
+    model: ImageModule,
     train: NDArray[np.uint8],
     validation: NDArray[np.uint8],
     *,
+    labels: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     seed: int,
     workdir: Path,
     progress: Callable[[Progress], None] | None = None,
@@ -115,7 +110,8 @@ def fit(
     Args:
         model: The model at its initialisation, with its `recipe` set.
         train: Training images, uint8 `(N, C, H, W)`.
-        validation: Images of which bits per dimension are reported, likewise.
+        validation: Images of which bits per dimension or accuracy are reported, likewise.
+        labels: Classes of the training and of the validation images, for a classifier.
         seed: What the order of the images and the noise derive from.
         workdir: For the checkpoint and the logs.
         progress: Called about twice a second.
@@ -134,10 +130,13 @@ def fit(
     model.seed, model.bf16, model.rate_factor = seed, precision == "bf16", 1.0
     average = WeightAverage(recipe.ema) if recipe.ema else None
     guard = DivergenceGuard(model, average)
-    probing = Probes(model, probes, seed=seed) if probes else None
+    probing = None
+    if probes and isinstance(model, DensityModule):
+        probing = Probes(model, probes, seed=seed)
     checkpoint = Checkpoint(workdir / "last.ckpt")
     course = Course(model, guard, checkpoint, every=checkpoint_seconds, progress=progress)
-    slices = Slices(_on_device(validation, device), recipe.batch_size)
+    own, other = (torch.tensor(part, device=device) for part in labels) if labels else (None, None)
+    slices = Slices(torch.tensor(validation, device=device), recipe.batch_size, other)
     with _quiet():
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
@@ -163,6 +162,7 @@ def fit(
             recipe.batch_size,
             seed=seed,
             first=lambda: trainer.global_step,
+            labels=own,
         )
         resume = checkpoint.usable()
         if not resume:
@@ -178,14 +178,16 @@ def fit(
                     weights_only=True,
                 )
             model.to(device)
-    bpd = _validate(model, slices)
+    model.eval()
+    validated = model.validate(slices)
     images = recipe.steps * batches.size
     return FitReport(
         steps=recipe.steps,
         images=images,
         seconds=course.seconds,
         images_per_second=images / course.seconds if images else 0.0,
-        bpd_validation=bpd,
+        bpd_validation=validated.get("bpd_validation"),
+        accuracy_validation=validated.get("accuracy_validation"),
         precision=precision,
         device=device.type,
         divergences=guard.divergences,

@@ -14,7 +14,7 @@ from torch.utils._pytree import tree_map_only
 
 from ood_bench.errors import CellError
 from ood_bench.lit.average import WeightAverage
-from ood_bench.lit.module import DensityModule
+from ood_bench.lit.module import ImageModule
 
 _log = logging.getLogger(__name__)
 
@@ -47,7 +47,7 @@ class DivergenceGuard(Callback):
         good: The step of the last copy.
     """
 
-    def __init__(self, model: DensityModule, average: WeightAverage | None) -> None:
+    def __init__(self, model: ImageModule, average: WeightAverage | None) -> None:
         self.model = model
         self.average = average
         self.divergences: tuple[tuple[int, float], ...] = ()

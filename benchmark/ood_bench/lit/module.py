@@ -1,17 +1,18 @@
-"""DensityModule: the Lightning base class of the models that are trained here."""
+"""The Lightning base classes of the models that are trained here."""
 
 # ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import ClassVar
+from collections.abc import Callable, Iterable
+from typing import ClassVar, TypeAlias
 
 import torch
 from pytorch_lightning import LightningModule
 from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
+from torch.nn.functional import cross_entropy
 
-from ood_bench.capabilities import DensityModel
+from ood_bench.capabilities import Classification, Classifies, DensityModel
 from ood_bench.data import Shape
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
@@ -19,12 +20,12 @@ from ood_bench.noise import mutated, uniform_noise
 from ood_bench.recipe import Recipe
 from ood_bench.units import bits_per_dim
 
+Batch: TypeAlias = Tensor | tuple[Tensor, Tensor]
+"""uint8 images `(B, C, H, W)`, with their classes `(B,)` where a model is trained on these."""
 
-class DensityModule(LightningModule, DensityModel, ABC):
-    """A distribution over 8-bit images that is trained by maximum likelihood.
 
-    A subclass writes `log_prob`, and `prepare` if its parameters start from data. Its options
-    are keyword-only arguments of `__init__`, which begins with `super().__init__(shape)`.
+class ImageModule(LightningModule, ABC):
+    """A model of 8-bit images that is trained here; `DensityModule` or `ClassifierModule`.
 
     Attributes:
         revision: Raised when the model computes something else; old results are then stale.
@@ -34,7 +35,6 @@ class DensityModule(LightningModule, DensityModel, ABC):
         seed: What the noise of training derives from.
         bf16: Whether `autocast` computes in bfloat16 while training.
         rate_factor: Factor on the learning rate, beside the recipe's schedule.
-        optimized: `log_prob` compiled, which `fit` sets while it trains on a GPU; else None.
     """
 
     revision: ClassVar[int] = 1
@@ -50,13 +50,25 @@ class DensityModule(LightningModule, DensityModel, ABC):
         self.seed = 0
         self.bf16 = False
         self.rate_factor = 1.0
-        self.optimized: Callable[[Tensor], Tensor] | None = None
         self.register_buffer("initialised", torch.tensor(False))
         self.register_buffer("salt", torch.zeros((), dtype=torch.int64), persistent=False)
 
     @abstractmethod
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Return log P(x) of uint8 images `(B, C, H, W)` in nats, shape `(B,)`."""
+    def loss(self, batch: Batch) -> Tensor:
+        """Return what training minimises, in nats an image: a scalar."""
+
+    @abstractmethod
+    def in_words(self, loss: float) -> str:
+        """Return a loss as progress shows it, with its unit."""
+
+    @abstractmethod
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return what a finished training reports of images held out, by name."""
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        """Return the loss in nats, with this step's noise."""
+        self.salt.fill_(seed_for("noise", self.seed, self.global_step))
+        return self.loss(batch)
 
     def prepare(self, y: Tensor) -> None:
         """Set what starts from data, given continuous images `(B, C, H, W)` on [0, 1)."""
@@ -122,21 +134,6 @@ class DensityModule(LightningModule, DensityModel, ABC):
         """Return the factor on the recipe's learning rate at a step."""
         return self.recipe.rate_at(step) * self.rate_factor
 
-    def training_step(self, x: Tensor, batch_idx: int) -> Tensor:
-        """Return minus the mean log-probability in nats; logs bits per dimension."""
-        self.salt.fill_(seed_for("noise", self.seed, self.global_step))
-        if self.recipe.mutation:
-            salt = seed_for("mutation", self.seed, self.global_step)
-            x = mutated(x, self.recipe.mutation, salt)
-        log_prob = (self.optimized or self.log_prob)(x).mean()
-        self.log("train/bits_per_dim", bits_per_dim(log_prob.detach(), self.shape.dims))
-        return -log_prob
-
-    def validation_step(self, x: Tensor, batch_idx: int) -> None:
-        """Log the mean bits per dimension."""
-        bits = bits_per_dim(self.log_prob(x).mean(), self.shape.dims)
-        self.log("val/bits_per_dim", bits, batch_size=len(x))
-
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule, stepped once a batch."""
         optimizer = optimizer_for(self.recipe, self.parameters())
@@ -145,3 +142,93 @@ class DensityModule(LightningModule, DensityModel, ABC):
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
         }
+
+
+class DensityModule(ImageModule, DensityModel, ABC):
+    """A distribution over 8-bit images that is trained by maximum likelihood.
+
+    A subclass writes `log_prob`, and `prepare` if its parameters start from data. Its options
+    are keyword-only arguments of `__init__`, which begins with `super().__init__(shape)`.
+
+    Attributes:
+        optimized: `log_prob` compiled, which `fit` sets while it trains on a GPU; else None.
+    """
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.optimized: Callable[[Tensor], Tensor] | None = None
+
+    @abstractmethod
+    def log_prob(self, x: Tensor) -> Tensor:
+        """Return log P(x) of uint8 images `(B, C, H, W)` in nats, shape `(B,)`."""
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return minus the mean log-probability in nats; logs bits per dimension."""
+        assert isinstance(batch, Tensor)
+        if self.recipe.mutation:
+            salt = seed_for("mutation", self.seed, self.global_step)
+            batch = mutated(batch, self.recipe.mutation, salt)
+        log_prob = (self.optimized or self.log_prob)(batch).mean()
+        self.log("train/bits_per_dim", bits_per_dim(log_prob.detach(), self.shape.dims))
+        return -log_prob
+
+    def in_words(self, loss: float) -> str:
+        """Return bits per dimension."""
+        return f"{bits_per_dim(-loss, self.shape.dims):.3f} bits/dim"
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return `bpd_validation`, the mean bits per dimension."""
+        parts = [self.log_prob(x).double() for x in batches if isinstance(x, Tensor)]
+        return {"bpd_validation": bits_per_dim(float(torch.cat(parts).mean()), self.shape.dims)}
+
+    def validation_step(self, x: Tensor, batch_idx: int) -> None:
+        """Log the mean bits per dimension."""
+        bits = bits_per_dim(self.log_prob(x).mean(), self.shape.dims)
+        self.log("val/bits_per_dim", bits, batch_size=len(x))
+
+
+class ClassifierModule(ImageModule, Classifies, ABC):
+    """A classifier that is trained by cross-entropy on the labels of its data set.
+
+    A subclass writes `classify`. Its options are keyword-only arguments of `__init__`, which
+    begins with `super().__init__(shape, classes=classes)`; `classes` is the number of classes,
+    which the planner fills in from the data set.
+    """
+
+    def __init__(self, shape: Shape, *, classes: int) -> None:
+        super().__init__(shape)
+        if classes < 2:
+            raise ValueError(f"a classifier needs at least two classes, got {classes}")
+        self.classes = classes
+
+    @abstractmethod
+    def classify(self, y: Tensor) -> Classification:
+        """Return logits and features of images on [0, 1]."""
+
+    def _logits(self, x: Tensor) -> Tensor:
+        self.admit(x)
+        return self.classify(x.to(self.dtype) / 255.0).logits
+
+    def loss(self, batch: Batch) -> Tensor:
+        """Return the mean cross-entropy in nats."""
+        x, label = batch
+        loss = cross_entropy(self._logits(x), label)
+        self.log("train/cross_entropy", loss.detach(), batch_size=len(x))
+        return loss
+
+    def in_words(self, loss: float) -> str:
+        """Return the cross-entropy."""
+        return f"{loss:.3f} nats"
+
+    @torch.no_grad()
+    def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
+        """Return `accuracy_validation`, the share of images that are classified rightly."""
+        right = [(self._logits(x).argmax(dim=1) == label).double() for x, label in batches]
+        return {"accuracy_validation": float(torch.cat(right).mean())}
+
+    def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
+        """Log the accuracy."""
+        x, label = batch
+        right = (self._logits(x).argmax(dim=1) == label).double().mean()
+        self.log("val/accuracy", right, batch_size=len(x))

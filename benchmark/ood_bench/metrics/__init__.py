@@ -11,7 +11,7 @@ from ood_bench.metrics.bootstrap import evaluate
 from ood_bench.metrics.measure import Measure
 from ood_bench.metrics.pooling import pool
 from ood_bench.metrics.ranks import dense_ranks
-from ood_bench.metrics.roc import auroc, delong, placements
+from ood_bench.metrics.roc import auroc, delong, paired_delong, placements
 from ood_bench.metrics.thresholds import aupr_in, aupr_out, detection_error, fpr95
 
 __all__ = [
@@ -25,6 +25,7 @@ __all__ = [
     "evaluate",
     "fpr95",
     "mean_bpd",
+    "paired_delong",
     "placements",
     "pool",
 ]

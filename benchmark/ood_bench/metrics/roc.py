@@ -84,6 +84,54 @@ def delong(inside: ArrayLike, outside: ArrayLike, *, level: float = 0.95) -> Mea
     return Measure(area, max(0.0, area - error), min(1.0, area + error))
 
 
+def paired_delong(
+    inside: tuple[ArrayLike, ArrayLike],
+    outside: tuple[ArrayLike, ArrayLike],
+    *,
+    level: float = 0.95,
+) -> Measure:
+    r"""Return the difference of two AUROCs on the same images, with its normal interval.
+
+    With $V_j$ the share of inside scores that outside image j beats under one detector and
+    $V'_j$ under the other, and $U_i, U'_i$ likewise, the variance of the difference is
+    $\mathrm{var}(V - V') / n_\mathrm{outside} + \mathrm{var}(U - U') / n_\mathrm{inside}$:
+    what the detectors have in common on the same images cancels.
+
+    Args:
+        inside: Scores of the same in-distribution images by the one and by the other detector.
+        outside: Scores of the same out-of-distribution images, likewise.
+        level: Coverage of the interval.
+
+    Returns:
+        AUROC of the first minus that of the second; with a side of one image [−1, 1].
+
+    Raises:
+        ValueError: If a side is empty, has a score that is not finite, or if the detectors
+            have not scored as many images.
+
+    Reference:
+        DeLong et al., Comparing the areas under two or more correlated receiver operating
+        characteristic curves, Biometrics 1988.
+    """
+    reach = normal_quantile(level)
+    shares = []
+    for own, other in zip(inside, outside, strict=True):
+        own, other = both_sides(own, other)
+        beaten = placements(other, np.sort(own)) / (2 * len(own))
+        beating = 1.0 - placements(own, np.sort(other)) / (2 * len(other))
+        shares.append((beaten, beating))
+    (first_out, first_in), (second_out, second_in) = shares
+    if len(first_out) != len(second_out) or len(first_in) != len(second_in):
+        raise ValueError("paired AUROCs are of the same images, got different numbers of scores")
+    difference = float(first_out.mean() - second_out.mean())
+    if min(len(first_out), len(first_in)) == 1:
+        return Measure(difference, -1.0, 1.0)
+    variance = float((first_out - second_out).var(ddof=1)) / len(first_out)
+    variance += float((first_in - second_in).var(ddof=1)) / len(first_in)
+    error = reach * math.sqrt(variance)
+    return Measure(difference, max(-1.0, difference - error), min(1.0, difference + error))
+
+
 def _area(halves: NDArray[np.int64], others: int) -> float:
     return int(halves.sum()) / (2 * others * len(halves))
 

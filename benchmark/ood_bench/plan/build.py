@@ -1,181 +1,46 @@
 """Suite to plan: resolve every option, find every data set, name every cell."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
-from ood_bench.data import DataOptions, ImagesInfo, Library, Shape
-from ood_bench.data.partition import partition
-from ood_bench.errors import DataError, OodBenchError, SuiteError
-from ood_bench.hashing import digest
+from ood_bench.data import Library
+from ood_bench.errors import OodBenchError
 from ood_bench.plan.cell import (
     AnalysisRef,
     BpdRef,
     Cell,
-    DataRef,
     DetectionRef,
-    Part,
+    PairingRef,
     Plan,
     Skip,
-    TrainingRef,
 )
-from ood_bench.plan.plugins import Named, Plugins
+from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
+from ood_bench.plan.sources import Sources, sizes
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
-from ood_bench.recipe import Recipe
 from ood_bench.registry import Registry
-from ood_bench.statistics import Statistic
+from ood_bench.statistics import LABEL
 from ood_bench.suite import LoadedSuite
-from ood_bench.suite.source import Place
 
 
 class _Builder:
     def __init__(self, loaded: LoadedSuite, plugins: Plugins, trials: Trials) -> None:
         self.loaded = loaded
         self.suite = loaded.suite
-        self.library = trials.library
         self.plugins = plugins
         self.trials = trials
-        self.cells: dict[str, Cell] = {}
-        self.names: set[str] = set()
+        self.sources = Sources(loaded, plugins, trials)
         self.skips: dict[Skip, None] = dict(trials.skips)
-        self.data: dict[tuple[str, str, Shape], DataRef] = {}
         self.detections: list[DetectionRef] = []
+        self.pairings: list[PairingRef] = []
         self.bpds: list[BpdRef] = []
-        self.trainings: dict[TrainingRef, None] = {}
         self.analyses: list[AnalysisRef] = []
-
-    def _skip(self, skip: Skip) -> None:
-        self.skips[skip] = None
-
-    def _add(self, cell: Cell) -> Cell:
-        """Add a cell, or return the one that does the same work under another name."""
-        if cell.key in self.cells:
-            return self.cells[cell.key]
-        if cell.name in self.names:
-            raise SuiteError(
-                f"{self.loaded.source.path}: two pairs ask for different cells "
-                f"'{cell.name}'; give one of the models or data sets another name"
-            )
-        self.cells[cell.key] = cell
-        self.names.add(cell.name)
-        return cell
-
-    def _info(self, name: str, part: Part, shape: Shape, place: Place) -> ImagesInfo:
-        split = _split(part)
-        key = (name, split, shape)
-        if key not in self.data:
-            options = self.suite.data_options(name)
-            try:
-                info = self.library.info(name, options, split, shape)
-            except DataError as error:
-                raise self.trials.mistake(place, error) from error
-            self.data[key] = DataRef(name, split, info)
-        return self.data[key].info
-
-    def _request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
-        options: DataOptions = self.suite.data_options(name)
-        return {
-            "data": name,
-            "options": options.model_dump(mode="json"),
-            "split": _split(part),
-            "shape": list(shape),
-        }
-
-    def train(self, trial: Trial, seed: int) -> Trained:
-        """Add one training."""
-        recipe = self.suite.recipe(trial.model.name)
-        info = self._info(trial.inside, "train", trial.shape, trial.place)
-        try:
-            partition(info.count, digest=info.digest, **_sizes(recipe))
-        except DataError as error:
-            raise self.trials.mistake(trial.place, error) from error
-        options: dict[str, Any] = {
-            "plugin": trial.model.plugin,
-            "revision": trial.model.type.revision,
-            "options": trial.model.options,
-            "shape": list(trial.shape),
-            "recipe": recipe.hashed(),
-            "seed": seed,
-            "data": info.digest,
-        }
-        request: dict[str, Any] = {
-            "train": self._request(trial.inside, "train", trial.shape),
-            "recipe": recipe.model_dump(mode="json"),
-        }
-        if any(analysis.uses_course for analysis in self.plugins.built_analyses.values()):
-            digests, requests = {}, {}
-            for name, part, place in trial.probes:
-                digests[f"{name}/{part}"] = self._info(name, part, trial.shape, place).digest
-                requests[f"{name}/{part}"] = self._request(name, part, trial.shape)
-            options["probes"], request["probes"] = digests, requests
-        label = f"{trial.model.name}@{trial.inside}/{seed}"
-        cell = self._add(Cell("train", f"train/{label}", options, {}, request))
-        model = trial.model
-        ref = TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key)
-        self.trainings[ref] = None
-        return Trained(trial, seed, cell)
-
-    def trainings_of(self, trial: Trial) -> Iterable[Trained]:
-        """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
-        if trial.members is None:
-            return [self.train(trial, seed) for seed in self.suite.seeds]
-        member, seeds = trial.members
-        members = tuple(self.train(member, seed) for seed in seeds)
-        return [Trained(trial, 0, None, members)]
-
-    def _score(self, statistic: str, trained: Trained, side: Side) -> Cell:
-        name, part, place = side
-        trial = trained.trial
-        found = self.plugins.statistics[statistic]
-        options: dict[str, Any] = {
-            "statistic": statistic,
-            "revision": found.revision,
-            "data": self._info(name, part, trial.shape, place).digest,
-        }
-        if part != "test":
-            options |= {"part": part, **_sizes(self.suite.recipe(trial.model.name))}
-        if part == "train":
-            options["first"] = self.suite.evaluation.train_images
-        owner, label = trained.label, str(part)
-        if found.requires is None:  # of the images alone, and shared by all models
-            owner = "x".join(map(str, trial.shape))
-            label += "" if part == "test" else f"-{digest(options)[:6]}"
-        return self._add(
-            Cell(
-                "score",
-                f"score/{owner}/{name}/{label}/{statistic}",
-                options,
-                self._scored(found, trained, side),
-                {"images": self._request(name, part, trial.shape)},
-            )
-        )
-
-    def _scored(self, statistic: type[Statistic], trained: Trained, side: Side) -> dict[str, str]:
-        """Return what a statistic is computed from: nothing, a model, or members' columns."""
-        if statistic.requires is None:
-            return {}
-        if not trained.members:
-            return {"model": trained.key}
-        return {
-            f"member.{i}": key
-            for i, member in enumerate(trained.members)
-            for key in self.columns(statistic.columns, member, side).values()
-        }
-
-    def columns(self, needs: Iterable[str], trained: Trained, side: Side) -> dict[str, str]:
-        """Add what yields some columns on one side; keys by statistic."""
-        model = trained.trial.model
-        providers = {self.plugins.provider(column, model) for column in needs}
-        return {
-            statistic: self._score(statistic, trained, side).key
-            for statistic in sorted(filter(None, providers))
-        }
 
     def bpd(self, trained: Trained, side: Side) -> None:
         """Add the mean bits per dimension of one side."""
         name, part, place = side
         trial = trained.trial
-        (source,) = self.columns(("log_prob",), trained, side).values()
-        cell = self._add(
+        (source,) = self.sources.columns(("log_prob",), trained, side).values()
+        cell = self.sources.add(
             Cell(
                 "metric",
                 f"metric/{trained.label}/{name}/{part}/bpd",
@@ -188,7 +53,7 @@ class _Builder:
                 {"columns": source},
             )
         )
-        info = self._info(name, part, trial.shape, place)
+        info = self.sources.info(name, part, trial.shape, place)
         self.bpds.append(
             BpdRef(
                 model=trial.model.name,
@@ -205,11 +70,12 @@ class _Builder:
     def detect(self, detector: Named, trained: Trained, side: Side) -> Cell:
         """Add the scores of one detector on the test images of one data set."""
         name, _, _ = side
-        needs = self.plugins.needs[detector.name]
+        built = self.plugins.built_detectors[detector.name]
+        needs = tuple(built.needs)
         inside: Side = (trained.trial.inside, "held_out", trained.trial.place)
-        held_out = self.columns(needs, trained, inside)
-        images = self.columns(needs, trained, side)
-        return self._add(
+        held_out = self.sources.columns((*needs, *built.fits_on), trained, inside)
+        images = self.sources.columns(needs, trained, side)
+        return self.sources.add(
             Cell(
                 "detect",
                 f"detect/{trained.label}/{name}/{detector.name}",
@@ -233,9 +99,9 @@ class _Builder:
             for side in trial.sides
             if side[1] == "test"
         }
-        inside_info = self._info(trial.inside, "test", trial.shape, trial.place)
+        inside_info = self.sources.info(trial.inside, "test", trial.shape, trial.place)
         for name, place in trial.outside.items():
-            cell = self._add(
+            cell = self.sources.add(
                 Cell(
                     "metric",
                     f"metric/{trained.label}/{name}/{detector.name}",
@@ -248,7 +114,9 @@ class _Builder:
                     {"inside": scores[trial.inside].key, "outside": scores[name].key},
                 )
             )
-            outside_info = self._info(name, "test", trial.shape, place)
+            outside_info = self.sources.info(name, "test", trial.shape, place)
+            group = self.plugins.built_detectors[detector.name].group
+            grouped = f"scores of groups of {group} images" if group > 1 else ""
             self.detections.append(
                 DetectionRef(
                     model=trial.model.name,
@@ -258,10 +126,50 @@ class _Builder:
                     seed=trained.seed,
                     key=cell.key,
                     transform=_joined(inside_info.transform, outside_info.transform),
-                    note=_noted(trial.model, _joined(inside_info.note, outside_info.note)),
+                    note=_noted(trial.model, _joined(inside_info.note, outside_info.note), grouped),
                 )
             )
         return scores
+
+    def pairing(
+        self, detector: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
+    ) -> None:
+        """Add the comparison of a detector with the baseline, image by image."""
+        trial, baseline = trained.trial, self.suite.evaluation.baseline
+        if baseline is None or baseline == detector.name or baseline not in scores:
+            return
+        if self.plugins.built_detectors[detector.name].group > 1:
+            return
+        for name in trial.outside:
+            own, other = scores[detector.name], scores[baseline]
+            cell = self.sources.add(
+                Cell(
+                    "metric",
+                    f"metric/{trained.label}/{name}/{detector.name}-{baseline}",
+                    {
+                        "measures": "paired",
+                        "revision": 1,
+                        "level": self.suite.evaluation.level,
+                    },
+                    {
+                        "inside": own[trial.inside].key,
+                        "outside": own[name].key,
+                        "baseline_inside": other[trial.inside].key,
+                        "baseline_outside": other[name].key,
+                    },
+                )
+            )
+            self.pairings.append(
+                PairingRef(
+                    model=trial.model.name,
+                    inside=trial.inside,
+                    outside=name,
+                    detector=detector.name,
+                    baseline=baseline,
+                    seed=trained.seed,
+                    key=cell.key,
+                )
+            )
 
     def analyse(
         self, analysis: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
@@ -272,7 +180,9 @@ class _Builder:
         inputs = {
             f"columns/{name}/{part}/{statistic}": key
             for name, part, place in trial.sides
-            for statistic, key in self.columns(built.needs, trained, (name, part, place)).items()
+            for statistic, key in self.sources.columns(
+                built.needs, trained, (name, part, place)
+            ).items()
         }
         if built.uses_scores:
             for detector, cells in scores.items():
@@ -282,7 +192,7 @@ class _Builder:
             inputs["model"] = trained.key
         if built.uses_course:
             inputs["course"] = trained.key
-        cell = self._add(
+        cell = self.sources.add(
             Cell(
                 "analysis",
                 f"analysis/{trained.label}/{analysis.name}",
@@ -296,14 +206,14 @@ class _Builder:
                     "shape": list(trial.shape),
                     "first": self.suite.evaluation.train_images,
                     "data": {
-                        f"{name}/{part}": self._info(name, part, trial.shape, place).digest
+                        f"{name}/{part}": self.sources.info(name, part, trial.shape, place).digest
                         for name, part, place in trial.sides
                     },
-                    **_sizes(self.suite.recipe(trial.model.name)),
+                    **sizes(trial.recipe),
                 },
                 inputs,
                 {
-                    f"{name}/{part}": self._request(name, part, trial.shape)
+                    f"{name}/{part}": self.sources.request(name, part, trial.shape)
                     for name, part, _ in trial.sides
                 },
             )
@@ -322,64 +232,102 @@ class _Builder:
 
     def add_trial(self, trial: Trial) -> None:
         """Add all that one trial asks for, for every seed."""
-        self._check_model(trial.members[0] if trial.members else trial)
-        lacks = {
-            name: self.plugins.lack(self.plugins.needs[name], trial.model)
-            for name in self.plugins.detectors
-        } | {name: self.plugins.unfit(name, trial.model) for name in self.plugins.analyses}
+        from ood_bench.lit import DensityModule
+
+        self._check_model(trial.members[0] if trial.members else trial, DensityModule)
+        own = {
+            name: found
+            for name, found in self.plugins.detectors.items()
+            if not self.plugins.of_classifier(name)
+        }
+        lacks = {name: self._lack(name, trial) for name in own}
+        lacks |= {name: self.plugins.unfit(name, trial.model) for name in self.plugins.analyses}
         for name, reason in lacks.items():
             if reason:
                 cell, model = f"{trial.model.name} × {name}", trial.model.name
-                absent = (
-                    {"model": model, "detector": name} if name in self.plugins.detectors else {}
-                )
-                self._skip(Skip(cell, reason, **absent))
-        for trained in self.trainings_of(trial):
+                absent = {"model": model, "detector": name} if name in own else {}
+                self.skips[Skip(cell, reason, **absent)] = None
+        for trained in self.sources.trainings_of(trial):
             for side in trial.sides:
                 self.bpd(trained, side)
             scores = {
                 name: self.detection(detector, trained)
-                for name, detector in self.plugins.detectors.items()
+                for name, detector in own.items()
                 if not lacks[name]
             }
+            for name in scores:
+                self.pairing(own[name], trained, scores)
             for name, analysis in self.plugins.analyses.items():
                 if not lacks[name]:
                     self.analyse(analysis, trained, scores)
 
-    def _check_model(self, trial: Trial) -> None:
+    def add_classifier(self, trial: Trial) -> None:
+        """Add the detectors that read a classifier alone, on one inside data set."""
+        from ood_bench.lit import ClassifierModule
+
+        detectors = [
+            found
+            for name, found in self.plugins.detectors.items()
+            if self.plugins.of_classifier(name)
+        ]
+        if not detectors:
+            return
+        reasons = [self._lack(found.name, trial) for found in detectors]
+        for found, reason in zip(detectors, reasons, strict=True):
+            if reason:
+                cell = f"classifier@{trial.inside} × {found.name}"
+                self.skips[Skip(cell, reason, CLASSIFIER, trial.inside, detector=found.name)] = None
+        fit = [found for found, reason in zip(detectors, reasons, strict=True) if not reason]
+        if not fit:
+            return
+        info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
+        classifier = self.trials.classifier(trial, info.classes)
+        self._check_model(classifier, ClassifierModule)
+        for trained in self.sources.trainings_of(classifier):
+            for found in fit:
+                self.detection(found, trained)
+
+    def _lack(self, detector: str, trial: Trial) -> str | None:
+        """Say why a detector cannot be made for a trial; None if it can."""
+        built = self.plugins.built_detectors[detector]
+        for need in (*built.needs, *built.fits_on):
+            role, column = split_role(need)
+            if role and (reason := self.trials.unplayed(role, trial)):
+                return reason
+            if role == "classifier":
+                info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
+                if not info.classes:
+                    return f"the training images of '{trial.inside}' have no labels"
+            model = self.trials.player(role, trial)
+            if column != LABEL and (reason := self.plugins.lack((column,), model)):
+                return reason
+        return None
+
+    def _check_model(self, trial: Trial, base: type[Any]) -> None:
         """Build the model once, so that a shape that it refuses is known before any training."""
         import torch
 
-        from ood_bench.lit import DensityModule
-
         with torch.random.fork_rng(devices=[]):
-            self.plugins.build("models", trial.model, DensityModule, trial.shape)
+            self.plugins.build("models", trial.model, base, trial.shape)
 
     def plan(self) -> Plan:
         """Return what was added."""
         return Plan(
-            cells=tuple(self.cells.values()),
+            cells=tuple(self.sources.cells.values()),
             skips=tuple(self.skips),
             detections=tuple(self.detections),
+            pairings=tuple(self.pairings),
             bpds=tuple(self.bpds),
-            trainings=tuple(self.trainings),
+            trainings=tuple(self.sources.trainings),
             analyses=tuple(self.analyses),
-            data=tuple(self.data.values()),
+            data=tuple(self.sources.data.values()),
         )
 
 
-def _split(part: Part) -> str:
-    return "test" if part == "test" else "train"
-
-
-def _sizes(recipe: Recipe) -> dict[str, int]:
-    return {"validation": recipe.validation, "held_out": recipe.held_out}
-
-
-def _noted(model: Named, note: str) -> str:
-    """Return a note on data, and that a model's log-likelihoods are bounds if they are."""
+def _noted(model: Named, *notes: str) -> str:
+    """Return notes, and that a model's log-likelihoods are bounds if they are."""
     bound = f"log_prob of {model.name} is a lower bound" if model.type.bound else ""
-    return "; ".join(filter(None, (note, bound)))
+    return "; ".join(filter(None, (*notes, bound)))
 
 
 def _joined(inside: str, outside: str) -> str:
@@ -410,6 +358,8 @@ def build_plan(
     builder = _Builder(loaded, plugins, trials)
     for trial in trials:
         builder.add_trial(trial)
+    for trial in trials.tried_on():
+        builder.add_classifier(trial)
     plan = builder.plan()
     if not plan.cells:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))

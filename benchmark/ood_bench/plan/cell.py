@@ -67,6 +67,19 @@ class DetectionRef:
 
 
 @dataclass(frozen=True)
+class PairingRef:
+    """Where the difference of a detector's AUROC and the baseline's on one pair will lie."""
+
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    baseline: str
+    seed: int
+    key: str
+
+
+@dataclass(frozen=True)
 class BpdRef:
     """Where the mean bits per dimension of one data set under one model will lie."""
 
@@ -124,6 +137,7 @@ class Plan:
     trainings: tuple[TrainingRef, ...]
     analyses: tuple[AnalysisRef, ...]
     data: tuple[DataRef, ...]
+    pairings: tuple[PairingRef, ...] = ()
 
     def address(self, cell: Cell) -> dict[str, str]:
         """Return the names of the rows that a cell fills: those of a detector on a pair."""

@@ -24,6 +24,27 @@ class Named:
     options: Options
 
 
+CLASSIFIER = "classifier"
+"""The name of the model that plays this role, in cells and tables."""
+
+ROLES = ("background", "member", "classifier")
+
+
+def split_role(need: str) -> tuple[str, str]:
+    """Return the role that a column is of, empty for the model itself, and the column's name.
+
+    Example:
+        >>> split_role("log_prob"), split_role("background.log_prob")
+        (('', 'log_prob'), ('background', 'log_prob'))
+        >>> split_role("member.*.log_prob"), split_role("logits.*")
+        (('member', 'log_prob'), ('', 'logits.*'))
+    """
+    role, _, column = need.partition(".")
+    if role not in ROLES:
+        return "", need
+    return role, column.removeprefix("*.") if role == "member" else column
+
+
 class Mixture(DensityModel):
     """An ensemble as the planner sees it: log_prob, computed from its members' columns alone."""
 
@@ -45,9 +66,13 @@ class Plugins:
         self.ensembles = {name: Named(name, "ensemble", Mixture, {}) for name in suite.ensembles}
         self.detectors = self._resolve("detectors", suite.detectors)
         self.analyses = self._resolve("analyses", suite.analyses)
-        self.needs: dict[str, tuple[str, ...]] = {
-            name: tuple(self.build("detectors", found, Detector).needs)
-            for name, found in self.detectors.items()
+        entry = suite.roles.classifier
+        self.classifier: Named | None = None
+        if entry is not None:
+            found = self._resolve("models", {CLASSIFIER: entry}, at=("roles",))
+            self.classifier = found[CLASSIFIER]
+        self.built_detectors: dict[str, Detector] = {
+            name: self.build("detectors", found, Detector) for name, found in self.detectors.items()
         }
         self.built_analyses: dict[str, Analysis] = {
             name: self.build("analyses", found, Analysis) for name, found in self.analyses.items()
@@ -61,13 +86,17 @@ class Plugins:
                 self.broken[name] = str(error)
 
     def _resolve(
-        self, kind: Kind, entries: Mapping[str, ModelEntry] | Mapping[str, PluginEntry]
+        self,
+        kind: Kind,
+        entries: Mapping[str, ModelEntry] | Mapping[str, PluginEntry],
+        *,
+        at: Place | None = None,
     ) -> dict[str, Named]:
         found: dict[str, Named] = {}
         mistakes: list[str] = []
         for name, entry in entries.items():
             use = entry.use or name
-            place: Place = (kind, name)
+            place: Place = (*(at or (kind,)), name)
             try:
                 plugin = self.registry.load(kind, use)
                 options = resolve_options(plugin, use, entry.options)
@@ -86,11 +115,20 @@ class Plugins:
         try:
             built = construct(found.type, found.plugin, found.options, *args)
         except PluginError as error:
-            raise self.loaded.mistake((kind, found.name), str(error)) from error
+            raise self.loaded.mistake(self._place(kind, found), str(error)) from error
         if not isinstance(built, base):
             message = f"'{found.plugin}' is no {base.__name__}"
-            raise self.loaded.mistake((kind, found.name), message)
+            raise self.loaded.mistake(self._place(kind, found), message)
         return built
+
+    def _place(self, kind: Kind, found: Named) -> Place:
+        of_role = found.name == CLASSIFIER and self.classifier is not None and kind == "models"
+        return ("roles" if of_role else kind, found.name)
+
+    def of_classifier(self, detector: str) -> bool:
+        """Tell whether a detector reads a classifier and nothing else."""
+        built = self.built_detectors[detector]
+        return all(split_role(need)[0] == "classifier" for need in built.needs)
 
     def provider(self, column: str, model: Named) -> str | None:
         """Return the statistic that yields a column for a model: the one with most columns.

@@ -50,6 +50,7 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
         analyses=tuple(ref for ref in plan.analyses if ref.key not in gone),
         bpds=tuple(ref for ref in plan.bpds if ref.key not in gone),
         detections=tuple(ref for ref in plan.detections if ref.key not in gone),
+        pairings=tuple(ref for ref in plan.pairings if ref.key not in gone),
     )
 
 

@@ -1,13 +1,14 @@
 """What is tried on what: a suite's pairs as models, each with an inside and its outsides."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from ood_bench.data import Library, Shape
 from ood_bench.errors import DataError
 from ood_bench.plan.cell import Cell, Part, Skip
 from ood_bench.plan.plugins import Named, Plugins
-from ood_bench.suite import LoadedSuite, Pair
+from ood_bench.recipe import Recipe
+from ood_bench.suite import LoadedSuite, ModelEntry, Pair
 from ood_bench.suite.source import Place
 
 Side = tuple[str, Part, Place]
@@ -23,12 +24,16 @@ class Trial:
         outside: Outside data sets, and where the suite names them.
         probed: Those of its ensembles too, whose trainings must be the same as its own.
         members: For an ensemble the trial of its member, and the members' seeds.
+        recipe: How the model is trained.
+        supervised: Whether it is trained on labels.
     """
 
     model: Named
     inside: str
     shape: Shape
     place: Place
+    recipe: Recipe
+    supervised: bool = False
     outside: dict[str, Place] = field(default_factory=dict)
     probed: dict[str, Place] = field(default_factory=dict)
     members: "tuple[Trial, tuple[int, ...]] | None" = None
@@ -94,6 +99,68 @@ class Trials:
         found = [trial for trial in self._trials.values() if trial.outside]
         yield from sorted(found, key=lambda trial: trial.members is not None)
 
+    def tried_on(self) -> list[Trial]:
+        """Return one trial for each inside data set in a shape, with all that is outside of it."""
+        found: dict[tuple[str, Shape], Trial] = {}
+        for trial in self:
+            key = (trial.inside, trial.shape)
+            known = found.setdefault(key, replace(trial, outside={}, members=None))
+            known.outside.update(trial.outside)
+        return list(found.values())
+
+    def unplayed(self, role: str, trial: Trial) -> str | None:
+        """Say why nobody plays a role beside a model; None if somebody does."""
+        played = {
+            "background": self.suite.roles.background,
+            "member": self.suite.roles.members,
+            "classifier": self.suite.roles.classifier,
+        }[role]
+        name = "members" if role == "member" else role
+        if played is None:
+            return f"the suite says nothing of roles.{name}"
+        if isinstance(played, ModelEntry):
+            return None
+        if trial.members is not None:
+            return f"it looks at one model, which has {name}, and an ensemble is several"
+        if played.models is not None and trial.model.name not in played.models:
+            return f"roles.{name} leaves this model out"
+        return None
+
+    def player(self, role: str, trial: Trial) -> Named:
+        """Return the model that plays a role, or for no role the trial's own."""
+        if role == "background":
+            return self.background(trial).model
+        if role == "classifier" and self.plugins.classifier:
+            return self.plugins.classifier
+        return trial.model
+
+    def background(self, trial: Trial) -> Trial:
+        """Return the trial of the background model beside a model."""
+        role = self.suite.roles.background
+        if role is None:
+            raise ValueError("the suite says nothing of roles.background")
+        if role.model is None:
+            name = f"{trial.model.name}-background"
+            recipe = trial.recipe.model_copy(update={"mutation": role.mutation})
+            model = replace(trial.model, name=name)
+            return Trial(model, trial.inside, trial.shape, trial.place, recipe)
+        known = self._trials.get((role.model, trial.inside, trial.shape))
+        if known is not None:
+            return known
+        recipe = self.suite.recipe(role.model)
+        model = self.plugins.models[role.model]
+        return Trial(model, trial.inside, trial.shape, trial.place, recipe)
+
+    def classifier(self, trial: Trial, classes: int) -> Trial:
+        """Return the trial of the classifier on the data sets of another trial."""
+        entry, model = self.suite.roles.classifier, self.plugins.classifier
+        if entry is None or model is None:
+            raise ValueError("the suite says nothing of roles.classifier")
+        recipe = self.suite.classifier_recipe()
+        if "classes" not in entry.options:
+            model = replace(model, options={**model.options, "classes": classes})
+        return replace(trial, model=model, recipe=recipe, supervised=True, members=None, probed={})
+
     def mistake(self, place: Place, error: object) -> DataError:
         """Return an error about data, with the place in the suite that names it."""
         return DataError(f"{self.loaded.source.where(place)}{error}")
@@ -125,11 +192,14 @@ class Trials:
         if key not in self._trials:
             ensemble = self.suite.ensembles.get(name)
             if ensemble is None:
-                trial = Trial(self.plugins.models[name], inside, shape, place)
+                recipe = self.suite.recipe(name)
+                trial = Trial(self.plugins.models[name], inside, shape, place, recipe)
             else:
                 member = self._trial(ensemble.of, inside, shape, place)
                 model = self.plugins.ensembles[name]
-                trial = Trial(model, inside, shape, place, members=(member, ensemble.seeds))
+                trial = Trial(
+                    model, inside, shape, place, member.recipe, members=(member, ensemble.seeds)
+                )
             self._trials[key] = trial
         return self._trials[key]
 

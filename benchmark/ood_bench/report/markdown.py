@@ -84,7 +84,10 @@ _BITS = (
     "over images: lower is more likely, and a uniform model has 8. "
     "Brackets hold {level} intervals of the mean."
 )
-_TRAINING = "Bits per dimension on images held out from training."
+_TRAINING = (
+    "Validation: bits per dimension on images held out from training, or the share of them that a "
+    "classifier gets right."
+)
 _DATA = "Digests are the first 12 digits of that of the pixels as the models see them."
 
 

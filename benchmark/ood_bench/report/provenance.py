@@ -66,7 +66,7 @@ def training_table(results: Results) -> TextTable:
             count(card.images),
             duration(card.seconds),
             f"{card.images_per_second:,.0f}" if card.images_per_second > 0 else ABSENT,
-            decimal(card.bpd_validation),
+            _validated(card),
             card.precision,
             card.device,
             _divergences(card),
@@ -83,7 +83,7 @@ def training_table(results: Results) -> TextTable:
         "Images",
         "Time",
         "Images/s",
-        "Bits per dimension (validation)",
+        "Validation",
         "Precision",
         "Device",
         "Divergences",
@@ -131,6 +131,12 @@ def omission_table(omissions: Iterable[Omission], heading: str) -> TextTable:
 def run_table(results: Results) -> TextTable:
     """Return the circumstances of the run."""
     return TextTable(("Run", results.suite), tuple(results.manifest.items()))
+
+
+def _validated(card: TrainingCard) -> str:
+    if card.accuracy_validation is not None:
+        return f"{card.accuracy_validation:.1%} right".replace("%", " %")
+    return decimal(card.bpd_validation)
 
 
 def _divergences(card: TrainingCard) -> str:

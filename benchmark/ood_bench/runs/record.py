@@ -11,9 +11,9 @@ from ood_bench.claims import Claim
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.hashing import digest
-from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef, Plan, TrainingRef
+from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef, PairingRef, Plan, TrainingRef
 from ood_bench.results import Omission
-from ood_bench.suite import Suite
+from ood_bench.suite import Quoted, Suite
 
 RECORD = "run.json"
 
@@ -28,9 +28,11 @@ class RunRecord:
         about: Its paragraph.
         level: Coverage of the intervals.
         claims: Its claims.
-        detections, bpds, trainings, analyses, data, skips: As in the plan.
+        detections, bpds, trainings, analyses, data, skips, pairings: As in the plan.
         failures: Cells that failed, with their messages.
         notes: Said above every table.
+        baseline: The detector that others are compared with.
+        quoted: What the literature says of the detectors.
         manifest: Suite file, settings, machine, versions, wall time.
     """
 
@@ -48,6 +50,9 @@ class RunRecord:
     failures: tuple[Omission, ...] = ()
     notes: tuple[str, ...] = ()
     manifest: Mapping[str, str] = field(default_factory=dict)
+    pairings: tuple[PairingRef, ...] = ()
+    baseline: str | None = None
+    quoted: tuple[Quoted, ...] = ()
 
     @classmethod
     def of(cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = ()) -> "RunRecord":
@@ -65,6 +70,9 @@ class RunRecord:
             data=plan.data,
             skips=tuple(Omission(**vars(skip)) for skip in plan.skips),
             notes=notes,
+            pairings=plan.pairings,
+            baseline=suite.evaluation.baseline,
+            quoted=suite.quoted,
         )
 
 
@@ -82,7 +90,8 @@ def write_record(folder: Path, record: RunRecord) -> None:
     """Write a run's record under a temporary name and rename it."""
     folder.mkdir(parents=True, exist_ok=True)
     content = asdict(record) | {
-        "claims": [claim.model_dump(mode="json") for claim in record.claims]
+        "claims": [claim.model_dump(mode="json") for claim in record.claims],
+        "quoted": [quoted.model_dump(mode="json") for quoted in record.quoted],
     }
     path = folder / f".{RECORD}.{os.getpid()}"
     path.write_text(json.dumps(content, indent=1), encoding="utf-8")
@@ -110,6 +119,8 @@ def read_record(folder: Path) -> RunRecord:
                 "skips": tuple(Omission(**item) for item in content["skips"]),
                 "failures": tuple(Omission(**item) for item in content["failures"]),
                 "notes": tuple(content["notes"]),
+                "pairings": tuple(PairingRef(**ref) for ref in content["pairings"]),
+                "quoted": tuple(Quoted.model_validate(item) for item in content["quoted"]),
             }
         )
     except OSError as error:

@@ -1,7 +1,7 @@
 """A suite: the YAML file that says which models, data sets, detectors and claims to run."""
 
 from ood_bench.suite.load import LoadedSuite, load_suite
-from ood_bench.suite.schema import Evaluation, ModelEntry, Pair, PluginEntry, Suite
+from ood_bench.suite.schema import Evaluation, ModelEntry, Pair, PluginEntry, Quoted, Suite
 
 __all__ = [
     "Evaluation",
@@ -9,6 +9,7 @@ __all__ = [
     "ModelEntry",
     "Pair",
     "PluginEntry",
+    "Quoted",
     "Suite",
     "load_suite",
 ]

@@ -1,7 +1,7 @@
 """YAML to a validated Suite; every mistake in one line with file, line, path and near match."""
 
 import types
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
@@ -13,7 +13,7 @@ from ood_bench.claims import validate as validate_claim
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.suite.extend import KEY, read_suite
-from ood_bench.suite.schema import Suite
+from ood_bench.suite.schema import ModelEntry, Suite
 from ood_bench.suite.source import Place, Source, one_line, override
 
 
@@ -57,25 +57,34 @@ def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.
 def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
     """Check every model's recipe, and multiply steps and warm-up by the scale."""
     mistakes: dict[str, None] = {}
-    models = {}
-    for name, entry in suite.models.items():
+
+    def checked(entry: ModelEntry, own: Place) -> ModelEntry:
         try:
-            recipe = suite.recipe(name)
+            recipe = Recipe.model_validate({**suite.training, **entry.training})
         except ValidationError as error:
-            own = ("models", name, "training")
             for line in _messages(
                 error, Recipe, source, own, fallback=("training",), given=entry.training
             ):
                 mistakes[line] = None
-            continue
+            return entry
         steps = {
             key: max(1, round(value * scale)) if value else 0
             for key, value in (("steps", recipe.steps), ("warmup", recipe.warmup))
         }
-        models[name] = entry.model_copy(update={"training": {**entry.training, **steps}})
+        return entry.model_copy(update={"training": {**entry.training, **steps}})
+
+    models = {
+        name: checked(entry, ("models", name, "training")) for name, entry in suite.models.items()
+    }
+    roles = suite.roles
+    if roles.classifier:
+        classifier = checked(roles.classifier, ("roles", "classifier", "training"))
+        roles = roles.model_copy(update={"classifier": classifier})
     if mistakes:
         raise SuiteError("\n".join(mistakes))
-    return suite.model_copy(update={"models": models}) if scale != 1.0 else suite
+    if scale == 1.0:
+        return suite
+    return suite.model_copy(update={"models": models, "roles": roles})
 
 
 def _messages(
@@ -138,6 +147,41 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     return []
 
 
+def _check_roles(suite: Suite, check: Callable[[bool, Place, str], None]) -> None:
+    """Check the names in what a suite says of roles, of the comparison and of the literature."""
+    roles, baseline = suite.roles, suite.evaluation.baseline
+    for role, named in (("background", roles.background), ("members", roles.members)):
+        for i, model in enumerate((named.models or ()) if named else ()):
+            near = did_you_mean(model, suite.models)
+            known = model in suite.models
+            check(known, ("roles", role, "models", i), f"the suite has no model '{model}'{near}")
+    if roles.background and roles.background.model is not None:
+        model = roles.background.model
+        near = did_you_mean(model, suite.models)
+        known = model in suite.models
+        check(known, ("roles", "background", "model"), f"the suite has no model '{model}'{near}")
+    if roles.members:
+        repeated = len(set(roles.members.seeds)) < len(roles.members.seeds)
+        check(not repeated, ("roles", "members", "seeds"), "one of them is given twice")
+    if roles.classifier:
+        taken = "classifier" in (*suite.models, *suite.ensembles)
+        check(not taken, ("roles", "classifier"), "a model has the same name")
+    if baseline is not None:
+        near = did_you_mean(baseline, suite.detectors)
+        place: Place = ("evaluation", "baseline")
+        check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
+    datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
+    for i, quoted in enumerate(suite.quoted):
+        for key, name, choices in (
+            ("detector", quoted.detector, [*suite.detectors]),
+            ("inside", quoted.inside, sorted(datasets)),
+            ("outside", quoted.outside, sorted(datasets)),
+        ):
+            kind = "detector" if key == "detector" else "data set"
+            near = did_you_mean(name, choices)
+            check(name in choices, ("quoted", i, key), f"the suite has no {kind} '{name}'{near}")
+
+
 def _check_names(loaded: LoadedSuite) -> None:
     """Check that pairs and claims name models and data sets in a way that can be followed."""
     suite = loaded.suite
@@ -155,6 +199,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         check(known, (*place, "of"), f"the suite has no model '{ensemble.of}'{near}")
         repeated = len(set(ensemble.seeds)) < len(ensemble.seeds)
         check(not repeated, (*place, "seeds"), "one of them is given twice")
+    _check_roles(suite, check)
     names = (*suite.models, *suite.ensembles)
     for i, pair in enumerate(suite.pairs):
         for j, model in enumerate(pair.models or ()):
@@ -178,7 +223,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         try:
             validate_claim(
                 claim,
-                models=names,
+                models=(*names, *(["classifier"] if suite.roles.classifier else [])),
                 datasets=tuple(sorted(datasets)),
                 detectors=tuple(suite.detectors),
                 analyses=tuple(suite.analyses),

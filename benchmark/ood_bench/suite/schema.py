@@ -2,7 +2,14 @@
 
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, StringConstraints
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    model_validator,
+)
 
 from ood_bench.claims import Claim
 from ood_bench.data import DataOptions
@@ -64,6 +71,72 @@ class Ensemble(_Frozen):
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
 
 
+class Background(_Frozen):
+    """The role `background`: what a model's likelihood is held against.
+
+    Attributes:
+        mutation: Share of pixel values replaced at random in the training of a second model
+            of the same kind.
+        model: Another model of the suite in its place.
+        models: The models that have a background; all of the suite's unless said.
+    """
+
+    mutation: float | None = Field(default=None, gt=0, lt=1)
+    model: str | None = None
+    models: tuple[str, ...] | None = None
+
+    @model_validator(mode="after")
+    def _is_one(self) -> "Background":
+        if (self.mutation is None) == (self.model is None):
+            raise ValueError("say either `mutation` or `model`")
+        return self
+
+
+class Members(_Frozen):
+    """The role `members`: trainings of the same model with other seeds.
+
+    Attributes:
+        seeds: Their seeds.
+        models: The models that have members; all of the suite's unless said.
+    """
+
+    seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
+    models: tuple[str, ...] | None = None
+
+
+class Roles(_Frozen):
+    """Models that detectors ask for beside the one that they are tried on.
+
+    Attributes:
+        background: See `Background`.
+        members: See `Members`.
+        classifier: A classifier, trained on the labels of each inside data set. Detectors that
+            read nothing else are tried once a pair, as those of a model of this name.
+    """
+
+    background: Background | None = None
+    members: Members | None = None
+    classifier: ModelEntry | None = None
+
+
+class Quoted(_Frozen):
+    """An AUROC as the literature gives it, shown beside what is measured and never used.
+
+    Attributes:
+        detector: The detector, by the suite's name.
+        inside: The data set trained on.
+        outside: The data set tried.
+        auroc: One value, or several that disagree.
+        source: Where they stand.
+    """
+
+    detector: str
+    inside: str
+    outside: str
+    auroc: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=1)
+    source: str
+
+
 class Pair(_Frozen):
     """One inside data set and the outside data sets that it is tried against.
 
@@ -89,11 +162,14 @@ class Evaluation(_Frozen):
             histogram and `bpd_train`.
         resamples: Bootstrap resamples behind the intervals of AUPR, FPR and detection error.
         level: Coverage of every interval.
+        baseline: A detector with which the others are compared: paired tests, ranks, cost, and
+            figures over all pairs. None leaves the comparison out.
     """
 
     train_images: int = Field(default=5_000, ge=1)
     resamples: int = Field(default=1_000, ge=100)
     level: float = Field(default=0.95, gt=0.5, lt=1)
+    baseline: str | None = None
 
 
 class Suite(_Frozen):
@@ -108,11 +184,13 @@ class Suite(_Frozen):
         datasets: Data sets that are not in the catalogue, or that need options.
         models: The models, by the suite's own names.
         ensembles: Ensembles of them, likewise; models to the rest of the suite.
+        roles: Models that detectors ask for beside these.
         detectors: The detectors, by the suite's own names.
         analyses: The analyses; each runs for every model and inside data set.
         pairs: What is tried against what.
         evaluation: How results are measured.
         claims: What the results are held against.
+        quoted: What the literature says of the detectors.
     """
 
     name: Name
@@ -123,6 +201,7 @@ class Suite(_Frozen):
     datasets: dict[Name, DataOptions] = {}
     models: dict[Name, ModelEntry] = Field(min_length=1)
     ensembles: dict[Name, Ensemble] = {}
+    roles: Roles = Roles()
     detectors: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = Field(
         min_length=1
     )
@@ -130,6 +209,7 @@ class Suite(_Frozen):
     pairs: tuple[Pair, ...] = Field(min_length=1)
     evaluation: Evaluation = Evaluation()
     claims: tuple[Claim, ...] = ()
+    quoted: tuple[Quoted, ...] = ()
 
     def recipe(self, model: str) -> Recipe:
         """Return the training options of a model, its own on top of the suite's.
@@ -138,6 +218,11 @@ class Suite(_Frozen):
         """
         of = model if model in self.models else self.ensembles[model].of
         return Recipe.model_validate({**self.training, **self.models[of].training})
+
+    def classifier_recipe(self) -> Recipe:
+        """Return the training options of the classifier, on top of the suite's."""
+        own = self.roles.classifier.training if self.roles.classifier else {}
+        return Recipe.model_validate({**self.training, **own})
 
     def data_options(self, name: str) -> DataOptions:
         """Return what the suite says about a data set; a catalogue name needs no entry."""

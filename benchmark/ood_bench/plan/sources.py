@@ -1,0 +1,223 @@
+"""What detectors and analyses read: trainings, and the columns of a model or of a role's models."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from ood_bench.data import DataOptions, ImagesInfo, Shape
+from ood_bench.data.partition import partition
+from ood_bench.errors import DataError, SuiteError
+from ood_bench.hashing import digest
+from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
+from ood_bench.plan.plugins import Plugins, split_role
+from ood_bench.plan.trial import Side, Trained, Trial, Trials
+from ood_bench.recipe import Recipe
+from ood_bench.statistics import LABEL, Statistic
+from ood_bench.suite import LoadedSuite
+from ood_bench.suite.source import Place
+
+
+class Sources:
+    """Adds cells that train and score, each once however many ask for it."""
+
+    def __init__(self, loaded: LoadedSuite, plugins: Plugins, trials: Trials) -> None:
+        self.loaded = loaded
+        self.suite = loaded.suite
+        self.plugins = plugins
+        self.trials = trials
+        self.cells: dict[str, Cell] = {}
+        self.names: set[str] = set()
+        self.data: dict[tuple[str, str, Shape], DataRef] = {}
+        self.trainings: dict[TrainingRef, None] = {}
+
+    def add(self, cell: Cell) -> Cell:
+        """Add a cell, or return the one that does the same work under another name."""
+        if cell.key in self.cells:
+            return self.cells[cell.key]
+        if cell.name in self.names:
+            raise SuiteError(
+                f"{self.loaded.source.path}: two pairs ask for different cells "
+                f"'{cell.name}'; give one of the models or data sets another name"
+            )
+        self.cells[cell.key] = cell
+        self.names.add(cell.name)
+        return cell
+
+    def info(self, name: str, part: Part, shape: Shape, place: Place) -> ImagesInfo:
+        """Return the provenance of one part of a data set."""
+        split = _split(part)
+        key = (name, split, shape)
+        if key not in self.data:
+            options = self.suite.data_options(name)
+            try:
+                info = self.trials.library.info(name, options, split, shape)
+            except DataError as error:
+                raise self.trials.mistake(place, error) from error
+            self.data[key] = DataRef(name, split, info)
+        return self.data[key].info
+
+    def request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
+        """Return how a worker finds one part of a data set."""
+        options: DataOptions = self.suite.data_options(name)
+        return {
+            "data": name,
+            "options": options.model_dump(mode="json"),
+            "split": _split(part),
+            "shape": list(shape),
+        }
+
+    def train(self, trial: Trial, seed: int) -> Trained:
+        """Add one training."""
+        recipe = trial.recipe
+        info = self.info(trial.inside, "train", trial.shape, trial.place)
+        try:
+            partition(info.count, digest=info.digest, **sizes(recipe))
+        except DataError as error:
+            raise self.trials.mistake(trial.place, error) from error
+        options: dict[str, Any] = {
+            "plugin": trial.model.plugin,
+            "revision": trial.model.type.revision,
+            "options": trial.model.options,
+            "shape": list(trial.shape),
+            "recipe": recipe.hashed(),
+            "seed": seed,
+            "data": info.digest,
+        }
+        request: dict[str, Any] = {
+            "train": self.request(trial.inside, "train", trial.shape),
+            "recipe": recipe.model_dump(mode="json"),
+        }
+        if trial.supervised:
+            options["labels"] = info.labels
+        elif any(analysis.uses_course for analysis in self.plugins.built_analyses.values()):
+            digests, requests = {}, {}
+            for name, part, place in trial.probes:
+                digests[f"{name}/{part}"] = self.info(name, part, trial.shape, place).digest
+                requests[f"{name}/{part}"] = self.request(name, part, trial.shape)
+            options["probes"], request["probes"] = digests, requests
+        label = f"{trial.model.name}@{trial.inside}/{seed}"
+        cell = self.add(Cell("train", f"train/{label}", options, {}, request))
+        model = trial.model
+        ref = TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key)
+        self.trainings[ref] = None
+        return Trained(trial, seed, cell)
+
+    def trainings_of(self, trial: Trial) -> Iterable[Trained]:
+        """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
+        if trial.members is None:
+            return [self.train(trial, seed) for seed in self.suite.seeds]
+        member, seeds = trial.members
+        members = tuple(self.train(member, seed) for seed in seeds)
+        return [Trained(trial, 0, None, members)]
+
+    def columns(self, needs: Iterable[str], trained: Trained, side: Side) -> dict[str, str]:
+        """Add what yields some columns on one side; keys by role and statistic."""
+        found = {}
+        for need in needs:
+            role, column = split_role(need)
+            for prefix, player in self._players(role, trained).items():
+                if column == LABEL:
+                    found[f"{prefix}{LABEL}"] = self._labels(player, side).key
+                    continue
+                statistic = self.plugins.provider(column, player.trial.model)
+                if statistic:
+                    found[f"{prefix}{statistic}"] = self._score(statistic, player, side).key
+        return dict(sorted(found.items()))
+
+    def _players(self, role: str, trained: Trained) -> dict[str, Trained]:
+        """Return who plays a role beside a trained model, by what its columns begin with."""
+        trial, roles = trained.trial, self.suite.roles
+        if role == "member" and roles.members:
+            players = {
+                f"member.{i}.": self.train(trial, seed)
+                for i, seed in enumerate(roles.members.seeds)
+            }
+        elif role == "background":
+            players = {"background.": self.train(self.trials.background(trial), trained.seed)}
+        elif role == "classifier" and not trial.supervised:
+            info = self.info(trial.inside, "train", trial.shape, trial.place)
+            classifier = self.trials.classifier(trial, info.classes)
+            players = {"classifier.": self.train(classifier, trained.seed)}
+        else:
+            players = {f"{role}." if role else "": trained}
+        for player in players.values():
+            if sizes(player.trial.recipe) != sizes(trial.recipe):
+                raise SuiteError(
+                    f"{self.loaded.source.path}: {player.label} and {trained.label} are read "
+                    "together and must have the same training.held_out and training.validation"
+                )
+        return players
+
+    def _score(self, statistic: str, trained: Trained, side: Side) -> Cell:
+        name, part, place = side
+        trial = trained.trial
+        found = self.plugins.statistics[statistic]
+        options = {
+            "statistic": statistic,
+            "revision": found.revision,
+            "data": self.info(name, part, trial.shape, place).digest,
+            **self._part(trial, part),
+        }
+        owner, label = trained.label, str(part)
+        if found.requires is None:  # of the images alone, and shared by all models
+            owner, label = _shared(trial, part, options)
+        return self.add(
+            Cell(
+                "score",
+                f"score/{owner}/{name}/{label}/{statistic}",
+                options,
+                self._scored(found, trained, side),
+                {"images": self.request(name, part, trial.shape)},
+            )
+        )
+
+    def _labels(self, trained: Trained, side: Side) -> Cell:
+        name, part, place = side
+        trial = trained.trial
+        info = self.info(name, part, trial.shape, place)
+        options = {
+            "statistic": LABEL,
+            "data": info.digest,
+            "labels": info.labels,
+            **self._part(trial, part),
+        }
+        owner, label = _shared(trial, part, options)
+        request = {"images": self.request(name, part, trial.shape)}
+        return self.add(
+            Cell("score", f"score/{owner}/{name}/{label}/{LABEL}", options, {}, request)
+        )
+
+    def _part(self, trial: Trial, part: Part) -> dict[str, Any]:
+        """Return which rows of a split are one part of it."""
+        if part == "test":
+            return {}
+        found: dict[str, Any] = {"part": part, **sizes(trial.recipe)}
+        if part == "train":
+            found["first"] = self.suite.evaluation.train_images
+        return found
+
+    def _scored(self, statistic: type[Statistic], trained: Trained, side: Side) -> dict[str, str]:
+        """Return what a statistic is computed from: nothing, a model, or members' columns."""
+        if statistic.requires is None:
+            return {}
+        if not trained.members:
+            return {"model": trained.key}
+        return {
+            f"member.{i}": key
+            for i, member in enumerate(trained.members)
+            for key in self.columns(statistic.columns, member, side).values()
+        }
+
+
+def sizes(recipe: Recipe) -> dict[str, int]:
+    """Return what decides on the parts of a training split."""
+    return {"validation": recipe.validation, "held_out": recipe.held_out}
+
+
+def _split(part: Part) -> str:
+    return "test" if part == "test" else "train"
+
+
+def _shared(trial: Trial, part: Part, options: dict[str, Any]) -> tuple[str, str]:
+    """Return owner and label of a cell that no model has to do with."""
+    mark = "" if part == "test" else f"-{digest(options)[:6]}"
+    return "x".join(map(str, trial.shape)), f"{part}{mark}"
