@@ -166,6 +166,61 @@ class ClaimResult:
 
 
 @dataclass(frozen=True)
+class Difference:
+    """AUROC of a detector less that of the baseline on the same images, pooled over seeds.
+
+    `p` is that of no difference, two-sided; `p_holm` the same with Holm's correction for all
+    differences of the run.
+    """
+
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    value: float
+    low: float
+    high: float
+    p: float
+    p_holm: float
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Milliseconds an image that a detector's columns and scores took, training left out."""
+
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    milliseconds: float
+
+
+@dataclass(frozen=True)
+class Quotation:
+    """AUROC as the literature has it; several values where it disagrees."""
+
+    detector: str
+    inside: str
+    outside: str
+    auroc: tuple[float, ...]
+    source: str
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """All detectors of a run beside one of them.
+
+    `uses` says of each detector what it takes beside the model and held-out ID images.
+    """
+
+    baseline: str
+    uses: Mapping[str, str]
+    differences: tuple[Difference, ...]
+    costs: tuple[Cost, ...]
+    quotations: tuple[Quotation, ...]
+
+
+@dataclass(frozen=True)
 class Results:
     """One run of one suite; `level` is the coverage of every interval."""
 
@@ -183,3 +238,4 @@ class Results:
     manifest: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
     level: float = 0.95
+    comparison: Comparison | None = None

@@ -317,6 +317,7 @@ class _Builder:
             skips=tuple(self.skips),
             detections=tuple(self.detections),
             pairings=tuple(self.pairings),
+            uses={name: self.plugins.uses(name) for name in self.plugins.detectors},
             bpds=tuple(self.bpds),
             trainings=tuple(self.sources.trainings),
             analyses=tuple(self.analyses),

@@ -128,7 +128,10 @@ class DataRef:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells in topological order, what is skipped, and where results will lie."""
+    """All cells in topological order, what is skipped, and where results will lie.
+
+    `uses` says of each detector what it takes beside the model and held-out ID images.
+    """
 
     cells: tuple[Cell, ...]
     skips: tuple[Skip, ...]
@@ -138,6 +141,7 @@ class Plan:
     analyses: tuple[AnalysisRef, ...]
     data: tuple[DataRef, ...]
     pairings: tuple[PairingRef, ...] = ()
+    uses: Mapping[str, str] = field(default_factory=dict)
 
     def address(self, cell: Cell) -> dict[str, str]:
         """Return the names of the rows that a cell fills: those of a detector on a pair."""

@@ -9,7 +9,7 @@ from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
-from ood_bench.statistics import Statistic
+from ood_bench.statistics import LABEL, Statistic
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 from ood_bench.suite.source import Place
 
@@ -28,6 +28,13 @@ CLASSIFIER = "classifier"
 """The name of the model that plays this role, in cells and tables."""
 
 ROLES = ("background", "member", "classifier")
+
+TAKEN = {
+    "background": "a second model",
+    "member": "an ensemble",
+    "classifier": "a classifier",
+}
+"""What a detector takes that reads a role."""
 
 
 def split_role(need: str) -> tuple[str, str]:
@@ -129,6 +136,21 @@ class Plugins:
         """Tell whether a detector reads a classifier and nothing else."""
         built = self.built_detectors[detector]
         return all(split_role(need)[0] == "classifier" for need in built.needs)
+
+    def uses(self, detector: str) -> str:
+        """Say what a detector takes beside the model and held-out ID images.
+
+        None takes OOD images: there is no way to hand it any.
+        """
+        built = self.built_detectors[detector]
+        needs = [split_role(need) for need in (*built.needs, *built.fits_on)]
+        roles = dict.fromkeys(role for role, _ in needs if role)
+        taken = [TAKEN[role] for role in roles]
+        if "classifier" in roles or any(column == LABEL for _, column in needs):
+            taken.append("labels")
+        if built.group > 1:
+            taken.append(f"groups of {built.group} images")
+        return ", ".join(taken) or "nothing more"
 
     def provider(self, column: str, model: Named) -> str | None:
         """Return the statistic that yields a column for a model: the one with most columns.

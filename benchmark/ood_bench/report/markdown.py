@@ -3,11 +3,13 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
 from ood_bench.report.measured import bits_table, detection_table, percent
 from ood_bench.report.numbers import names, plural
+from ood_bench.report.overview import Overview
 from ood_bench.report.provenance import (
     beside_table,
     claims_table,
@@ -22,12 +24,15 @@ from ood_bench.results import FindingRow, Results, Verdict
 _INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
 
 
-def markdown(results: Results, pictures: Sequence[Picture] = ()) -> str:
+def markdown(
+    results: Results, pictures: Sequence[Picture] = (), overviews: Sequence[Overview] = ()
+) -> str:
     """Return the whole page.
 
     Args:
         results: What a run found.
         pictures: Its figures, referred to by their paths.
+        overviews: Its figures over all detectors, likewise.
     """
     notes = ["\n>\n".join(f"> {paragraph(note)}" for note in results.notes)]
     level = percent(results.level)
@@ -36,13 +41,21 @@ def markdown(results: Results, pictures: Sequence[Picture] = ()) -> str:
     for heading, table, conventions in (
         ("Claims", claims_table(results), _CLAIMS.format(level=level)),
         ("What was not reproduced", beside_table(results), _BESIDE),
+        ("Detectors compared", comparison_table(results), _COMPARED),
+        ("Measured and quoted", quotation_table(results), _QUOTED),
         ("Detection", detection_table(results), _DETECTION.format(level=level)),
+        ("Differences from the baseline", difference_table(results), _DIFFERENCES),
         ("Bits per dimension", bits_table(results), _BITS.format(level=level)),
         ("Training", training_table(results), _TRAINING),
         ("Data", data_table(results), _DATA),
     ):
         if table.rows:
             blocks += [f"## {heading}", *notes, _table(table), conventions]
+        if heading == "Detectors compared":
+            blocks += [
+                f"![{escape(overview.title)}]({overview.path})\n\n{paragraph(overview.caption)}"
+                for overview in overviews
+            ]
     if pictures:
         blocks += ["## Figures", *notes, *_figures(pictures, results.findings)]
     for heading, table in (
@@ -63,6 +76,23 @@ _CLAIMS = (
 _BESIDE = (
     "Figures that the suite names beside a claim, which tell why it was not reproduced here. "
     "They come from the same run."
+)
+_COMPARED = (
+    "AUROC, the baseline's difference tested image by image (paired DeLong): ▲ above and ▼ below "
+    "the baseline at 5 % after Holm's correction for all comparisons of this run. Mean, worst and "
+    "mean rank are over the pairs that were tried both ways; a detector that was not measured on "
+    "all of them has none. No detector takes OOD images; what it takes beside the model and "
+    "held-out ID images is named. Milliseconds are those of its columns and scores on this run's "
+    "machine, training left out."
+)
+_QUOTED = (
+    "AUROC as the literature gives it, for other models and trainings, beside what this run "
+    "measured; nothing is tuned to it. They differ where the measured interval holds none of the "
+    "span of the quoted values."
+)
+_DIFFERENCES = (
+    "Paired by DeLong on the same images; p is two-sided, with Holm's correction for all rows. "
+    "Scores of groups of images cannot be paired."
 )
 _DETECTION = (
     "A larger score means more out of distribution (OOD). "

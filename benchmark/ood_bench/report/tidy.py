@@ -8,9 +8,10 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any, get_args
 
-from ood_bench.results import FindingRow, Metric, Results, Row
+from ood_bench.results import Difference, FindingRow, Metric, Results, Row
 
 COLUMNS = tuple(column.name for column in fields(Row))
+DIFFERENCE_COLUMNS = tuple(column.name for column in fields(Difference))
 FINDING_COLUMNS = tuple(column.name for column in fields(FindingRow))
 
 
@@ -26,6 +27,12 @@ def csv_text(results: Results) -> str:
 def findings_csv(results: Results) -> str:
     """Return what the analyses found as CSV with a header, in the same form."""
     return _csv(FINDING_COLUMNS, results.findings)
+
+
+def comparison_csv(results: Results) -> str:
+    """Return each detector's difference from the baseline as CSV, in the same form."""
+    differences = results.comparison.differences if results.comparison else ()
+    return _csv(DIFFERENCE_COLUMNS, differences)
 
 
 def _csv(columns: Iterable[str], rows: Iterable[object]) -> str:
@@ -62,6 +69,7 @@ def json_text(results: Results) -> str:
         "skips": [asdict(omission) for omission in results.skips],
         "failures": [asdict(omission) for omission in results.failures],
         "manifest": dict(results.manifest),
+        "comparison": asdict(results.comparison) if results.comparison else None,
     }
     return json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Literal
 
 from ood_bench.report.figures import draw_all, file_stem
 from ood_bench.report.markdown import markdown
-from ood_bench.report.tidy import csv_text, findings_csv, json_text
+from ood_bench.report.overview import draw_overviews
+from ood_bench.report.tidy import comparison_csv, csv_text, findings_csv, json_text
 from ood_bench.results import Results
 
 if TYPE_CHECKING:
@@ -47,7 +48,12 @@ def write_report(
     pictures = list(draw_all(results.analyses, analyses))
     for picture in pictures:
         _write(folder / picture.path, picture.png)
-    return _write(folder / "report.md", markdown(results, pictures))
+    overviews = list(draw_overviews(results))
+    for overview in overviews:
+        _write(folder / overview.path, overview.png)
+    if results.comparison:
+        _write(folder / "tables" / "comparison.csv", comparison_csv(results))
+    return _write(folder / "report.md", markdown(results, pictures, overviews))
 
 
 def _table_csv(table: "pd.DataFrame") -> str:

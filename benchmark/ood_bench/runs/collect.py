@@ -18,6 +18,7 @@ from ood_bench.results import (
     Row,
     TrainingCard,
 )
+from ood_bench.runs.compare import compare
 from ood_bench.runs.record import RunRecord
 from ood_bench.store import Store
 
@@ -75,6 +76,7 @@ def collect(record: RunRecord, store: Store) -> Results:
         failures=(*record.failures, *unfinished),
         notes=record.notes,
         manifest=record.manifest,
+        comparison=compare(record, store),
     )
 
 

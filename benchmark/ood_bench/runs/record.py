@@ -33,6 +33,7 @@ class RunRecord:
         notes: Said above every table.
         baseline: The detector that others are compared with.
         quoted: What the literature says of the detectors.
+        uses: What each detector takes, as in the plan.
         manifest: Suite file, settings, machine, versions, wall time.
     """
 
@@ -53,6 +54,7 @@ class RunRecord:
     pairings: tuple[PairingRef, ...] = ()
     baseline: str | None = None
     quoted: tuple[Quoted, ...] = ()
+    uses: Mapping[str, str] = field(default_factory=dict)
 
     @classmethod
     def of(cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = ()) -> "RunRecord":
@@ -73,6 +75,7 @@ class RunRecord:
             pairings=plan.pairings,
             baseline=suite.evaluation.baseline,
             quoted=suite.quoted,
+            uses=plan.uses,
         )
 
 

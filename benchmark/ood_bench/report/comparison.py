@@ -1,0 +1,214 @@
+"""All detectors side by side: both directions of every pair, ranks, cost, tests, quotations."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from scipy.stats import rankdata
+
+from ood_bench.report.numbers import ABSENT, decimal, with_interval
+from ood_bench.report.texttable import TextTable
+from ood_bench.results import Results, Row
+
+SIGNIFICANT = 0.05
+
+
+class Pair(NamedTuple):
+    """An inside and an outside data set."""
+
+    inside: str
+    outside: str
+
+    def __str__(self) -> str:
+        return f"{self.inside} → {self.outside}"
+
+
+class Entry(NamedTuple):
+    """A detector of a model, and the pooled AUROC of each pair on which it was measured."""
+
+    model: str
+    detector: str
+    auroc: dict[Pair, Row]
+
+    @property
+    def name(self) -> str:
+        """What figures call it."""
+        return f"{self.model} · {self.detector}"
+
+    def mean(self, pairs: Sequence[Pair]) -> float | None:
+        """Return the mean AUROC over pairs; None unless it was measured on all."""
+        values = [self.auroc[pair].value for pair in pairs if pair in self.auroc]
+        return sum(values) / len(values) if len(values) == len(pairs) else None
+
+    def worst(self, pairs: Sequence[Pair]) -> float | None:
+        """Return the lowest AUROC over pairs; None unless it was measured on all."""
+        values = [self.auroc[pair].value for pair in pairs if pair in self.auroc]
+        return min(values) if len(values) == len(pairs) else None
+
+
+def entries(results: Results) -> list[Entry]:
+    """Return all detectors of all models, in the order of the run."""
+    found: dict[tuple[str, str], Entry] = {}
+    for row in results.rows:
+        if row.seed == "all" and row.metric == "auroc":
+            entry = found.setdefault((row.model, row.detector), Entry(row.model, row.detector, {}))
+            entry.auroc[Pair(row.inside, row.outside)] = row
+    return list(found.values())
+
+
+def pairs(results: Results) -> list[Pair]:
+    """Return the pairs of a run, each followed by its reverse where that was tried too."""
+    tried = dict.fromkeys(pair for entry in entries(results) for pair in entry.auroc)
+    ordered: dict[Pair, None] = {}
+    for pair in tried:
+        ordered[pair] = None
+        reverse = Pair(pair.outside, pair.inside)
+        if reverse in tried:
+            ordered[reverse] = None
+    return list(ordered)
+
+
+def both_ways(results: Results) -> list[Pair]:
+    """Return the pairs whose reverse was tried too, the reverses left out."""
+    found: list[Pair] = []
+    everything = pairs(results)
+    for pair in everything:
+        reverse = Pair(pair.outside, pair.inside)
+        if reverse in everything and reverse not in found:
+            found.append(pair)
+    return found
+
+
+def judged(results: Results) -> list[Pair]:
+    """Return the pairs that mean, worst and rank are over: those tried both ways, else all."""
+    found = [pair for one in both_ways(results) for pair in (one, Pair(one.outside, one.inside))]
+    return found or pairs(results)
+
+
+def ranks(results: Results) -> dict[tuple[str, str], float]:
+    """Return the mean rank of each detector of each model over pairs; 1 is the best AUROC.
+
+    Ties share a rank. One that was not measured on all pairs has none.
+    """
+    over, everything = judged(results), entries(results)
+    whole = [entry for entry in everything if all(pair in entry.auroc for pair in over)]
+    totals = dict.fromkeys(((entry.model, entry.detector) for entry in whole), 0.0)
+    for pair in over:
+        places = rankdata([-entry.auroc[pair].value for entry in whole])
+        for entry, rank in zip(whole, places, strict=True):
+            totals[entry.model, entry.detector] += float(rank) / len(over)
+    return totals
+
+
+def comparison_table(results: Results) -> TextTable:
+    """Return each detector of each model: AUROC of every pair, mean, worst, rank and cost."""
+    compared = results.comparison
+    if compared is None:
+        return TextTable((), ())
+    shown, over, ranked = pairs(results), judged(results), ranks(results)
+    marks = {
+        (item.model, item.detector, Pair(item.inside, item.outside)): "▲" if item.value > 0 else "▼"
+        for item in compared.differences
+        if item.p_holm < SIGNIFICANT
+    }
+    rows = []
+    for entry in entries(results):
+        costs = [
+            cost.milliseconds
+            for cost in compared.costs
+            if (cost.model, cost.detector) == (entry.model, entry.detector)
+        ]
+        rank = ranked.get((entry.model, entry.detector))
+        cells = []
+        for pair in shown:
+            row, mark = entry.auroc.get(pair), marks.get((entry.model, entry.detector, pair), "")
+            cells.append(f"{decimal(row.value)} {mark}".strip() if row else ABSENT)
+        rows.append(
+            (
+                entry.model,
+                entry.detector,
+                compared.uses.get(entry.detector, ABSENT),
+                *cells,
+                decimal(entry.mean(over)),
+                decimal(entry.worst(over)),
+                ABSENT if rank is None else f"{rank:.1f}",
+                f"{sum(costs) / len(costs):.2f}" if costs else ABSENT,
+            )
+        )
+    headers = (
+        "Model",
+        "Detector",
+        "Takes",
+        *map(str, shown),
+        "Mean",
+        "Worst",
+        "Mean rank",
+        "ms an image",
+    )
+    return TextTable(headers, tuple(rows), numeric=frozenset(headers[3:]))
+
+
+def difference_table(results: Results) -> TextTable:
+    """Return each detector's AUROC less the baseline's, with p-values."""
+    compared = results.comparison
+    if compared is None:
+        return TextTable((), ())
+    rows = tuple(
+        (
+            item.model,
+            f"{item.inside} → {item.outside}",
+            item.detector,
+            with_interval(item.value, item.low, item.high),
+            _p(item.p),
+            _p(item.p_holm),
+        )
+        for item in compared.differences
+    )
+    headers = (
+        "Model",
+        "ID → OOD",
+        "Detector",
+        f"AUROC less that of {compared.baseline}",
+        "p",
+        "p (Holm)",
+    )
+    return TextTable(headers, rows, numeric=frozenset(headers[3:]))
+
+
+def quotation_table(results: Results) -> TextTable:
+    """Return what the literature gives beside each measured AUROC of the same pair."""
+    compared = results.comparison
+    if compared is None:
+        return TextTable((), ())
+    rows = []
+    for quoted in compared.quotations:
+        pair = Pair(quoted.inside, quoted.outside)
+        for entry in entries(results):
+            row = entry.auroc.get(pair)
+            if entry.detector != quoted.detector or row is None:
+                continue
+            apart = row.high < min(quoted.auroc) - 0.0005 or row.low > max(quoted.auroc) + 0.0005
+            rows.append(
+                (
+                    entry.model,
+                    str(pair),
+                    entry.detector,
+                    with_interval(row.value, row.low, row.high),
+                    ", ".join(f"{value:g}" for value in quoted.auroc),
+                    "differs" if apart else "agrees",
+                    quoted.source,
+                )
+            )
+    headers = (
+        "Model",
+        "ID → OOD",
+        "Detector",
+        "Measured AUROC",
+        "Quoted AUROC",
+        "",
+        "Source",
+    )
+    return TextTable(headers, tuple(rows), numeric=frozenset(headers[3:5]))
+
+
+def _p(value: float) -> str:
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"

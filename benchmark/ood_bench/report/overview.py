@@ -1,0 +1,199 @@
+"""Figures over all detectors of a run: dots with intervals, both directions, a heat map."""
+
+import io
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from ood_bench.report.comparison import Entry, Pair, both_ways, entries, pairs
+from ood_bench.report.figures import DPI
+from ood_bench.results import Results
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+
+class Overview(NamedTuple):
+    """A drawn figure: its heading, what to see in it, where it lies, and the file."""
+
+    title: str
+    caption: str
+    path: str
+    png: bytes
+
+
+def draw_overviews(results: Results) -> Iterator[Overview]:
+    """Draw the figures of a comparison; none without one."""
+    if results.comparison is None or not entries(results):
+        return
+    yield _overview(
+        "AUROC of every detector",
+        "Dots are AUROC, bars its interval; the line at 0.5 is chance, and left of it the OOD "
+        f"images look the more normal. Filled dots are the baseline, "
+        f"{results.comparison.baseline}.",
+        "overview-auroc",
+        _dots(results),
+    )
+    if both_ways(results):
+        yield _overview(
+            "Both directions of a pair",
+            "A detector at the upper left or the lower right works one way round alone: it says "
+            "that images are simple, or that they are not. At the upper right it works both ways.",
+            "overview-directions",
+            _directions(results),
+        )
+    yield _overview(
+        "AUROC of every detector on every pair",
+        "Red is below chance: the OOD images look the more normal.",
+        "overview-heatmap",
+        _heat_map(results),
+    )
+
+
+def _overview(title: str, caption: str, name: str, figure: "Figure") -> Overview:
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return Overview(title, caption, f"figures/{name}.png", buffer.getvalue())
+
+
+def _models(found: list[Entry]) -> dict[str, tuple[float, float, float]]:
+    """Return a colour for each model."""
+    from ood_bench.analyses.style import data_colours
+
+    return data_colours(list(dict.fromkeys(entry.model for entry in found)))
+
+
+def _dots(results: Results) -> "Figure":
+    from matplotlib.figure import Figure
+
+    from ood_bench.analyses.style import look, plain
+
+    found, shown = entries(results), pairs(results)
+    colours = _models(found)
+    baseline = results.comparison.baseline if results.comparison else ""
+    columns = min(2, len(shown))
+    rows = -(-len(shown) // columns)
+    with look():
+        size = (4.2 * columns + 1.2, (0.17 * len(found) + 0.7) * rows + 0.3)
+        figure = Figure(figsize=size, layout="constrained")
+        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
+        for axes, pair in zip(panels.ravel(), shown, strict=False):
+            axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
+            for line, entry in enumerate(found):
+                row = entry.auroc.get(pair)
+                if row is None:
+                    continue
+                reach = [[row.value - row.low], [row.high - row.value]]
+                face = colours[entry.model] if entry.detector == baseline else "white"
+                axes.errorbar(
+                    row.value, line, xerr=reach, fmt="o", color=colours[entry.model],
+                    mfc=face, ms=4, lw=1.0, capsize=0,
+                )  # fmt: skip
+            axes.set_title(plain(str(pair)), loc="left")
+            axes.set_xlim(-0.02, 1.02)
+            axes.grid(axis="y", color="0.93", linewidth=0.6)
+        for axes in panels.ravel()[len(shown) :]:
+            axes.set_axis_off()
+        first = panels[0, 0]
+        first.set_yticks(range(len(found)), [plain(entry.name) for entry in found])
+        first.set_ylim(len(found) - 0.4, -0.6)
+        for axes in panels[-1]:
+            axes.set_xlabel("AUROC")
+    return figure
+
+
+def _directions(results: Results) -> "Figure":
+    from matplotlib.figure import Figure
+
+    from ood_bench.analyses.style import look, plain
+
+    found, shown = entries(results), both_ways(results)
+    colours = _models(found)
+    with look():
+        figure = Figure(figsize=(4.4 * len(shown) + 2.2, 4.4), layout="constrained")
+        panels = figure.subplots(1, len(shown), squeeze=False).ravel()
+        numbers = {
+            name: i for i, name in enumerate(dict.fromkeys(entry.detector for entry in found), 1)
+        }
+        for axes, pair in zip(panels, shown, strict=True):
+            reverse = Pair(pair.outside, pair.inside)
+            axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
+            axes.axhline(0.5, color="0.6", linewidth=0.8, zorder=0)
+            points = [
+                (entry, entry.auroc[pair].value, entry.auroc[reverse].value)
+                for entry in found
+                if pair in entry.auroc and reverse in entry.auroc
+            ]
+            for entry, x, y in points:
+                axes.plot(x, y, "o", color=colours[entry.model], ms=9, alpha=0.8, mew=0)
+                axes.annotate(
+                    str(numbers[entry.detector]), (x, y), ha="center", va="center",
+                    fontsize=6, color="white",
+                )  # fmt: skip
+            axes.set_xlim(-0.04, 1.04)
+            axes.set_ylim(-0.04, 1.04)
+            axes.set_aspect("equal")
+            axes.set_xlabel(f"AUROC, {plain(str(pair))}")
+            axes.set_ylabel(f"AUROC, {plain(str(reverse))}")
+        _key(panels[-1], numbers, colours)
+    return figure
+
+
+def _key(
+    axes: "Axes", numbers: dict[str, int], colours: dict[str, tuple[float, float, float]]
+) -> None:
+    """Say beside a panel which number is which detector and which colour which model."""
+    from matplotlib.lines import Line2D
+
+    from ood_bench.analyses.style import plain
+
+    handles = [
+        Line2D([], [], marker="o", linestyle="", color=colour, label=plain(model))
+        for model, colour in colours.items()
+    ] + [
+        Line2D([], [], linestyle="", label=f"{number}  {plain(name)}")
+        for name, number in numbers.items()
+    ]
+    axes.legend(
+        handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=7
+    )
+
+
+def _heat_map(results: Results) -> "Figure":
+    import seaborn as sns
+    from matplotlib.figure import Figure
+
+    from ood_bench.analyses.style import look, plain
+
+    found, shown = entries(results), pairs(results)
+    values = np.array(
+        [
+            [entry.auroc[pair].value if pair in entry.auroc else np.nan for pair in shown]
+            for entry in found
+        ]
+    )
+    with look():
+        size = (1.15 * len(shown) + 3.4, 0.21 * len(found) + 1.3)
+        figure = Figure(figsize=size, layout="constrained")
+        axes = figure.subplots()
+        sns.heatmap(
+            values,
+            ax=axes,
+            vmin=0.0,
+            vmax=1.0,
+            center=0.5,
+            cmap="RdBu",
+            annot=True,
+            fmt=".2f",
+            annot_kws={"size": 7},
+            cbar_kws={"label": "AUROC"},
+            xticklabels=[plain(f"{pair.inside}\n→ {pair.outside}") for pair in shown],
+            yticklabels=[plain(entry.name) for entry in found],
+            linewidths=0.5,
+        )
+        axes.tick_params(axis="both", length=0)
+        axes.xaxis.tick_top()
+        axes.set_xticklabels(axes.get_xticklabels(), rotation=0, fontsize=7)
+    return figure

@@ -1,0 +1,91 @@
+"""The comparison of all detectors of a run with one of them, from finished cells alone."""
+
+import math
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy.special import erfc
+
+from ood_bench.metrics import Measure, pool
+from ood_bench.metrics.measure import normal_quantile
+from ood_bench.plan import DetectionRef
+from ood_bench.results import Comparison, Cost, Difference, Quotation
+from ood_bench.runs.record import RunRecord
+from ood_bench.store import Store
+
+
+def compare(record: RunRecord, store: Store) -> Comparison | None:
+    """Return the comparison that a suite asks for; None if it names no baseline."""
+    if record.baseline is None:
+        return None
+    return Comparison(
+        baseline=record.baseline,
+        uses=record.uses,
+        differences=tuple(_differences(record, store)),
+        costs=tuple(_costs(record.detections, store)),
+        quotations=tuple(Quotation(**quoted.model_dump()) for quoted in record.quoted),
+    )
+
+
+def holm(p: Sequence[float]) -> list[float]:
+    """Return p-values with Holm's step-down correction for their number, in their order.
+
+    Reference:
+        Holm, A simple sequentially rejective multiple test procedure, 1979.
+
+    Example:
+        >>> [round(value, 3) for value in holm([0.01, 0.04, 0.03])]
+        [0.03, 0.06, 0.06]
+    """
+    values = np.asarray(p, dtype=np.float64)
+    order = np.argsort(values, kind="stable")
+    stepped = np.maximum.accumulate(values[order] * np.arange(len(values), 0, -1))
+    corrected = np.empty_like(values)
+    corrected[order] = np.minimum(stepped, 1.0)
+    return [float(value) for value in corrected]
+
+
+def _differences(record: RunRecord, store: Store) -> list[Difference]:
+    groups: dict[tuple[str, str, str, str], list[Measure]] = defaultdict(list)
+    for ref in record.pairings:
+        if store.has(ref.key):
+            found = store.read_json(ref.key, "metrics.json")["measures"]["auroc_difference"]
+            address = (ref.model, ref.inside, ref.outside, ref.detector)
+            groups[address].append(Measure(*found))
+    reach = normal_quantile(record.level)
+    differences = []
+    for address, measures in groups.items():
+        measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
+        error = (measure.high - measure.low) / (2 * reach)
+        p = _p_value(measure.value, error)
+        differences.append(Difference(*address, *measure, p=p, p_holm=p))
+    corrected = holm([item.p for item in differences])
+    return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
+
+
+def _p_value(value: float, error: float) -> float:
+    """Return the two-sided p-value of a normal estimate; a certain difference has 0."""
+    if error == 0.0:
+        return float(value == 0.0)
+    return float(erfc(abs(value) / error / math.sqrt(2.0)))
+
+
+def _costs(refs: Iterable[DetectionRef], store: Store) -> Iterable[Cost]:
+    groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
+    for ref in refs:
+        if not store.has(ref.key):
+            continue
+        scored = store.read_json(ref.key, "manifest.json")["inputs"]["outside"]
+        inputs = store.read_json(scored, "manifest.json")["inputs"]
+        cells = {key for role, key in inputs.items() if role.startswith("images.")} | {scored}
+        seconds = sum(store.read_json(key, "circumstances.json")["seconds"] for key in cells)
+        images = len(next(iter(store.read_columns(_first(inputs)).values())))
+        groups[ref.model, ref.inside, ref.outside, ref.detector].append(1e3 * seconds / images)
+    for address, found in groups.items():
+        yield Cost(*address, sum(found) / len(found))
+
+
+def _first(inputs: dict[str, str]) -> str:
+    return next(key for role, key in sorted(inputs.items()) if role.startswith("images."))
