@@ -173,6 +173,10 @@ class Trials:
             for name in pair.outside:
                 self._skip(pair.inside, name, reason)
             return
+        if self.skip_missing and (reason := self._untrainable(pair)):
+            for name in pair.outside:
+                self._skip(pair.inside, name, reason)
+            return
         shape = self._inside_shape(pair, place)
         outside: dict[str, Place] = {}
         for j, name in enumerate(pair.outside):
@@ -212,15 +216,21 @@ class Trials:
             raise self.mistake(place, line)
         return line
 
+    def _untrainable(self, pair: Pair) -> str | None:
+        """Say that a pair's inside has nothing to train on; None if it has."""
+        splits = self.library.splits(pair.inside, self.suite.data_options(pair.inside))
+        if "train" in splits:
+            return None
+        return (
+            f"'{pair.inside}' has no training split ({', '.join(splits)}); "
+            "it can only be an outside data set"
+        )
+
     def _inside_shape(self, pair: Pair, place: Place) -> Shape:
         options = self.suite.data_options(pair.inside)
         try:
-            splits = self.library.splits(pair.inside, options)
-            if "train" not in splits:
-                raise DataError(
-                    f"'{pair.inside}' has no training split ({', '.join(splits)}); "
-                    "it can only be an outside data set"
-                )
+            if reason := self._untrainable(pair):
+                raise DataError(reason)
             return Shape(*pair.shape) if pair.shape else self.library.shape(pair.inside, options)
         except DataError as error:
             raise self.mistake(place, error) from error
