@@ -1,5 +1,6 @@
 """The density of one statistic, estimated by Gaussian kernels."""
 
+import math
 from collections.abc import Callable
 
 import numpy as np
@@ -40,11 +41,11 @@ def log_kde(held_out: Values) -> Callable[[Values], Values]:
     """
     n = len(held_out)
     std = float(held_out.std(ddof=1)) if n > 1 else 0.0
-    if std <= 1e-12 * abs(float(held_out.mean())) if n else True:
+    if n < 2 or std <= 1e-12 * abs(float(held_out.mean())):
         raise ValueError(f"a density needs held-out values that differ, got {n} of one value")
     middle, bandwidth = float(np.median(held_out)), std * n**-0.2
     points = np.sort((held_out - middle) / bandwidth)
-    constant = np.log(n * bandwidth * np.sqrt(2 * np.pi))
+    constant = math.log(n * bandwidth * math.sqrt(2 * math.pi))
 
     def log_density(values: Values) -> Values:
         x = (values - middle) / bandwidth
@@ -57,7 +58,8 @@ def log_kde(held_out: Values) -> Callable[[Values], Values]:
         near, far = np.flatnonzero(distance <= _NEAR), np.flatnonzero(distance > _NEAR)
         found[near] = _expanded(x[near], points)
         found[far] = _summed(x[far], distance[far], points)
-        return found - constant
+        found -= constant
+        return found
 
     return log_density
 

@@ -17,6 +17,7 @@ class MaxLogit(Detector):
         """Return x ↦ -max of the logits; nothing is fitted."""
 
         def score(images: Columns) -> Scores:
-            return -family(images, "classifier.logits").max(axis=1)
+            found: Scores = -family(images, "classifier.logits").max(axis=1)
+            return found
 
         return score
