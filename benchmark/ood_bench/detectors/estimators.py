@@ -81,9 +81,12 @@ def fit_estimator(
             first; one that does not vary is then left out.
 
     Raises:
-        ValueError: If the score of an image depends on the images beside it.
+        ValueError: If held-out values are missing, or the score of an image depends on the
+            images beside it.
     """
     values = stacked(held_out, statistics)
+    if np.isnan(values).any():
+        raise ValueError(f"{', '.join(statistics)}: values are missing among the held-out images")
     standard = scale(values, statistics) if standardise else None
 
     def rows(columns: Columns) -> Matrix:
@@ -93,7 +96,12 @@ def fit_estimator(
     surprise = fitted(rows(held_out))
 
     def score(images: Columns) -> Scores:
-        return np.asarray(surprise(rows(images)), np.float64).reshape(-1)
+        values = rows(images)
+        known = ~np.isnan(values).any(axis=1)  # some estimators take a missing value as usual
+        found = np.full(len(values), np.nan)
+        if known.any():
+            found[known] = np.asarray(surprise(values[known]), np.float64).reshape(-1)
+        return found
 
     _refuse_company(score, held_out)
     return score

@@ -1,5 +1,6 @@
 """Models of PyOD over any statistics."""
 
+import importlib
 from collections.abc import Callable
 from typing import Any
 
@@ -39,14 +40,14 @@ class PyodModel(Detector):
         seed: int = 0,
     ) -> None:
         try:
-            from pyod.models.base import BaseDetector
+            base = importlib.import_module("pyod.models.base").BaseDetector
         except ImportError as error:
             raise PluginError(
                 f"the detector pyod needs PyOD ({error}): pip install 'ood-bench[pyod]'"
             ) from error
         self.needs = checked(statistics)
         self.standardise = standardise
-        self.estimator = estimator_class(estimator, "pyod", BaseDetector)
+        self.estimator = estimator_class(estimator, "pyod", base)
         self.options = checked_options(self.estimator, options or {}, seed)
 
     def fit(self, held_out: Columns) -> Scorer:

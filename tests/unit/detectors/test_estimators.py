@@ -132,6 +132,16 @@ def test_an_estimator_whose_scores_depend_on_the_batch_is_refused() -> None:
         detector.fit(HELD_OUT)
 
 
+def test_a_missing_value_is_no_usual_one_even_to_an_estimator_that_takes_it() -> None:
+    images = {name: values.copy() for name, values in INSIDE.items()}
+    images["gradient_norm.0"][7] = np.nan
+    detector = SklearnEstimator(statistics=STATISTICS, options={"n_estimators": 10})
+    scores = detector.fit(HELD_OUT)(images)
+    assert np.flatnonzero(np.isnan(scores)).tolist() == [7]
+    with pytest.raises(ValueError, match="values are missing among the held-out images"):
+        detector.fit(images)
+
+
 def test_without_pyod_the_message_says_how_to_get_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pyod.models.base", None)
     with pytest.raises(PluginError, match=r"pip install 'ood-bench\[pyod\]'"):
