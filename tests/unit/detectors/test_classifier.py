@@ -101,6 +101,7 @@ def by_scipy(known: Matrix, label: NDArray[np.int64], images: Matrix) -> list[fl
     means = [known[label == c].mean(axis=0) for c in range(CLASSES)]
     residuals = np.concatenate([known[label == c] - means[c] for c in range(CLASSES)])
     precision = EmpiricalCovariance(assume_centered=True).fit(residuals).precision_
+    assert precision is not None
     return [min(mahalanobis(x, mean, precision) ** 2 for mean in means) for x in images]
 
 

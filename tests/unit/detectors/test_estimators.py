@@ -121,8 +121,8 @@ def test_a_refusal_reaches_the_planner_as_an_error_of_the_plugin() -> None:
 
 
 class Ranks(GaussianMixture):  # type: ignore[misc]  # scikit-learn has no types
-    def score_samples(self, rows: Any) -> Any:
-        return rows[:, 0] - rows[:, 0].mean()
+    def score_samples(self, X: Any) -> Any:
+        return X[:, 0] - X[:, 0].mean()
 
 
 def test_an_estimator_whose_scores_depend_on_the_batch_is_refused() -> None:
