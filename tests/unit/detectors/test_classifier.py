@@ -102,7 +102,7 @@ def by_scipy(known: Matrix, label: NDArray[np.int64], images: Matrix) -> list[fl
     residuals = np.concatenate([known[label == c] - means[c] for c in range(CLASSES)])
     precision = EmpiricalCovariance(assume_centered=True).fit(residuals).precision_
     assert precision is not None
-    return [min(mahalanobis(x, mean, precision) ** 2 for mean in means) for x in images]
+    return [min(abs(mahalanobis(x, mean, precision)) ** 2 for mean in means) for x in images]
 
 
 def test_mahalanobis_agrees_with_scipy_over_a_covariance_of_scikit_learn() -> None:
