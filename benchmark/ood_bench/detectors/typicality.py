@@ -8,8 +8,13 @@ from ood_bench.detectors import Columns, Detector, Scorer, Scores
 class Typicality(Detector):
     """Distance of log p(x) from its mean over in-distribution images, in nats.
 
-    The test of typicality for a single image: both unusually low and unusually high
-    likelihoods count as out of distribution.
+    The test of typicality: both unusually low and unusually high likelihoods count as out of
+    distribution. With M = 1 it is of single images; with M > 1 of groups of M images,
+    |mean of log p over the group - mean over held-out images|. Groups are consecutive runs of
+    a permutation of the rows that depends on their number alone; what is left over is dropped.
+
+    Args:
+        group: M, images in a group; N // M scores come back.
 
     Reference:
         Nalisnick et al., Detecting Out-of-Distribution Inputs to Deep Generative Models Using
@@ -18,11 +23,28 @@ class Typicality(Detector):
 
     needs = ("log_prob",)
 
+    def __init__(self, *, group: int = 1) -> None:
+        if group < 1:
+            raise ValueError(f"group must be at least 1 image, got {group}")
+        self.group = group
+
     def fit(self, held_out: Columns) -> Scorer:
-        """Return x ↦ |log p(x) - mean over the held-out images|."""
+        """Return x ↦ |log p(x) - mean over the held-out images|, log p averaged over groups."""
         mean = float(held_out["log_prob"].mean())
 
         def score(images: Columns) -> Scores:
-            return np.abs(images["log_prob"] - mean)
+            log_prob = images["log_prob"]
+            if self.group > 1:
+                log_prob = _group_means(log_prob, self.group)
+            return np.abs(log_prob - mean)
 
         return score
+
+
+def _group_means(values: Scores, size: int) -> Scores:
+    groups = len(values) // size
+    if not groups:
+        raise ValueError(f"typicality of groups of {size} images needs as many, got {len(values)}")
+    rows = np.random.default_rng(0).permutation(len(values))[: groups * size]
+    means: Scores = values[rows].reshape(groups, size).mean(axis=1)
+    return means
