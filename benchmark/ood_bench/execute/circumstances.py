@@ -20,7 +20,7 @@ def circumstances(seconds: float, device: str) -> dict[str, str]:
     """
     return {
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
-        "seconds": f"{seconds:.2f}",
+        "seconds": f"{seconds:.4f}",
         "device": device,
         **setting(),
     }

@@ -162,7 +162,6 @@ def _key(
 
 
 def _heat_map(results: Results) -> "Figure":
-    import seaborn as sns
     from matplotlib.figure import Figure
 
     from ood_bench.analyses.style import look, plain
@@ -178,22 +177,17 @@ def _heat_map(results: Results) -> "Figure":
         size = (1.15 * len(shown) + 3.4, 0.21 * len(found) + 1.3)
         figure = Figure(figsize=size, layout="constrained")
         axes = figure.subplots()
-        sns.heatmap(
-            values,
-            ax=axes,
-            vmin=0.0,
-            vmax=1.0,
-            center=0.5,
-            cmap="RdBu",
-            annot=True,
-            fmt=".2f",
-            annot_kws={"size": 7},
-            cbar_kws={"label": "AUROC"},
-            xticklabels=[plain(f"{pair.inside}\n→ {pair.outside}") for pair in shown],
-            yticklabels=[plain(entry.name) for entry in found],
-            linewidths=0.5,
-        )
+        mesh = axes.imshow(values, vmin=0.0, vmax=1.0, cmap="RdBu", aspect="auto")
+        figure.colorbar(mesh, ax=axes, label="AUROC", fraction=0.05)
+        for (line, column), value in np.ndenumerate(values):
+            shade = "white" if abs(value - 0.5) > 0.32 else "black"
+            text = f"{value:.2f}" if np.isfinite(value) else "–"
+            axes.text(column, line, text, ha="center", va="center", fontsize=7, color=shade)
+        axes.set_yticks(range(len(found)), [plain(entry.name) for entry in found])
+        names = [plain(f"{pair.inside}\n→ {pair.outside}") for pair in shown]
+        axes.set_xticks(range(len(shown)), names, fontsize=7)
+        for side in axes.spines.values():
+            side.set_visible(False)
         axes.tick_params(axis="both", length=0)
         axes.xaxis.tick_top()
-        axes.set_xticklabels(axes.get_xticklabels(), rotation=0, fontsize=7)
     return figure

@@ -1,0 +1,179 @@
+"""Roles: what detectors ask for beside a model is trained once, shared, and theirs alone."""
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.datasets import load_digits
+from tests.conftest import Command
+
+ROLES = """\
+extends: tiny.yaml
+name: roles
+roles:
+  background: {mutation: 0.3}
+  members: {seeds: [0, 1]}
+  classifier: {options: {width: 8}, training: {steps: 30}}
+models:
+  vae: {options: {latent: 2, channels: [4], samples: 2}}
+detectors:
+  likelihood:
+  typicality-5: {use: typicality, options: {group: 5}}
+  background_ratio:
+  waic:
+  msp:
+  mahalanobis:
+  knn: {options: {k: 3}}
+analyses: [histogram]
+pairs:
+  - {inside: low, outside: [high], models: [glow, vae]}
+  - {inside: high, outside: [low], models: [glow, vae]}
+evaluation: {train_images: 100, resamples: 100, baseline: likelihood}
+claims: []
+quoted:
+  - {detector: likelihood, inside: low, outside: high, auroc: [0.0, 0.01], source: nobody}
+"""
+
+
+@pytest.fixture
+def roles(tiny: Path) -> Path:
+    """A suite with all roles, over digits that have labels."""
+    values, labels = load_digits(return_X_y=True)
+    pixels = (np.asarray(values) * 15).astype(np.uint8).reshape(-1, 1, 8, 8)
+    low = np.asarray(labels) < 5
+    for name, chosen, first in (("low", low, 0), ("high", ~low, 5)):
+        classes = np.asarray(labels)[chosen] - first
+        np.savez(
+            tiny.parent / f"{name}.npz",
+            train_images=pixels[chosen][:600],
+            train_labels=classes[:600],
+            test_images=pixels[chosen][600:],
+            test_labels=classes[600:],
+        )
+    path = tiny.parent / "roles.yaml"
+    path.write_text(ROLES)
+    return path
+
+
+def rows(folder: Path, name: str = "results") -> list[dict[str, str]]:
+    (path,) = folder.glob(f"results/roles-*/tables/{name}.csv")
+    return list(csv.DictReader(path.open()))
+
+
+def names(folder: Path, kind: str) -> list[str]:
+    manifests = folder.glob("results/store/cells/*/manifest.json")
+    cells = [json.loads(manifest.read_text()) for manifest in manifests]
+    return sorted(cell["name"] for cell in cells if cell["kind"] == kind)
+
+
+def test_what_detectors_ask_for_is_trained_once_and_shared(roles: Path, ood_bench: Command) -> None:
+    done = ood_bench("run", roles)
+    assert done.status == 0, done.err
+    trained = names(roles.parent, "train")
+    assert trained == sorted(
+        f"train/{model}@{inside}/{seed}"
+        for inside in ("low", "high")
+        for model, seed in (
+            *((model, seed) for model in ("glow", "vae") for seed in (0, 1)),
+            ("glow-background", 0),
+            ("vae-background", 0),
+            ("classifier", 0),
+        )
+    )
+    measured = {
+        (row["model"], row["inside"], row["detector"]): row
+        for row in rows(roles.parent)
+        if row["metric"] == "auroc" and row["seed"] == "all"
+    }
+    of_models = {"likelihood", "typicality-5", "background_ratio", "waic"}
+    for inside in ("low", "high"):
+        for model in ("glow", "vae"):
+            assert {d for m, i, d in measured if (m, i) == (model, inside)} == of_models
+        assert {d for m, i, d in measured if (m, i) == ("classifier", inside)} == {
+            "msp",
+            "mahalanobis",
+            "knn",
+        }
+    grouped = measured["glow", "low", "typicality-5"]
+    alone = measured["glow", "low", "likelihood"]
+    assert int(grouped["n_outside"]) == int(alone["n_outside"]) // 5
+    assert "scores of groups of 5 images" in grouped["note"]
+
+
+def test_adding_a_detector_computes_its_own_cells_and_no_others(
+    roles: Path, ood_bench: Command
+) -> None:
+    assert ood_bench("run", roles).status == 0
+    roles.write_text(ROLES.replace("  msp:\n", "  msp:\n  energy:\n"))
+    planned = ood_bench("run", roles, "--dry-run").out
+    new = [line.split()[-1] for line in planned.splitlines() if "will run" in line]
+    assert new, "the new detector has cells of its own"
+    assert all("/energy" in name for name in new), new
+    assert len(new) == 2 * (2 + 1)  # scores of both sides and a metric, both ways round
+
+
+def test_a_comparison_is_written_with_both_directions_and_what_is_quoted(
+    roles: Path, ood_bench: Command
+) -> None:
+    assert ood_bench("run", roles).status == 0
+    (report,) = roles.parent.glob("results/roles-*/report.md")
+    page = report.read_text()
+    assert "| Model | Detector | Takes | low → high | high → low | Mean | Worst |" in page
+    assert "| glow | waic | an ensemble |" in page
+    assert "| classifier | mahalanobis | a classifier, labels |" in page
+    assert "| glow | typicality-5 | groups of 5 images |" in page
+    assert "| nobody |" in page
+    assert "differs" in page
+    for figure in ("auroc", "directions", "heatmap"):
+        assert (report.parent / f"figures/overview-{figure}.png").stat().st_size > 10_000
+    differences = rows(roles.parent, "comparison")
+    assert {row["detector"] for row in differences} == {"background_ratio", "waic"}
+    assert all(float(row["p"]) <= float(row["p_holm"]) for row in differences)
+
+
+def test_a_role_that_nobody_plays_is_a_skip_with_its_reason(
+    roles: Path, ood_bench: Command
+) -> None:
+    text = ROLES[: ROLES.index("roles:\n")] + ROLES[ROLES.index("models:\n") :]
+    roles.write_text(text)
+    planned = ood_bench("run", roles, "--dry-run").out
+    for line in (
+        "glow × waic: the suite says nothing of roles.members",
+        "vae × background_ratio: the suite says nothing of roles.background",
+        "classifier@low × msp: the suite says nothing of roles.classifier",
+    ):
+        assert line in planned
+
+
+def test_a_classifier_needs_labels_and_says_whose_are_missing(
+    roles: Path, digits: dict[str, np.ndarray], ood_bench: Command
+) -> None:
+    high = digits["high"]
+    np.savez(roles.parent / "high.npz", train_images=high[:600], test_images=high[600:])
+    planned = ood_bench("run", roles, "--dry-run").out
+    assert "classifier@high × msp: the training images of 'high' have no labels" in planned
+    assert "detect/classifier@low/0/high/msp" in planned
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("mutation: 0.3", "mutation: 0.3, model: vae", "say either `mutation` or `model`"),
+        ("mutation: 0.3", "model: vaee", "the suite has no model 'vaee'; did you mean 'vae'"),
+        ("seeds: [0, 1]", "seeds: [0, 0]", "one of them is given twice"),
+        ("baseline: likelihood", "baseline: likelihod", "no detector 'likelihod'; did you mean"),
+        ("detector: likelihood,", "detector: likelyhood,", "no detector 'likelyhood'"),
+        ("options: {width: 8}", "options: {widht: 8}", "no option 'widht'; did you mean 'width'"),
+        ("options: {width: 8}", "options: {width: 9}", "a width that 8 divides"),
+    ],
+)
+def test_mistakes_in_roles_are_one_line_each(
+    roles: Path, ood_bench: Command, old: str, new: str, message: str
+) -> None:
+    roles.write_text(ROLES.replace(old, new))
+    done = ood_bench("run", roles)
+    assert done.status == 2
+    assert message in done.err
+    assert len(done.err.strip().splitlines()) == 1
