@@ -61,6 +61,18 @@ class Decomposes(Protocol):
         ...
 
 
+class DecomposesByLevel(Decomposes, Protocol):
+    """A flow of several scales, each of which gives some latents to the prior."""
+
+    def decompose_levels(self, x: "Tensor") -> list[Decomposition]:
+        """Return the terms of each level, the finest first, for uint8 images `(B, C, H, W)`.
+
+        They add up to `decompose`; a level's volume term includes −ln 256 for each of the
+        latents that leave the flow there.
+        """
+        ...
+
+
 class Encodes(Protocol):
     """An invertible map between images and latents."""
 
@@ -179,6 +191,7 @@ class Classifies(Protocol):
 CAPABILITIES = (
     DensityModel,
     Decomposes,
+    DecomposesByLevel,
     Encodes,
     Samples,
     Differentiable,

@@ -110,7 +110,8 @@ class VAE(DensityModule, InfersGaussian, Samples):
             z: Latents, shape `(B, K, L)`.
 
         Returns:
-            Shape `(B, K)`. Outside training, decoded as few at a time as memory wants.
+            Shape `(B, K)`. Where nothing is kept for gradients, decoded as few at a time as
+            memory wants.
         """
         B, K, _ = z.shape
         images = torch.arange(B * K, device=z.device) // K
@@ -124,7 +125,7 @@ class VAE(DensityModule, InfersGaussian, Samples):
         """Yield parts of latents `(N, L)`, and the parameters of their pixels."""
         limit = PARAMETERS_AT_ONCE.get(z.device.type, PARAMETERS_AT_ONCE["cpu"])
         one = self.pixels.parameters * self.shape.height * self.shape.width
-        size = len(z) if self.training else max(1, limit // one)
+        size = len(z) if self.training or torch.is_grad_enabled() else max(1, limit // one)
         for start in range(0, len(z), size):
             part = slice(start, start + size)
             with self.autocast():

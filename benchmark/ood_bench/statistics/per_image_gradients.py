@@ -118,13 +118,15 @@ class _Meetings(TorchFunctionMode):
     ) -> Any:
         """Call a function, with weights that meet images replaced, and mark what it returns."""
         kwargs = kwargs or {}
-        tensors = list(_tensors((args, tuple(kwargs.values()))))
-        if not any(_of_images(tensor) for tensor in tensors):
+        images = weights = False
+        for tensor in _tensors((*args, *kwargs.values())):
+            if _of_images(tensor):
+                images = True
+            elif tensor.requires_grad:
+                weights = True
+        if not images:
             return func(*args, **kwargs)
-        if any(_is_weight(tensor) for tensor in tensors):
-            result = self._meet(func, args, kwargs)
-        else:
-            result = func(*args, **kwargs)
+        result = self._meet(func, args, kwargs) if weights else func(*args, **kwargs)
         for tensor in _tensors((result,)):
             setattr(tensor, _MARK, True)
         if func is Tensor.__setitem__:
@@ -143,12 +145,9 @@ class _Meetings(TorchFunctionMode):
         if func in PRODUCTS and args[1].ndim == 2:
             return self._linear(args[0], args[1].mT)
         if func in ELEMENTWISE:
-            rank = max(t.ndim for t in _tensors((args, tuple(kwargs.values()))) if _of_images(t))
+            rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
             swap = lambda value: self._copies(value, rank)  # noqa: E731
             result: Tensor = func(*map(swap, args), **{k: swap(v) for k, v in kwargs.items()})
-            return result
-        if isinstance(getattr(func, "__self__", None), property) or func.__name__ == "__get__":
-            result = func(*args, **kwargs)
             return result
         raise Unruled(f"a weight meets images in {func.__name__}")
 
@@ -259,10 +258,9 @@ class _Meetings(TorchFunctionMode):
             raise Unruled(f"{len(x)} rows do not fall into those of {self.count} images")
         offset = None if bias is None else bias.detach()
         if not x.requires_grad:  # then only a weight can make the output require a gradient
-            offset = weight.new_zeros(run(weight.detach(), None).shape[channels]) if (
-                offset is None
-            ) else offset.clone()
-            offset.requires_grad_()
+            if offset is None:
+                offset = weight.new_zeros(run(weight.detach(), None).shape[channels])
+            offset = offset.clone().requires_grad_()
             self._leaf(offset, None)
         version = x._version
 
@@ -381,13 +379,15 @@ def _patches(
     )
 
 
-def _tensors(values: Iterable[Any]) -> Iterator[Tensor]:
-    """Yield the tensors among values, and in lists and tuples among them."""
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    """Return the tensors among values, and in lists and tuples among them."""
+    found: list[Tensor] = []
     for value in values:
         if isinstance(value, Tensor):
-            yield value
-        elif isinstance(value, list | tuple):
-            yield from _tensors(value)
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found += _tensors(value)
+    return found
 
 
 def _of_images(tensor: Tensor) -> bool:
