@@ -149,6 +149,15 @@ class InfersGaussian(Infers, Protocol):
         """
         ...
 
+    def elbo_given(self, x: "Tensor", mean: "Tensor", log_std: "Tensor", *, salt: int) -> "Tensor":
+        """Return the ELBO with a posterior given, nats, shape `(B,)`.
+
+        The expectation is over one draw of z, a function of the image and the salt; another
+        salt gives another draw. The KL divergence is in closed form. Differentiable in the mean
+        and the log standard deviation.
+        """
+        ...
+
 
 class InfersAbove(Infers, Protocol):
     """A hierarchical latent-variable model, whose lower latents may come from the prior.

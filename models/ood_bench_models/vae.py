@@ -82,6 +82,12 @@ class VAE(DensityModule, InfersGaussian, Samples):
         z = posterior.draw(noise)
         return importance_bound(self.log_likelihood(x, z) + posterior.log_ratio(noise))
 
+    def elbo_given(self, x: Tensor, mean: Tensor, log_std: Tensor, *, salt: int) -> Tensor:
+        """Return the ELBO with a posterior given and the draw that a salt chooses, in nats."""
+        posterior = Posterior(mean, log_std)
+        noise = normal_noise(x, self.latent, salt).to(self.dtype).unsqueeze(1)
+        return self.log_likelihood(x, posterior.draw(noise)).squeeze(1) - posterior.kl()
+
     def elbo_terms(self, x: Tensor) -> ElboTerms:
         """Return log P(x | z) at the first draw, and KL(q(z|x) ‖ p(z)), in nats, each `(B,)`."""
         posterior = self.posterior(x)
