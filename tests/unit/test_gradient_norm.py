@@ -1,6 +1,7 @@
 """Per-image gradients in the parameters: exact for every model here, in any batch."""
 
 from collections.abc import Callable
+from itertools import chain
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from ood_bench.lit import DensityModule, build
 from ood_bench.statistics import batches, gradient_norm, in_family
 from ood_bench.statistics.gradient_norm import GradientNorm, fastest, layers_of
 from ood_bench.statistics.per_image_gradients import (
-    Unruled,
+    UnruledError,
     differentiable,
     gradients_at_once,
     gradients_one_by_one,
@@ -98,7 +99,7 @@ def test_all_models_here_take_one_pass_a_batch(name: str) -> None:
 @pytest.mark.parametrize("name", ["affine Glow", "PixelCNN", "VAE"])
 def test_layers_add_up_to_the_whole_gradient_in_float32(name: str) -> None:
     built, x = model(name).float(), images(4)
-    total = sum(GradientNorm().compute(x, built).values())
+    total = np.sum(list(GradientNorm().compute(x, built).values()), axis=0)
     for image, found in zip(torch.from_numpy(x).split(1), total, strict=True):
         gradients = torch.autograd.grad(built.log_prob(image).sum(), list(built.parameters()))
         expected = sum(float(gradient.double().square().sum()) for gradient in gradients)
@@ -139,7 +140,7 @@ def test_a_model_is_left_as_it_was() -> None:
     built = model("affine Glow")
     weights = [parameter.clone() for parameter in built.parameters()]
     first, *others = built.parameters()
-    first.requires_grad_(requires_grad=False)
+    first.requires_grad = False
     GradientNorm().compute(images(3), built)
     assert not first.requires_grad
     assert all(parameter.requires_grad for parameter in others)
@@ -196,6 +197,14 @@ class Overwritten(Layers):
         return z + h
 
 
+class Cast(Layers):
+    """A weight that takes its type from the images, and gives a product its own."""
+
+    def run(self, y: Tensor, *weights: Tensor) -> Tensor:
+        (weight,) = weights
+        return conv2d(y, weight.to(y)) * weight[0].type_as(y).sum()
+
+
 class Softmaxed(Layers):
     def run(self, y: Tensor, *weights: Tensor) -> Tensor:
         return torch.einsum("bchw,w->bch", y, weights[0].softmax(0))
@@ -213,6 +222,7 @@ RULED = [
     Strided((4, 1, 3, 3), (4,), (6, 2, 3, 3)),
     Transposed((1, 4, 3, 3), (4,), (4, 2, 2, 3)),
     Twice((64, 64)),
+    Cast((2, 1, 3, 3)),
 ]
 
 
@@ -228,14 +238,14 @@ def test_layers_of_all_kinds_are_exact(layers: Layers) -> None:
 
 def test_what_has_no_rule_takes_a_pass_for_each_image() -> None:
     layers, x = Softmaxed((8,)), torch.from_numpy(images(5))
-    with pytest.raises(Unruled, match="a weight meets images in einsum"):
+    with pytest.raises(UnruledError, match="a weight meets images in einsum"):
         gradients_at_once(layers.log_prob, list(layers.parameters()), x)
     _is_looped(layers)
 
 
 def test_an_input_that_is_overwritten_is_noticed() -> None:
     layers, x = Overwritten((1, 1, 1, 1)), torch.from_numpy(images(5))
-    with pytest.raises(Unruled, match="overwritten"):
+    with pytest.raises(UnruledError, match="overwritten"):
         gradients_at_once(layers.log_prob, list(layers.parameters()), x)
 
 
@@ -257,7 +267,7 @@ def test_layers_are_named_by_the_modules_that_own_parameters() -> None:
     built = model("VAE")
     names = layers_of(built)
     assert "encoder.posterior" in names
-    assert sorted(sum(names.values(), [])) == list(range(len(list(built.parameters()))))
+    assert sorted(chain.from_iterable(names.values())) == list(range(len(list(built.parameters()))))
     assert set(layers_of(Layers((2,)).weights)) == {"model"}
 
 

@@ -53,11 +53,11 @@ def frozen(model: object) -> Iterator[None]:
     required = [parameter for parameter in parameters if parameter.requires_grad]
     try:
         for parameter in required:
-            parameter.requires_grad_(requires_grad=False)
+            parameter.requires_grad = False
         yield
     finally:
         for parameter in required:
-            parameter.requires_grad_()
+            parameter.requires_grad = True
 
 
 def device_of(model: object) -> torch.device:

@@ -13,7 +13,7 @@ from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
 from ood_bench.statistics.per_image_gradients import (
-    Unruled,
+    UnruledError,
     differentiable,
     gradients_at_once,
     gradients_one_by_one,
@@ -102,7 +102,7 @@ def fastest(
         return _squares(gradients_at_once(log_prob, parameters, x))
 
     def one_by_one(x: Tensor) -> Tensor:
-        images = x.split(1)
+        images = (x[number : number + 1] for number in range(len(x)))
         return torch.cat(
             [_squares(gradients_one_by_one(log_prob, parameters, image)) for image in images]
         )
@@ -110,7 +110,7 @@ def fastest(
     ends = x[:: max(1, len(x) - 1)]
     try:
         found = at_once(x)[:: max(1, len(x) - 1)]
-    except Unruled:
+    except UnruledError:
         return one_by_one
     expected = one_by_one(ends)
     floor = TOLERANCE * expected.sum(dim=1, keepdim=True) / len(parameters)

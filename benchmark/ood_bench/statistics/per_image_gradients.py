@@ -9,17 +9,20 @@ differentiated for all images at once at the end.
 
 `torch.func.vmap` over `grad` does the same by itself, but refuses the memory format of fast
 convolutions, and computes the gradients in their weights as convolutions in groups, which is
-slow on a CPU. Where a model does what this file has no rule for, it says so: `Unruled`.
+slow on a CPU. Where a model does what this file has no rule for, it says so: `UnruledError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import pad
 from torch.overrides import TorchFunctionMode
+
+S = TypeVar("S")
+T = TypeVar("T")
 
 _MARK = "_depends_on_images"
 _F = torch.nn.functional
@@ -36,7 +39,11 @@ ELEMENTWISE = frozenset(
 PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
 
 
-class Unruled(RuntimeError):
+LIKE = frozenset({Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as})
+"""Functions that take no more than type, place or shape from any argument but the first."""
+
+
+class UnruledError(RuntimeError):
     """Images meet weights in a way for which there is no rule here."""
 
 
@@ -54,8 +61,10 @@ def gradients_one_by_one(
         For each parameter of shape s, gradients of shape `(B, *s)`.
     """
     rows = []
-    for image in x.split(1):
-        found = torch.autograd.grad(log_prob(image).sum(), parameters, allow_unused=True)
+    for number in range(len(x)):
+        found = torch.autograd.grad(
+            log_prob(x[number : number + 1]).sum(), parameters, allow_unused=True
+        )
         rows.append([torch.zeros_like(p) if g is None else g for p, g in _zip(parameters, found)])
     return [torch.stack(column) for column in zip(*rows, strict=True)]
 
@@ -66,13 +75,13 @@ def gradients_at_once(
     """Return what `gradients_one_by_one` does, by one pass forward and one backward.
 
     Raises:
-        Unruled: If images meet weights in a way that has no rule.
+        UnruledError: If images meet weights in a way that has no rule.
     """
     setattr(x, _MARK, True)
     with _Meetings(len(x)) as meetings:
         total = log_prob(x).sum()
     if not meetings.leaves:
-        raise Unruled("no weight meets an image")
+        raise UnruledError("no weight meets an image")
     copies = torch.autograd.grad(total, meetings.leaves, allow_unused=True)
     for add, gradient in _zip(meetings.on_leaf, copies):
         if gradient is not None and add is not None:
@@ -112,7 +121,7 @@ class _Meetings(TorchFunctionMode):
     def __torch_function__(
         self,
         func: Callable[..., Any],
-        types: Iterable[type],  # noqa: ARG002
+        types: Iterable[type],
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
@@ -124,7 +133,7 @@ class _Meetings(TorchFunctionMode):
                 images = True
             elif tensor.requires_grad:
                 weights = True
-        if not images:
+        if not images or (func in LIKE and not _of_images(args[0])):
             return func(*args, **kwargs)
         result = self._meet(func, args, kwargs) if weights else func(*args, **kwargs)
         for tensor in _tensors((result,)):
@@ -149,7 +158,7 @@ class _Meetings(TorchFunctionMode):
             swap = lambda value: self._copies(value, rank)  # noqa: E731
             result: Tensor = func(*map(swap, args), **{k: swap(v) for k, v in kwargs.items()})
             return result
-        raise Unruled(f"a weight meets images in {func.__name__}")
+        raise UnruledError(f"a weight meets images in {func.__name__}")
 
     def _copies(self, value: Any, rank: int) -> Any:
         """Return one copy of a weight an image, for tensors of a rank; other values as they are."""
@@ -158,7 +167,7 @@ class _Meetings(TorchFunctionMode):
         shape = value.shape
         if len(shape) >= max(rank, 1):
             if shape[0] != 1 or len(shape) > rank:
-                raise Unruled(f"a weight of shape {tuple(shape)} meets images of rank {rank}")
+                raise UnruledError(f"a weight of shape {tuple(shape)} meets images of rank {rank}")
             inner = shape[1:]
         else:
             inner = torch.Size([1] * (rank - 1 - len(shape)) + list(shape))
@@ -186,7 +195,7 @@ class _Meetings(TorchFunctionMode):
         elif padding == "same":
             spans = [d * (k - 1) for k, d in _zip(kernel, dilations)]
             if any(span % 2 for span in spans):
-                raise Unruled("a convolution pads more on one side than on the other")
+                raise UnruledError("a convolution pads more on one side than on the other")
             margins = (spans[0] // 2, spans[1] // 2)
         else:
             margins = _pair(padding)
@@ -253,9 +262,9 @@ class _Meetings(TorchFunctionMode):
             channels: The dimension of the output along which the bias lies.
         """
         if not _of_images(x) or _of_images(weight) or (bias is not None and _of_images(bias)):
-            raise Unruled("a layer's weight depends on the image")
+            raise UnruledError("a layer's weight depends on the image")
         if not x.ndim or x.shape[0] % self.count:
-            raise Unruled(f"{len(x)} rows do not fall into those of {self.count} images")
+            raise UnruledError(f"{len(x)} rows do not fall into those of {self.count} images")
         offset = None if bias is None else bias.detach()
         if not x.requires_grad:  # then only a weight can make the output require a gradient
             if offset is None:
@@ -266,7 +275,7 @@ class _Meetings(TorchFunctionMode):
 
         def on_output(gradient: Tensor) -> None:
             if x._version != version:
-                raise Unruled("the input of a layer was overwritten")
+                raise UnruledError("the input of a layer was overwritten")
             if weight.requires_grad:
                 self._add(weight, of_weight(gradient))
             if bias is not None and bias.requires_grad:
@@ -275,7 +284,7 @@ class _Meetings(TorchFunctionMode):
                 self._add(bias, sums.view(self.count, -1, len(bias)).sum(dim=1))
 
         output = run(weight.detach(), offset)
-        output.register_hook(on_output)
+        output.register_hook(on_output)  # type: ignore[no-untyped-call]  # torch gives it no types
         return output
 
     def _leaf(self, leaf: Tensor, add: Callable[[Tensor], None] | None) -> None:
@@ -332,25 +341,31 @@ def _kernels(
     Returns:
         Shape `(B, O, C / groups, *kernel)`.
     """
-    O, C = gradient.shape[1], x.shape[1]
+    outs, C = gradient.shape[1], x.shape[1]
     spans = [d * (k - 1) for k, d in _zip(kernel, dilation)]
     margins = [span - p for span, p in _zip(spans, padding)]
-    if O < C and groups == 1 and tuple(stride) == (1, 1) and max(kernel) > 1 and min(margins) >= 0:
+    if (
+        outs < C
+        and groups == 1
+        and tuple(stride) == (1, 1)
+        and max(kernel) > 1
+        and min(margins) >= 0
+    ):
         # Of the two correlated images, patches are cut from that with fewer channels.
         swapped = _kernels(gradient, x, count, kernel, stride, margins, dilation, groups=1)
         return swapped.transpose(1, 2).flip(-2, -1)
     patches = _patches(x, gradient.shape[2:], kernel, stride, padding, dilation)
     outputs = gradient.permute(0, 2, 3, 1)
     if groups == 1:
-        left = outputs.reshape(count, -1, O).mT
+        left = outputs.reshape(count, -1, outs).mT
         product = left @ patches.reshape(count, left.shape[2], -1)
-        return product.view(count, O, *kernel, C).permute(0, 1, 4, 2, 3)
+        return product.view(count, outs, *kernel, C).permute(0, 1, 4, 2, 3)
     product = torch.einsum(
         "bpgo,bphwgc->bgochw",
-        outputs.reshape(count, -1, groups, O // groups),
+        outputs.reshape(count, -1, groups, outs // groups),
         patches.reshape(count, -1, *kernel, groups, C // groups),
     )
-    return product.reshape(count, O, C // groups, *kernel)
+    return product.reshape(count, outs, C // groups, *kernel)
 
 
 def _patches(
@@ -391,7 +406,7 @@ def _tensors(values: Iterable[Any]) -> list[Tensor]:
 
 
 def _of_images(tensor: Tensor) -> bool:
-    return getattr(tensor, _MARK, False)
+    return hasattr(tensor, _MARK)
 
 
 def _is_weight(tensor: Tensor) -> bool:
@@ -409,5 +424,5 @@ def _zeros(count: int, parameter: Tensor) -> Tensor:
     return parameter.new_zeros(count, *parameter.shape)
 
 
-def _zip(first: Iterable[Any], second: Iterable[Any]) -> Iterator[tuple[Any, Any]]:
+def _zip(first: Iterable[S], second: Iterable[T]) -> Iterator[tuple[S, T]]:
     return zip(first, second, strict=True)
