@@ -14,12 +14,17 @@ from ood_bench.statistics.batches import frozen, in_batches
 
 STEPS = 100
 """As in the paper."""
-RATE = 0.03
-"""Adam's step, falling linearly to zero."""
+RATE = 0.05
+"""Adam's step. On held-out FashionMNIST images of a VAE of 8 draws, 0.01 is not there after 100
+steps (a gain of 11 nats rather than 15), and from 0.03 to 0.1 the gain is the same within 1."""
+AVERAGE = 0.9
+"""Decay of the running mean of a posterior's moments, which evens out the draws; the bound is
+evaluated there."""
 CHECK = 20
 """Steps from one evaluation of the bound to the next."""
 TOLERANCE = 0.1
-"""Nats: an image leaves when the bound at a check is not this much above the best so far."""
+"""Nats: an image leaves when the bound at a check is not this much above the best so far. On
+the same images 60 % of the steps are taken, and 1 nat of 16 is lost."""
 DECAYS = (0.9, 0.999)
 EPSILON = 1e-8
 
@@ -72,21 +77,22 @@ def regret(model: InfersGaussian, x: Tensor) -> Tensor:
         start = _bound(model, x, moments)
     best = start.clone()
     left = torch.arange(len(x), device=x.device)
+    average = moments
     slope, scale = torch.zeros_like(moments), torch.zeros_like(moments)
     for step in range(1, STEPS + 1):
         gradient = _gradient(model, x, moments, step)
         slope.lerp_(gradient, 1 - DECAYS[0])
         scale.lerp_(gradient.square(), 1 - DECAYS[1])
         mean_slope, mean_scale = slope / (1 - DECAYS[0] ** step), scale / (1 - DECAYS[1] ** step)
-        rate = RATE * (1 - (step - 1) / STEPS)
-        moments = moments + rate * mean_slope / (mean_scale.sqrt() + EPSILON)
+        moments = moments + RATE * mean_slope / (mean_scale.sqrt() + EPSILON)
+        average = average.lerp(moments, 1 - AVERAGE)
         if step % CHECK == 0:
-            bound = _bound(model, x, moments)
+            bound = _bound(model, x, average)
             higher = bound > best[left]
             climbing = bound > best[left] + TOLERANCE
             best[left[higher]] = bound[higher]
-            left, x, moments, slope, scale = (
-                values[climbing] for values in (left, x, moments, slope, scale)
+            left, x, moments, average, slope, scale = (
+                values[climbing] for values in (left, x, moments, average, slope, scale)
             )
             if not len(left):
                 break
