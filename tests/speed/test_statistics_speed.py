@@ -20,7 +20,7 @@ from ood_bench.data import Shape
 from ood_bench.lit import DensityModule, build
 from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.statistics.gradient_norm import GradientNorm
-from ood_bench.statistics.likelihood_regret import CHECK, STEPS, LikelihoodRegret
+from ood_bench.statistics.likelihood_regret import CHECK, RATE, STEPS, LikelihoodRegret
 from ood_bench_models.glow import Glow
 from ood_bench_models.pixelcnn import PixelCNN
 from ood_bench_models.vae import VAE
@@ -117,7 +117,7 @@ def test_likelihood_regret(benchmark: BenchmarkFixture) -> None:
             with torch.no_grad():
                 moments = [moment.clone() for moment in model.posterior(image)]
                 model.bound_given(image, *moments)
-            optimizer = torch.optim.Adam(moments, lr=0.05)
+            optimizer = torch.optim.Adam(moments, lr=RATE)
             for moment in moments:
                 moment.requires_grad = True
             for step in range(1, STEPS + 1):

@@ -19,6 +19,7 @@ from ood_bench.statistics.per_image_gradients import (
     differentiable,
     gradients_at_once,
     gradients_one_by_one,
+    layer_values,
 )
 from ood_bench_models.glow import Glow
 from ood_bench_models.pixelcnn import PixelCNN
@@ -118,22 +119,30 @@ def test_the_batch_changes_no_column(name: str, monkeypatch: pytest.MonkeyPatch)
             assert found[column] == pytest.approx(values[order], rel=1e-9)
 
 
-def test_a_batch_holds_no_more_gradients_than_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("limit", ["gradients", "layers"])
+def test_a_pass_holds_no_more_than_memory(limit: str, monkeypatch: pytest.MonkeyPatch) -> None:
     built = model("affine Glow")
+    parameters = list(built.parameters())
+    values = layer_values(built.log_prob, torch.from_numpy(images(1)))
     sizes = []
-    at_once = gradient_norm.gradients_at_once
 
     def watched(
         log_prob: Callable[[Tensor], Tensor], parameters: list[nn.Parameter], x: Tensor
     ) -> list[Tensor]:
         sizes.append(len(x))
-        return at_once(log_prob, parameters, x)
+        return gradients_at_once(log_prob, parameters, x)
 
-    count = sum(parameter.numel() for parameter in built.parameters())
-    monkeypatch.setattr(gradient_norm, "GRADIENT_VALUES", 2 * count)
+    if limit == "gradients":
+        count = sum(parameter.numel() for parameter in parameters)
+        monkeypatch.setattr(gradient_norm, "GRADIENT_VALUES", 2 * count)
+    else:
+        monkeypatch.setitem(gradient_norm.LAYER_VALUES, "cpu", 3 * values)
     monkeypatch.setattr(gradient_norm, "gradients_at_once", watched)
-    GradientNorm().compute(images(7), built)
+    expected = looped(built, images(7))
+    found = GradientNorm().compute(images(7), built)
     assert max(sizes) == 3
+    for column, norms in expected.items():
+        assert found[column] == pytest.approx(norms, rel=1e-9, abs=1e-12)
 
 
 def test_a_model_is_left_as_it_was() -> None:

@@ -12,7 +12,7 @@ from torch.distributions import MultivariateNormal
 from ood_bench.capabilities import ElboTerms, InfersGaussian
 from ood_bench.data import Shape
 from ood_bench.lit import build
-from ood_bench.statistics import batches, likelihood_regret
+from ood_bench.statistics import batches
 from ood_bench.statistics.likelihood_regret import CHECK, STEPS, TOLERANCE, LikelihoodRegret
 from ood_bench_models.vae import VAE
 
@@ -177,4 +177,3 @@ def test_a_bound_that_is_not_finite_is_not_hidden(monkeypatch: pytest.MonkeyPatc
 def test_a_model_without_a_gaussian_posterior_is_refused() -> None:
     with pytest.raises(ValueError, match="NoneType does not name InfersGaussian"):
         LikelihoodRegret().compute(images(1), None)
-    assert likelihood_regret.LikelihoodRegret.columns == ("likelihood_regret",)

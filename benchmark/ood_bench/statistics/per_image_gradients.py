@@ -78,7 +78,8 @@ def gradients_at_once(
         UnruledError: If images meet weights in a way that has no rule.
     """
     setattr(x, _MARK, True)
-    with _Meetings(len(x)) as meetings:
+    meetings = _Meetings(len(x))
+    with meetings:
         total = log_prob(x).sum()
     if not meetings.leaves:
         raise UnruledError("no weight meets an image")
@@ -87,6 +88,19 @@ def gradients_at_once(
         if gradient is not None and add is not None:
             add(gradient)
     return meetings.of_parameters(parameters)
+
+
+def layer_values(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> int:
+    """Return how many numbers the layers with weights yield in all for some images.
+
+    Raises:
+        UnruledError: If images meet weights in a way that has no rule.
+    """
+    setattr(x, _MARK, True)
+    meetings = _Meetings(len(x))
+    with meetings:
+        log_prob(x)
+    return meetings.values
 
 
 @contextmanager
@@ -114,6 +128,7 @@ class _Meetings(TorchFunctionMode):
     def __init__(self, count: int) -> None:
         super().__init__()
         self.count = count
+        self.values = 0
         self.leaves: list[Tensor] = []
         self.on_leaf: list[Callable[[Tensor], None] | None] = []
         self.weights: dict[int, tuple[Tensor, Tensor]] = {}
@@ -284,6 +299,7 @@ class _Meetings(TorchFunctionMode):
                 self._add(bias, sums.view(self.count, -1, len(bias)).sum(dim=1))
 
         output = run(weight.detach(), offset)
+        self.values += output.numel()
         output.register_hook(on_output)  # type: ignore[no-untyped-call]  # torch gives it no types
         return output
 
