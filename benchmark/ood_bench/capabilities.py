@@ -61,6 +61,18 @@ class Decomposes(Protocol):
         ...
 
 
+class DecomposesByLevel(Decomposes, Protocol):
+    """A flow of several scales, each of which gives some latents to the prior."""
+
+    def decompose_levels(self, x: "Tensor") -> list[Decomposition]:
+        """Return the terms of each level, the finest first, for uint8 images `(B, C, H, W)`.
+
+        They add up to `decompose`; a level's volume term includes −ln 256 for each of the
+        latents that leave the flow there.
+        """
+        ...
+
+
 class Encodes(Protocol):
     """An invertible map between images and latents."""
 
@@ -137,6 +149,15 @@ class InfersGaussian(Infers, Protocol):
         """
         ...
 
+    def elbo_given(self, x: "Tensor", mean: "Tensor", log_std: "Tensor", *, salt: int) -> "Tensor":
+        """Return the ELBO with a posterior given, nats, shape `(B,)`.
+
+        The expectation is over one draw of z, a function of the image and the salt; another
+        salt gives another draw. The KL divergence is in closed form. Differentiable in the mean
+        and the log standard deviation.
+        """
+        ...
+
 
 class InfersAbove(Infers, Protocol):
     """A hierarchical latent-variable model, whose lower latents may come from the prior.
@@ -179,6 +200,7 @@ class Classifies(Protocol):
 CAPABILITIES = (
     DensityModel,
     Decomposes,
+    DecomposesByLevel,
     Encodes,
     Samples,
     Differentiable,

@@ -9,7 +9,7 @@ from torch import Tensor, nn
 
 from ood_bench.capabilities import (
     ConstantVolume,
-    Decomposes,
+    DecomposesByLevel,
     Decomposition,
     Differentiable,
     Encodes,
@@ -29,7 +29,7 @@ NETWORKS: dict[str, type[ConvolutionalNetwork] | type[HighwayNetwork]] = {
 }
 
 
-class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable, ConstantVolume):
+class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, ConstantVolume):
     """Glow, and with `coupling: additive` the constant-volume CV-Glow.
 
     Each level turns 2×2 pixels into channels, runs `steps` flow steps, and gives half of its
@@ -109,6 +109,16 @@ class Glow(DensityModule, Decomposes, Encodes, Samples, Differentiable, Constant
         """Return log p(z) and log |dz/dx| in nats, each of shape `(B,)`."""
         _, log_prior, log_volume = self.forward(self.dequantize(x))
         return Decomposition(log_prior, log_volume - self.shape.dims * math.log(256.0))
+
+    def decompose_levels(self, x: Tensor) -> list[Decomposition]:
+        """Return each level's log p(z) and share of log |dz/dx| in nats, the finest first."""
+        kept: Tensor | None = self.dequantize(x) - 0.5
+        found: list[Decomposition] = []
+        for level in self.levels:
+            kept, _, log_prior, log_volume = level(kept, self.autocast())
+            constant = level.latent.dims * math.log(256.0)
+            found.append(Decomposition(log_prior, (log_volume - constant).expand(len(x))))
+        return found
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return log P(x) in nats, shape `(B,)`."""

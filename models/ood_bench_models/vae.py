@@ -82,6 +82,12 @@ class VAE(DensityModule, InfersGaussian, Samples):
         z = posterior.draw(noise)
         return importance_bound(self.log_likelihood(x, z) + posterior.log_ratio(noise))
 
+    def elbo_given(self, x: Tensor, mean: Tensor, log_std: Tensor, *, salt: int) -> Tensor:
+        """Return the ELBO with a posterior given and the draw that a salt chooses, in nats."""
+        posterior = Posterior(mean, log_std)
+        noise = normal_noise(x, self.latent, salt).to(self.dtype).unsqueeze(1)
+        return self.log_likelihood(x, posterior.draw(noise)).squeeze(1) - posterior.kl()
+
     def elbo_terms(self, x: Tensor) -> ElboTerms:
         """Return log P(x | z) at the first draw, and KL(q(z|x) ‖ p(z)), in nats, each `(B,)`."""
         posterior = self.posterior(x)
@@ -110,7 +116,8 @@ class VAE(DensityModule, InfersGaussian, Samples):
             z: Latents, shape `(B, K, L)`.
 
         Returns:
-            Shape `(B, K)`. Outside training, decoded as few at a time as memory wants.
+            Shape `(B, K)`. Where nothing is kept for gradients, decoded as few at a time as
+            memory wants.
         """
         B, K, _ = z.shape
         images = torch.arange(B * K, device=z.device) // K
@@ -124,7 +131,7 @@ class VAE(DensityModule, InfersGaussian, Samples):
         """Yield parts of latents `(N, L)`, and the parameters of their pixels."""
         limit = PARAMETERS_AT_ONCE.get(z.device.type, PARAMETERS_AT_ONCE["cpu"])
         one = self.pixels.parameters * self.shape.height * self.shape.width
-        size = len(z) if self.training else max(1, limit // one)
+        size = len(z) if self.training or torch.is_grad_enabled() else max(1, limit // one)
         for start in range(0, len(z), size):
             part = slice(start, start + size)
             with self.autocast():

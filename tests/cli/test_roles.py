@@ -59,7 +59,7 @@ def roles(tiny: Path) -> Path:
 
 def rows(folder: Path, name: str = "results") -> list[dict[str, str]]:
     (path,) = folder.glob(f"results/roles-*/tables/{name}.csv")
-    return list(csv.DictReader(path.open()))
+    return list(csv.DictReader(path.read_text().splitlines()))
 
 
 def names(folder: Path, kind: str) -> list[str]:

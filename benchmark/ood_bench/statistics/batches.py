@@ -1,6 +1,7 @@
 """A model's columns, computed a batch at a time on the model's device."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from itertools import chain
 
 import numpy as np
@@ -15,7 +16,12 @@ VALUES_PER_BATCH = {"cpu": 2**17, "cuda": 2**22}
 
 
 def in_batches(
-    images: NDArray[np.uint8], model: object, compute: Callable[[Tensor], Mapping[str, Tensor]]
+    images: NDArray[np.uint8],
+    model: object,
+    compute: Callable[[Tensor], Mapping[str, Tensor]],
+    *,
+    gradients: bool = False,
+    at_most: int | None = None,
 ) -> Columns:
     """Return what a function of uint8 batches yields for all images, as float64 columns.
 
@@ -23,11 +29,13 @@ def in_batches(
         images: uint8 images, shape `(N, C, H, W)`.
         model: The model whose device the batches go to.
         compute: Maps images `(B, C, H, W)` to named values, each `(B,)`.
+        gradients: Whether the function differentiates; then it must detach what it returns.
+        at_most: Images that a batch may hold, for functions that take more memory an image.
     """
     device = device_of(model)
     values = VALUES_PER_BATCH.get(device.type, VALUES_PER_BATCH["cpu"])
-    size = max(1, values // images[0].size)
-    with torch.inference_mode():
+    size = max(1, min(values // images[0].size, at_most or len(images)))
+    with torch.enable_grad() if gradients else torch.inference_mode():
         found = [
             compute(torch.tensor(images[start : start + size], device=device))
             for start in range(0, len(images), size)
@@ -38,9 +46,30 @@ def in_batches(
         }
 
 
+@contextmanager
+def frozen(model: object) -> Iterator[None]:
+    """Let no parameter of a module require gradients for a while: none is computed, none kept."""
+    parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
+    required = [parameter for parameter in parameters if parameter.requires_grad]
+    try:
+        for parameter in required:
+            parameter.requires_grad = False
+        yield
+    finally:
+        for parameter in required:
+            parameter.requires_grad = True
+
+
 def device_of(model: object) -> torch.device:
     """Return the device of a module's first parameter or buffer; the CPU without either."""
     if isinstance(model, nn.Module):
         for tensor in chain(model.parameters(), model.buffers()):
             return tensor.device
     return torch.device("cpu")
+
+
+def float_like(model: object, x: Tensor) -> Tensor:
+    """Return images in the floating-point type of a module's parameters, or else in float32."""
+    parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
+    first = next(parameters, None)
+    return x.to(torch.float32 if first is None else first.dtype)

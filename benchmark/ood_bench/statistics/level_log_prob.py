@@ -1,0 +1,41 @@
+"""What each scale of a multi-scale flow adds to the log-likelihood."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ood_bench.capabilities import DecomposesByLevel, has
+from ood_bench.detectors import Columns
+from ood_bench.statistics import Statistic
+from ood_bench.statistics.batches import in_batches
+
+
+class LevelLogProb(Statistic):
+    """The part of log P(x) that is each level's, in nats; the parts add up to log P(x).
+
+    Column `level_log_prob.0` is the finest level's: its prior and its volume term, less ln 256
+    for each of its latents.
+
+    Reference:
+        Schirrmeister et al., Understanding Anomaly Detection with Deep Invertible Networks
+        through Hierarchies of Distributions and Features, NeurIPS 2020, arXiv:2006.10848.
+    """
+
+    columns = ("level_log_prob.*",)
+    requires = DecomposesByLevel
+
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
+        """Return a column for each level."""
+        if not has(type(model), DecomposesByLevel):
+            raise ValueError(f"{type(model).__name__} does not name DecomposesByLevel")
+        flow = cast(DecomposesByLevel, model)
+
+        def parts(x: Tensor) -> dict[str, Tensor]:
+            return {
+                f"level_log_prob.{number}": log_prior.double() + log_volume.double()
+                for number, (log_prior, log_volume) in enumerate(flow.decompose_levels(x))
+            }
+
+        return in_batches(images, model, parts)

@@ -1,0 +1,113 @@
+"""Likelihood regret: what a latent-variable model's bound gains from a posterior of its own."""
+
+from typing import cast
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ood_bench.capabilities import InfersGaussian, has
+from ood_bench.detectors import Columns
+from ood_bench.statistics import Statistic
+from ood_bench.statistics.batches import frozen, in_batches
+
+STEPS = 100
+"""As in the paper."""
+RATE = 0.05
+"""Adam's step. On held-out FashionMNIST images of a VAE of 8 draws, 0.01 is not there after 100
+steps (a gain of 11 nats rather than 15), and from 0.03 to 0.1 the gain is the same within 1."""
+AVERAGE = 0.9
+"""Decay of the running mean of a posterior's moments, which evens out the draws; the bound is
+evaluated there."""
+CHECK = 20
+"""Steps from one evaluation of the bound to the next."""
+TOLERANCE = 0.1
+"""Nats: an image leaves when the bound at a check is not this much above the best so far. On
+the same images 60 % of the steps are taken, and 1 nat of 16 is lost."""
+DECAYS = (0.9, 0.999)
+EPSILON = 1e-8
+
+
+class LikelihoodRegret(Statistic):
+    """max over q of the bound on log P(x), minus the bound with the model's own q(z|x), nats.
+
+    The mean and log standard deviation of each image's posterior climb its ELBO by Adam, from
+    where the encoder puts them, the draw of z another at every step. The two bounds are the
+    model's `log_prob`, importance-weighted over draws that the climb has not seen; the larger
+    one is the best of those at every `CHECK` steps and at the start, so that it is no smaller.
+    With the draws held fixed the climb would have no end: all but one draw can be given up, and
+    the standard deviation grown for its log q.
+
+    The images of a batch climb together, each by itself: Adam works element by element, the
+    noise is a function of the image and the step, and an image that has converged leaves.
+
+    Reference:
+        Xiao et al., Likelihood Regret: An Out-of-Distribution Detection Score For Variational
+        Auto-encoder, NeurIPS 2020, arXiv:2003.02977. Its code trains a copy of the encoder on
+        the image; here the posterior is free of the encoder.
+    """
+
+    columns = ("likelihood_regret",)
+    requires = InfersGaussian
+
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
+        """Return `likelihood_regret` of each image, at least 0."""
+        if not has(type(model), InfersGaussian):
+            raise ValueError(f"{type(model).__name__} does not name InfersGaussian")
+        inferring = cast(InfersGaussian, model)
+        with frozen(model):
+            return in_batches(
+                images,
+                model,
+                lambda x: {"likelihood_regret": regret(inferring, x)},
+                gradients=True,
+            )
+
+
+def regret(model: InfersGaussian, x: Tensor) -> Tensor:
+    """Return the regret of uint8 images `(B, C, H, W)` in nats, float64, shape `(B,)`.
+
+    Args:
+        model: Its parameters require no gradients.
+        x: The images.
+    """
+    with torch.no_grad():
+        moments = torch.cat(model.posterior(x), dim=1)
+        start = _bound(model, x, moments)
+    best = start.clone()
+    left = torch.arange(len(x), device=x.device)
+    average = moments
+    slope, scale = torch.zeros_like(moments), torch.zeros_like(moments)
+    for step in range(1, STEPS + 1):
+        gradient = _gradient(model, x, moments, step)
+        slope.lerp_(gradient, 1 - DECAYS[0])
+        scale.lerp_(gradient.square(), 1 - DECAYS[1])
+        mean_slope, mean_scale = slope / (1 - DECAYS[0] ** step), scale / (1 - DECAYS[1] ** step)
+        moments = moments + RATE * mean_slope / (mean_scale.sqrt() + EPSILON)
+        average = average.lerp(moments, 1 - AVERAGE)
+        if step % CHECK == 0:
+            bound = _bound(model, x, average)
+            higher = bound > best[left]
+            climbing = bound > best[left] + TOLERANCE
+            best[left[higher]] = bound[higher]
+            left, x, moments, average, slope, scale = (
+                values[climbing] for values in (left, x, moments, average, slope, scale)
+            )
+            if not len(left):
+                break
+    return best - start
+
+
+def _gradient(model: InfersGaussian, x: Tensor, moments: Tensor, step: int) -> Tensor:
+    """Return the gradient of each image's ELBO in its posterior's moments, at a step's draw."""
+    with torch.enable_grad():
+        moments = moments.detach().requires_grad_()
+        elbo = model.elbo_given(x, *moments.chunk(2, dim=1), salt=step)
+        (gradient,) = torch.autograd.grad(elbo.sum(), moments)
+    return gradient
+
+
+@torch.no_grad()
+def _bound(model: InfersGaussian, x: Tensor, moments: Tensor) -> Tensor:
+    return model.bound_given(x, *moments.chunk(2, dim=1)).double()

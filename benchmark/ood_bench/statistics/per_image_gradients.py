@@ -1,0 +1,444 @@
+"""Gradients of each image's log-likelihood in a model's parameters, from one pass over a batch.
+
+A weight is a tensor that depends on parameters alone, a parameter's mask or scale included.
+While the model runs, a function mode sees where weights meet images. At a convolution or a
+linear layer it hands on the weight detached, and forms each image's gradient in that weight from
+the layer's input and the gradient of its output; where the two meet element by element it hands
+on one copy of the weight an image. What leads from parameters to weights is small, and is
+differentiated for all images at once at the end.
+
+`torch.func.vmap` over `grad` does the same by itself, but refuses the memory format of fast
+convolutions, and computes the gradients in their weights as convolutions in groups, which is
+slow on a CPU. Where a model does what this file has no rule for, it says so: `UnruledError`.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.functional import pad
+from torch.overrides import TorchFunctionMode
+
+S = TypeVar("S")
+T = TypeVar("T")
+
+_MARK = "_depends_on_images"
+_F = torch.nn.functional
+
+ELEMENTWISE = frozenset(
+    getattr(owner, name)
+    for name in ("add", "sub", "mul", "div", "true_divide", "lerp", "addcmul", "where")
+    for owner in (torch, Tensor)
+) | {
+    getattr(Tensor, f"__{name}__")
+    for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv")
+}
+"""Functions that broadcast, and whose every output element depends on its own inputs alone."""
+PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
+
+
+LIKE = frozenset({Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as})
+"""Functions that take no more than type, place or shape from any argument but the first."""
+
+
+class UnruledError(RuntimeError):
+    """Images meet weights in a way for which there is no rule here."""
+
+
+def gradients_one_by_one(
+    log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
+) -> list[Tensor]:
+    """Return each image's gradients by a pass for every image, for any model.
+
+    Args:
+        log_prob: Log-likelihoods `(B,)` of images `(B, C, H, W)`.
+        parameters: In which to differentiate; all require gradients.
+        x: The images.
+
+    Returns:
+        For each parameter of shape s, gradients of shape `(B, *s)`.
+    """
+    rows = []
+    for number in range(len(x)):
+        found = torch.autograd.grad(
+            log_prob(x[number : number + 1]).sum(), parameters, allow_unused=True
+        )
+        rows.append([torch.zeros_like(p) if g is None else g for p, g in _zip(parameters, found)])
+    return [torch.stack(column) for column in zip(*rows, strict=True)]
+
+
+def gradients_at_once(
+    log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
+) -> list[Tensor]:
+    """Return what `gradients_one_by_one` does, by one pass forward and one backward.
+
+    Raises:
+        UnruledError: If images meet weights in a way that has no rule.
+    """
+    setattr(x, _MARK, True)
+    meetings = _Meetings(len(x))
+    with meetings:
+        total = log_prob(x).sum()
+    if not meetings.leaves:
+        raise UnruledError("no weight meets an image")
+    copies = torch.autograd.grad(total, meetings.leaves, allow_unused=True)
+    for add, gradient in _zip(meetings.on_leaf, copies):
+        if gradient is not None and add is not None:
+            add(gradient)
+    return meetings.of_parameters(parameters)
+
+
+def layer_values(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> int:
+    """Return how many numbers the layers with weights yield in all for some images.
+
+    Raises:
+        UnruledError: If images meet weights in a way that has no rule.
+    """
+    setattr(x, _MARK, True)
+    meetings = _Meetings(len(x))
+    with meetings:
+        log_prob(x)
+    return meetings.values
+
+
+@contextmanager
+def differentiable(model: nn.Module) -> Iterator[list[nn.Parameter]]:
+    """Let all parameters of a model require gradients for a while; yield them in order."""
+    parameters = list(model.parameters())
+    before = [parameter.requires_grad for parameter in parameters]
+    try:
+        for parameter in parameters:
+            parameter.requires_grad_()
+        yield parameters
+    finally:
+        for parameter, required in _zip(parameters, before):
+            parameter.requires_grad_(required)
+
+
+class _Meetings(TorchFunctionMode):
+    """Watches where images meet weights, and gathers each image's gradient in those weights.
+
+    Args:
+        count: Images B. Tensors that depend on them hold whole multiples of B in their first
+            dimension, image by image.
+    """
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
+        self.values = 0
+        self.leaves: list[Tensor] = []
+        self.on_leaf: list[Callable[[Tensor], None] | None] = []
+        self.weights: dict[int, tuple[Tensor, Tensor]] = {}
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: Iterable[type],
+        args: tuple[Any, ...] = (),
+        kwargs: dict[str, Any] | None = None,
+    ) -> Any:
+        """Call a function, with weights that meet images replaced, and mark what it returns."""
+        kwargs = kwargs or {}
+        images = weights = False
+        for tensor in _tensors((*args, *kwargs.values())):
+            if _of_images(tensor):
+                images = True
+            elif tensor.requires_grad:
+                weights = True
+        if not images or (func in LIKE and not _of_images(args[0])):
+            return func(*args, **kwargs)
+        result = self._meet(func, args, kwargs) if weights else func(*args, **kwargs)
+        for tensor in _tensors((result,)):
+            setattr(tensor, _MARK, True)
+        if func is Tensor.__setitem__:
+            setattr(args[0], _MARK, True)
+        return result
+
+    def _meet(
+        self, func: Callable[..., Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+    ) -> Tensor:
+        if func is torch.conv2d:
+            return self._convolve(func, *args, **kwargs)
+        if func is torch.conv_transpose2d:
+            return self._deconvolve(func, *args, **kwargs)
+        if func is _F.linear:
+            return self._linear(*args, **kwargs)
+        if func in PRODUCTS and args[1].ndim == 2:
+            return self._linear(args[0], args[1].mT)
+        if func in ELEMENTWISE:
+            rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
+            swap = lambda value: self._copies(value, rank)  # noqa: E731
+            result: Tensor = func(*map(swap, args), **{k: swap(v) for k, v in kwargs.items()})
+            return result
+        raise UnruledError(f"a weight meets images in {func.__name__}")
+
+    def _copies(self, value: Any, rank: int) -> Any:
+        """Return one copy of a weight an image, for tensors of a rank; other values as they are."""
+        if not isinstance(value, Tensor) or not _is_weight(value):
+            return value
+        shape = value.shape
+        if len(shape) >= max(rank, 1):
+            if shape[0] != 1 or len(shape) > rank:
+                raise UnruledError(f"a weight of shape {tuple(shape)} meets images of rank {rank}")
+            inner = shape[1:]
+        else:
+            inner = torch.Size([1] * (rank - 1 - len(shape)) + list(shape))
+        weight = value
+        leaf = value.detach().reshape(1, *inner).expand(self.count, *inner).clone()
+        leaf.requires_grad_()
+        self._leaf(leaf, lambda gradient: self._add(weight, gradient.view(self.count, *shape)))
+        return leaf
+
+    def _convolve(
+        self,
+        func: Callable[..., Tensor],
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        dilation: Any = 1,
+        groups: int = 1,
+    ) -> Tensor:
+        kernel = weight.shape[2:]
+        strides, dilations = _pair(stride), _pair(dilation)
+        if padding == "valid":
+            margins = (0, 0)
+        elif padding == "same":
+            spans = [d * (k - 1) for k, d in _zip(kernel, dilations)]
+            if any(span % 2 for span in spans):
+                raise UnruledError("a convolution pads more on one side than on the other")
+            margins = (spans[0] // 2, spans[1] // 2)
+        else:
+            margins = _pair(padding)
+
+        def run(w: Tensor, b: Tensor | None) -> Tensor:
+            return func(x, w, b, stride, padding, dilation, groups)
+
+        def of_weight(gradient: Tensor) -> Tensor:
+            return _kernels(
+                x, gradient, self.count, kernel, strides, margins, dilations, groups=groups
+            )
+
+        return self._layer(run, x, weight, bias, of_weight, channels=1)
+
+    def _deconvolve(
+        self,
+        func: Callable[..., Tensor],
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None = None,
+        stride: Any = 1,
+        padding: Any = 0,
+        output_padding: Any = 0,
+        groups: int = 1,
+        dilation: Any = 1,
+    ) -> Tensor:
+        def run(w: Tensor, b: Tensor | None) -> Tensor:
+            return func(x, w, b, stride, padding, output_padding, groups, dilation)
+
+        def of_weight(gradient: Tensor) -> Tensor:  # that of the convolution from output to input
+            sizes = _pair(stride), _pair(padding), _pair(dilation)
+            return _kernels(gradient, x, self.count, weight.shape[2:], *sizes, groups=groups)
+
+        return self._layer(run, x, weight, bias, of_weight, channels=1)
+
+    def _linear(self, x: Tensor, weight: Tensor, bias: Tensor | None = None) -> Tensor:
+        def run(w: Tensor, b: Tensor | None) -> Tensor:
+            return _F.linear(x, w, b)
+
+        def of_weight(gradient: Tensor) -> Tensor:
+            inputs = x.reshape(self.count, -1, x.shape[-1])
+            return gradient.reshape(self.count, -1, gradient.shape[-1]).mT @ inputs
+
+        return self._layer(run, x, weight, bias, of_weight, channels=-1)
+
+    def _layer(
+        self,
+        run: Callable[[Tensor, Tensor | None], Tensor],
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        of_weight: Callable[[Tensor], Tensor],
+        *,
+        channels: int,
+    ) -> Tensor:
+        """Run a layer with detached weights, and add to their gradients once its output's is known.
+
+        Args:
+            run: The layer, of its weight and bias.
+            x: Its input.
+            weight: Its weight.
+            bias: Its bias.
+            of_weight: Each image's gradient in the weight, from the gradient of the output.
+            channels: The dimension of the output along which the bias lies.
+        """
+        if not _of_images(x) or _of_images(weight) or (bias is not None and _of_images(bias)):
+            raise UnruledError("a layer's weight depends on the image")
+        if not x.ndim or x.shape[0] % self.count:
+            raise UnruledError(f"{len(x)} rows do not fall into those of {self.count} images")
+        offset = None if bias is None else bias.detach()
+        if not x.requires_grad:  # then only a weight can make the output require a gradient
+            if offset is None:
+                offset = weight.new_zeros(run(weight.detach(), None).shape[channels])
+            offset = offset.clone().requires_grad_()
+            self._leaf(offset, None)
+        version = x._version
+
+        def on_output(gradient: Tensor) -> None:
+            if x._version != version:
+                raise UnruledError("the input of a layer was overwritten")
+            if weight.requires_grad:
+                self._add(weight, of_weight(gradient))
+            if bias is not None and bias.requires_grad:
+                others = [d for d in range(1, gradient.ndim) if d != channels % gradient.ndim]
+                sums = gradient.sum(dim=others) if others else gradient
+                self._add(bias, sums.view(self.count, -1, len(bias)).sum(dim=1))
+
+        output = run(weight.detach(), offset)
+        self.values += output.numel()
+        output.register_hook(on_output)  # type: ignore[no-untyped-call]  # torch gives it no types
+        return output
+
+    def _leaf(self, leaf: Tensor, add: Callable[[Tensor], None] | None) -> None:
+        self.leaves.append(leaf)
+        self.on_leaf.append(add)
+
+    def _add(self, weight: Tensor, gradient: Tensor) -> None:
+        """Add to the gradients in a weight, shape `(B, *weight.shape)`."""
+        _, before = self.weights.get(id(weight), (weight, None))
+        total = gradient if before is None else before + gradient
+        self.weights[id(weight)] = (weight, total)
+
+    def of_parameters(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
+        """Return the gradients in the parameters, from those in the weights made of them."""
+        direct = {id(parameter) for parameter in parameters}
+        made = [pair for key, pair in self.weights.items() if key not in direct]
+        found: Sequence[Tensor | None] = [None] * len(parameters)
+        if made:
+            weights, gradients = zip(*made, strict=True)
+            found = torch.autograd.grad(
+                weights, parameters, gradients, is_grads_batched=True, allow_unused=True
+            )
+        sums = []
+        for parameter, gradient in _zip(parameters, found):
+            _, own = self.weights.get(id(parameter), (parameter, None))
+            parts = [part for part in (gradient, own) if part is not None]
+            sums.append(sum(parts[1:], parts[0]) if parts else _zeros(self.count, parameter))
+        return sums
+
+
+def _kernels(
+    x: Tensor,
+    gradient: Tensor,
+    count: int,
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+    *,
+    groups: int,
+) -> Tensor:
+    """Return each image's gradient in the kernel of a convolution.
+
+    Args:
+        x: Input of the convolution, shape `(N, C, H, W)`, N a multiple of the images.
+        gradient: Gradient of its output, shape `(N, O, H', W')`.
+        count: Images B.
+        kernel: Height and width of the kernel.
+        stride: Of the convolution, as the following two.
+        padding: On both sides.
+        dilation: Of the kernel.
+        groups: Groups of channels.
+
+    Returns:
+        Shape `(B, O, C / groups, *kernel)`.
+    """
+    outs, C = gradient.shape[1], x.shape[1]
+    spans = [d * (k - 1) for k, d in _zip(kernel, dilation)]
+    margins = [span - p for span, p in _zip(spans, padding)]
+    if (
+        outs < C
+        and groups == 1
+        and tuple(stride) == (1, 1)
+        and max(kernel) > 1
+        and min(margins) >= 0
+    ):
+        # Of the two correlated images, patches are cut from that with fewer channels.
+        swapped = _kernels(gradient, x, count, kernel, stride, margins, dilation, groups=1)
+        return swapped.transpose(1, 2).flip(-2, -1)
+    patches = _patches(x, gradient.shape[2:], kernel, stride, padding, dilation)
+    outputs = gradient.permute(0, 2, 3, 1)
+    if groups == 1:
+        left = outputs.reshape(count, -1, outs).mT
+        product = left @ patches.reshape(count, left.shape[2], -1)
+        return product.view(count, outs, *kernel, C).permute(0, 1, 4, 2, 3)
+    product = torch.einsum(
+        "bpgo,bphwgc->bgochw",
+        outputs.reshape(count, -1, groups, outs // groups),
+        patches.reshape(count, -1, *kernel, groups, C // groups),
+    )
+    return product.reshape(count, outs, C // groups, *kernel)
+
+
+def _patches(
+    x: Tensor,
+    positions: Sequence[int],
+    kernel: Sequence[int],
+    stride: Sequence[int],
+    padding: Sequence[int],
+    dilation: Sequence[int],
+) -> Tensor:
+    """Return what a kernel sees at each position, a view `(N, H', W', height, width, C)`."""
+    rows = x.permute(0, 2, 3, 1)
+    if any(padding):
+        rows = pad(rows, (0, 0, padding[1], padding[1], padding[0], padding[0]))
+    image, down, right, channel = rows.stride()
+    return rows.as_strided(
+        (len(rows), *positions, *kernel, x.shape[1]),
+        (
+            image,
+            down * stride[0],
+            right * stride[1],
+            down * dilation[0],
+            right * dilation[1],
+            channel,
+        ),
+    )
+
+
+def _tensors(values: Iterable[Any]) -> list[Tensor]:
+    """Return the tensors among values, and in lists and tuples among them."""
+    found: list[Tensor] = []
+    for value in values:
+        if isinstance(value, Tensor):
+            found.append(value)
+        elif isinstance(value, (list, tuple)):
+            found += _tensors(value)
+    return found
+
+
+def _of_images(tensor: Tensor) -> bool:
+    return hasattr(tensor, _MARK)
+
+
+def _is_weight(tensor: Tensor) -> bool:
+    return tensor.requires_grad and not _of_images(tensor)
+
+
+def _pair(value: Any) -> tuple[int, int]:
+    if isinstance(value, int):
+        return value, value
+    first, *rest = value
+    return (first, rest[0]) if rest else (first, first)
+
+
+def _zeros(count: int, parameter: Tensor) -> Tensor:
+    return parameter.new_zeros(count, *parameter.shape)
+
+
+def _zip(first: Iterable[S], second: Iterable[T]) -> Iterator[tuple[S, T]]:
+    return zip(first, second, strict=True)

@@ -1,0 +1,31 @@
+"""How far from the origin a latent-variable model puts each image."""
+
+from typing import cast
+
+import numpy as np
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ood_bench.capabilities import InfersGaussian, has
+from ood_bench.detectors import Columns
+from ood_bench.statistics import Statistic
+from ood_bench.statistics.batches import in_batches
+
+
+class PosteriorNorm(Statistic):
+    """Euclidean norm of the posterior's mean: `latent_norm` of a model that infers its latents."""
+
+    columns = ("latent_norm",)
+    requires = InfersGaussian
+
+    def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
+        """Return `latent_norm` of each image."""
+        if not has(type(model), InfersGaussian):
+            raise ValueError(f"{type(model).__name__} does not name InfersGaussian")
+        inferring = cast(InfersGaussian, model)
+
+        def norm(x: Tensor) -> dict[str, Tensor]:
+            mean, _ = inferring.posterior(x)
+            return {"latent_norm": mean.double().norm(dim=1)}
+
+        return in_batches(images, model, norm)

@@ -1,0 +1,108 @@
+"""Norms of latents and the levels' shares of the likelihood."""
+
+import math
+
+import numpy as np
+import pytest
+import torch
+from numpy.typing import NDArray
+
+from ood_bench.capabilities import Decomposes, DecomposesByLevel, Encodes, InfersGaussian, has
+from ood_bench.data import Shape
+from ood_bench.lit import DensityModule, build
+from ood_bench.statistics.latent_norm import LatentNorm
+from ood_bench.statistics.level_log_prob import LevelLogProb
+from ood_bench.statistics.posterior_norm import PosteriorNorm
+from ood_bench_models.glow import Glow
+from ood_bench_models.vae import VAE
+
+SHAPE = Shape(1, 8, 8)
+Images = NDArray[np.uint8]
+
+
+def images(n: int) -> Images:
+    return np.random.default_rng(0).integers(0, 256, (n, *SHAPE), dtype=np.uint8)
+
+
+def made(kind: type[DensityModule], options: dict[str, object]) -> DensityModule:
+    """A model off its initialisation, in float64."""
+    built = build(kind, SHAPE, options, 0)
+    built.initialise(torch.from_numpy(images(64)))
+    generator = torch.Generator().manual_seed(0)
+    with torch.no_grad():
+        for parameter in built.parameters():
+            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
+    return built.double().eval()
+
+
+@pytest.mark.parametrize("coupling", ["affine", "additive"])
+@pytest.mark.parametrize("prior", ["learned", "standard"])
+@pytest.mark.parametrize("levels", [0, 1, 3])
+def test_levels_add_up_to_log_prob(levels: int, prior: str, coupling: str) -> None:
+    shape = SHAPE if levels else Shape(2, 4, 8)
+    options = {"levels": levels, "steps": 2, "width": 4, "prior": prior, "coupling": coupling}
+    x = images(5).reshape(5, *shape)
+    flow = build(Glow, shape, options, 0)
+    assert isinstance(flow, Glow)
+    flow.initialise(torch.from_numpy(x))
+    flow.double().eval()
+    columns = LevelLogProb().compute(x, flow)
+    assert list(columns) == [f"level_log_prob.{k}" for k in range(max(levels, 1))]
+    with torch.no_grad():
+        expected = flow.decompose(torch.from_numpy(x))
+        found = flow.decompose_levels(torch.from_numpy(x))
+    assert sum(columns.values()) == pytest.approx((expected[0] + expected[1]).numpy(), rel=1e-12)
+    for term, parts in zip(expected, zip(*found, strict=True), strict=True):
+        assert torch.allclose(sum(parts, torch.zeros(())), term)
+
+
+def test_a_level_bears_the_constant_of_its_latents() -> None:
+    """Half of the latents leave a level: of 64 pixels 32, then 16, then the rest."""
+    flow = build(Glow, SHAPE, {"levels": 3, "steps": 1, "width": 4, "coupling": "additive"}, 0)
+    assert isinstance(flow, Glow)
+    flow.initialised.fill_(value=True)
+    with torch.no_grad():
+        found = flow.eval().decompose_levels(torch.from_numpy(images(1)))
+    for (_, volume), latents in zip(found, (32, 16, 16), strict=True):  # rotations have volume one
+        assert float(volume) == pytest.approx(-latents * math.log(256), rel=1e-4)
+
+
+def test_a_flows_norm_is_that_of_its_latents_at_mid_bin() -> None:
+    flow, x = made(Glow, {"levels": 2, "steps": 2, "width": 4}), images(5)
+    assert isinstance(flow, Glow)
+    with torch.no_grad():
+        z = flow.encode((torch.from_numpy(x).double() + 0.5) / 256)
+    assert LatentNorm().compute(x, flow)["latent_norm"] == pytest.approx(z.norm(dim=1).numpy())
+
+
+def test_a_vaes_norm_is_that_of_the_posteriors_mean() -> None:
+    vae, x = made(VAE, {"latent": 3, "channels": (4,)}), images(5)
+    assert isinstance(vae, VAE)
+    with torch.no_grad():
+        mean = vae.posterior(torch.from_numpy(x)).mean
+    assert PosteriorNorm().compute(x, vae)["latent_norm"] == pytest.approx(mean.norm(dim=1).numpy())
+
+
+def test_one_column_has_a_statistic_for_each_kind_of_model() -> None:
+    assert LatentNorm.columns == PosteriorNorm.columns
+    assert has(Glow, Encodes)
+    assert not has(Glow, InfersGaussian)
+    assert has(VAE, InfersGaussian)
+    assert not has(VAE, Encodes)
+    assert has(Glow, DecomposesByLevel)
+    assert has(Glow, Decomposes)
+
+
+@pytest.mark.parametrize(
+    ("statistic", "capability"),
+    [
+        (LatentNorm(), "Encodes"),
+        (PosteriorNorm(), "InfersGaussian"),
+        (LevelLogProb(), "DecomposesByLevel"),
+    ],
+)
+def test_a_model_that_lacks_the_capability_is_refused(
+    statistic: LatentNorm | PosteriorNorm | LevelLogProb, capability: str
+) -> None:
+    with pytest.raises(ValueError, match=f"NoneType does not name {capability}"):
+        statistic.compute(images(1), None)
