@@ -17,7 +17,7 @@ from ood_bench_models.pixels import LEVELS, Likelihood, pixel_distribution
 from ood_bench_models.vae import PARAMETERS_AT_ONCE
 from ood_bench_models.vae_networks import feature_shapes
 
-CHANNELS = (32, 48, 64, 64)
+CHANNELS = (16, 32, 64, 64)
 """Of the features at each level, the lowest first, where the options name none."""
 LATENTS = (2, 4, 8)
 """Channels of the latents at each level below the highest, where the options name none."""
@@ -54,8 +54,8 @@ class HVAE(DensityModule, InfersAbove, Samples):
     Args:
         shape: Shape of one image.
         levels: Levels L of latents, two to four.
-        channels: Channels of the features at each level, the lowest first; the first L of 32,
-            48, 64 and 64 if None. Each level halves the sides of the one below as long as they
+        channels: Channels of the features at each level, the lowest first; the first L of 16,
+            32, 64 and 64 if None. Each level halves the sides of the one below as long as they
             exceed four pixels.
         latents: Channels of z_l at each level, the lowest first, the last number the size of
             the vector z_L; the first L − 1 of 2, 4 and 8, then 16, if None.
@@ -171,8 +171,10 @@ class HVAE(DensityModule, InfersAbove, Samples):
             self._terms(x[images[part]], noise[part], [d[images[part]] for d in features], above)
             for part in self._parts(len(noise))
         ]
+        log_likelihood, kl, log_ratio = map(torch.cat, zip(*found, strict=True))
+        by_draw = len(x), draws
         return Terms(
-            *(torch.cat(parts).unflatten(0, (len(x), draws)) for parts in zip(*found, strict=True))
+            log_likelihood.view(by_draw), kl.view(*by_draw, -1), log_ratio.view(*by_draw, -1)
         )
 
     def _terms(self, x: Tensor, noise: Tensor, features: Sequence[Tensor], above: int) -> Terms:
@@ -180,7 +182,7 @@ class HVAE(DensityModule, InfersAbove, Samples):
         with self.autocast():
             parameters, posteriors = self.decoder(noise, features, above=above)
         log_likelihood = self.pixels.log_conditionals(parameters.to(self.dtype), x)
-        noises = noise.split(self.decoder.sizes, dim=1)
+        noises = torch.split(noise, self.decoder.sizes, dim=1)
         kl = [posterior.kl() for posterior in posteriors]
         log_ratio = [
             posterior.log_ratio(own.unsqueeze(1)).squeeze(1)

@@ -97,7 +97,7 @@ class TopDown(nn.Module):
             Parameters `(N, outputs, H, W)`, and the posteriors of u_l at the levels above, the
             highest first.
         """
-        noises = noise.split(self.sizes, dim=1)
+        noises = torch.split(noise, self.sizes, dim=1)
         inferred = len(self.sizes) - above
         seen: list[Tensor | None] = [
             features[-1 - i] if i < inferred else None for i in range(len(noises))
