@@ -12,6 +12,8 @@ from ood_bench_models.importance import Posterior
 
 KERNEL = 5
 LARGEST_LOG_STD = 5.0
+MEAN_GAIN = 10.0
+"""Factor on PyTorch's initial weights of the posterior's mean."""
 RESIDUAL_GAIN = 0.3
 """Factor on the initial weights of the second convolution of a residual block."""
 
@@ -123,6 +125,7 @@ class Top(nn.Module):
     def __init__(self, shape: Shape, latent: int, blocks: int) -> None:
         super().__init__()
         self.posterior = nn.Linear(shape.dims, 2 * latent)
+        _speak_up(self.posterior, latent)
         self.enter = nn.Sequential(nn.Linear(latent, shape.dims), nn.Unflatten(1, shape))
         self.blocks = nn.Sequential(*(Residual(shape.channels) for _ in range(blocks)))
 
@@ -151,6 +154,7 @@ class Level(nn.Module):
         assert self.prior.bias is not None
         nn.init.zeros_(self.prior.bias)
         self.posterior = nn.Conv2d(2 * shape.channels, 2 * latent, 3, padding=1)
+        _speak_up(self.posterior, latent)
         self.enter = nn.Conv2d(latent, shape.channels, 1)
         self.blocks = nn.Sequential(*(Residual(shape.channels) for _ in range(blocks)))
         self.grid = Shape(latent, shape.height, shape.width)
@@ -198,6 +202,19 @@ def _drawn(raw: Tensor | None, noise: Tensor) -> tuple[Tensor, Posterior | None]
         return noise, None
     posterior = _moments(raw.to(noise.dtype))
     return posterior.draw(noise.unsqueeze(1)).squeeze(1), posterior
+
+
+def _speak_up(head: nn.Linear | nn.Conv2d, latent: int) -> None:
+    """Let latents tell images apart from the first step: a wide mean, and σ at 1.
+
+    With PyTorch's weights u is almost pure noise at first; the path learns to pass it over, and
+    a level in the middle stays without use.
+    """
+    with torch.no_grad():
+        head.weight[:latent] *= MEAN_GAIN
+        head.weight[latent:] = 0.0
+        assert head.bias is not None
+        head.bias.zero_()
 
 
 def _down(before: Shape, after: Shape) -> nn.Conv2d:
