@@ -28,12 +28,26 @@ SMALL = Shape(1, 4, 4)
 GLOW: dict[str, object] = {"steps": 2, "width": 8}
 PIXELCNN: dict[str, object] = {"layers": 3, "width": 8}
 VAE: dict[str, object] = {"latent": 2, "channels": (4, 8), "samples": 3}
+HVAE: dict[str, object] = {
+    "levels": 2,
+    "channels": (4, 8),
+    "latents": (1, 2),
+    "likelihood": "logistic_mixture",
+    "components": 2,
+}
 CASES: dict[str, dict[str, dict[str, object]]] = {
     "glow": {
         "affine": GLOW,
         "additive": GLOW | {"coupling": "additive"},
         "standard prior": GLOW | {"prior": "standard"},
         "highway": GLOW | {"network": "highway"},
+    },
+    "hvae": {
+        "two levels": HVAE,
+        "three levels": HVAE | {"levels": 3, "channels": (4, 4, 8), "latents": (1, 2, 2)},
+        "several draws": HVAE | {"samples": 3},
+        "categorical": HVAE | {"likelihood": "categorical"},
+        "free bits": HVAE | {"free_bits": 2.0},
     },
     "pixelcnn": {
         "categorical": PIXELCNN,
@@ -47,6 +61,7 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
 }
 ON_TWO_PIXELS: dict[str, dict[str, object]] = {
     "glow": {"levels": 0},
+    "hvae": {},
     "pixelcnn": {},
     "vae": {"channels": (4,)},
 }
