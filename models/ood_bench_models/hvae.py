@@ -64,10 +64,10 @@ class HVAE(DensityModule, InfersAbove, Samples):
             `vae`.
         components: Logistics in the mixture; the other likelihoods have none.
         samples: Draws K in evaluation; more make the bound tighter and cost as much more.
-        free_bits: Nats λ of each level's KL that cost nothing. In training a KL above 0 counts
-            as λ + softplus(KL − λ), a smooth max(λ, KL): so a level is not driven to say
-            nothing at first, and `log_prob` in training is a looser bound. Evaluation has none
-            of it. 0 for the ELBO.
+        free_bits: Nats λ of each level's KL that cost nothing. In training a level's KL
+            counts as λ + softplus(KL − λ), a smooth max(λ, KL), so that no level is driven to
+            say nothing; `log_prob` in training is then a looser bound than the ELBO. Evaluation
+            has none of it. 0 for the ELBO.
 
     Reference:
         Havtorn et al., Hierarchical VAEs Know What They Don't Know, ICML 2021, arXiv:2102.08248;
@@ -168,7 +168,12 @@ class HVAE(DensityModule, InfersAbove, Samples):
         noise = noise.view(len(x) * draws, -1)
         images = torch.arange(len(noise), device=x.device) // draws
         found = [
-            self._terms(x[images[part]], noise[part], [d[images[part]] for d in features], above)
+            self._terms(
+                x[images[part]],
+                noise[part],
+                [d.index_select(0, images[part]) for d in features],
+                above,
+            )
             for part in self._parts(len(noise))
         ]
         log_likelihood, kl, log_ratio = map(torch.cat, zip(*found, strict=True))
