@@ -27,7 +27,7 @@ T = TypeVar("T")
 _MARK = "_depends_on_images"
 _F = torch.nn.functional
 
-ELEMENTWISE = frozenset(
+ELEMENTWISE: frozenset[Callable[..., Any]] = frozenset(
     getattr(owner, name)
     for name in ("add", "sub", "mul", "div", "true_divide", "lerp", "addcmul", "where")
     for owner in (torch, Tensor)
@@ -36,10 +36,14 @@ ELEMENTWISE = frozenset(
     for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv")
 }
 """Functions that broadcast, and whose every output element depends on its own inputs alone."""
-PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
+PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
+    {torch.matmul, Tensor.matmul, Tensor.__matmul__}
+)
 
 
-LIKE = frozenset({Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as})
+LIKE: frozenset[Callable[..., Any]] = frozenset(
+    {Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as}
+)
 """Functions that take no more than type, place or shape from any argument but the first."""
 
 
@@ -170,8 +174,10 @@ class _Meetings(TorchFunctionMode):
             return self._linear(args[0], args[1].mT)
         if func in ELEMENTWISE:
             rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
-            swap = lambda value: self._copies(value, rank)  # noqa: E731
-            result: Tensor = func(*map(swap, args), **{k: swap(v) for k, v in kwargs.items()})
+            result: Tensor = func(
+                *(self._copies(value, rank) for value in args),
+                **{name: self._copies(value, rank) for name, value in kwargs.items()},
+            )
             return result
         raise UnruledError(f"a weight meets images in {func.__name__}")
 
