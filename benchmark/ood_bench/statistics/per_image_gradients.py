@@ -7,9 +7,9 @@ the layer's input and the gradient of its output; where the two meet element by 
 on one copy of the weight an image. What leads from parameters to weights is small, and is
 differentiated for all images at once at the end.
 
-`torch.func.vmap` over `grad` does the same by itself, but refuses the memory format of fast
-convolutions, and computes the gradients in their weights as convolutions in groups, which is
-slow on a CPU. Where a model does what this file has no rule for, it says so: `UnruledError`.
+`torch.func.vmap` over `grad` would do the same by itself, but it refuses the memory format
+`channels_last` in which convolutions are fast. Where a model does what this file has no rule
+for, it says so: `UnruledError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
