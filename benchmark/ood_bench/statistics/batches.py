@@ -35,7 +35,7 @@ def in_batches(
     device = device_of(model)
     values = VALUES_PER_BATCH.get(device.type, VALUES_PER_BATCH["cpu"])
     size = max(1, min(values // images[0].size, at_most or len(images)))
-    with torch.enable_grad() if gradients else torch.inference_mode():
+    with torch.inference_mode(not gradients), torch.set_grad_enabled(gradients):
         found = [
             compute(torch.tensor(images[start : start + size], device=device))
             for start in range(0, len(images), size)

@@ -7,9 +7,9 @@ the layer's input and the gradient of its output; where the two meet element by 
 on one copy of the weight an image. What leads from parameters to weights is small, and is
 differentiated for all images at once at the end.
 
-`torch.func.vmap` over `grad` does the same by itself, but refuses the memory format of fast
-convolutions, and computes the gradients in their weights as convolutions in groups, which is
-slow on a CPU. Where a model does what this file has no rule for, it says so: `UnruledError`.
+`torch.func.vmap` over `grad` would do the same by itself, but it refuses the memory format
+`channels_last` in which convolutions are fast. Where a model does what this file has no rule
+for, it says so: `UnruledError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -27,7 +27,7 @@ T = TypeVar("T")
 _MARK = "_depends_on_images"
 _F = torch.nn.functional
 
-ELEMENTWISE = frozenset(
+ELEMENTWISE: frozenset[Callable[..., Any]] = frozenset(
     getattr(owner, name)
     for name in ("add", "sub", "mul", "div", "true_divide", "lerp", "addcmul", "where")
     for owner in (torch, Tensor)
@@ -36,10 +36,14 @@ ELEMENTWISE = frozenset(
     for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv")
 }
 """Functions that broadcast, and whose every output element depends on its own inputs alone."""
-PRODUCTS = frozenset({torch.matmul, Tensor.matmul, Tensor.__matmul__})
+PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
+    {torch.matmul, Tensor.matmul, Tensor.__matmul__}
+)
 
 
-LIKE = frozenset({Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as})
+LIKE: frozenset[Callable[..., Any]] = frozenset(
+    {Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as}
+)
 """Functions that take no more than type, place or shape from any argument but the first."""
 
 
@@ -170,8 +174,10 @@ class _Meetings(TorchFunctionMode):
             return self._linear(args[0], args[1].mT)
         if func in ELEMENTWISE:
             rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
-            swap = lambda value: self._copies(value, rank)  # noqa: E731
-            result: Tensor = func(*map(swap, args), **{k: swap(v) for k, v in kwargs.items()})
+            result: Tensor = func(
+                *(self._copies(value, rank) for value in args),
+                **{name: self._copies(value, rank) for name, value in kwargs.items()},
+            )
             return result
         raise UnruledError(f"a weight meets images in {func.__name__}")
 
