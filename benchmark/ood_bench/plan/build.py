@@ -238,7 +238,7 @@ class _Builder:
         own = {
             name: found
             for name, found in self.plugins.detectors.items()
-            if not self.plugins.of_classifier(name)
+            if not self.plugins.of_classifier(name) and self._meant(name, trial)
         }
         lacks = {name: self._lack(name, trial) for name in own}
         lacks |= {name: self.plugins.unfit(name, trial.model) for name in self.plugins.analyses}
@@ -286,6 +286,11 @@ class _Builder:
         for trained in self.sources.trainings_of(classifier):
             for found in fit:
                 self.detection(found, trained)
+
+    def _meant(self, detector: str, trial: Trial) -> bool:
+        """Tell whether the suite has a detector tried on a model at all."""
+        models = self.suite.detectors[detector].models
+        return models is None or trial.model.name in models
 
     def _lack(self, detector: str, trial: Trial) -> str | None:
         """Say why a detector cannot be made for a trial; None if it can."""

@@ -166,9 +166,15 @@ def _check_roles(suite: Suite, check: Callable[[bool, Place, str], None]) -> Non
     if roles.classifier:
         taken = "classifier" in (*suite.models, *suite.ensembles)
         check(not taken, ("roles", "classifier"), "a model has the same name")
+    for detector, entry in suite.detectors.items():
+        for i, model in enumerate(entry.models or ()):
+            names = (*suite.models, *suite.ensembles)
+            near = did_you_mean(model, names)
+            place: Place = ("detectors", detector, "models", i)
+            check(model in names, place, f"the suite has no model '{model}'{near}")
     if baseline is not None:
         near = did_you_mean(baseline, suite.detectors)
-        place: Place = ("evaluation", "baseline")
+        place = ("evaluation", "baseline")
         check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
     for i, quoted in enumerate(suite.quoted):

@@ -34,7 +34,7 @@ Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$",
 
 
 class PluginEntry(_Frozen):
-    """A detector or an analysis.
+    """An analysis, or with what `DetectorEntry` adds a detector.
 
     Attributes:
         use: The plugin; the entry's own name unless said.
@@ -43,6 +43,16 @@ class PluginEntry(_Frozen):
 
     use: str | None = None
     options: dict[str, Any] = {}
+
+
+class DetectorEntry(PluginEntry):
+    """A detector.
+
+    Attributes:
+        models: The models that it is tried on; all that have its columns unless said.
+    """
+
+    models: tuple[str, ...] | None = None
 
 
 class ModelEntry(_Frozen):
@@ -202,7 +212,7 @@ class Suite(_Frozen):
     models: dict[Name, ModelEntry] = Field(min_length=1)
     ensembles: dict[Name, Ensemble] = {}
     roles: Roles = Roles()
-    detectors: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = Field(
+    detectors: Annotated[dict[Name, DetectorEntry], BeforeValidator(_names_to_entries)] = Field(
         min_length=1
     )
     analyses: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = {}
