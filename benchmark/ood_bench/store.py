@@ -1,11 +1,12 @@
 """Finished cells on disk: whole or not there, each file under a checksum, nothing unpickled."""
 
 import fcntl
+import hashlib
 import json
 import logging
 import os
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -157,6 +158,22 @@ class Store:
         if not path.is_file():
             raise StoreError(f"{path}: the cell has no such file")
         return path
+
+    def read_files(self, key: str, *, without: Collection[str] = ()) -> dict[str, bytes]:
+        """Return all files of a finished cell, its manifest and seal as if some had never been.
+
+        Args:
+            key: The cell.
+            without: Names of files to leave out.
+        """
+        manifest = self.read_json(key, MANIFEST)
+        manifest["files"] = {
+            name: checksum for name, checksum in manifest["files"].items() if name not in without
+        }
+        found = {name: self.file(key, name).read_bytes() for name in manifest["files"]}
+        found[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+        found[SEAL] = f"{hashlib.sha256(found[MANIFEST]).hexdigest()}\n".encode("ascii")
+        return found
 
     def read_json(self, key: str, name: str) -> Any:
         """Return the content of a JSON file of a finished cell."""

@@ -8,7 +8,7 @@ from rich.console import Console
 from rich.logging import RichHandler
 
 from ood_bench.cli.data import data_app
-from ood_bench.cli.report import report
+from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
 from ood_bench.errors import OodBenchError
 
@@ -28,6 +28,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(report)
+app.command()(archive)
 app.add_typer(data_app, name="data")
 
 

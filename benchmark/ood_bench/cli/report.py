@@ -44,15 +44,65 @@ def report(
     Prints the path of what it wrote.
     """
     from ood_bench.report import write_report
-    from ood_bench.runs import collect, find_run, read_record
-    from ood_bench.store import Store
+    from ood_bench.runs import collect, find_run, read_record, store_of
 
     folder = find_run(results, run)
     record = read_record(folder)
-    found = collect(record, Store(results / "store"))
+    with store_of(folder, results) as store:
+        found = collect(record, store)
     drawn = _analyses(record) if format == "markdown" else {}
     path = write_report(found, output or folder, format=format, analyses=drawn)
     typer.echo(path)
+
+
+def archive(
+    output: Annotated[
+        Path,
+        typer.Option("--output", "-o", metavar="DIR", help="Where the files go."),
+    ],
+    run: Annotated[
+        str | None,
+        typer.Argument(
+            metavar="[RUN]",
+            help="A run's folder, its name, or its suite's name; the latest unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    results: ResultsRoot = Path("results"),
+    skip: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="GLOB",
+            help="Leave out analyses, such as those that show images that are not yours.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Write a run to a folder of its own, from which its reports can be made without weights.
+
+    The folder holds the Markdown report, its tables and figures, the run's record and all its
+    statistics and scores. `ood-bench report DIR` reads it.
+    """
+    from ood_bench.report import write_report
+    from ood_bench.runs import (
+        archive,
+        collect,
+        find_run,
+        read_record,
+        store_of,
+        without_analyses,
+        write_record,
+    )
+    from ood_bench.runs.archive import CELLS
+
+    folder = find_run(results, run)
+    record = without_analyses(read_record(folder), tuple(skip or ()))
+    with store_of(folder, results) as store:
+        found = collect(record, store)
+        write_report(found, output, format="markdown", analyses=_analyses(record))
+        write_record(output, record)
+        archive(record, store, output / CELLS)
+    typer.echo(output)
 
 
 def _analyses(record: "RunRecord") -> "dict[str, Analysis]":

@@ -1,6 +1,17 @@
 """Runs: the record of one run on disk, and its results read back from the store."""
 
+from ood_bench.runs.archive import archive, store_of, without_analyses
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
 
-__all__ = ["RunRecord", "collect", "find_run", "read_record", "run_folder", "write_record"]
+__all__ = [
+    "RunRecord",
+    "archive",
+    "collect",
+    "find_run",
+    "read_record",
+    "run_folder",
+    "store_of",
+    "without_analyses",
+    "write_record",
+]

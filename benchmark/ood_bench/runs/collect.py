@@ -18,6 +18,7 @@ from ood_bench.results import (
     Row,
     TrainingCard,
 )
+from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.compare import compare
 from ood_bench.runs.record import RunRecord
 from ood_bench.store import Store
@@ -75,7 +76,10 @@ def collect(record: RunRecord, store: Store) -> Results:
         skips=record.skips,
         failures=(*record.failures, *unfinished),
         notes=record.notes,
-        manifest=record.manifest,
+        manifest={
+            **record.manifest,
+            "time of all cells": f"{computing_seconds(record, store):.0f} s",
+        },
         comparison=compare(record, store),
     )
 

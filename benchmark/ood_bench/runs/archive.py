@@ -1,0 +1,104 @@
+"""A run's cells in one file, without weights: any report can be made from it again."""
+
+import zipfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from fnmatch import fnmatchcase
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from ood_bench.errors import OodBenchError
+from ood_bench.runs.record import RunRecord
+from ood_bench.store import Store
+
+CELLS = "cells.zip"
+WEIGHTS = "weights.safetensors"
+
+_STAMP = (1980, 1, 1, 0, 0, 0)
+
+
+def archive(record: RunRecord, store: Store, path: Path) -> int:
+    """Write all finished cells that a run rests on, without weights, and return their number.
+
+    Statistics and scores are Parquet files in it, `cells/<key>/columns.parquet` and
+    `scores.parquet`; the `manifest.json` beside each says what they are of. The same cells give
+    the same bytes.
+
+    Args:
+        record: The run.
+        store: Where its cells lie.
+        path: The file to write, whole or not at all.
+    """
+    keys = cells_of(record, store)
+    partial = path.with_name(f".{path.name}")
+    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
+        for key in sorted(keys):
+            for name, content in sorted(store.read_files(key, without=(WEIGHTS,)).items()):
+                file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
+    partial.replace(path)
+    return len(keys)
+
+
+@contextmanager
+def store_of(folder: Path, results: Path) -> Iterator[Store]:
+    """Give the store of a run: its own archive if it has one, else that of all runs.
+
+    Raises:
+        OodBenchError: If the archive is damaged.
+    """
+    if not (folder / CELLS).is_file():
+        yield Store(results / "store")
+        return
+    with TemporaryDirectory() as place:
+        try:
+            with zipfile.ZipFile(folder / CELLS) as file:
+                file.extractall(place)
+        except (zipfile.BadZipFile, OSError) as error:
+            raise OodBenchError(f"{folder / CELLS} is damaged: {error}") from error
+        yield Store(Path(place))
+
+
+def cells_of(record: RunRecord, store: Store) -> set[str]:
+    """Return the keys of all finished cells that a run's results come from."""
+    left = [
+        *(ref.key for ref in record.trainings),
+        *(ref.key for ref in record.bpds),
+        *(ref.key for ref in record.detections),
+        *(ref.key for ref in record.pairings),
+        *(ref.key for ref in record.analyses),
+    ]
+    found = set[str]()
+    while left:
+        key = left.pop()
+        if key not in found and store.has(key):
+            found.add(key)
+            left += store.read_json(key, "manifest.json")["inputs"].values()
+    return found
+
+
+def computing_seconds(record: RunRecord, store: Store) -> float:
+    """Return the time that a run's finished cells took, in whichever run they were computed."""
+    return sum(
+        float(store.read_json(key, "circumstances.json")["seconds"])
+        for key in cells_of(record, store)
+    )
+
+
+def without_analyses(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
+    """Return a record without the analyses whose cell names match a glob.
+
+    Raises:
+        OodBenchError: If a glob matches none.
+    """
+    names = {
+        f"analysis/{ref.model}@{ref.inside}/{ref.seed}/{ref.analysis}": ref
+        for ref in record.analyses
+    }
+    for glob in globs:
+        if not any(fnmatchcase(name, glob) for name in names):
+            raise OodBenchError(f"--skip {glob}: the run has no analysis of such a name")
+    kept = (
+        ref for name, ref in names.items() if not any(fnmatchcase(name, glob) for glob in globs)
+    )
+    return replace(record, analyses=tuple(kept))

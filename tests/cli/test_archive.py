@@ -1,0 +1,50 @@
+"""A run in a folder of its own: its report is made again there, without weights or store."""
+
+import shutil
+import zipfile
+from pathlib import Path
+
+from tests.conftest import Command
+
+
+def test_an_archive_gives_the_same_report_without_weights_or_store(
+    tiny: Path, ood_bench: Command
+) -> None:
+    assert ood_bench("run", tiny).status == 0
+    (run,) = tiny.parent.glob("results/tiny-*")
+    assert ood_bench("archive", "-o", "kept").status == 0
+    page = (tiny.parent / "kept/report.md").read_text()
+    assert page == (run / "report.md").read_text()
+    again = tiny.parent / "kept/cells.zip"
+    before = again.read_bytes()
+    names = zipfile.ZipFile(again).namelist()
+    assert not any("weights" in name for name in names)
+    assert any(name.endswith("columns.parquet") for name in names)
+    assert ood_bench("archive", "-o", "kept").status == 0
+    assert again.read_bytes() == before
+    shutil.rmtree(tiny.parent / "results")
+    (tiny.parent / "kept/report.md").unlink()
+    assert ood_bench("report", "kept").status == 0
+    assert (tiny.parent / "kept/report.md").read_text() == page
+    done = ood_bench("report", "kept", "--format", "csv")
+    assert (done.status, (tiny.parent / "kept/results.csv").exists()) == (0, True)
+
+
+def test_analyses_can_be_left_out_of_an_archive(tiny: Path, ood_bench: Command) -> None:
+    assert ood_bench("run", tiny).status == 0
+    assert ood_bench("archive", "-o", "kept", "--skip", "analysis/glow@*/extremes").status == 0
+    figures = {path.name for path in (tiny.parent / "kept/figures").iterdir()}
+    assert "extremes-cv-glow-low-0.png" in figures
+    assert "extremes-glow-low-0.png" not in figures
+    wrong = ood_bench("archive", "-o", "kept", "--skip", "analysis/glowe@*")
+    assert wrong.status == 2
+    assert "the run has no analysis of such a name" in wrong.err
+
+
+def test_a_damaged_archive_is_one_line(tiny: Path, ood_bench: Command) -> None:
+    assert ood_bench("run", tiny, "--set", "analyses=[]").status == 0
+    assert ood_bench("archive", "-o", "kept").status == 0
+    (tiny.parent / "kept/cells.zip").write_bytes(b"no archive")
+    done = ood_bench("report", "kept")
+    assert done.status == 2
+    assert "cells.zip is damaged" in done.err
