@@ -30,12 +30,21 @@ def test_an_archive_gives_the_same_report_without_weights_or_store(
     assert (done.status, (tiny.parent / "kept/results.csv").exists()) == (0, True)
 
 
-def test_analyses_can_be_left_out_of_an_archive(tiny: Path, ood_bench: Command) -> None:
+def test_figures_can_be_left_out_of_an_archive_and_their_findings_stay(
+    tiny: Path, ood_bench: Command
+) -> None:
     assert ood_bench("run", tiny).status == 0
     assert ood_bench("archive", "-o", "kept", "--skip", "analysis/glow@*/extremes").status == 0
     figures = {path.name for path in (tiny.parent / "kept/figures").iterdir()}
     assert "extremes-cv-glow-low-0.png" in figures
     assert "extremes-glow-low-0.png" not in figures
+    page = (tiny.parent / "kept/report.md").read_text()
+    assert "figure and table left out: --skip analysis/glow@" in page
+    assert ood_bench("archive", "-o", "less", "--skip", "analysis/*/course").status == 0
+    assert ood_bench("report", "less").status == 0
+    findings = (tiny.parent / "less/tables/findings.csv").read_text()
+    assert findings == (tiny.parent / "kept/tables/findings.csv").read_text()
+    assert "crossings" in findings
     wrong = ood_bench("archive", "-o", "kept", "--skip", "analysis/glowe@*")
     assert wrong.status == 2
     assert "the run has no analysis of such a name" in wrong.err

@@ -69,19 +69,24 @@ def archive(
         ),
     ] = None,
     results: ResultsRoot = Path("results"),
+    scores: Annotated[
+        bool,
+        typer.Option(help="Keep detectors' scores, which follow from the statistics."),
+    ] = True,
     skip: Annotated[
         list[str] | None,
         typer.Option(
             metavar="GLOB",
-            help="Leave out analyses, such as those that show images that are not yours.",
+            help="Leave out figures, such as those that show images that are not yours.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
     """Write a run to a folder of its own, from which its reports can be made without weights.
 
-    The folder holds the Markdown report, its tables and figures, the run's record and all its
-    statistics and scores. `ood-bench report DIR` reads it.
+    The folder holds the Markdown report with figures for a screen and tables but the largest,
+    the run's record, and all its statistics and scores as Parquet in one cells.zip.
+    `ood-bench report DIR` reads it.
     """
     from ood_bench.report import write_report
     from ood_bench.runs import (
@@ -90,18 +95,18 @@ def archive(
         find_run,
         read_record,
         store_of,
-        without_analyses,
+        without_figures,
         write_record,
     )
     from ood_bench.runs.archive import CELLS
 
     folder = find_run(results, run)
-    record = without_analyses(read_record(folder), tuple(skip or ()))
+    record = without_figures(read_record(folder), tuple(skip or ()))
     with store_of(folder, results) as store:
         found = collect(record, store)
-        write_report(found, output, format="markdown", analyses=_analyses(record))
+        write_report(found, output, format="markdown", analyses=_analyses(record), small=True)
         write_record(output, record)
-        archive(record, store, output / CELLS)
+        archive(record, store, output / CELLS, scores=scores)
     typer.echo(output)
 
 

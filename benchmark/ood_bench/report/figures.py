@@ -2,7 +2,7 @@
 
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -11,9 +11,12 @@ from ood_bench.hashing import digest
 from ood_bench.results import AnalysisTable
 
 if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
     from ood_bench.analyses import Analysis
 
 DPI = 200
+SCREEN_DPI = 130
 
 
 @dataclass(frozen=True)
@@ -36,9 +39,17 @@ class Picture:
 
 
 def draw_all(
-    tables: Iterable[AnalysisTable], analyses: "Mapping[str, Analysis]"
+    tables: Iterable[AnalysisTable],
+    analyses: "Mapping[str, Analysis]",
+    *,
+    encode: "Callable[[Figure], bytes] | None" = None,
 ) -> Iterator[Picture]:
     """Draw each table by the analysis that made it.
+
+    Args:
+        tables: The tables.
+        analyses: The analyses by the suite's names.
+        encode: Makes a file of a figure; `png` unless given.
 
     Raises:
         OodBenchError: If a table's analysis is not given.
@@ -47,15 +58,34 @@ def draw_all(
         if table.analysis not in analyses:
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         analysis = analyses[table.analysis]
-        buffer = io.BytesIO()
-        analysis.draw(table.table).savefig(buffer, format="png", dpi=DPI)
+        drawn = analysis.draw(table.table)
         yield Picture(
             table=table,
             title=analysis.title,
             caption=analysis.caption(table.table),
             path=f"figures/{file_stem(table)}.png",
-            png=buffer.getvalue(),
+            png=(encode or png)(drawn),
         )
+
+
+def png(figure: "Figure") -> bytes:
+    """Return a figure as a PNG file for print."""
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=DPI)
+    return buffer.getvalue()
+
+
+def small_png(figure: "Figure") -> bytes:
+    """Return a figure as a PNG file for a screen, in 256 colours: a fifth of the size."""
+    from PIL import Image
+
+    drawn = io.BytesIO()
+    figure.savefig(drawn, format="png", dpi=SCREEN_DPI)
+    buffer = io.BytesIO()
+    with Image.open(drawn) as image:
+        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+    few.save(buffer, format="png", optimize=True)
+    return buffer.getvalue()
 
 
 def file_stem(table: AnalysisTable) -> str:

@@ -1,13 +1,12 @@
 """Figures over all detectors of a run: dots with intervals, both directions, a heat map."""
 
-import io
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from ood_bench.report.comparison import Entry, Pair, both_ways, entries, pairs
-from ood_bench.report.figures import DPI
+from ood_bench.report.figures import png
 from ood_bench.results import Results
 
 if TYPE_CHECKING:
@@ -24,8 +23,15 @@ class Overview(NamedTuple):
     png: bytes
 
 
-def draw_overviews(results: Results) -> Iterator[Overview]:
-    """Draw the figures of a comparison; none without one."""
+def draw_overviews(
+    results: Results, *, encode: "Callable[[Figure], bytes]" = png
+) -> Iterator[Overview]:
+    """Draw the figures of a comparison; none without one.
+
+    Args:
+        results: What a run found.
+        encode: Makes a file of a figure.
+    """
     if results.comparison is None or not entries(results):
         return
     yield _overview(
@@ -34,7 +40,7 @@ def draw_overviews(results: Results) -> Iterator[Overview]:
         f"images look the more normal. Filled dots are the baseline, "
         f"{results.comparison.baseline}.",
         "overview-auroc",
-        _dots(results),
+        encode(_dots(results)),
     )
     if both_ways(results):
         yield _overview(
@@ -42,20 +48,18 @@ def draw_overviews(results: Results) -> Iterator[Overview]:
             "A detector at the upper left or the lower right works one way round alone: it says "
             "that images are simple, or that they are not. At the upper right it works both ways.",
             "overview-directions",
-            _directions(results),
+            encode(_directions(results)),
         )
     yield _overview(
         "AUROC of every detector on every pair",
         "Red is below chance: the OOD images look the more normal.",
         "overview-heatmap",
-        _heat_map(results),
+        encode(_heat_map(results)),
     )
 
 
-def _overview(title: str, caption: str, name: str, figure: "Figure") -> Overview:
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return Overview(title, caption, f"figures/{name}.png", buffer.getvalue())
+def _overview(title: str, caption: str, name: str, file: bytes) -> Overview:
+    return Overview(title, caption, f"figures/{name}.png", file)
 
 
 def _models(found: list[Entry]) -> dict[str, tuple[float, float, float]]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ood_bench.report.figures import draw_all, file_stem
+from ood_bench.report.figures import draw_all, file_stem, png, small_png
 from ood_bench.report.markdown import markdown
 from ood_bench.report.overview import draw_overviews
 from ood_bench.report.tidy import comparison_csv, csv_text, findings_csv, json_text
@@ -19,9 +19,16 @@ if TYPE_CHECKING:
 
 Format = Literal["markdown", "csv", "json"]
 
+LARGE = 1 << 15
+
 
 def write_report(
-    results: Results, folder: Path, *, format: Format, analyses: "Mapping[str, Analysis]"
+    results: Results,
+    folder: Path,
+    *,
+    format: Format,
+    analyses: "Mapping[str, Analysis]",
+    small: bool = False,
 ) -> Path:
     """Write a report and return its path.
 
@@ -32,6 +39,8 @@ def write_report(
             `results.csv` and `json` `results.json`.
         analyses: The analyses by the suite's names, which draw their tables; the Markdown
             report alone reads them.
+        small: Whether figures are for a screen, in few colours, and analyses' tables of more
+            than `LARGE` bytes are left out.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if format == "csv":
@@ -44,11 +53,14 @@ def write_report(
     if results.findings:
         _write(folder / "tables" / "findings.csv", findings_csv(results))
     for table in results.analyses:
-        _write(folder / "tables" / f"{file_stem(table)}.csv", _table_csv(table.table))
-    pictures = list(draw_all(results.analyses, analyses))
+        text = _table_csv(table.table)
+        if not small or len(text) <= LARGE:
+            _write(folder / "tables" / f"{file_stem(table)}.csv", text)
+    encode = small_png if small else png
+    pictures = list(draw_all(results.analyses, analyses, encode=encode))
     for picture in pictures:
         _write(folder / picture.path, picture.png)
-    overviews = list(draw_overviews(results))
+    overviews = list(draw_overviews(results, encode=encode))
     for overview in overviews:
         _write(folder / overview.path, overview.png)
     if results.comparison:

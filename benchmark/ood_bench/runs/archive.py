@@ -9,16 +9,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from ood_bench.errors import OodBenchError
+from ood_bench.results import Omission
 from ood_bench.runs.record import RunRecord
 from ood_bench.store import Store
 
 CELLS = "cells.zip"
 WEIGHTS = "weights.safetensors"
+SCORES = "scores.parquet"
+TABLE = "table.parquet"
 
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
-def archive(record: RunRecord, store: Store, path: Path) -> int:
+def archive(record: RunRecord, store: Store, path: Path, *, scores: bool = True) -> int:
     """Write all finished cells that a run rests on, without weights, and return their number.
 
     Statistics and scores are Parquet files in it, `cells/<key>/columns.parquet` and
@@ -29,12 +32,15 @@ def archive(record: RunRecord, store: Store, path: Path) -> int:
         record: The run.
         store: Where its cells lie.
         path: The file to write, whole or not at all.
+        scores: Whether the detectors' scores go in, which follow from the statistics.
     """
     keys = cells_of(record, store)
+    without = {WEIGHTS} if scores else {WEIGHTS, SCORES}
     partial = path.with_name(f".{path.name}")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
         for key in sorted(keys):
-            for name, content in sorted(store.read_files(key, without=(WEIGHTS,)).items()):
+            unwanted = without | {TABLE} if key in record.hidden else without
+            for name, content in sorted(store.read_files(key, without=unwanted).items()):
                 file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
     partial.replace(path)
     return len(keys)
@@ -85,20 +91,29 @@ def computing_seconds(record: RunRecord, store: Store) -> float:
     )
 
 
-def without_analyses(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
-    """Return a record without the analyses whose cell names match a glob.
+def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
+    """Return a record without the tables and figures of some analyses; their findings stay.
+
+    Args:
+        record: A run.
+        globs: Over the names of the analyses' cells.
 
     Raises:
         OodBenchError: If a glob matches none.
     """
     names = {
-        f"analysis/{ref.model}@{ref.inside}/{ref.seed}/{ref.analysis}": ref
+        f"analysis/{ref.model}@{ref.inside}/{ref.seed}/{ref.analysis}": ref.key
         for ref in record.analyses
     }
+    hidden: dict[str, Omission] = {}
     for glob in globs:
-        if not any(fnmatchcase(name, glob) for name in names):
+        matching = [name for name in names if fnmatchcase(name, glob)]
+        if not matching:
             raise OodBenchError(f"--skip {glob}: the run has no analysis of such a name")
-    kept = (
-        ref for name, ref in names.items() if not any(fnmatchcase(name, glob) for glob in globs)
+        for name in matching:
+            hidden[names[name]] = Omission(name, f"figure and table left out: --skip {glob}")
+    return replace(
+        record,
+        hidden=(*record.hidden, *hidden),
+        skips=(*record.skips, *hidden.values()),
     )
-    return replace(record, analyses=tuple(kept))

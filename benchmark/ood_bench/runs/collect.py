@@ -70,7 +70,7 @@ def collect(record: RunRecord, store: Store) -> Results:
                 table=store.read_table(ref.key).to_pandas(),
             )
             for ref in record.analyses
-            if store.has(ref.key)
+            if store.has(ref.key) and ref.key not in record.hidden
         ),
         findings=findings,
         skips=record.skips,

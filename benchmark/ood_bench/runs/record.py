@@ -34,6 +34,7 @@ class RunRecord:
         baseline: The detector that others are compared with.
         quoted: What the literature says of the detectors.
         uses: What each detector takes, as in the plan.
+        hidden: Keys of the analyses whose tables and figures are left out.
         manifest: Suite file, settings, machine, versions, wall time.
     """
 
@@ -55,6 +56,7 @@ class RunRecord:
     baseline: str | None = None
     quoted: tuple[Quoted, ...] = ()
     uses: Mapping[str, str] = field(default_factory=dict)
+    hidden: tuple[str, ...] = ()
 
     @classmethod
     def of(cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = ()) -> "RunRecord":
@@ -122,6 +124,7 @@ def read_record(folder: Path) -> RunRecord:
                 "skips": tuple(Omission(**item) for item in content["skips"]),
                 "failures": tuple(Omission(**item) for item in content["failures"]),
                 "notes": tuple(content["notes"]),
+                "hidden": tuple(content.get("hidden", ())),
                 "pairings": tuple(PairingRef(**ref) for ref in content["pairings"]),
                 "quoted": tuple(Quoted.model_validate(item) for item in content["quoted"]),
             }
