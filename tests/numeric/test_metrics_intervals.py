@@ -18,8 +18,10 @@ from ood_bench.metrics import (
     evaluate,
     fpr95,
     mean_bpd,
+    paired_delong,
     pool,
 )
+from ood_bench.runs.compare import holm
 
 Scores = NDArray[np.float64]
 
@@ -136,3 +138,68 @@ def test_pooled_intervals_cover_the_mean_over_images_and_seeds() -> None:
 def test_nothing_cannot_be_pooled() -> None:
     with pytest.raises(ValueError, match="no measures"):
         pool([])
+
+
+def test_a_paired_difference_has_delongs_covariance(sides: tuple[Scores, Scores]) -> None:
+    inside, outside = sides
+    random = np.random.default_rng(5)
+    other_in, other_out = (
+        (0.6 * side + random.normal(0, 1, len(side))).round(1) for side in (inside, outside)
+    )
+
+    def components(a: Scores, b: Scores) -> tuple[Scores, Scores]:
+        beats = (b[:, None] > a).astype(float) + 0.5 * (b[:, None] == a)
+        return beats.mean(axis=1), beats.mean(axis=0)
+
+    (v, u), (v2, u2) = components(inside, outside), components(other_in, other_out)
+    covariance = np.cov(v, v2) / len(v) + np.cov(u, u2) / len(u)
+    variance = covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1]
+    found = paired_delong((inside, other_in), (outside, other_out))
+    assert found.value == pytest.approx(auroc(inside, outside) - auroc(other_in, other_out))
+    reach = stats.norm.ppf(0.975) * math.sqrt(variance)
+    assert found.high - found.value == pytest.approx(reach)
+    assert found.value - found.low == pytest.approx(reach)
+
+
+def test_a_detector_does_not_differ_from_itself_nor_from_its_ranks(
+    sides: tuple[Scores, Scores],
+) -> None:
+    inside, outside = sides
+    for other in (lambda s: s, lambda s: np.exp(s) - 7000.0):
+        found = paired_delong((inside, other(inside)), (outside, other(outside)))
+        assert found == pytest.approx((0.0, 0.0, 0.0), abs=1e-12)
+    turned = paired_delong((inside, -inside), (outside, -outside))
+    assert turned.value == pytest.approx(2 * auroc(inside, outside) - 1)
+
+
+def test_paired_sides_must_be_of_the_same_images(sides: tuple[Scores, Scores]) -> None:
+    inside, outside = sides
+    with pytest.raises(ValueError, match="of the same images"):
+        paired_delong((inside, inside[1:]), (outside, outside))
+    alone = paired_delong((inside[:1], inside[:1]), (outside, -outside))
+    assert (alone.low, alone.high) == (-1.0, 1.0)
+
+
+def test_intervals_of_paired_differences_hold_the_true_one_as_often_as_they_say() -> None:
+    random, held = np.random.default_rng(0), []
+    truth = stats.norm.cdf(1 / math.sqrt(2)) - stats.norm.cdf(0.8 / math.sqrt(2))
+    for _ in range(400):
+        common = [random.normal(0, 1, n) for n in (60, 50)]
+        noise = [random.normal(0, 1, n) for n in (60, 50)]
+        first = (common[0], common[1] + 1.0)
+        second = tuple(0.8 * c + 0.6 * e for c, e in zip(common, noise, strict=True))
+        second = (second[0], second[1] + 0.8)
+        found = paired_delong((first[0], second[0]), (first[1], second[1]))
+        held.append(found.low <= truth <= found.high)
+    assert 0.91 <= np.mean(held) <= 0.98
+
+
+def test_holms_correction_agrees_with_its_definition() -> None:
+    random = np.random.default_rng(0)
+    p = [float(value) for value in random.uniform(0, 0.2, 9)]
+    found = holm(p)
+    for value, corrected in zip(p, found, strict=True):
+        smaller = [other for other in p if other <= value]
+        expected = max(min(1.0, q * (len(p) - sum(r < q for r in p))) for q in smaller)
+        assert corrected == pytest.approx(expected)
+    assert holm([]) == []

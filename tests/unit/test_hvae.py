@@ -328,5 +328,6 @@ def test_a_short_training_learns_clothes(tmp_path: Path) -> None:
         steps=40, batch_size=64, learning_rate=3e-3, warmup=10, precision="float32"
     )
     report = fit(hvae, pixels[:3000], pixels[-200:], seed=0, workdir=tmp_path)
+    assert report.bpd_validation is not None
     assert report.bpd_validation < 5.5
     assert not report.divergences

@@ -64,6 +64,8 @@ def test_training_lowers_bits_per_dim_and_reports_what_it_did(
     untrained, longer = model(steps=0), model(steps=200, learning_rate=0.05)
     before = trained(untrained, images, tmp_path / "a")
     after = trained(longer, images, tmp_path / "b")
+    assert before.bpd_validation is not None
+    assert after.bpd_validation is not None
     assert after.bpd_validation < before.bpd_validation
     assert (after.steps, after.images, after.parameters) == (200, 1600, 16)
     assert (after.precision, after.device, after.divergences) == ("float32", "cpu", ())

@@ -76,14 +76,16 @@ def png(figure: "Figure") -> bytes:
 
 
 def small_png(figure: "Figure") -> bytes:
-    """Return a figure as a PNG file for a screen, in 256 colours: a fifth of the size."""
+    """Return a figure as a PNG file for a screen, in 256 colours, the rare ones among them."""
     from PIL import Image
 
     drawn = io.BytesIO()
     figure.savefig(drawn, format="png", dpi=SCREEN_DPI)
     buffer = io.BytesIO()
     with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(256, dither=Image.Dither.NONE)
+        few = image.convert("RGB").quantize(
+            256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
+        )
     few.save(buffer, format="png", optimize=True)
     return buffer.getvalue()
 
