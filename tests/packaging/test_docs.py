@@ -21,7 +21,7 @@ def blocks(language: str) -> list[str]:
 
 def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
     marked = re.findall(r"<!-- docs -->\n```sh\n(.*?)```\n<!-- end -->", README, flags=re.DOTALL)
-    assert len(marked) == 2
+    assert len(marked) == 3
     for name in ("suites", "results"):
         (tmp_path / name).mkdir()
     for suite in (ROOT / "suites").glob("*.yaml"):
@@ -40,6 +40,7 @@ def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "results" / "fashion.png").stat().st_size > 1000
     assert (tmp_path / "results" / "for-a-script" / "results.json").is_file()
+    assert (tmp_path / "results" / "kept" / "results.csv").is_file()
 
 
 def test_every_suite_shown_or_shipped_is_valid(tmp_path: Path) -> None:
