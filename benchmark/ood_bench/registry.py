@@ -63,9 +63,14 @@ class Registry:
         return plugin
 
 
-def _schema(plugin: type[Any]) -> type[BaseModel]:
+def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:
+    """Return type and default of each option of a plugin; `...` for one that must be given.
+
+    Raises:
+        PluginError: If the constructor takes `**kwargs`.
+    """
     hints = get_type_hints(inspect.unwrap(plugin.__init__))
-    fields: dict[str, Any] = {}
+    fields: dict[str, tuple[Any, Any]] = {}
     for parameter in inspect.signature(plugin).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
             raise PluginError(
@@ -76,6 +81,11 @@ def _schema(plugin: type[Any]) -> type[BaseModel]:
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints.get(parameter.name, Any), default)
+    return fields
+
+
+def _schema(plugin: type[Any]) -> type[BaseModel]:
+    fields: dict[str, Any] = option_fields(plugin)
     config = ConfigDict(extra="forbid", allow_inf_nan=False, protected_namespaces=())
     return create_model(f"{plugin.__name__}Options", __config__=config, **fields)
 

@@ -2,15 +2,18 @@
 
 import logging
 import sys
+from typing import get_args
 
 import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
 from ood_bench.cli.data import data_app
+from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
 from ood_bench.errors import OodBenchError
+from ood_bench.registry import Kind
 
 # typer's own or the click package's, whichever typer was built on
 (UsageMistake,) = (
@@ -30,6 +33,8 @@ app.command()(run)
 app.command()(report)
 app.command()(archive)
 app.add_typer(data_app, name="data")
+for kind in get_args(Kind):
+    app.add_typer(plugin_app(kind), name=kind)
 
 
 def main() -> None:

@@ -1,0 +1,108 @@
+"""`ood-bench models list` and its like: the installed plugins, what they need, their options."""
+
+import inspect
+from typing import Annotated, Any, get_args
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from ood_bench.registry import Kind
+
+
+def plugin_app(kind: Kind) -> typer.Typer:
+    """Return the commands over the plugins of a kind."""
+    one = {"analyses": "analysis"}.get(kind, kind[:-1])
+    app = typer.Typer(help=f"The installed {kind}.", no_args_is_help=True)
+
+    @app.command("list", help=f"List the installed {kind}, one a line.")
+    def list_() -> None:
+        _list(kind)
+
+    @app.command("show", help=f"Show a {one}: what it is, what it needs, its options.")
+    def show(name: Annotated[str, typer.Argument(help=f"The {one}'s name.")]) -> None:
+        _show(kind, name)
+
+    return app
+
+
+def _list(kind: Kind) -> None:
+    from ood_bench.errors import PluginError
+    from ood_bench.registry import Registry
+
+    registry = Registry()
+    table = Table(box=None)
+    for heading in ("name", "what it is", "from"):
+        table.add_column(heading, overflow="fold")
+    for name in registry.names(kind):
+        try:
+            plugin = registry.load(kind, name)
+        except PluginError as error:
+            table.add_row(name, f"broken: {error}", "")
+            continue
+        table.add_row(name, _summary(plugin), plugin.__module__.partition(".")[0])
+    _console().print(table, highlight=False, markup=False)
+
+
+def _show(kind: Kind, name: str) -> None:
+    from ood_bench.registry import Registry, option_fields
+
+    plugin = Registry().load(kind, name)
+    lines = [
+        f"{name} ({plugin.__module__}:{plugin.__qualname__})",
+        "",
+        inspect.getdoc(plugin) or "",
+    ]
+    facts = list(_facts(kind, plugin))
+    if facts:
+        lines += ["", *facts]
+    lines += ["", "Options:" if option_fields(plugin) else "It has no options."]
+    for option, (annotation, default) in option_fields(plugin).items():
+        given = "required" if default is ... else f"default {default!r}"
+        lines.append(f"  {option}: {_type(annotation)}, {given}")
+    _console().print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+
+
+def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
+    """Return what a plugin can do or needs, a line each."""
+    from ood_bench.capabilities import CAPABILITIES, has
+
+    if kind == "models":
+        named = [item.__name__ for item in CAPABILITIES if has(plugin, item)]
+        facts = [f"Capabilities: {', '.join(named)}"]
+        return [*facts, "Its log_prob is a lower bound."] if plugin.bound else facts
+    requires = getattr(plugin, "requires", None)
+    facts = [f"Needs a model with: {requires.__name__}"] if requires is not None else []
+    if kind == "statistics":
+        facts.append(f"Columns: {', '.join(plugin.columns)}")
+    needs = getattr(plugin, "needs", ())
+    if needs:
+        facts.append(f"Reads the columns: {', '.join(needs)}")
+    return facts
+
+
+def _summary(plugin: type[Any]) -> str:
+    return (inspect.getdoc(plugin) or "").partition("\n")[0]
+
+
+def _type(annotation: Any) -> str:
+    """Return a type as a suite's author reads it."""
+    if annotation is type(None):
+        return "null"
+    choices = get_args(annotation)
+    if getattr(annotation, "__origin__", None) is not None and choices:
+        origin = annotation.__origin__
+        if str(origin) == "typing.Literal":
+            return " or ".join(map(str, choices))
+        inner = ", ".join("..." if item is Ellipsis else _type(item) for item in choices)
+        return f"{origin.__name__}[{inner}]"
+    if choices:
+        return " or ".join(map(_type, choices))
+    return getattr(annotation, "__name__", str(annotation))
+
+
+def _console() -> Console:
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160
+    return console
