@@ -1,13 +1,19 @@
 """Plugins by entry point, and their options by signature."""
 
+import importlib
+import importlib.util
 import inspect
+import sys
 from collections.abc import Mapping
 from importlib.metadata import EntryPoint, entry_points
+from pathlib import Path
+from types import ModuleType
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ood_bench.errors import PluginError, did_you_mean
+from ood_bench.hashing import file_sha256
 
 Kind = Literal["models", "detectors", "statistics", "analyses"]
 Options: TypeAlias = dict[str, Any]
@@ -26,9 +32,18 @@ class OptionError(PluginError):
 
 
 class Registry:
-    """What the installed packages offer, read once; nothing is imported until it is named."""
+    """What the installed packages offer, read once; nothing is imported until it is named.
 
-    def __init__(self) -> None:
+    A plugin is named as its package registers it, as `package.module:Class`, or as a class of a
+    file, `./my_model.py:MyModel`.
+
+    Args:
+        base: The folder that files are relative to; the working directory unless given.
+    """
+
+    def __init__(self, base: Path | None = None) -> None:
+        self.base = base or Path()
+        self._files: dict[str, type[Any]] = {}
         self._points: dict[str, dict[str, list[EntryPoint]]] = {}
         for kind in get_args(Kind):
             named = self._points.setdefault(kind, {})
@@ -45,6 +60,8 @@ class Registry:
         Raises:
             PluginError: If the name is unknown or claimed twice, or the import fails.
         """
+        if ":" in name:
+            return self._direct(kind, name)
         points = self._points[kind].get(name, [])
         if not points:
             raise PluginError(f"unknown {kind[:-1]} '{name}'{did_you_mean(name, self.names(kind))}")
@@ -61,6 +78,51 @@ class Registry:
         if not isinstance(plugin, type):
             raise PluginError(f"{kind[:-1]} '{name}' ({points[0].value}) is not a class")
         return plugin
+
+    def revision(self, name: str, plugin: type[Any]) -> int | str:
+        """Return what a plugin's results are stale without: of a file, its content as well."""
+        revision: int = plugin.revision
+        where, _, _ = name.rpartition(":")
+        if not where.endswith(".py"):
+            return revision
+        return f"{revision}-{file_sha256(self.base / where)[:12]}"
+
+    def _direct(self, kind: Kind, name: str) -> type[Any]:
+        """Import a class by its module or its file."""
+        where, _, attribute = name.rpartition(":")
+        if name in self._files:
+            return self._files[name]
+        try:
+            module = (
+                _module_of(self.base / where)
+                if where.endswith(".py")
+                else importlib.import_module(where)
+            )
+        except FileNotFoundError as error:
+            raise PluginError(f"{kind[:-1]} '{name}': there is no file {error.filename}") from error
+        except Exception as error:
+            raise PluginError(
+                f"{kind[:-1]} '{name}' does not import: {type(error).__name__}: {error}"
+            ) from error
+        plugin = getattr(module, attribute, None)
+        if not isinstance(plugin, type):
+            classes = [key for key, value in vars(module).items() if isinstance(value, type)]
+            near = did_you_mean(attribute, classes)
+            raise PluginError(f"{kind[:-1]} '{name}': {where} has no class '{attribute}'{near}")
+        self._files[name] = plugin
+        return plugin
+
+
+def _module_of(path: Path) -> ModuleType:
+    """Import a file as a module of its own."""
+    name = f"ood_bench_file_{file_sha256(path)[:12]}"
+    spec = importlib.util.spec_from_file_location(name, path)
+    if spec is None or spec.loader is None:
+        raise ImportError(f"{path} is no Python file")
+    module = importlib.util.module_from_spec(spec)
+    sys.modules[name] = module  # dataclasses and annotations look here for their module
+    spec.loader.exec_module(module)
+    return module
 
 
 def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:

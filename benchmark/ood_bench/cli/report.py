@@ -113,7 +113,7 @@ def archive(
 def _analyses(record: "RunRecord") -> "dict[str, Analysis]":
     from ood_bench.registry import Registry, construct
 
-    registry = Registry()
+    registry = Registry(Path(record.manifest.get("suite", "")).parent)
     return {
         ref.analysis: construct(registry.load("analyses", ref.plugin), ref.plugin, ref.options)
         for ref in record.analyses

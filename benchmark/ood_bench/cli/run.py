@@ -84,7 +84,7 @@ def run(
     from ood_bench.store import Store
 
     store = Store(results / "store")
-    registry = Registry()
+    registry = Registry(suite.parent)
     library = Library(root=data, index=results / "store" / "data", embedded=embedded)
     lenient = skip_missing or embedded or dry_run
     whole = build_plan(loaded, registry, library, skip_missing=lenient)

@@ -81,7 +81,7 @@ class _Builder:
                 f"detect/{trained.label}/{name}/{detector.name}",
                 {
                     "plugin": detector.plugin,
-                    "revision": detector.type.revision,
+                    "revision": detector.revision,
                     "options": detector.options,
                 },
                 {f"held_out.{statistic}": key for statistic, key in held_out.items()}
@@ -198,7 +198,7 @@ class _Builder:
                 f"analysis/{trained.label}/{analysis.name}",
                 {
                     "plugin": analysis.plugin,
-                    "revision": analysis.type.revision,
+                    "revision": analysis.revision,
                     "options": analysis.options,
                     "model": trial.model.name,
                     "inside": trial.inside,

@@ -22,6 +22,7 @@ class Named:
     plugin: str
     type: type[Any]
     options: Options
+    revision: int | str = 1
 
 
 CLASSIFIER = "classifier"
@@ -106,13 +107,17 @@ class Plugins:
             place: Place = (*(at or (kind,)), name)
             try:
                 plugin = self.registry.load(kind, use)
+                revision = self.registry.revision(use, plugin)
                 options = resolve_options(plugin, use, entry.options)
-                found[name] = Named(name, use, plugin, options)
+                found[name] = Named(name, use, plugin, options, revision)
             except OptionError as error:
                 for path, message in error.mistakes:
                     mistakes.append(str(self.loaded.mistake((*place, "options", *path), message)))
             except PluginError as error:
                 mistakes.append(str(self.loaded.mistake(place, str(error))))
+            except AttributeError as error:
+                text = f"'{use}' is no plugin: it has no '{error.name}'"
+                mistakes.append(str(self.loaded.mistake(place, text)))
         if mistakes:
             raise SuiteError("\n".join(mistakes))
         return found

@@ -75,7 +75,7 @@ class Sources:
             raise self.trials.mistake(trial.place, error) from error
         options: dict[str, Any] = {
             "plugin": trial.model.plugin,
-            "revision": trial.model.type.revision,
+            "revision": trial.model.revision,
             "options": trial.model.options,
             "shape": list(trial.shape),
             "recipe": recipe.hashed(),

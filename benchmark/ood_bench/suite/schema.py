@@ -29,6 +29,15 @@ def _names_to_entries(value: Any) -> Any:
     return value
 
 
+def _lightning_style(value: Any) -> Any:
+    """Let `{class_path: package.module.Class, init_args: {...}}` stand for `use` and `options`."""
+    if not isinstance(value, dict) or not isinstance(value.get("class_path"), str):
+        return value
+    rest = {key: item for key, item in value.items() if key not in ("class_path", "init_args")}
+    module, _, name = value["class_path"].rpartition(".")
+    return {"use": f"{module}:{name}", "options": value.get("init_args") or {}, **rest}
+
+
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
 """A name of the suite's own: letters, digits, '.', '_' and '-', so that it can name a cell."""
 
@@ -37,12 +46,15 @@ class PluginEntry(_Frozen):
     """An analysis, or with what `DetectorEntry` adds a detector.
 
     Attributes:
-        use: The plugin; the entry's own name unless said.
+        use: The plugin: a registered name, `package.module:Class`, or a class of a file beside
+            the suite, `./file.py:Class`; the entry's own name unless said.
         options: Its options.
     """
 
     use: str | None = None
     options: dict[str, Any] = {}
+
+    _read = model_validator(mode="before")(_lightning_style)
 
 
 class DetectorEntry(PluginEntry):
@@ -59,7 +71,7 @@ class ModelEntry(_Frozen):
     """A model and how it is trained.
 
     Attributes:
-        use: The plugin; the entry's own name unless said.
+        use: The plugin, as in `PluginEntry`; the entry's own name unless said.
         options: Options of the plugin's constructor.
         training: Training options, on top of the suite's own `training`.
     """
@@ -67,6 +79,8 @@ class ModelEntry(_Frozen):
     use: str | None = None
     options: dict[str, Any] = {}
     training: dict[str, Any] = {}
+
+    _read = model_validator(mode="before")(_lightning_style)
 
 
 class Ensemble(_Frozen):

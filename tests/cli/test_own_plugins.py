@@ -1,0 +1,103 @@
+"""A model of one's own in a suite, without a package: by its file, its module, its class path."""
+
+import json
+from pathlib import Path
+
+import pytest
+from tests.conftest import Command
+
+MODEL = """\
+import torch
+from torch import Tensor, nn
+
+from ood_bench.data import Shape
+from ood_bench.lit import DensityModule
+
+
+class Normal(DensityModule):
+    \"\"\"Independent normal pixels.\"\"\"
+
+    def __init__(self, shape: Shape, *, width: float = 0.3) -> None:
+        super().__init__(shape)
+        self.mean = nn.Parameter(torch.full((shape.dims,), 0.5))
+        self.width = width
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        y = self.dequantize(x).flatten(1)
+        normal = torch.distributions.Normal(self.mean, self.width)
+        return (normal.log_prob(y) - 5.545177444479562).sum(dim=1)
+"""
+
+
+@pytest.fixture
+def own(tiny: Path) -> Path:
+    """A suite that names a model of a file beside it."""
+    (tiny.parent / "normal.py").write_text(MODEL)
+    path = tiny.parent / "own.yaml"
+    path.write_text(
+        "extends: tiny.yaml\nname: own\nclaims: []\nanalyses: [histogram]\n"
+        "models:\n  normal: {use: './normal.py:Normal', options: {width: 0.4}}\n"
+        "pairs:\n  - {inside: low, outside: [high], models: [normal]}\n"
+    )
+    return path
+
+
+def trained(folder: Path) -> list[dict[str, object]]:
+    cells = (json.loads(p.read_text()) for p in folder.glob("results/store/cells/*/manifest.json"))
+    return [cell for cell in cells if cell["kind"] == "train"]
+
+
+def test_a_model_of_a_file_is_trained_and_reported(own: Path, ood_bench: Command) -> None:
+    done = ood_bench("run", own)
+    assert done.status == 0, done.err
+    assert "normal trained on low" in done.out
+    (cell,) = trained(own.parent)
+    assert cell["options"]["options"] == {"width": 0.4}  # type: ignore[index]
+    assert ood_bench("report", "own").status == 0
+
+
+def test_a_changed_file_is_trained_anew_and_an_unchanged_one_is_not(
+    own: Path, ood_bench: Command
+) -> None:
+    assert ood_bench("run", own).status == 0
+    assert "will run" not in ood_bench("run", own, "--dry-run").out
+    (own.parent / "normal.py").write_text(MODEL + "\n# a remark\n")
+    assert "will run  train/normal@low/0" in ood_bench("run", own, "--dry-run").out
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        "{use: 'ood_bench_models.glow:Glow', options: {levels: 1, steps: 1, width: 8}}",
+        "{class_path: ood_bench_models.glow.Glow, init_args: {levels: 1, steps: 1, width: 8}}",
+    ],
+)
+def test_a_model_of_a_module_needs_no_entry_point(
+    own: Path, ood_bench: Command, entry: str
+) -> None:
+    own.write_text(
+        own.read_text().replace("{use: './normal.py:Normal', options: {width: 0.4}}", entry)
+    )
+    planned = ood_bench("run", own, "--dry-run")
+    assert planned.status == 0, planned.err
+    assert "train/normal@low/0" in planned.out
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("./normal.py:Normal", "./norml.py:Normal", "there is no file"),
+        ("./normal.py:Normal", "./normal.py:Norml", "has no class 'Norml'; did you mean 'Normal'"),
+        ("./normal.py:Normal", "no.such:Model", "does not import: ModuleNotFoundError"),
+        ("./normal.py:Normal", "pathlib:Path", "'pathlib:Path' is no plugin"),
+        ("width: 0.4", "widht: 0.4", "has no option 'widht'; did you mean 'width'"),
+    ],
+)
+def test_mistakes_in_own_plugins_are_one_line_each(
+    own: Path, ood_bench: Command, old: str, new: str, message: str
+) -> None:
+    own.write_text(own.read_text().replace(old, new))
+    done = ood_bench("run", own)
+    assert done.status == 2
+    assert message in done.err
+    assert len(done.err.strip().splitlines()) == 1
