@@ -44,7 +44,8 @@ def beside_table(results: Results) -> TextTable:
             for i, figure in enumerate(claim.beside):
                 value = with_interval(figure.measured, figure.low, figure.high)
                 said = f"{value}: {figure.note}" if figure.note else value
-                rows.append(("" if i else claim.says, figure.says, said))
+                about = "" if i else f"{claim.id}: {claim.says}"
+                rows.append((about, figure.says, said))
     headers = (
         "Claim not reproduced",
         "Measured beside it",

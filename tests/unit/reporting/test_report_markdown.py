@@ -107,7 +107,7 @@ def test_a_claim_that_is_not_reproduced_is_followed_by_what_was_measured_beside_
     claims = (replace(first, verdict="not reproduced", beside=beside), second)
     page = markdown(replace(results, claims=claims))
     assert tables(page)[1][1:] == [
-        [first.says, "the gap", "0.250 [0.200, 0.300]"],
+        [f"C5: {first.says}", "the gap", "0.250 [0.200, 0.300]"],
         ["", "a ratio", "–: no data"],
     ]
     reproduced = replace(results, claims=(replace(first, beside=beside), second))
