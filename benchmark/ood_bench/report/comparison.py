@@ -34,15 +34,9 @@ class Entry(NamedTuple):
         """What figures call it."""
         return f"{self.model} · {self.detector}"
 
-    def mean(self, pairs: Sequence[Pair]) -> float | None:
-        """Return the mean AUROC over pairs; None unless it was measured on all."""
-        values = [self.auroc[pair].value for pair in pairs if pair in self.auroc]
-        return sum(values) / len(values) if len(values) == len(pairs) else None
-
-    def worst(self, pairs: Sequence[Pair]) -> float | None:
-        """Return the lowest AUROC over pairs; None unless it was measured on all."""
-        values = [self.auroc[pair].value for pair in pairs if pair in self.auroc]
-        return min(values) if len(values) == len(pairs) else None
+    def over(self, pairs: Sequence[Pair]) -> list[float]:
+        """Return its AUROCs on those of some pairs on which it was measured."""
+        return [self.auroc[pair].value for pair in pairs if pair in self.auroc]
 
 
 def entries(results: Results) -> list[Entry]:
@@ -85,18 +79,17 @@ def judged(results: Results) -> list[Pair]:
 
 
 def ranks(results: Results) -> dict[tuple[str, str], float]:
-    """Return the mean rank of each detector of each model over pairs; 1 is the best AUROC.
+    """Return the mean rank of each detector of each model over its pairs; 1 is the best AUROC.
 
-    Ties share a rank. One that was not measured on all pairs has none.
+    On each pair it is ranked among all that were measured there; ties share a rank.
     """
-    over, everything = judged(results), entries(results)
-    whole = [entry for entry in everything if all(pair in entry.auroc for pair in over)]
-    totals = dict.fromkeys(((entry.model, entry.detector) for entry in whole), 0.0)
-    for pair in over:
-        places = rankdata([-entry.auroc[pair].value for entry in whole])
-        for entry, rank in zip(whole, places, strict=True):
-            totals[entry.model, entry.detector] += float(rank) / len(over)
-    return totals
+    found: dict[tuple[str, str], list[float]] = {}
+    for pair in judged(results):
+        measured = [entry for entry in entries(results) if pair in entry.auroc]
+        places = rankdata([-entry.auroc[pair].value for entry in measured])
+        for entry, rank in zip(measured, places, strict=True):
+            found.setdefault((entry.model, entry.detector), []).append(float(rank))
+    return {name: sum(places) / len(places) for name, places in found.items()}
 
 
 def comparison_table(results: Results) -> TextTable:
@@ -117,7 +110,7 @@ def comparison_table(results: Results) -> TextTable:
             for cost in compared.costs
             if (cost.model, cost.detector) == (entry.model, entry.detector)
         ]
-        rank = ranked.get((entry.model, entry.detector))
+        rank, values = ranked.get((entry.model, entry.detector)), entry.over(over)
         cells = []
         for pair in shown:
             row, mark = entry.auroc.get(pair), marks.get((entry.model, entry.detector, pair), "")
@@ -128,8 +121,8 @@ def comparison_table(results: Results) -> TextTable:
                 entry.detector,
                 compared.uses.get(entry.detector, ABSENT),
                 *cells,
-                decimal(entry.mean(over)),
-                decimal(entry.worst(over)),
+                decimal(sum(values) / len(values) if values else None),
+                decimal(min(values, default=None)),
                 ABSENT if rank is None else f"{rank:.1f}",
                 f"{sum(costs) / len(costs):.2f}" if costs else ABSENT,
             )

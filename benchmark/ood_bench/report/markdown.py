@@ -80,10 +80,10 @@ _BESIDE = (
 _COMPARED = (
     "AUROC, the baseline's difference tested image by image (paired DeLong): ▲ above and ▼ below "
     "the baseline at 5 % after Holm's correction for all comparisons of this run. Mean, worst and "
-    "mean rank are over the pairs that were tried both ways; a detector that was not measured on "
-    "all of them has none. No detector takes OOD images; what it takes beside the model and "
-    "held-out ID images is named. Milliseconds are those of its columns and scores on this run's "
-    "machine, training left out."
+    "mean rank are over the pairs tried both ways on which a detector was measured, ranked on each "
+    "among all that were measured there. No detector takes OOD images; what it takes beside the "
+    "model and held-out ID images is named. Milliseconds are those of its columns and scores on "
+    "this run's machine, training left out."
 )
 _QUOTED = (
     "AUROC as the literature gives it, for other models and trainings, beside what this run "
