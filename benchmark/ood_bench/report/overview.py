@@ -77,35 +77,53 @@ def _dots(results: Results) -> "Figure":
     found, shown = entries(results), pairs(results)
     colours = _models(found)
     baseline = results.comparison.baseline if results.comparison else ""
-    columns = min(2, len(shown))
-    rows = -(-len(shown) // columns)
+    lines = [shown[start : start + 2] for start in range(0, len(shown), 2)]
+    listed = [
+        [entry for entry in found if any(pair in entry.auroc for pair in line)] for line in lines
+    ]
     with look():
-        size = (4.2 * columns + 1.2, (0.17 * len(found) + 0.7) * rows + 0.3)
+        size = (9.6, sum(0.17 * len(part) + 0.7 for part in listed) + 0.3)
         figure = Figure(figsize=size, layout="constrained")
-        panels = figure.subplots(rows, columns, sharex=True, sharey=True, squeeze=False)
-        for axes, pair in zip(panels.ravel(), shown, strict=False):
-            axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
-            for line, entry in enumerate(found):
-                row = entry.auroc.get(pair)
-                if row is None:
-                    continue
-                reach = [[row.value - row.low], [row.high - row.value]]
-                face = colours[entry.model] if entry.detector == baseline else "white"
-                axes.errorbar(
-                    row.value, line, xerr=reach, fmt="o", color=colours[entry.model],
-                    mfc=face, ms=4, lw=1.0, capsize=0,
-                )  # fmt: skip
-            axes.set_title(plain(str(pair)), loc="left")
-            axes.set_xlim(-0.02, 1.02)
-            axes.grid(axis="y", color="0.93", linewidth=0.6)
-        for axes in panels.ravel()[len(shown) :]:
-            axes.set_axis_off()
-        first = panels[0, 0]
-        first.set_yticks(range(len(found)), [plain(entry.name) for entry in found])
-        first.set_ylim(len(found) - 0.4, -0.6)
+        panels = figure.subplots(
+            len(lines), 2, squeeze=False, height_ratios=[len(part) + 3 for part in listed]
+        )
+        for row, line, part in zip(panels, lines, listed, strict=True):
+            for axes, pair in zip(row, line, strict=False):
+                _draw_dots(axes, pair, part, colours, baseline)
+            row[0].set_yticks(range(len(part)), [plain(entry.name) for entry in part])
+            row[1].set_yticks(range(len(part)), [""] * len(part))
+            for axes in row[len(line) :]:
+                axes.set_axis_off()
         for axes in panels[-1]:
             axes.set_xlabel("AUROC")
     return figure
+
+
+def _draw_dots(
+    axes: "Axes",
+    pair: Pair,
+    part: list[Entry],
+    colours: dict[str, tuple[float, float, float]],
+    baseline: str,
+) -> None:
+    """Draw one pair: a line an entry, its dot filled where it is the baseline."""
+    from ood_bench.analyses.style import plain
+
+    axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
+    for line, entry in enumerate(part):
+        row = entry.auroc.get(pair)
+        if row is None:
+            continue
+        reach = [[row.value - row.low], [row.high - row.value]]
+        face = colours[entry.model] if entry.detector == baseline else "white"
+        axes.errorbar(
+            row.value, line, xerr=reach, fmt="o", color=colours[entry.model],
+            mfc=face, ms=4, lw=1.0, capsize=0,
+        )  # fmt: skip
+    axes.set_title(plain(str(pair)), loc="left")
+    axes.set_xlim(-0.02, 1.02)
+    axes.set_ylim(len(part) - 0.4, -0.6)
+    axes.grid(axis="y", color="0.93", linewidth=0.6)
 
 
 def _directions(results: Results) -> "Figure":
@@ -116,7 +134,7 @@ def _directions(results: Results) -> "Figure":
     found, shown = entries(results), both_ways(results)
     colours = _models(found)
     with look():
-        figure = Figure(figsize=(4.4 * len(shown) + 2.2, 4.4), layout="constrained")
+        figure = Figure(figsize=(max(4.6 * len(shown), 7.0), 6.2), layout="constrained")
         panels = figure.subplots(1, len(shown), squeeze=False).ravel()
         numbers = {
             name: i for i, name in enumerate(dict.fromkeys(entry.detector for entry in found), 1)
@@ -141,14 +159,14 @@ def _directions(results: Results) -> "Figure":
             axes.set_aspect("equal")
             axes.set_xlabel(f"AUROC, {plain(str(pair))}")
             axes.set_ylabel(f"AUROC, {plain(str(reverse))}")
-        _key(panels[-1], numbers, colours)
+        _key(figure, numbers, colours)
     return figure
 
 
 def _key(
-    axes: "Axes", numbers: dict[str, int], colours: dict[str, tuple[float, float, float]]
+    figure: "Figure", numbers: dict[str, int], colours: dict[str, tuple[float, float, float]]
 ) -> None:
-    """Say beside a panel which number is which detector and which colour which model."""
+    """Say below the panels which number is which detector and which colour which model."""
     from matplotlib.lines import Line2D
 
     from ood_bench.analyses.style import plain
@@ -160,9 +178,7 @@ def _key(
         Line2D([], [], linestyle="", label=f"{number}  {plain(name)}")
         for name, number in numbers.items()
     ]
-    axes.legend(
-        handles=handles, loc="center left", bbox_to_anchor=(1.02, 0.5), frameon=False, fontsize=7
-    )
+    figure.legend(handles=handles, loc="outside lower center", ncols=5, frameon=False, fontsize=7)
 
 
 def _heat_map(results: Results) -> "Figure":
