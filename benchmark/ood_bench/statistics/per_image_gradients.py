@@ -18,8 +18,9 @@ from typing import Any, TypeVar
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import pad
 from torch.overrides import TorchFunctionMode
+
+from ood_bench.statistics.kernel_gradients import kernel_gradients
 
 S = TypeVar("S")
 T = TypeVar("T")
@@ -225,7 +226,7 @@ class _Meetings(TorchFunctionMode):
             return func(x, w, b, stride, padding, dilation, groups)
 
         def of_weight(gradient: Tensor) -> Tensor:
-            return _kernels(
+            return kernel_gradients(
                 x, gradient, self.count, kernel, strides, margins, dilations, groups=groups
             )
 
@@ -248,7 +249,9 @@ class _Meetings(TorchFunctionMode):
 
         def of_weight(gradient: Tensor) -> Tensor:  # that of the convolution from output to input
             sizes = _pair(stride), _pair(padding), _pair(dilation)
-            return _kernels(gradient, x, self.count, weight.shape[2:], *sizes, groups=groups)
+            return kernel_gradients(
+                gradient, x, self.count, weight.shape[2:], *sizes, groups=groups
+            )
 
         return self._layer(run, x, weight, bias, of_weight, channels=1)
 
@@ -335,85 +338,6 @@ class _Meetings(TorchFunctionMode):
             parts = [part for part in (gradient, own) if part is not None]
             sums.append(sum(parts[1:], parts[0]) if parts else _zeros(self.count, parameter))
         return sums
-
-
-def _kernels(
-    x: Tensor,
-    gradient: Tensor,
-    count: int,
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-    *,
-    groups: int,
-) -> Tensor:
-    """Return each image's gradient in the kernel of a convolution.
-
-    Args:
-        x: Input of the convolution, shape `(N, C, H, W)`, N a multiple of the images.
-        gradient: Gradient of its output, shape `(N, O, H', W')`.
-        count: Images B.
-        kernel: Height and width of the kernel.
-        stride: Of the convolution, as the following two.
-        padding: On both sides.
-        dilation: Of the kernel.
-        groups: Groups of channels.
-
-    Returns:
-        Shape `(B, O, C / groups, *kernel)`.
-    """
-    outs, C = gradient.shape[1], x.shape[1]
-    spans = [d * (k - 1) for k, d in _zip(kernel, dilation)]
-    margins = [span - p for span, p in _zip(spans, padding)]
-    if (
-        outs < C
-        and groups == 1
-        and tuple(stride) == (1, 1)
-        and max(kernel) > 1
-        and min(margins) >= 0
-    ):
-        # Of the two correlated images, patches are cut from that with fewer channels.
-        swapped = _kernels(gradient, x, count, kernel, stride, margins, dilation, groups=1)
-        return swapped.transpose(1, 2).flip(-2, -1)
-    patches = _patches(x, gradient.shape[2:], kernel, stride, padding, dilation)
-    outputs = gradient.permute(0, 2, 3, 1)
-    if groups == 1:
-        left = outputs.reshape(count, -1, outs).mT
-        product = left @ patches.reshape(count, left.shape[2], -1)
-        return product.view(count, outs, *kernel, C).permute(0, 1, 4, 2, 3)
-    product = torch.einsum(
-        "bpgo,bphwgc->bgochw",
-        outputs.reshape(count, -1, groups, outs // groups),
-        patches.reshape(count, -1, *kernel, groups, C // groups),
-    )
-    return product.reshape(count, outs, C // groups, *kernel)
-
-
-def _patches(
-    x: Tensor,
-    positions: Sequence[int],
-    kernel: Sequence[int],
-    stride: Sequence[int],
-    padding: Sequence[int],
-    dilation: Sequence[int],
-) -> Tensor:
-    """Return what a kernel sees at each position, a view `(N, H', W', height, width, C)`."""
-    rows = x.permute(0, 2, 3, 1)
-    if any(padding):
-        rows = pad(rows, (0, 0, padding[1], padding[1], padding[0], padding[0]))
-    image, down, right, channel = rows.stride()
-    return rows.as_strided(
-        (len(rows), *positions, *kernel, x.shape[1]),
-        (
-            image,
-            down * stride[0],
-            right * stride[1],
-            down * dilation[0],
-            right * dilation[1],
-            channel,
-        ),
-    )
 
 
 def _tensors(values: Iterable[Any]) -> list[Tensor]:
