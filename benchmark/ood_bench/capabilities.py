@@ -1,6 +1,6 @@
 """What a model can do: one thing it must, and protocols that a class names for the rest."""
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -217,3 +217,14 @@ def has(model: type, capability: type) -> bool:
     return capability in model.__mro__ or (
         capability is DensityModel and issubclass(model, DensityModel)
     )
+
+
+def named(model: object, capability: type[Any]) -> Any:
+    """Return a model as what it names among its bases, for a variable of that type.
+
+    Raises:
+        ValueError: If it does not name the capability.
+    """
+    if not has(type(model), capability):
+        raise ValueError(f"{type(model).__name__} does not name {capability.__name__}")
+    return model

@@ -8,7 +8,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.capabilities import ConstantVolume, Differentiable, has
+from ood_bench.capabilities import ConstantVolume, Differentiable, has, named
 from ood_bench.metrics.measure import Measure
 from ood_bench.units import bits_per_dim
 
@@ -78,11 +78,9 @@ class SecondOrder(Analysis):
         """Return the gaps, the terms of the expansion, and each set's means and variances."""
         from ood_bench.analyses.expansion import Expansion, moments, see
 
-        model = study.trained()
-        if not has(type(model), Differentiable):
-            raise ValueError(f"{type(model).__name__} does not name Differentiable")
+        model: Differentiable = named(study.trained(), Differentiable)
         centre = moments(study.images(study.inside, "train")).mean
-        expansion = Expansion(cast(Differentiable, model), centre)
+        expansion = Expansion(model, centre)
         weights = _weights(expansion)
         inside = see(expansion, study.images(study.inside, "test"), self.count)
         table = _Table(study)

@@ -1,12 +1,10 @@
 """What a classifier says of each image."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import Classifies, has
+from ood_bench.capabilities import Classifies, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, in_batches
@@ -20,9 +18,7 @@ class ClassificationTerms(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `logits.0` to `logits.<K−1>` and `features.0` to `features.<F−1>`."""
-        if not has(type(model), Classifies):
-            raise ValueError(f"{type(model).__name__} does not name Classifies")
-        classifier = cast(Classifies, model)
+        classifier: Classifies = named(model, Classifies)
 
         def terms(x: Tensor) -> dict[str, Tensor]:
             found = classifier.classify(float_like(model, x) / 255.0)._asdict()

@@ -1,12 +1,10 @@
 """The two terms of a flow's log-likelihood."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import Decomposes, has
+from ood_bench.capabilities import Decomposes, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -23,9 +21,7 @@ class DecompositionTerms(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `log_prob`, `log_prior` and `log_volume` of each image."""
-        if not has(type(model), Decomposes):
-            raise ValueError(f"{type(model).__name__} does not name Decomposes")
-        flow = cast(Decomposes, model)
+        flow: Decomposes = named(model, Decomposes)
 
         def terms(x: Tensor) -> dict[str, Tensor]:
             return flow.decompose(x)._asdict()

@@ -1,12 +1,10 @@
 """The two terms of a latent-variable model's evidence lower bound."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import Infers, has
+from ood_bench.capabilities import Infers, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -27,9 +25,7 @@ class Elbo(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `elbo`, `reconstruction` and `kl` of each image."""
-        if not has(type(model), Infers):
-            raise ValueError(f"{type(model).__name__} does not name Infers")
-        inferring = cast(Infers, model)
+        inferring: Infers = named(model, Infers)
 
         def terms(x: Tensor) -> dict[str, Tensor]:
             return inferring.elbo_terms(x)._asdict()

@@ -1,12 +1,10 @@
 """The bounds of a hierarchical model with its lowest levels of latents from the prior."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import InfersAbove, has
+from ood_bench.capabilities import InfersAbove, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -27,9 +25,7 @@ class ElboAbove(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `elbo_above.0` to `elbo_above.{L - 1}` of each image."""
-        if not has(type(model), InfersAbove):
-            raise ValueError(f"{type(model).__name__} does not name InfersAbove")
-        hierarchy = cast(InfersAbove, model)
+        hierarchy: InfersAbove = named(model, InfersAbove)
 
         def bounds(x: Tensor) -> dict[str, Tensor]:
             return {

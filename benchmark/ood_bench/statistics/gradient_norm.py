@@ -1,14 +1,13 @@
 """How steep each image's log-likelihood is in the parameters of each layer."""
 
 from collections.abc import Callable, Sequence
-from typing import cast
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from ood_bench.capabilities import DensityModel, has
+from ood_bench.capabilities import DensityModel, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -56,9 +55,8 @@ class GradientNorm(Statistic):
         Raises:
             ValueError: If the model is no module with parameters.
         """
-        if not has(type(model), DensityModel):
-            raise ValueError(f"{type(model).__name__} does not name DensityModel")
-        log_prob = cast(DensityModel, model).log_prob
+        density: DensityModel = named(model, DensityModel)
+        log_prob = density.log_prob
         if not isinstance(model, nn.Module) or not any(True for _ in model.parameters()):
             raise ValueError(f"{type(model).__name__} is no torch module with parameters")
         layers = layers_of(model)

@@ -1,13 +1,11 @@
 """How steep a density is at each image."""
 
-from typing import cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import Differentiable, has
+from ood_bench.capabilities import Differentiable, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, frozen, in_batches
@@ -28,9 +26,7 @@ class InputGradientNorm(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `input_gradient_norm` of each image."""
-        if not has(type(model), Differentiable):
-            raise ValueError(f"{type(model).__name__} does not name Differentiable")
-        density = cast(Differentiable, model)
+        density: Differentiable = named(model, Differentiable)
 
         def norm(x: Tensor) -> dict[str, Tensor]:
             y = ((float_like(model, x) + 0.5) / 256.0).requires_grad_()

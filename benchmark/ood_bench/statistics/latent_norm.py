@@ -1,12 +1,10 @@
 """How far from the origin a flow puts each image."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import Encodes, has
+from ood_bench.capabilities import Encodes, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, in_batches
@@ -27,9 +25,7 @@ class LatentNorm(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `latent_norm` of each image."""
-        if not has(type(model), Encodes):
-            raise ValueError(f"{type(model).__name__} does not name Encodes")
-        flow = cast(Encodes, model)
+        flow: Encodes = named(model, Encodes)
 
         def norm(x: Tensor) -> dict[str, Tensor]:
             z = flow.encode((float_like(model, x) + 0.5) / 256.0)

@@ -1,12 +1,10 @@
 """What each scale of a multi-scale flow adds to the log-likelihood."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import DecomposesByLevel, has
+from ood_bench.capabilities import DecomposesByLevel, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -28,9 +26,7 @@ class LevelLogProb(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return a column for each level."""
-        if not has(type(model), DecomposesByLevel):
-            raise ValueError(f"{type(model).__name__} does not name DecomposesByLevel")
-        flow = cast(DecomposesByLevel, model)
+        flow: DecomposesByLevel = named(model, DecomposesByLevel)
 
         def parts(x: Tensor) -> dict[str, Tensor]:
             return {

@@ -1,13 +1,11 @@
 """Likelihood regret: what a latent-variable model's bound gains from a posterior of its own."""
 
-from typing import cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import InfersGaussian, has
+from ood_bench.capabilities import InfersGaussian, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import frozen, in_batches
@@ -53,9 +51,7 @@ class LikelihoodRegret(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `likelihood_regret` of each image, at least 0."""
-        if not has(type(model), InfersGaussian):
-            raise ValueError(f"{type(model).__name__} does not name InfersGaussian")
-        inferring = cast(InfersGaussian, model)
+        inferring: InfersGaussian = named(model, InfersGaussian)
         with frozen(model):
             return in_batches(
                 images,

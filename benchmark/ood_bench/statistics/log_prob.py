@@ -1,11 +1,9 @@
 """log_prob of any density model."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.capabilities import DensityModel, has
+from ood_bench.capabilities import DensityModel, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -19,7 +17,5 @@ class LogProb(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `log_prob` of each image."""
-        if not has(type(model), DensityModel):
-            raise ValueError(f"{type(model).__name__} does not name DensityModel")
-        density = cast(DensityModel, model)
+        density: DensityModel = named(model, DensityModel)
         return in_batches(images, model, lambda x: {"log_prob": density.log_prob(x)})

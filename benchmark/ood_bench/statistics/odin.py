@@ -1,14 +1,12 @@
 """ODIN: the confidence of a classifier in an image moved towards its own decision."""
 
-from typing import cast
-
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import log_softmax
 
-from ood_bench.capabilities import Classifies, has
+from ood_bench.capabilities import Classifies, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, frozen, in_batches
@@ -35,9 +33,7 @@ class Odin(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `odin` of each image."""
-        if not has(type(model), Classifies):
-            raise ValueError(f"{type(model).__name__} does not name Classifies")
-        classifier = cast(Classifies, model)
+        classifier: Classifies = named(model, Classifies)
 
         def confidence(x: Tensor) -> dict[str, Tensor]:
             y = (float_like(model, x) / 255.0).requires_grad_()

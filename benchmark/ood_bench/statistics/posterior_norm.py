@@ -1,12 +1,10 @@
 """How far from the origin a latent-variable model puts each image."""
 
-from typing import cast
-
 import numpy as np
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ood_bench.capabilities import InfersGaussian, has
+from ood_bench.capabilities import InfersGaussian, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
@@ -20,9 +18,7 @@ class PosteriorNorm(Statistic):
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `latent_norm` of each image."""
-        if not has(type(model), InfersGaussian):
-            raise ValueError(f"{type(model).__name__} does not name InfersGaussian")
-        inferring = cast(InfersGaussian, model)
+        inferring: InfersGaussian = named(model, InfersGaussian)
 
         def norm(x: Tensor) -> dict[str, Tensor]:
             mean, _ = inferring.posterior(x)
