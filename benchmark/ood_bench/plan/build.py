@@ -313,7 +313,7 @@ class _Builder:
         import torch
 
         with torch.random.fork_rng(devices=[]):
-            self.plugins.build("models", trial.model, base, trial.shape)
+            self.plugins.build(trial.model, base, trial.shape)
 
     def plan(self) -> Plan:
         """Return what was added."""

@@ -16,12 +16,13 @@ from ood_bench.suite.source import Place
 
 @dataclass(frozen=True)
 class Named:
-    """A plugin under the suite's own name for it, its options filled in."""
+    """A plugin under the suite's own name for it and at its place there, its options filled in."""
 
     name: str
     plugin: str
     type: type[Any]
     options: Options
+    place: Place
     revision: int | str = 1
 
 
@@ -71,7 +72,10 @@ class Plugins:
         self.registry = registry
         suite = loaded.suite
         self.models = self._resolve("models", suite.models)
-        self.ensembles = {name: Named(name, "ensemble", Mixture, {}) for name in suite.ensembles}
+        self.ensembles = {
+            name: Named(name, "ensemble", Mixture, {}, ("ensembles", name))
+            for name in suite.ensembles
+        }
         self.detectors = self._resolve("detectors", suite.detectors)
         self.analyses = self._resolve("analyses", suite.analyses)
         entry = suite.roles.classifier
@@ -80,10 +84,10 @@ class Plugins:
             found = self._resolve("models", {CLASSIFIER: entry}, at=("roles",))
             self.classifier = found[CLASSIFIER]
         self.built_detectors: dict[str, Detector] = {
-            name: self.build("detectors", found, Detector) for name, found in self.detectors.items()
+            name: self.build(found, Detector) for name, found in self.detectors.items()
         }
         self.built_analyses: dict[str, Analysis] = {
-            name: self.build("analyses", found, Analysis) for name, found in self.analyses.items()
+            name: self.build(found, Analysis) for name, found in self.analyses.items()
         }
         self.statistics: dict[str, type[Statistic]] = {}
         self.broken: dict[str, str] = {}
@@ -109,7 +113,7 @@ class Plugins:
                 plugin = self.registry.load(kind, use)
                 revision = self.registry.revision(use, plugin)
                 options = resolve_options(plugin, use, entry.options)
-                found[name] = Named(name, use, plugin, options, revision)
+                found[name] = Named(name, use, plugin, options, place, revision)
             except OptionError as error:
                 for path, message in error.mistakes:
                     mistakes.append(str(self.loaded.mistake((*place, "options", *path), message)))
@@ -122,20 +126,16 @@ class Plugins:
             raise SuiteError("\n".join(mistakes))
         return found
 
-    def build(self, kind: Kind, found: Named, base: type[Any], *args: object) -> Any:
+    def build(self, found: Named, base: type[Any], *args: object) -> Any:
         """Build a plugin once, so that what it refuses is known before any work."""
         try:
             built = construct(found.type, found.plugin, found.options, *args)
         except PluginError as error:
-            raise self.loaded.mistake(self._place(kind, found), str(error)) from error
+            raise self.loaded.mistake(found.place, str(error)) from error
         if not isinstance(built, base):
             message = f"'{found.plugin}' is no {base.__name__}"
-            raise self.loaded.mistake(self._place(kind, found), message)
+            raise self.loaded.mistake(found.place, message)
         return built
-
-    def _place(self, kind: Kind, found: Named) -> Place:
-        of_role = found.name == CLASSIFIER and self.classifier is not None and kind == "models"
-        return ("roles" if of_role else kind, found.name)
 
     def of_classifier(self, detector: str) -> bool:
         """Tell whether a detector reads a classifier and nothing else."""
