@@ -184,6 +184,11 @@ class Store:
         table = pq.read_table(self.file(key, name), memory_map=False)
         return {column: table[column].to_numpy() for column in table.column_names}
 
+    def count_rows(self, key: str, name: str = "columns.parquet") -> int:
+        """Return the number of rows of a Parquet file of a finished cell; reads no column."""
+        rows: int = pq.read_metadata(self.file(key, name)).num_rows
+        return rows
+
     def read_table(self, key: str, name: str = "table.parquet") -> pa.Table:
         """Return a Parquet file of a finished cell."""
         return pq.read_table(self.file(key, name), memory_map=False)

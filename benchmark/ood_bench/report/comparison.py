@@ -84,8 +84,9 @@ def ranks(results: Results) -> dict[tuple[str, str], float]:
     On each pair it is ranked among all that were measured there; ties share a rank.
     """
     found: dict[tuple[str, str], list[float]] = {}
+    everything = entries(results)
     for pair in judged(results):
-        measured = [entry for entry in entries(results) if pair in entry.auroc]
+        measured = [entry for entry in everything if pair in entry.auroc]
         places = rankdata([-entry.auroc[pair].value for entry in measured])
         for entry, rank in zip(measured, places, strict=True):
             found.setdefault((entry.model, entry.detector), []).append(float(rank))
@@ -172,10 +173,10 @@ def quotation_table(results: Results) -> TextTable:
     compared = results.comparison
     if compared is None:
         return TextTable((), ())
-    rows = []
+    rows, everything = [], entries(results)
     for quoted in compared.quotations:
         pair = Pair(quoted.inside, quoted.outside)
-        for entry in entries(results):
+        for entry in everything:
             row = entry.auroc.get(pair)
             if entry.detector != quoted.detector or row is None:
                 continue

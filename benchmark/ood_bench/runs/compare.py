@@ -81,7 +81,7 @@ def _costs(refs: Iterable[DetectionRef], store: Store) -> Iterable[Cost]:
         inputs = store.read_json(scored, "manifest.json")["inputs"]
         cells = {key for role, key in inputs.items() if role.startswith("images.")} | {scored}
         seconds = sum(float(store.read_json(key, "circumstances.json")["seconds"]) for key in cells)
-        images = len(next(iter(store.read_columns(_first(inputs)).values())))
+        images = store.count_rows(_first(inputs))
         groups[ref.model, ref.inside, ref.outside, ref.detector].append(1e3 * seconds / images)
     for address, found in groups.items():
         yield Cost(*address, sum(found) / len(found))
