@@ -16,16 +16,18 @@ if TYPE_CHECKING:
 
 Format = Literal["markdown", "csv", "json"]
 
+Run = Annotated[
+    str | None,
+    typer.Argument(
+        metavar="[RUN]",
+        help="A run's folder, its name, or its suite's name; the latest unless said.",
+        show_default=False,
+    ),
+]
+
 
 def report(
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="A run's folder, its name, or its suite's name; the latest unless said.",
-            show_default=False,
-        ),
-    ] = None,
+    run: Run = None,
     results: ResultsRoot = Path("results"),
     output: Annotated[
         Path | None,
@@ -60,14 +62,7 @@ def archive(
         Path,
         typer.Option("--output", "-o", metavar="DIR", help="Where the files go."),
     ],
-    run: Annotated[
-        str | None,
-        typer.Argument(
-            metavar="[RUN]",
-            help="A run's folder, its name, or its suite's name; the latest unless said.",
-            show_default=False,
-        ),
-    ] = None,
+    run: Run = None,
     results: ResultsRoot = Path("results"),
     scores: Annotated[
         bool,
