@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.contract.laws import displaced
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, linear
 
@@ -50,13 +51,7 @@ def images(n: int, shape: Shape = SHAPE) -> Images:
 def model(name: str, shape: Shape = SHAPE) -> DensityModule:
     """A model off its initialisation, in float64."""
     kind, options = MODELS[name]
-    built = build(kind, shape, options, 0)
-    built.initialise(torch.from_numpy(images(64, shape)))
-    generator = torch.Generator().manual_seed(1)
-    with torch.no_grad():
-        for parameter in built.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    return built.double().eval()
+    return displaced(build(kind, shape, options, 0), scale=0.05, seed=1).double()
 
 
 def looped(built: DensityModule, x: Images) -> dict[str, list[float]]:

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.contract.laws import displaced
 from torch import Tensor, nn
 
 from ood_bench.capabilities import Differentiable
@@ -24,13 +25,7 @@ def images(n: int) -> Images:
 @pytest.fixture
 def glow() -> Glow:
     built = build(Glow, SHAPE, {"levels": 1, "steps": 2, "width": 4}, 0)
-    assert isinstance(built, Glow)
-    built.initialise(torch.from_numpy(images(64)))
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in built.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    return built.double().eval()
+    return displaced(built, scale=0.05).double()
 
 
 class Gaussian(nn.Module, Differentiable):

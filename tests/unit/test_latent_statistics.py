@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from tests.contract.laws import displaced
 
 from ood_bench.capabilities import Decomposes, DecomposesByLevel, Encodes, InfersGaussian, has
 from ood_bench.data import Shape
@@ -26,13 +27,7 @@ def images(n: int) -> Images:
 
 def made(kind: type[DensityModule], options: dict[str, object]) -> DensityModule:
     """A model off its initialisation, in float64."""
-    built = build(kind, SHAPE, options, 0)
-    built.initialise(torch.from_numpy(images(64)))
-    generator = torch.Generator().manual_seed(0)
-    with torch.no_grad():
-        for parameter in built.parameters():
-            parameter.add_(0.05 * torch.randn(parameter.shape, generator=generator))
-    return built.double().eval()
+    return displaced(build(kind, SHAPE, options, 0), scale=0.05).double()
 
 
 @pytest.mark.parametrize("coupling", ["affine", "additive"])
