@@ -55,16 +55,39 @@ def digits() -> dict[str, np.ndarray]:
     return {"low": pixels[low], "high": pixels[~low]}
 
 
+def write_tiny(folder: Path, digits: dict[str, np.ndarray]) -> Path:
+    """Write `tiny.yaml` and the digits that it names to a folder."""
+    for name, pixels in digits.items():
+        np.savez(folder / f"{name}.npz", train_images=pixels[:600], test_images=pixels[600:])
+    path = folder / "tiny.yaml"
+    path.write_text(SUITE)
+    return path
+
+
 @pytest.fixture
 def tiny(tmp_path: Path, digits: dict[str, np.ndarray], monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder, now the working directory, with `tiny.yaml` and the digits that it names."""
-    for name, pixels in digits.items():
-        np.savez(tmp_path / f"{name}.npz", train_images=pixels[:600], test_images=pixels[600:])
-    path = tmp_path / "tiny.yaml"
-    path.write_text(SUITE)
+    path = write_tiny(tmp_path, digits)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
     return path
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndarray]) -> Path:
+    """A folder in which `tiny.yaml` has been run; nobody writes to it."""
+    from ood_bench.cli import main
+
+    folder = tmp_path_factory.mktemp("finished")
+    suite = write_tiny(folder, digits)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("OOD_BENCH_DATA", raising=False)
+        patch.setattr(sys, "argv", ["ood-bench", "run", str(suite)])
+        with pytest.raises(SystemExit) as stop:
+            main()
+    assert stop.value.code == 0
+    return folder
 
 
 @pytest.fixture

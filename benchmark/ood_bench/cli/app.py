@@ -12,6 +12,7 @@ from ood_bench.cli.data import data_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
+from ood_bench.cli.score import export, score
 from ood_bench.errors import OodBenchError
 from ood_bench.registry import Kind
 
@@ -32,9 +33,13 @@ app = typer.Typer(
 app.command()(run)
 app.command()(report)
 app.command()(archive)
+app.command()(score)
 app.add_typer(data_app, name="data")
 for kind in get_args(Kind):
-    app.add_typer(plugin_app(kind), name=kind)
+    plugins = plugin_app(kind)
+    if kind == "models":
+        plugins.command()(export)
+    app.add_typer(plugins, name=kind)
 
 
 def main() -> None:

@@ -9,7 +9,7 @@ from ood_bench.data.entry import Entry
 from ood_bench.data.images import Images, ImagesInfo, content_digest
 from ood_bench.data.index import Index, Record, index_key
 from ood_bench.data.locate import Located, locate
-from ood_bench.data.options import DataOptions
+from ood_bench.data.options import DataOptions, Transform
 from ood_bench.data.pictures import native_shape
 from ood_bench.data.provenance import provenance
 from ood_bench.data.shape import Shape
@@ -102,6 +102,10 @@ class Library:
         if record is None:
             record = self._load(located, source_split, target)[1]
         return provenance(located, split, source_split, target, record)
+
+    def transform(self, name: str, options: DataOptions) -> Transform:
+        """Return what is done to every image of a data set."""
+        return self._at_hand(name, options).transform
 
     def load(self, name: str, options: DataOptions, split: str, shape: Shape) -> Images:
         """Return the images of a split in a shape; the arguments are those of `info`.

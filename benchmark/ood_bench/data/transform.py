@@ -112,7 +112,7 @@ def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -
         return Fitted(np.array(pictures.pixels, order="C"), target)
     pixels = np.empty((pictures.count, *target), np.uint8)
     natives: set[Shape] = set()
-    for i, (where, native, result) in enumerate(_applied(pictures, transform, target)):
+    for i, (where, native, result) in enumerate(applied(pictures, transform, target)):
         if result.shape != target:
             first = next(iter(natives), native)
             if first != native:
@@ -141,18 +141,20 @@ def _misfit(name: str, native: Shape, result: Shape, target: Shape) -> DataError
     )
 
 
-class _Result(NamedTuple):
+class Applied(NamedTuple):
+    """One image after a transform: where it came from, its shape before, its pixels."""
+
     where: str
     native: Shape
     pixels: NDArray[np.uint8]
 
 
-def _applied(pictures: Pictures, transform: Transform, target: Shape) -> Iterator[_Result]:
+def applied(pictures: Pictures, transform: Transform, target: Shape) -> Iterator[Applied]:
     """Decode and transform in order; large files in threads, as Pillow then frees the lock."""
 
-    def one(where: str, source: Blob | NDArray[np.uint8]) -> _Result:
+    def one(where: str, source: Blob | NDArray[np.uint8]) -> Applied:
         image = _image(source) if isinstance(source, np.ndarray) else decode(where, source)
-        return _Result(where, shape_of(image), apply(image, transform, target))
+        return Applied(where, shape_of(image), apply(image, transform, target))
 
     if isinstance(pictures, Decoded):
         yield from (one(f"row {i}", pixels) for i, pixels in enumerate(pictures.pixels))

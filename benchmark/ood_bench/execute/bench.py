@@ -1,7 +1,7 @@
 """What cells are worked on with: plugins, data, a device and somebody to tell."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ood_bench.data import DataOptions, Images, Library, Shape
@@ -57,3 +57,14 @@ class Bench:
                 "run again"
             )
         return images
+
+    def provenance(self, request: dict[str, Any]) -> dict[str, Any]:
+        """Return where the images that a cell asks for come from, and what is done to them.
+
+        Beside the provenance itself `pipeline` has the transform as a suite writes it.
+        """
+        name, options = request["data"], DataOptions.model_validate(request["options"])
+        shape = Shape(*request["shape"])
+        info = self.library.info(name, options, request["split"], shape)
+        transform = self.library.transform(name, options)
+        return asdict(info) | {"pipeline": transform.model_dump(mode="json")}

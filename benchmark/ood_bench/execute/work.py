@@ -89,6 +89,7 @@ class Worker:
         told = asdict(report)
         probes = pd.DataFrame(told.pop("probes"), columns=Probe._fields)
         _write_json(folder / "training.json", told)
+        _write_json(folder / "data.json", self.bench.provenance(cell.request["train"]))
         if len(probes):
             probes.to_parquet(folder / "course.parquet", compression="zstd", index=False)
         self._model = None

@@ -9,7 +9,7 @@ from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
-from ood_bench.statistics import LABEL, Statistic
+from ood_bench.statistics import LABEL, Statistic, provider
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 from ood_bench.suite.source import Place
 
@@ -158,17 +158,8 @@ class Plugins:
         return ", ".join(taken) or "nothing more"
 
     def provider(self, column: str, model: Named) -> str | None:
-        """Return the statistic that yields a column for a model: the one with most columns.
-
-        A flow's log_prob thus comes from the pass that also yields its two terms.
-        """
-        fitting = [
-            (len(statistic.columns), name)
-            for name, statistic in sorted(self.statistics.items())
-            if column in statistic.columns
-            and (statistic.requires is None or has(model.type, statistic.requires))
-        ]
-        return max(fitting)[1] if fitting else None
+        """Return the statistic that yields a column for a model."""
+        return provider(column, self.statistics, model.type)
 
     def lack(self, columns: tuple[str, ...], model: Named) -> str | None:
         """Say why a model does not yield some columns; None if it yields them all."""

@@ -1,12 +1,13 @@
 """Statistics: named float64 columns, one value an image, that detectors read."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.capabilities import DensityModel
+from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Columns
 
 
@@ -52,3 +53,22 @@ def in_family(column: str, name: str) -> bool:
     if name.endswith(".*"):
         return column.startswith(name[:-1])
     return column == name
+
+
+def provider(column: str, statistics: Mapping[str, type[Statistic]], model: type) -> str | None:
+    """Return the statistic that yields a column for a model: the one with most columns.
+
+    A flow's log_prob thus comes from the pass that also yields its two terms.
+
+    Args:
+        column: The column, or a family as a statistic declares it.
+        statistics: Statistics by name.
+        model: The model's class.
+    """
+    fitting = [
+        (len(statistic.columns), name)
+        for name, statistic in sorted(statistics.items())
+        if column in statistic.columns
+        and (statistic.requires is None or has(model, statistic.requires))
+    ]
+    return max(fitting)[1] if fitting else None

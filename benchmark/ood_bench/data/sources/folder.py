@@ -1,6 +1,6 @@
 """Folders of image files: a user's own, and those that published archives unpack to."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypeAlias
@@ -79,8 +79,12 @@ def own_folder(folder: Path) -> Found:
     return listed("folder", {split: _classes(path) for split, path in below.items()})
 
 
-def _classes(folder: Path) -> Listing:
-    """List all images below a folder in the order of their paths, a class for each folder."""
+def image_files(folder: Path) -> tuple[Path, ...]:
+    """Return all images below a folder in the order of their paths; hidden files are passed over.
+
+    Raises:
+        DataError: If a file is no image by its name.
+    """
     paths = sorted(
         path
         for path in folder.rglob("*")
@@ -90,14 +94,20 @@ def _classes(folder: Path) -> Listing:
     for path in paths:
         if path.suffix.lower() not in SUFFIXES:
             raise DataError(f"{path}: not an image; an image folder may hold nothing else")
+    return tuple(paths)
+
+
+def _classes(folder: Path) -> Listing:
+    """List all images below a folder, a class for each folder."""
+    paths = image_files(folder)
     if any(path.parent == folder for path in paths):
         if any(path.parent != folder for path in paths):
             raise DataError(f"{folder}: images beside class folders; move them into one")
-        return Listing(tuple(paths), None)
+        return Listing(paths, None)
     return _labelled(paths, [str(path.parent.relative_to(folder)) for path in paths])
 
 
-def _labelled(paths: list[Path], classes: list[str]) -> Listing:
+def _labelled(paths: Sequence[Path], classes: list[str]) -> Listing:
     _, labels = np.unique(np.asarray(classes, np.str_), return_inverse=True)
     return Listing(tuple(paths), labels.astype(np.int64))
 

@@ -1,0 +1,178 @@
+"""`ood-bench score` and `ood-bench models export`: a trained model on any images."""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from ood_bench.cli.options import ResultsRoot
+from ood_bench.errors import OodBenchError, SuiteError
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ood_bench.data import Transform
+
+Run = Annotated[
+    str | None,
+    typer.Option(
+        "--run",
+        metavar="RUN",
+        help="The run that MODEL is of; the latest unless said.",
+        show_default=False,
+    ),
+]
+
+MODEL = "An exported model's folder, a training's folder in a store, or a model of a run by name."
+
+
+def score(
+    model: Annotated[str, typer.Option("--model", metavar="MODEL", help=MODEL)],
+    data: Annotated[
+        str,
+        typer.Option(
+            "--data",
+            metavar="IMAGES",
+            help="A folder of images, an .npz archive, or a data set of the catalogue.",
+        ),
+    ],
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="FILE",
+            help="A .csv or .parquet file; CSV on standard output unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    detector: Annotated[
+        str, typer.Option(metavar="NAME", help="Which detector's score, at its defaults.")
+    ] = "likelihood",
+    accept: Annotated[
+        float, typer.Option(help="Share of held-out ID images that the threshold lets pass.")
+    ] = 0.95,
+    transform: Annotated[
+        str | None,
+        typer.Option(
+            metavar="YAML",
+            help="How to bring images to the model's shape, as a suite says it; that of the "
+            "training data unless said.",
+            show_default=False,
+        ),
+    ] = None,
+    split: Annotated[
+        str | None,
+        typer.Option(
+            help="Split of an archive or a data set; test unless said.", show_default=False
+        ),
+    ] = None,
+    run: Run = None,
+    results: ResultsRoot = Path("results"),
+    root: Annotated[
+        Path | None,
+        typer.Option(
+            "--root",
+            envvar="OOD_BENCH_DATA",
+            metavar="DIR",
+            help="Where the catalogue's data sets lie.",
+            show_default=False,
+        ),
+    ] = None,
+    device: Annotated[
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+    ] = "auto",
+) -> None:
+    """Score images with a trained model, and say of each whether it is in-distribution.
+
+    One row an image: file, log_prob in nats, bits per dimension, the detector's score (larger is
+    more OOD), and a verdict. The verdict's threshold comes from in-distribution images that were
+    held out of the training, never from the images scored.
+    """
+    suffix = ".csv" if output is None else output.suffix
+    if suffix not in (".csv", ".parquet"):
+        raise SuiteError(f"--output {output}: write to a file that ends in .csv or .parquet")
+    chosen = None if transform is None else _transform(transform)
+
+    from ood_bench.execute.devices import device_named
+    from ood_bench.registry import Registry, construct
+    from ood_bench.scoring import find_model, gather, judge
+
+    registry = Registry()
+    built = construct(registry.load("detectors", detector), detector, {})
+    trained = find_model(model, results=results, run=run)
+    images = gather(
+        data, trained.shape, usual=trained.transform, transform=chosen, split=split, root=root
+    )
+    judged = judge(
+        trained.load(device_named(device)),
+        images.names,
+        images.pixels,
+        detector=built,
+        held_out=trained.columns(registry),
+        accept=accept,
+        registry=registry,
+    )
+    _write(judged.table, output)
+    odd = int((judged.table["verdict"] == "OOD").sum())
+    typer.echo(
+        f"{odd:,} of {len(judged.table):,} images are OOD for {trained.name}: {detector} above "
+        f"{judged.threshold:.6g}, as are {100 * (1 - accept):.3g} % of {judged.held_out:,} "
+        f"held-out ID images; transform: {images.transform}",
+        err=True,
+    )
+
+
+def export(
+    model: Annotated[
+        str, typer.Argument(metavar="MODEL", help="A model of a run: model, or model@inside/seed.")
+    ],
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")
+    ],
+    run: Run = None,
+    results: ResultsRoot = Path("results"),
+) -> None:
+    """Write a trained model to a folder of its own, for `ood-bench score`.
+
+    The folder holds its weights, its options, and what held-out in-distribution images scored.
+    """
+    from ood_bench.scoring import export, find_model
+
+    typer.echo(export(find_model(model, results=results, run=run), output))
+
+
+def _transform(text: str) -> "Transform":
+    """Read a transform as a suite would have it."""
+    import yaml
+    from pydantic import ValidationError
+
+    from ood_bench.data import Transform
+
+    try:
+        return Transform.model_validate(yaml.safe_load(text))
+    except yaml.YAMLError as error:
+        raise SuiteError(f"--transform {text}: not YAML") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(map(str, first["loc"]))
+        raise SuiteError(f"--transform {text}: {where}: {first['msg']}") from error
+
+
+def _write(table: "pd.DataFrame", output: Path | None) -> None:
+    """Write a table whole, or to standard output."""
+    if output is None:
+        table.to_csv(sys.stdout, index=False, lineterminator="\n")
+        return
+    partial = output.with_name(f".{output.name}")
+    try:
+        output.parent.mkdir(parents=True, exist_ok=True)
+        if output.suffix == ".csv":
+            table.to_csv(partial, index=False, lineterminator="\n")
+        else:
+            table.to_parquet(partial, index=False)
+        partial.replace(output)
+    except OSError as error:
+        raise OodBenchError(f"{output}: cannot be written: {error.strerror}") from error
+    typer.echo(output)

@@ -1,0 +1,19 @@
+"""Scoring: a trained model taken out of its run, on whatever images one has."""
+
+from ood_bench.scoring.exported import export, read_exported
+from ood_bench.scoring.find import find_model
+from ood_bench.scoring.images import Gathered, gather
+from ood_bench.scoring.judge import Judged, judge
+from ood_bench.scoring.trained import HeldOut, TrainedModel
+
+__all__ = [
+    "Gathered",
+    "HeldOut",
+    "Judged",
+    "TrainedModel",
+    "export",
+    "find_model",
+    "gather",
+    "judge",
+    "read_exported",
+]

@@ -1,0 +1,55 @@
+"""From what a user calls a trained model to the model."""
+
+from pathlib import Path
+
+from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.runs import find_run, read_record
+from ood_bench.runs.archive import CELLS
+from ood_bench.scoring.cells import of_cell
+from ood_bench.scoring.exported import DESCRIPTION, read_exported
+from ood_bench.scoring.trained import TrainedModel
+from ood_bench.store import MANIFEST, Store
+
+
+def find_model(name: str | Path, *, results: Path, run: str | None = None) -> TrainedModel:
+    """Find a trained model.
+
+    Args:
+        name: The folder of an exported model, that of a training's cell in a store, or a model
+            of a run as `model`, `model@inside` or `model@inside/seed`, as much of it as is
+            needed to mean one.
+        results: The folder of all runs.
+        run: The run, as for `find_run`; the latest unless said.
+
+    Raises:
+        OodBenchError: If there is none, or several.
+    """
+    folder = Path(name)
+    if (folder / DESCRIPTION).is_file():
+        return read_exported(folder)
+    if (folder / MANIFEST).is_file():
+        root = folder.resolve().parent.parent
+        return of_cell(Store(root), folder.resolve().name, base=Path())
+    if folder.is_dir():
+        raise OodBenchError(f"{folder}: neither an exported model nor a training lies here")
+    return _of_run(str(name), results=results, run=run)
+
+
+def _of_run(name: str, *, results: Path, run: str | None) -> TrainedModel:
+    folder = find_run(results, run)
+    record = read_record(folder)
+    labels = {f"{ref.model}@{ref.inside}/{ref.seed}": ref.key for ref in record.trainings}
+    matching = [
+        label
+        for label in labels
+        if name in (label, label.partition("@")[0], label.rpartition("/")[0])
+    ]
+    if not matching:
+        near = did_you_mean(name, {*labels, *(label.partition("@")[0] for label in labels)})
+        raise OodBenchError(f"{folder} has no trained model '{name}'{near}")
+    if len(matching) > 1:
+        raise OodBenchError(f"{folder}: '{name}' may be {' or '.join(sorted(matching))}; say which")
+    if (folder / CELLS).is_file():
+        raise OodBenchError(f"{folder} is an archive, which holds no weights; name the run itself")
+    base = Path(record.manifest.get("suite", "")).parent
+    return of_cell(Store(folder.parent / "store"), labels[matching[0]], base=base)

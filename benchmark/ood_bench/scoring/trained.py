@@ -1,0 +1,102 @@
+"""A trained model with all that it needs to judge images: weights, options, held-out columns."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, cast
+
+from ood_bench.capabilities import DensityModel, has
+from ood_bench.data import Shape, Transform
+from ood_bench.detectors import Columns, Scores
+from ood_bench.errors import OodBenchError, PluginError
+from ood_bench.registry import Registry, arguments
+
+if TYPE_CHECKING:
+    from ood_bench.lit import ImageModule
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """A column of the images that were held out of the training, and what yielded it."""
+
+    statistic: str
+    revision: int
+    values: Scores
+
+
+@dataclass(frozen=True)
+class TrainedModel:
+    """One finished training.
+
+    Attributes:
+        name: What its cells are called, `model@inside/seed`.
+        plugin: The model's plugin, as its suite names it.
+        revision: The plugin's revision when it was trained.
+        options: All its options.
+        shape: Shape of one image.
+        seed: The seed that it was trained with.
+        recipe: The training options that its weights depend on.
+        data: Provenance of the training images, and under `pipeline` their transform.
+        weights: The file of its weights.
+        held_out: Columns of held-out in-distribution images, by name.
+        base: The folder that a plugin in a file is relative to.
+    """
+
+    name: str
+    plugin: str
+    revision: int | str
+    options: Mapping[str, Any]
+    shape: Shape
+    seed: int
+    recipe: Mapping[str, Any]
+    data: Mapping[str, Any]
+    weights: Path
+    held_out: Mapping[str, HeldOut]
+    base: Path
+
+    @property
+    def transform(self) -> Transform:
+        """What was done to the training images; nothing, if they had their shape by nature."""
+        if self.data["transform"] == "none":
+            return Transform()
+        return Transform.model_validate(self.data["pipeline"])
+
+    def columns(self, registry: Registry) -> Columns:
+        """Return the held-out columns that the installed statistics would yield again."""
+        return {
+            name: column.values
+            for name, column in self.held_out.items()
+            if column.statistic in registry.names("statistics")
+            and registry.load("statistics", column.statistic).revision == column.revision
+        }
+
+    def load(self, device: str) -> DensityModel:
+        """Return the model in evaluation mode on a device.
+
+        Raises:
+            PluginError: If its plugin is not there, is another revision, or is no density.
+            OodBenchError: If its weights do not fit.
+        """
+        from safetensors import SafetensorError
+        from safetensors.torch import load_file
+
+        from ood_bench.lit import build
+
+        registry = Registry(self.base)
+        plugin = registry.load("models", self.plugin)
+        if not has(plugin, DensityModel):
+            raise PluginError(f"{self.name}: {plugin.__name__} has no log_prob to judge images by")
+        now = registry.revision(self.plugin, plugin)
+        if now != self.revision:
+            raise PluginError(
+                f"{self.name} was trained with revision {self.revision} of '{self.plugin}' and "
+                f"revision {now} is installed; train it again"
+            )
+        given = arguments(plugin, self.plugin, self.options)
+        model: ImageModule = build(plugin, self.shape, given, self.seed)
+        try:
+            model.load_state_dict(load_file(self.weights))
+        except (OSError, RuntimeError, SafetensorError) as error:
+            reason = " ".join(str(error).split())
+            raise OodBenchError(f"{self.weights}: no weights of {self.name}: {reason}") from error
+        return cast("DensityModel", model.to(device).eval())

@@ -1,0 +1,219 @@
+"""`ood-bench score` and `models export`, on the digits of a finished run."""
+
+import io
+import json
+import shutil
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from PIL import Image
+from tests.conftest import Command
+
+COLUMNS = ["file", "log_prob", "bits_per_dim", "score", "verdict"]
+
+
+@pytest.fixture
+def photos(tmp_path: Path, digits: dict[str, np.ndarray]) -> Path:
+    """Twelve digits as files, some in a folder below."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for i, image in enumerate(digits["high"][:12]):
+        Image.fromarray(image[0]).save(folder / ("more" if i % 3 == 0 else ".") / f"{i:02}.png")
+    return folder
+
+
+def scored(ood_bench: Command, finished: Path, *arguments: object) -> pd.DataFrame:
+    done = ood_bench("score", "--results", finished / "results", *arguments)
+    assert done.status == 0, done.err
+    return pd.read_csv(io.StringIO(done.out))
+
+
+def test_a_folder_is_scored_file_by_file(
+    finished: Path, photos: Path, digits: dict[str, np.ndarray], ood_bench: Command
+) -> None:
+    done = ood_bench("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    table = pd.read_csv(io.StringIO(done.out))
+    assert table.columns.tolist() == COLUMNS
+    assert table["file"].tolist()[:5] == ["01.png", "02.png", "04.png", "05.png", "07.png"]
+    assert table["file"].tolist()[-1] == "more/09.png"
+    by_file = table.sort_values("file", key=lambda names: names.str[-6:])
+    np.savez(photos.parent / "same.npz", images=digits["high"][:12])
+    same = scored(ood_bench, finished, "--model=glow", "--data", photos.parent / "same.npz")
+    np.testing.assert_allclose(by_file["log_prob"], same["log_prob"], rtol=1e-6)
+    np.testing.assert_allclose(-table["log_prob"], table["score"])
+    np.testing.assert_allclose(table["score"] / (64 * np.log(2)), table["bits_per_dim"])
+    odd = (table["verdict"] == "OOD").sum()
+    assert f"{odd} of 12 images are OOD for glow@low/0: likelihood above" in done.err
+    assert "5 % of 60 held-out ID images; transform: none" in done.err
+
+
+def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
+    finished: Path, photos: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    results = finished / "results"
+    done = ood_bench("models", "export", "cv-glow", "--results", results, "-o", tmp_path / "kept")
+    assert done.status == 0, done.err
+    assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "held_out.parquet",
+        "model.json",
+        "weights.safetensors",
+    ]
+    moved = (tmp_path / "kept").rename(tmp_path / "moved")
+    for detector in ("likelihood", "typicality", "input_complexity"):
+        arguments = ("--data", photos, "--detector", detector)
+        before = scored(ood_bench, finished, "--model=cv-glow", *arguments)
+        after = scored(ood_bench, tmp_path, "--model", moved, *arguments)
+        pd.testing.assert_frame_equal(before, after)
+
+
+def test_the_folder_of_a_training_cell_is_a_model(
+    finished: Path, photos: Path, ood_bench: Command
+) -> None:
+    (folder,) = (
+        manifest.parent
+        for manifest in finished.glob("results/store/cells/*/manifest.json")
+        if json.loads(manifest.read_text())["name"] == "train/glow@low/0"
+    )
+    cell = scored(ood_bench, finished, "--model", folder, "--data", photos)
+    named = scored(ood_bench, finished, "--model=glow@low", "--data", photos)
+    pd.testing.assert_frame_equal(cell, named)
+
+
+def test_scores_are_written_as_csv_or_parquet(
+    finished: Path, photos: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    table = scored(ood_bench, finished, "--model=glow", "--data", photos)
+    for name, read in (("a.csv", pd.read_csv), ("below/a.parquet", pd.read_parquet)):
+        path = tmp_path / name
+        done = ood_bench(
+            *("score", "--results", finished / "results"),
+            *("--model=glow", "--data", photos, "-o", path),
+        )
+        assert done.out.strip() == str(path)
+        pd.testing.assert_frame_equal(read(path), table, check_dtype=False)
+
+
+def test_images_of_another_size_are_refused_until_a_transform_is_given(
+    finished: Path, photos: Path, ood_bench: Command
+) -> None:
+    Image.new("RGB", (30, 20), "red").save(photos / "zz.png")
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    refused = ood_bench(*arguments)
+    assert refused.status == 2
+    assert refused.err.startswith(f"{photos / 'zz.png'} is 3×20×30 but the model takes 1×8×8")
+    assert len(refused.err.splitlines()) == 1
+    how = "{crop: square, resize: box, channels: match}"
+    done = ood_bench(*arguments, "--transform", how)
+    assert done.status == 0, done.err
+    assert "transform: square crop, box to 8×8, gray" in done.err
+
+
+def test_what_was_done_to_the_training_images_is_done_to_a_folders(
+    tiny: Path, digits: dict[str, np.ndarray], ood_bench: Command
+) -> None:
+    wide = np.repeat(np.repeat(digits["low"], 2, axis=2), 2, axis=3)
+    np.savez("wide.npz", train_images=wide[:600], test_images=wide[600:])
+    shrunk = "{npz: wide.npz, transform: {resize: box}}"
+    done = ood_bench(
+        *("run", tiny, "--set", f"datasets.low={shrunk}", "--set", "pairs[0].shape=[1,8,8]"),
+        *("--set", "analyses=[]"),
+    )
+    assert done.status == 0, done.err
+    folder = tiny.parent / "wide"
+    folder.mkdir()
+    for i in range(5):
+        Image.fromarray(wide[i, 0]).save(folder / f"{i}.png")
+    done = ood_bench("score", "--model", "glow", "--data", folder)
+    assert done.status == 0, done.err
+    assert "transform: box to 8×8" in done.err
+
+
+def test_a_model_of_a_file_travels_with_its_source(
+    tiny: Path, digits: dict[str, np.ndarray], ood_bench: Command, tmp_path: Path
+) -> None:
+    from tests.cli.test_own_plugins import MODEL
+
+    (tiny.parent / "normal.py").write_text(MODEL)
+    own = "models={normal: {use: './normal.py:Normal'}}"
+    run = ("run", tiny, "--set", own, "--set", "analyses=[]", "--set", "claims=[]")
+    assert ood_bench(*run).status == 0
+    exported = tmp_path / "exported"
+    assert ood_bench("models", "export", "normal", "-o", exported).status == 0
+    (tiny.parent / "normal.py").unlink()
+    done = ood_bench("score", "--model", exported, "--data", "high.npz", "-o", "high.csv")
+    assert done.status == 0, done.err
+    (exported / "normal.py").write_text(MODEL + "# changed\n")
+    changed = ood_bench("score", "--model", exported, "--data", "high.npz")
+    assert changed.status == 2
+    assert "normal.py is not what was exported" in changed.err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (("--model=glwo", "--data=."), "no trained model 'glwo'; did you mean 'glow'?"),
+        (("--model=.", "--data=."), ".: neither an exported model nor a training lies here"),
+        (("--model=glow", "--data=fotos"), "neither a folder, an .npz archive nor a data set"),
+        (("--model=glow", "--data=mnist_2k"), "did you mean 'mnist_20k'?"),
+        (("--model=glow", "--data=empty"), "empty holds no images"),
+        (("--model=glow", "--data=broken"), "broken/b.png: not a readable image"),
+        (("--model=glow", "--data=texts"), "texts/a.txt: not an image"),
+        (("--model=glow", "--data=texts/a.txt"), "neither a folder of images nor an .npz"),
+        (("--model=glow", "--data=big.npz"), "big.npz: row 0 is 1×9×9 but the model takes 1×8×8"),
+        (("--model=glow", "--data=x", "-o", "x.txt"), "ends in .csv or .parquet"),
+        (("--model=glow", "--data=x", "--accept=1.5"), "accept must be above 0"),
+        (("--model=glow", "--data=x", "--detector=waic"), "Waic reads another model (member.*"),
+        (("--model=glow", "--data=x", "--detector=dosee"), "did you mean 'dose'?"),
+        (
+            ("--model=glow", "--data=x", "--detector=gradient_fisher"),
+            "reads gradient_norm.* of held-out images, and the model comes with",
+        ),
+        (("--model=glow", "--data=x", "--transform={rezise: box}"), "rezise: Extra inputs"),
+    ],
+)
+def test_a_mistake_is_one_line(
+    finished: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    digits: dict[str, np.ndarray],
+    ood_bench: Command,
+    arguments: tuple[str, ...],
+    message: str,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("empty", "broken", "texts", "x"):
+        Path(name).mkdir()
+    Image.fromarray(digits["low"][0, 0]).save("broken/a.png")
+    Image.fromarray(digits["low"][0, 0]).save("x/a.png")
+    Path("broken/b.png").write_bytes(Path("x/a.png").read_bytes()[:40])
+    np.savez("big.npz", images=np.zeros((2, 9, 9), np.uint8))
+    Path("texts/a.txt").write_text("no image")
+    done = ood_bench("score", "--results", finished / "results", *arguments)
+    assert done.status == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def test_an_archive_and_a_damaged_export_are_one_line_each(
+    finished: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    results = finished / "results"
+    kept, exported = tmp_path / "kept", tmp_path / "exported"
+    assert ood_bench("archive", "--results", results, "-o", kept).status == 0
+    done = ood_bench("score", "--model=glow", "--run", kept, "--data", kept)
+    assert (done.status, "is an archive, which holds no weights" in done.err) == (2, True)
+    assert ood_bench("models", "export", "glow", "--results", results, "-o", exported).status == 0
+    again = ood_bench("models", "export", "cv-glow", "--results", results, "-o", exported)
+    assert again.status == 0
+    assert json.loads((exported / "model.json").read_text())["name"] == "cv-glow@low/0"
+    weights = exported / "weights.safetensors"
+    weights.write_bytes(weights.read_bytes()[:-1])
+    done = ood_bench("score", "--model", exported, "--data", kept)
+    assert (done.status, "is not what was exported" in done.err) == (2, True)
+    shutil.copyfile(kept / "report.md", exported / "model.json")
+    done = ood_bench("score", "--model", exported, "--data", kept)
+    assert (done.status, "model.json is damaged" in done.err) == (2, True)
+    done = ood_bench("models", "export", "glow", "--results", results, "-o", kept)
+    assert (done.status, "not empty and no exported model" in done.err) == (2, True)
