@@ -1,3 +1,26 @@
-"""Can a generative model's likelihood tell in-distribution from out-of-distribution images?"""
+"""Can a generative model's likelihood tell in-distribution from out-of-distribution images?
+
+From Python: `load_run` reads a finished run as pandas frames, `evaluate` measures two sets of
+scores, `score` scores images with a trained model. What they need is imported when they are used.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ood_bench.api import Evaluation, Run, evaluate, load_run, score
 
 __version__ = "0.1.0"
+
+__all__ = ["Evaluation", "Run", "evaluate", "load_run", "score"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from ood_bench import api
+
+        return getattr(api, name)
+    raise AttributeError(f"module 'ood_bench' has no attribute '{name}'")
+
+
+def __dir__() -> list[str]:
+    return sorted([*globals(), *__all__])

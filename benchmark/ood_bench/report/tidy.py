@@ -21,7 +21,7 @@ def csv_text(results: Results) -> str:
     One row is one line. Numbers are written so that reading them gives back the same float64;
     one that is not finite is an empty field.
     """
-    return _csv(COLUMNS, _ordered(results.rows))
+    return _csv(COLUMNS, ordered(results.rows))
 
 
 def findings_csv(results: Results) -> str:
@@ -53,7 +53,7 @@ def json_text(results: Results) -> str:
         "about": results.about,
         "level": results.level,
         "notes": list(results.notes),
-        "rows": [asdict(row) for row in _ordered(results.rows)],
+        "rows": [asdict(row) for row in ordered(results.rows)],
         "findings": [asdict(row) for row in results.findings],
         "claims": [asdict(claim) for claim in results.claims],
         "training": [
@@ -74,7 +74,7 @@ def json_text(results: Results) -> str:
     return json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
-def _ordered(rows: Iterable[Row]) -> list[Row]:
+def ordered(rows: Iterable[Row]) -> list[Row]:
     """Sort rows by their names, seeds as numbers with `all` last, metrics as declared."""
     rank = {metric: i for i, metric in enumerate(get_args(Metric))}
 

@@ -1,0 +1,102 @@
+"""Two sets of scores to all metrics."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from numpy.typing import ArrayLike
+
+from ood_bench import metrics
+from ood_bench.metrics import Measure
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class Evaluation(NamedTuple):
+    """How well scores tell outside from inside images; each metric with its interval.
+
+    Attributes:
+        auroc: The chance that an outside image scores above an inside one, ties counting half;
+            0.5 is what scores that say nothing give. Higher is better, and it is never flipped.
+        aupr_out: Average precision with outside images as positives. Higher is better.
+        aupr_in: Average precision with inside images as positives. Higher is better.
+        fpr95: Share of outside images accepted when 95 % of inside images are. Lower is better.
+        detection_error: Least mean of the two error rates over all thresholds. Lower is better.
+        n_inside: Number of inside images.
+        n_outside: Number of outside images.
+        level: Coverage of the intervals.
+    """
+
+    auroc: Measure
+    aupr_out: Measure
+    aupr_in: Measure
+    fpr95: Measure
+    detection_error: Measure
+    n_inside: int
+    n_outside: int
+    level: float
+
+    @property
+    def frame(self) -> "pd.DataFrame":
+        """One row a metric, with columns `value`, `low` and `high`."""
+        import pandas as pd
+
+        found = {
+            name: value for name, value in self._asdict().items() if isinstance(value, Measure)
+        }
+        return pd.DataFrame.from_dict(found, orient="index", columns=["value", "low", "high"])
+
+    def __repr__(self) -> str:
+        """Return a small table."""
+        lines = [
+            f"{self.n_inside:,} inside and {self.n_outside:,} outside images, larger = more OOD; "
+            f"intervals of {100 * self.level:g} %"
+        ]
+        for name, value in self._asdict().items():
+            if isinstance(value, Measure):
+                lines.append(f"{name:<16}{value.value:.4f}  [{value.low:.4f}, {value.high:.4f}]")
+        return "\n".join(lines)
+
+
+def evaluate(
+    inside: ArrayLike,
+    outside: ArrayLike,
+    *,
+    level: float = 0.95,
+    resamples: int = 1000,
+    seed: int = 0,
+) -> Evaluation:
+    """Measure how well scores tell outside from inside images.
+
+    A score is larger for images that are more out of distribution: give minus the
+    log-likelihood, not the log-likelihood. AUROC has DeLong's interval, the others those of a
+    bootstrap that draws each side anew from its own images.
+
+    Args:
+        inside: Scores of in-distribution images, shape `(N,)`.
+        outside: Scores of out-of-distribution images, shape `(M,)`.
+        level: Coverage of the intervals.
+        resamples: Bootstrap resamples.
+        seed: Seed of the bootstrap.
+
+    Raises:
+        ValueError: If a side is empty or has a score that is not finite.
+
+    Example:
+        >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6])
+        4 inside and 4 outside images, larger = more OOD; intervals of 95 %
+        auroc           0.8750  [0.6300, 1.0000]
+        aupr_out        0.8542  [0.6190, 1.0000]
+        aupr_in         0.8542  [0.6250, 1.0000]
+        fpr95           0.5000  [0.0000, 1.0000]
+        detection_error 0.2500  [0.0000, 0.3750]
+        >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6]).auroc.value
+        0.875
+    """
+    found = metrics.evaluate(inside, outside, seed=seed, resamples=resamples, level=level)
+    return Evaluation(**found, n_inside=_count(inside), n_outside=_count(outside), level=level)
+
+
+def _count(scores: ArrayLike) -> int:
+    import numpy as np
+
+    return len(np.asarray(scores))

@@ -1,0 +1,274 @@
+"""A finished run as pandas frames."""
+
+import weakref
+from collections.abc import Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import fields
+from functools import cached_property
+from pathlib import Path
+from typing import Any, Literal
+
+import pandas as pd
+
+from ood_bench.detectors import Detector, Scores
+from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.plan import DetectionRef
+from ood_bench.registry import Registry, construct
+from ood_bench.report.tidy import ordered
+from ood_bench.results import ClaimResult, DataCard, FindingRow, Results, Row, TrainingCard
+from ood_bench.runs import collect, find_run, read_record, store_of
+from ood_bench.runs.archive import SCORES
+from ood_bench.store import MANIFEST
+
+Part = Literal["test", "held_out", "train"]
+
+
+class Run:
+    """What a run asked for and found; frames are made when they are first read.
+
+    Attributes:
+        folder: Where it lies.
+        record: What it asked for, and where its cells lie.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.record = read_record(folder)
+        stack = ExitStack()
+        self._store = stack.enter_context(store_of(folder, folder.parent))
+        weakref.finalize(self, stack.close)
+
+    @cached_property
+    def results(self) -> Results:
+        """All that a report reads."""
+        return collect(self.record, self._store)
+
+    @property
+    def name(self) -> str:
+        """The suite's name."""
+        return self.record.suite
+
+    @cached_property
+    def metrics(self) -> pd.DataFrame:
+        """One row a measured value, as in `report --format csv`; pooled rows have seed `all`."""
+        return _frame(ordered(self.results.rows), Row)
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """One row a number that an analysis found."""
+        return _frame(self.results.findings, FindingRow)
+
+    @cached_property
+    def claims(self) -> pd.DataFrame:
+        """One row a claim, with what was measured and the verdict."""
+        return _frame(self.results.claims, ClaimResult)
+
+    @cached_property
+    def training(self) -> pd.DataFrame:
+        """One row a training: steps, seconds, bits per dimension of validation images."""
+        return _frame(self.results.training, TrainingCard)
+
+    @cached_property
+    def data(self) -> pd.DataFrame:
+        """One row a split of a data set: source, transform, licence, digest."""
+        return _frame(self.results.data, DataCard)
+
+    def scores(
+        self,
+        model: str,
+        detector: str,
+        data: str,
+        *,
+        inside: str | None = None,
+        seed: int | None = None,
+    ) -> "pd.Series[float]":
+        """Return a detector's scores of the test images of a data set, in the images' order.
+
+        Args:
+            model: The model.
+            detector: The detector.
+            data: An outside data set, or the inside one.
+            inside: What the model was trained on, where it was on several.
+            seed: The seed of the training, where there are several.
+
+        Returns:
+            One score an image, larger = more OOD.
+
+        Raises:
+            OodBenchError: If there are none, or more than one set of scores is meant.
+        """
+        refs = self.record.detections
+        self._known("model", model, (ref.model for ref in refs))
+        self._known("detector", detector, (ref.detector for ref in refs))
+        self._known("data set", data, (name for ref in refs for name in (ref.inside, ref.outside)))
+        tried = [
+            ref
+            for ref in refs
+            if (ref.model, ref.detector) == (model, detector) and data in (ref.inside, ref.outside)
+        ]
+        what = f"scores of {detector} for {model} on {data}"
+        address = _one(((ref.inside, ref.seed) for ref in tried), what, inside, seed)
+        ref = next(ref for ref in tried if (ref.inside, ref.seed) == address)
+        return pd.Series(self._scores(self._scored(ref, data)), name=detector)
+
+    def statistics(
+        self,
+        model: str,
+        data: str,
+        *,
+        part: Part = "test",
+        inside: str | None = None,
+        seed: int | None = None,
+    ) -> pd.DataFrame:
+        """Return all columns that were computed of images of a data set.
+
+        Args:
+            model: The model.
+            data: An outside data set, or the inside one.
+            part: `test`; or of the inside `held_out`, on which detectors were fitted, or
+                `train`, the first of the images trained on.
+            inside: What the model was trained on, where it was on several.
+            seed: The seed of the training, where there are several.
+
+        Returns:
+            One row an image, in the images' order; `log_prob` in nats. A column of another
+            model begins with its role, as in `background.log_prob`.
+
+        Raises:
+            OodBenchError: If there are none, or more than one set of columns is meant.
+        """
+        bpds, refs = self.record.bpds, self.record.detections
+        models = [ref.model for ref in bpds] + [ref.model for ref in refs]
+        self._known("model", model, models)
+        self._known("data set", data, [ref.data for ref in bpds] + [ref.outside for ref in refs])
+        own = part != "test"  # of the inside alone
+        kept = [ref for ref in bpds if (ref.model, ref.data) == (model, data)]
+        tried = [ref for ref in refs if ref.model == model and data in (ref.inside, ref.outside)]
+        places = [(ref.inside, ref.seed) for ref in kept]
+        places += [(ref.inside, ref.seed) for ref in tried]
+        places = [place for place in places if not own or place[0] == data]
+        place = _one(places, f"columns of {model} on {data}", inside, seed)
+        found: dict[str, Any] = {}
+        for bpd in kept:
+            if (bpd.inside, bpd.seed, bpd.part) == (*place, part):
+                found |= self._store.read_columns(self._inputs(bpd.key)["columns"])
+        prefix = "held_out." if part == "held_out" else "images."
+        if part != "train":
+            for ref in tried:
+                if (ref.inside, ref.seed) == place:
+                    found |= self._columns(self._scored(ref, data), prefix)
+        if not found:
+            raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
+        return pd.DataFrame(found)
+
+    def _scored(self, ref: DetectionRef, data: str) -> str:
+        """Return the cell of a detector's scores of one side of a pair."""
+        return self._inputs(ref.key)["inside" if data == ref.inside else "outside"]
+
+    def _scores(self, key: str) -> Scores:
+        """Return the scores of a cell; made again from the statistics where an archive left out."""
+        cell = self._store.read_json(key, MANIFEST)
+        if SCORES in cell["files"]:
+            return self._store.read_columns(key, SCORES)["score"]
+        name, options = cell["options"]["plugin"], cell["options"]["options"]
+        registry = Registry(Path(self.record.manifest.get("suite", "")).parent)
+        plugin = registry.load("detectors", name)
+        if registry.revision(name, plugin) != cell["options"]["revision"]:
+            raise OodBenchError(
+                f"{cell['name']} was not kept, and '{name}' is another revision now"
+            )
+        detector: Detector = construct(plugin, name, options)
+        return detector.fit(self._columns(key, "held_out."))(self._columns(key, "images."))
+
+    def _columns(self, key: str, prefix: str) -> dict[str, Any]:
+        """Return what a detector read, a role's columns under the role's name."""
+        found: dict[str, Any] = {}
+        for role, cell in self._inputs(key).items():
+            if role.startswith(prefix):
+                player, _, _ = role.removeprefix(prefix).rpartition(".")
+                for name, values in self._store.read_columns(cell).items():
+                    found[f"{player}.{name}" if player else name] = values
+        return found
+
+    def _inputs(self, key: str) -> dict[str, str]:
+        inputs: dict[str, str] = self._store.read_json(key, MANIFEST)["inputs"]
+        return inputs
+
+    def _known(self, kind: str, name: str, names: Iterable[str]) -> None:
+        known = set(names)
+        if name not in known:
+            raise OodBenchError(f"{self.folder} has no {kind} '{name}'{did_you_mean(name, known)}")
+
+    def __repr__(self) -> str:
+        """Return what is in it, a line each."""
+        rows, claims = self.results.rows, self.results.claims
+        reproduced = sum(claim.verdict == "reproduced" for claim in claims)
+        pairs = {(row.inside, row.outside) for row in rows if row.outside}
+        lines = [
+            f"{self.name}: {self.results.title}",
+            f"  folder     {self.folder}",
+            f"  models     {_listed(row.model for row in rows)}",
+            f"  detectors  {_listed(row.detector for row in rows if row.detector)}",
+            f"  pairs      {_listed(f'{inside} → {outside}' for inside, outside in sorted(pairs))}",
+            f"  metrics    {len(self.metrics):,} rows; findings {len(self.findings):,}; "
+            f"claims {len(claims)}, {reproduced} of them reproduced",
+            f"  left out   {len(self.results.skips)} skipped, {len(self.results.failures)} failed",
+        ]
+        return "\n".join(lines)
+
+
+def load_run(run: str | Path | None = None, *, results: str | Path = "results") -> Run:
+    """Read a finished run, or an archive of one.
+
+    Args:
+        run: The run's folder, its name, or its suite's name; the latest unless given.
+        results: The folder of all runs.
+
+    Raises:
+        OodBenchError: If there is none, or it is damaged.
+
+    Example:
+        >>> run = load_run("results/reference/paper-laptop")
+        >>> run.claims["verdict"].value_counts().to_dict()
+        {'reproduced': 28, 'not reproduced': 4}
+        >>> run.metrics.query(
+        ...     "model == 'glow' and inside == 'cifar10' and outside == 'svhn' "
+        ...     "and metric == 'auroc' and seed == 'all'"
+        ... )[["detector", "value"]].round(3)
+                      detector  value
+        1063  input_complexity  0.865
+        1073        likelihood  0.030
+        1083        typicality  0.927
+        >>> run.scores("glow", "likelihood", "svhn", inside="cifar10").round(1).head(3).tolist()
+        [7033.9, 6589.8, 6802.0]
+    """
+    return Run(find_run(Path(results), None if run is None else str(run)))
+
+
+def _one(
+    places: Iterable[tuple[str, int]], what: str, inside: str | None, seed: int | None
+) -> tuple[str, int]:
+    """Return the one training that is meant, by what it was trained on and its seed."""
+    found = dict.fromkeys(
+        place
+        for place in places
+        if (inside is None or place[0] == inside) and (seed is None or place[1] == seed)
+    )
+    if not found:
+        raise OodBenchError(f"the run has no {what}, inside={inside!r}, seed={seed!r}")
+    if len(found) > 1:
+        named = " or ".join(f"inside={name!r}, seed={number}" for name, number in found)
+        raise OodBenchError(f"the run has several {what}: say {named}")
+    return next(iter(found))
+
+
+def _listed(names: Iterable[str], *, most: int = 8) -> str:
+    """Return distinct names in order, the last left out where they are many."""
+    found = list(dict.fromkeys(names))
+    more = f", and {len(found) - most} more" if len(found) > most else ""
+    return ", ".join(found[:most]) + more if found else "none"
+
+
+def _frame(rows: Sequence[Any], kind: type[Any]) -> pd.DataFrame:
+    """Return values as a frame with a column a field, also where there are none."""
+    return pd.DataFrame([vars(row) for row in rows], columns=[field.name for field in fields(kind)])
