@@ -50,6 +50,10 @@ class Registry:
             for point in entry_points(group=f"ood_bench.{kind}"):
                 named.setdefault(point.name, []).append(point)
 
+    def __reduce__(self) -> tuple[type["Registry"], tuple[Path]]:
+        """Pickle the folder alone: another process reads what is installed itself."""
+        return Registry, (self.base,)
+
     def names(self, kind: Kind) -> list[str]:
         """Return the names of all plugins of a kind, in order."""
         return sorted(self._points[kind])

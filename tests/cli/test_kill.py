@@ -13,9 +13,9 @@ from tests.conftest import SUITE
 LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[low, black]", "[low]")
 
 
-def start(tiny: Path, results: str) -> "subprocess.Popen[bytes]":
+def start(tiny: Path, results: str, jobs: int = 1) -> "subprocess.Popen[bytes]":
     command = "from ood_bench.cli import main; main()"
-    arguments = ["run", tiny, "--results", results, "--checkpoint-seconds", "0.2"]
+    arguments = ["run", tiny, "--results", results, "--checkpoint-seconds", "0.2", "--jobs", jobs]
     return subprocess.Popen(
         [sys.executable, "-c", command, *map(str, arguments)],
         cwd=tiny.parent,

@@ -64,6 +64,6 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(141)
     except UsageMistake as error:
-        sys.stderr.write(f"{' '.join(str(error).split())}\n")
+        sys.stderr.write(f"{' '.join(error.format_message().split())}\n")
         sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)

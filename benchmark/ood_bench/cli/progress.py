@@ -23,10 +23,10 @@ class Display:
         self.total = len(plan.cells)
         self.left = sum(not store.has(cell.key) for cell in plan.cells)
         self.done = 0
-        self._last = 0.0
+        self._last: dict[str, float] = {}
         self._bar: Progress | None = None
         self._cells: TaskID | None = None
-        self._training: TaskID | None = None
+        self._training: dict[str, TaskID] = {}
 
     def __enter__(self) -> Self:
         stored = self.total - self.left
@@ -58,24 +58,24 @@ class Display:
 
     def tell(self, step: Step) -> None:
         """Show that a cell has begun, or how far its training has come."""
-        progress = step.training
+        progress, key = step.training, step.cell.key
         if progress is None:
-            self._last = time.monotonic()
+            self._last[key] = time.monotonic()
             if self._bar is not None and self._cells is not None:
                 self._bar.update(self._cells, description=step.cell.name)
             return
         text = f"{step.cell.name}: {progress.loss}, {progress.images_per_second:.0f} images/s"
         if self._bar is not None:
-            if self._training is None:
-                self._training = self._bar.add_task(text, total=progress.steps)
+            if key not in self._training:
+                self._training[key] = self._bar.add_task(text, total=progress.steps)
             self._bar.update(
-                self._training,
+                self._training[key],
                 description=text,
                 completed=progress.step,
                 total=progress.steps,
             )
-        elif time.monotonic() - self._last >= PLAIN_SECONDS:
-            self._last = time.monotonic()
+        elif time.monotonic() - self._last[key] >= PLAIN_SECONDS:
+            self._last[key] = time.monotonic()
             self._line(f"{text}, step {progress.step} of {progress.steps}")
 
     def show(self, outcome: Outcome) -> None:
@@ -84,9 +84,9 @@ class Display:
             return
         self.done += 1
         if self._bar is not None and self._cells is not None:
-            if self._training is not None:
-                self._bar.remove_task(self._training)
-                self._training = None
+            task = self._training.pop(outcome.cell.key, None)
+            if task is not None:
+                self._bar.remove_task(task)
             self._bar.update(self._cells, completed=self.done)
         if isinstance(outcome, Failed):
             self._line(f"failed: {outcome.cell.name}: {outcome.message}")

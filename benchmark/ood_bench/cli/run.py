@@ -64,6 +64,16 @@ def run(
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
     ] = "auto",
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            envvar="OOD_BENCH_JOBS",
+            help="Cells at a time, each in a process with its share of the threads; unless said, "
+            "as many as threads and models, and 1 on a GPU.",
+            show_default=False,
+        ),
+    ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, help="Time between two training checkpoints.")
     ] = 30.0,
@@ -97,9 +107,9 @@ def run(
         return 0
 
     from ood_bench.cli.progress import Display
-    from ood_bench.execute import Bench, Failed, Inline
+    from ood_bench.execute import Bench, Failed, Inline, Processes, jobs_for
     from ood_bench.execute.circumstances import setting
-    from ood_bench.execute.devices import device_named
+    from ood_bench.execute.devices import device_named, threads_at_hand
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
 
@@ -107,7 +117,14 @@ def run(
     notes = _notes(embedded=embedded, scale=scale, assignments=assignments or ())
     settings = {"embedded": embedded, "only": only or [], "skip": skip or []}
     folder = run_folder(results, loaded.suite, settings)
-    manifest = {"suite": str(suite), **setting()}
+    threads = threads_at_hand()
+    jobs = jobs or jobs_for(plan, device=device, threads=threads)
+    share = max(1, threads // jobs) if jobs > 1 else threads
+    manifest = {
+        "suite": str(suite),
+        "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
+        **setting(),
+    }
     record = RunRecord.of(loaded.suite, plan, notes=notes)
     write_record(folder, replace(record, manifest=manifest))
     if fresh:
@@ -117,7 +134,7 @@ def run(
     failures: list[Failed] = []
     with Display(plan, store) as display:
         bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
-        executor = Inline(bench)
+        executor = Inline(bench) if jobs == 1 else Processes(bench, jobs=jobs, threads=share)
         for outcome in executor.run(plan, store):
             display.show(outcome)
             if isinstance(outcome, Failed):

@@ -1,7 +1,8 @@
 """The data sets at hand, by name: what they are, and their images."""
 
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 
 from ood_bench.data.catalogue import catalogue
@@ -48,6 +49,18 @@ class Library:
         self._index = Index(index)
         self._located: dict[str, Located] = {}
         self._memory: OrderedDict[str, tuple[Images, Record]] = OrderedDict()
+
+    def __reduce__(self) -> tuple[Callable[[], "Library"], tuple[()]]:
+        """Pickle the arguments alone: another process decodes what it asks for."""
+        again = partial(
+            Library,
+            root=self.place.root,
+            index=self._index.folder,
+            embedded=self.embedded,
+            hub=self.place.hub is not None,
+            entries=dict(self.entries),
+        )
+        return again, ()
 
     def missing(self, name: str, options: DataOptions) -> str | None:
         """Return None if the data set is at hand, else one line on the ways to get it.

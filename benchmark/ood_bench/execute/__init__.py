@@ -3,5 +3,16 @@
 from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.executor import Done, Executor, Failed, Outcome
 from ood_bench.execute.inline import Inline
+from ood_bench.execute.processes import Processes, jobs_for
 
-__all__ = ["Bench", "Done", "Executor", "Failed", "Inline", "Outcome", "Step"]
+__all__ = [
+    "Bench",
+    "Done",
+    "Executor",
+    "Failed",
+    "Inline",
+    "Outcome",
+    "Processes",
+    "Step",
+    "jobs_for",
+]

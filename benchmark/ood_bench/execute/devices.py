@@ -18,3 +18,10 @@ def device_named(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise SuiteError(f"--device {name}: there is no such device here") from error
     return name
+
+
+def threads_at_hand() -> int:
+    """Return how many threads PyTorch takes here: one a core, or what OMP_NUM_THREADS says."""
+    import torch
+
+    return torch.get_num_threads()

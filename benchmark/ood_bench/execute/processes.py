@@ -1,0 +1,203 @@
+"""The executor of several processes on this machine: cells that do not wait for one another."""
+
+import logging
+import multiprocessing
+import os
+import signal
+import threading
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from typing import cast
+
+from ood_bench.execute.bench import Bench, Step
+from ood_bench.execute.executor import Done, Failed, Outcome
+from ood_bench.execute.finish import finish
+from ood_bench.execute.schedule import Schedule
+from ood_bench.execute.work import Worker
+from ood_bench.plan import Cell, Plan
+from ood_bench.store import Store
+
+TELL_SECONDS = 0.2
+"""Least time between two messages about the progress of a training."""
+
+MOST_JOBS = 8
+"""Most processes unless the user wants more: each takes half a gigabyte and its data."""
+
+_THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
+
+
+def jobs_for(plan: Plan, *, device: str, threads: int) -> int:
+    """Return how many processes suit a plan: no more than threads, nor than trained models.
+
+    Args:
+        plan: What is to be done.
+        device: The device that models run on; one process has a GPU to itself.
+        threads: How many threads there are for all.
+    """
+    trainings = sum(cell.kind == "train" for cell in plan.cells)
+    return 1 if device != "cpu" else max(1, min(threads, trainings, MOST_JOBS))
+
+
+class Processes:
+    """Runs cells in processes of their own, as many at a time as there are jobs.
+
+    A small model gains little from a second core; two of them side by side gain all of it. A
+    process that dies fails the cell that it worked on, and another takes its place. When the
+    calling process dies, however that is, they do.
+
+    Args:
+        bench: The means to work; its `tell` is called in the calling process.
+        jobs: How many processes.
+        threads: Threads for arithmetic in each.
+    """
+
+    def __init__(self, bench: Bench, *, jobs: int, threads: int) -> None:
+        if jobs < 1 or threads < 1:
+            raise ValueError(f"jobs and threads must be positive, got {jobs} and {threads}")
+        self.bench = bench
+        self.jobs = jobs
+        self.threads = threads
+
+    def run(self, plan: Plan, store: Store) -> Iterator[Outcome]:
+        """Yield an outcome for every cell of the plan."""
+        schedule = Schedule(plan.cells)
+        idle: list[_Worker] = []
+        busy: dict[Connection, tuple[_Worker, Cell]] = {}
+        try:
+            while schedule:
+                while (cell := schedule.ready()) is not None:
+                    if (lost := schedule.lost(cell)) is not None:
+                        yield schedule.settle(lost)
+                    elif store.has(cell.key):
+                        yield schedule.settle(Done(cell, stored=True, seconds=0.0))
+                    elif idle or len(busy) < self.jobs:
+                        worker = idle.pop() if idle else _Worker(self.bench, store, self.threads)
+                        schedule.take(cell)
+                        worker.give(cell)
+                        busy[worker.connection] = worker, cell
+                    else:
+                        break
+                for connection in wait(busy):
+                    worker, cell = busy[cast("Connection", connection)]
+                    news = worker.news()
+                    if isinstance(news, Step):
+                        self.bench.tell(news)
+                        continue
+                    del busy[worker.connection]
+                    if news is not None:
+                        idle.append(worker)
+                    yield schedule.settle(news or Failed(cell, worker.epitaph()))
+        finally:
+            for worker in idle:
+                worker.stop()
+            for worker, _ in busy.values():
+                worker.process.terminate()
+                worker.stop()
+
+
+class _Worker:
+    """A process that works on one cell at a time, as the calling process sees it."""
+
+    def __init__(self, bench: Bench, store: Store, threads: int) -> None:
+        context = multiprocessing.get_context("spawn")
+        self.connection, theirs = context.Pipe()
+        self.process = context.Process(
+            target=_work,
+            args=(theirs, replace(bench, tell=_nobody), store.root, threads),
+            daemon=True,
+        )
+        with _environment(dict.fromkeys(_THREADS, str(threads))):
+            self.process.start()
+        theirs.close()
+
+    def give(self, cell: Cell) -> None:
+        """Let it work on a cell; if it has died, the next news says so."""
+        with suppress(OSError):
+            self.connection.send(cell)
+
+    def news(self) -> Step | Outcome | None:
+        """Return what it says next; None if it has died."""
+        try:
+            said: Step | Outcome = self.connection.recv()
+        except (EOFError, OSError):
+            return None
+        return said
+
+    def epitaph(self) -> str:
+        """Say how a dead process ended."""
+        self.process.join()
+        code = self.process.exitcode or 0
+        if code >= 0:
+            return f"its process ended with status {code}"
+        name = signal.Signals(-code).name
+        hint = "; the system kills what takes too much memory, fewer --jobs take less"
+        return f"its process was ended by {name}{hint if name == 'SIGKILL' else ''}"
+
+    def stop(self) -> None:
+        """Let the process end, and wait for that."""
+        self.connection.close()
+        self.process.join()
+
+
+def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> None:
+    """Work on cells as they come, until there is nobody to send any."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process ends this one
+    threading.Thread(target=_die_with_parent, daemon=True).start()
+    logging.basicConfig(level=logging.WARNING, format="%(message)s")
+
+    import torch
+
+    torch.set_num_threads(threads)
+    store = Store(root)
+    bench = replace(bench, tell=_Teller(connection))
+    worker = Worker(bench, store)
+    while True:
+        try:
+            cell = connection.recv()
+        except EOFError:
+            return
+        connection.send(finish(cell, worker, store, bench))
+
+
+class _Teller:
+    """Passes on that a cell begins, and of a training's progress not every step."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._last = 0.0
+
+    def __call__(self, step: Step) -> None:
+        now = time.monotonic()
+        if step.training is None or now - self._last >= TELL_SECONDS:
+            self._last = now
+            self._connection.send(step)
+
+
+def _die_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    if parent is not None:
+        parent.join()
+        os._exit(1)
+
+
+def _nobody(_: Step) -> None:
+    """Hear news and keep it."""
+
+
+@contextmanager
+def _environment(values: Mapping[str, str]) -> Iterator[None]:
+    """Set variables for processes that are started meanwhile."""
+    before = {name: os.environ.get(name) for name in values}
+    os.environ.update(values)
+    try:
+        yield
+    finally:
+        for name, value in before.items():
+            if value is None:
+                del os.environ[name]
+            else:
+                os.environ[name] = value

@@ -1,0 +1,62 @@
+"""The schedule hands out what does not wait, in the plan's order."""
+
+import pytest
+
+from ood_bench.execute import Done, Failed, jobs_for
+from ood_bench.execute.schedule import Schedule
+from ood_bench.plan import Cell, Plan
+
+
+def cell(name: str, *inputs: Cell) -> Cell:
+    return Cell("score", name, {"name": name}, {str(i): c.key for i, c in enumerate(inputs)})
+
+
+TRAIN, OTHER = cell("train"), cell("other")
+SCORE = cell("score", TRAIN)
+DETECT = cell("detect", SCORE, OTHER)
+
+
+def test_a_cell_is_ready_when_its_inputs_have_an_outcome() -> None:
+    schedule = Schedule([TRAIN, SCORE, OTHER, DETECT])
+    assert schedule.ready() == TRAIN
+    schedule.take(TRAIN)
+    assert schedule.ready() == OTHER
+    schedule.take(OTHER)
+    assert schedule.ready() is None
+    schedule.settle(Done(TRAIN, stored=False, seconds=1.0))
+    assert schedule.ready() == SCORE
+    schedule.settle(Done(SCORE, stored=True, seconds=0.0))
+    assert schedule.ready() is None
+    schedule.settle(Done(OTHER, stored=False, seconds=1.0))
+    assert schedule.ready() == DETECT
+    assert schedule.lost(DETECT) is None
+    schedule.settle(Done(DETECT, stored=False, seconds=1.0))
+    assert not schedule
+
+
+def test_what_needs_a_failed_cell_is_lost_and_names_it() -> None:
+    schedule = Schedule([TRAIN, SCORE, OTHER, DETECT])
+    schedule.settle(Failed(TRAIN, "no"))
+    lost = schedule.lost(SCORE)
+    assert lost is not None
+    assert lost.message == "needs train, which failed"
+    schedule.settle(lost)
+    lost = schedule.lost(DETECT)
+    assert lost is not None
+    assert lost.message == "needs train, which failed"
+
+
+def test_inputs_outside_the_plan_are_not_waited_for() -> None:
+    assert Schedule([SCORE]).ready() == SCORE
+
+
+@pytest.mark.parametrize(
+    ("trainings", "threads", "device", "jobs"),
+    [(3, 2, "cpu", 2), (1, 16, "cpu", 1), (0, 4, "cpu", 1), (40, 64, "cpu", 8), (9, 9, "cuda", 1)],
+)
+def test_processes_are_no_more_than_models_and_threads_and_one_on_a_gpu(
+    trainings: int, threads: int, device: str, jobs: int
+) -> None:
+    cells = tuple(Cell("train", f"train {i}", {"i": i}, {}) for i in range(trainings))
+    plan = Plan(cells, *((),) * 6)
+    assert jobs_for(plan, device=device, threads=threads) == jobs
