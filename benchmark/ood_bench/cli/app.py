@@ -2,7 +2,7 @@
 
 import logging
 import sys
-from typing import get_args
+from typing import cast, get_args
 
 import typer
 from rich.console import Console
@@ -64,6 +64,7 @@ def main() -> None:
     except BrokenPipeError:
         sys.exit(141)
     except UsageMistake as error:
-        sys.stderr.write(f"{' '.join(error.format_message().split())}\n")
+        said = cast("typer.BadParameter", error).format_message()
+        sys.stderr.write(f"{' '.join(said.split())}\n")
         sys.exit(2)
     sys.exit(status if isinstance(status, int) else 0)
