@@ -58,5 +58,5 @@ def test_processes_are_no_more_than_models_and_threads_and_one_on_a_gpu(
     trainings: int, threads: int, device: str, jobs: int
 ) -> None:
     cells = tuple(Cell("train", f"train {i}", {"i": i}, {}) for i in range(trainings))
-    plan = Plan(cells, *((),) * 6)
+    plan = Plan(cells, (), (), (), (), (), ())
     assert jobs_for(plan, device=device, threads=threads) == jobs
