@@ -124,13 +124,17 @@ class Omission:
 
 @dataclass(frozen=True)
 class AnalysisTable:
-    """The finished table of one analysis of one model on one inside data set."""
+    """The finished table of one analysis of one model on one inside data set.
+
+    `digest` stands for the stored table and the analysis's options; empty if it was not stored.
+    """
 
     analysis: str
     model: str
     inside: str
     seed: int
     table: "pd.DataFrame"
+    digest: str = ""
 
 
 Verdict = Literal["reproduced", "not reproduced", "not run"]

@@ -37,7 +37,7 @@ class Store:
 
     def __init__(self, root: Path) -> None:
         self.root = root
-        self._sound: set[str] = set()
+        self._sound: dict[str, dict[str, Any]] = {}
         self._damaged: set[str] = set()
 
     def path(self, key: str) -> Path:
@@ -58,15 +58,15 @@ class Store:
         if key in self._damaged or not self.path(key).exists():
             return False
         try:
-            self._verify(key)
+            self._sound[key] = self._verified(key)
         except StoreError as error:
             log.warning("%s; the cell will be computed again", error)
             self._damaged.add(key)
             return False
-        self._sound.add(key)
         return True
 
-    def _verify(self, key: str) -> None:
+    def _verified(self, key: str) -> dict[str, Any]:
+        """Return a cell's manifest once every file is as it says."""
         folder = self.path(key)
         try:
             seal = (folder / SEAL).read_text(encoding="ascii")
@@ -75,10 +75,12 @@ class Store:
             raise StoreError(f"{folder / SEAL} is damaged or missing") from error
         if seal != _seal(folder / MANIFEST):
             raise StoreError(f"{folder / MANIFEST} is not what was written")
-        for name, checksum in json.loads(text)["files"].items():
+        manifest: dict[str, Any] = json.loads(text)
+        for name, checksum in manifest["files"].items():
             path = folder / name
             if not path.is_file() or file_sha256(path) != checksum:
                 raise StoreError(f"{path} is not what was written")
+        return manifest
 
     def remove(self, key: str, *, unfinished: bool = False) -> None:
         """Remove a finished cell, for the holder of its lock.
@@ -87,7 +89,7 @@ class Store:
             key: The cell.
             unfinished: Whether unfinished work on it, training checkpoints say, goes too.
         """
-        self._sound.discard(key)
+        self._sound.pop(key, None)
         partial = self.partial(key)
         partial.mkdir(parents=True, exist_ok=True)
         removed = partial / "removed"
@@ -144,7 +146,17 @@ class Store:
         _fsync(final.parent)
         shutil.rmtree(self.partial(cell.key))
         self._damaged.discard(cell.key)
-        self._sound.add(cell.key)
+        self._sound[cell.key] = manifest
+
+    def manifest(self, key: str) -> Mapping[str, Any]:
+        """Return what a finished cell is of: its name, options, inputs, and files' checksums.
+
+        Raises:
+            StoreError: If the cell is not finished or is damaged.
+        """
+        if not self.has(key):
+            raise StoreError(f"{self.path(key)}: no finished cell")
+        return self._sound[key]
 
     def file(self, key: str, name: str) -> Path:
         """Return the path of one file of a finished cell.
@@ -152,10 +164,8 @@ class Store:
         Raises:
             StoreError: If the cell is not finished, is damaged, or has no such file.
         """
-        if not self.has(key):
-            raise StoreError(f"{self.path(key)}: no finished cell")
         path = self.path(key) / name
-        if not path.is_file():
+        if name not in (MANIFEST, SEAL, *self.manifest(key)["files"]):
             raise StoreError(f"{path}: the cell has no such file")
         return path
 
@@ -166,11 +176,13 @@ class Store:
             key: The cell.
             without: Names of files to leave out.
         """
-        manifest = self.read_json(key, MANIFEST)
-        manifest["files"] = {
-            name: checksum for name, checksum in manifest["files"].items() if name not in without
+        files = {
+            name: checksum
+            for name, checksum in self.manifest(key)["files"].items()
+            if name not in without
         }
-        found = {name: self.file(key, name).read_bytes() for name in manifest["files"]}
+        manifest = {**self.manifest(key), "files": files}
+        found = {name: self.file(key, name).read_bytes() for name in files}
         found[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
         found[SEAL] = f"{hashlib.sha256(found[MANIFEST]).hexdigest()}\n".encode("ascii")
         return found

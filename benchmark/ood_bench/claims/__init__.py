@@ -116,7 +116,8 @@ def evaluate(
         rows: What was measured and found; the rows with seed `all` are read.
         missing: What was skipped or failed: the reasons of claims that were not run.
     """
-    return tuple(_evaluate(claim, rows, missing) for claim in claims)
+    pooled = [row for row in rows if row.seed == "all"]
+    return tuple(_evaluate(claim, pooled, missing) for claim in claims)
 
 
 def _evaluate(claim: Claim, rows: Sequence[Measured], missing: Sequence[Omission]) -> ClaimResult:

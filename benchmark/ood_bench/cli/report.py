@@ -46,14 +46,21 @@ def report(
     Prints the path of what it wrote.
     """
     from ood_bench.report import write_report
-    from ood_bench.runs import collect, find_run, read_record, store_of
+    from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
 
     folder = find_run(results, run)
     record = read_record(folder)
     with store_of(folder, results) as store:
         found = collect(record, store)
     drawn = _analyses(record) if format == "markdown" else {}
-    path = write_report(found, output or folder, format=format, analyses=drawn)
+    path = write_report(
+        found,
+        output or folder,
+        format=format,
+        analyses=drawn,
+        small=is_archive(folder),
+        run=folder,
+    )
     typer.echo(path)
 
 
@@ -99,7 +106,14 @@ def archive(
     record = without_figures(read_record(folder), tuple(skip or ()))
     with store_of(folder, results) as store:
         found = collect(record, store)
-        write_report(found, output, format="markdown", analyses=_analyses(record), small=True)
+        write_report(
+            found,
+            output,
+            format="markdown",
+            analyses=_analyses(record),
+            small=True,
+            run=folder,
+        )
         write_record(output, record)
         archive(record, store, output / CELLS, scores=scores)
     typer.echo(output)

@@ -1,22 +1,20 @@
 """Figures as files, with the names by which a page refers to them."""
 
-import io
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from ood_bench.errors import OodBenchError
 from ood_bench.hashing import digest
+from ood_bench.report.code import code_digest, together
+from ood_bench.report.encode import Encoding, encoding_digest
+from ood_bench.report.made import Made
 from ood_bench.results import AnalysisTable
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
-
     from ood_bench.analyses import Analysis
-
-DPI = 200
-SCREEN_DPI = 130
 
 
 @dataclass(frozen=True)
@@ -28,66 +26,48 @@ class Picture:
         title: The analysis's heading.
         caption: What to see in it.
         path: Where it lies, relative to the page.
-        png: The file.
     """
 
     table: AnalysisTable
     title: str
     caption: str
     path: str
-    png: bytes
 
 
 def draw_all(
     tables: Iterable[AnalysisTable],
     analyses: "Mapping[str, Analysis]",
-    *,
-    encode: "Callable[[Figure], bytes] | None" = None,
+    made: Made,
+    encoding: Encoding,
 ) -> Iterator[Picture]:
-    """Draw each table by the analysis that made it.
+    """Draw each table by the analysis that made it, unless its figure lies there already.
 
     Args:
         tables: The tables.
         analyses: The analyses by the suite's names.
-        encode: Makes a file of a figure; `png` unless given.
+        made: Where the figures go.
+        encoding: Makes a file of a figure.
 
     Raises:
         OodBenchError: If a table's analysis is not given.
     """
+    code = {name: code_digest(type(analysis)) for name, analysis in analyses.items()}
+    file = encoding_digest(encoding)
     for table in tables:
         if table.analysis not in analyses:
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         analysis = analyses[table.analysis]
-        drawn = analysis.draw(table.table)
-        yield Picture(
-            table=table,
-            title=analysis.title,
-            caption=analysis.caption(table.table),
-            path=f"figures/{file_stem(table)}.png",
-            png=(encode or png)(drawn),
+        path = f"figures/{file_stem(table)}.{encoding.suffix}"
+        made.file(
+            path,
+            together(table.digest, code[table.analysis], file),
+            partial(_drawn, analysis, table, encoding),
         )
+        yield Picture(table, analysis.title, analysis.caption(table.table), path)
 
 
-def png(figure: "Figure") -> bytes:
-    """Return a figure as a PNG file for print."""
-    buffer = io.BytesIO()
-    figure.savefig(buffer, format="png", dpi=DPI)
-    return buffer.getvalue()
-
-
-def small_png(figure: "Figure") -> bytes:
-    """Return a figure as a PNG file for a screen, in 256 colours, the rare ones among them."""
-    from PIL import Image
-
-    drawn = io.BytesIO()
-    figure.savefig(drawn, format="png", dpi=SCREEN_DPI)
-    buffer = io.BytesIO()
-    with Image.open(drawn) as image:
-        few = image.convert("RGB").quantize(
-            256, method=Image.Quantize.MAXCOVERAGE, dither=Image.Dither.NONE
-        )
-    few.save(buffer, format="png", optimize=True)
-    return buffer.getvalue()
+def _drawn(analysis: "Analysis", table: AnalysisTable, encoding: Encoding) -> bytes:
+    return encoding(analysis.draw(table.table))
 
 
 def file_stem(table: AnalysisTable) -> str:

@@ -1,12 +1,16 @@
 """Figures over all detectors of a run: dots with intervals, both directions, a heat map."""
 
 from collections.abc import Callable, Iterator
+from functools import partial
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
+from ood_bench.hashing import digest
+from ood_bench.report.code import source_digest, together
 from ood_bench.report.comparison import Entry, Pair, both_ways, entries, pairs
-from ood_bench.report.figures import png
+from ood_bench.report.encode import Encoding, encoding_digest
+from ood_bench.report.made import Made
 from ood_bench.results import Results
 
 if TYPE_CHECKING:
@@ -15,51 +19,67 @@ if TYPE_CHECKING:
 
 
 class Overview(NamedTuple):
-    """A drawn figure: its heading, what to see in it, where it lies, and the file."""
+    """A drawn figure: its heading, what to see in it, and where it lies."""
 
     title: str
     caption: str
     path: str
-    png: bytes
 
 
-def draw_overviews(
-    results: Results, *, encode: "Callable[[Figure], bytes]" = png
-) -> Iterator[Overview]:
-    """Draw the figures of a comparison; none without one.
+def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator[Overview]:
+    """Draw the figures of a comparison, unless they lie there already; none without one.
 
     Args:
         results: What a run found.
-        encode: Makes a file of a figure.
+        made: Where the figures go.
+        encoding: Makes a file of a figure.
     """
     if results.comparison is None or not entries(results):
         return
-    yield _overview(
+    rows = [(e.name, *map(str, item)) for e in entries(results) for item in e.auroc.items()]
+    shown = digest([results.comparison.baseline, *rows])
+    code = source_digest(__name__, "ood_bench.report.comparison", "ood_bench.analyses.style")
+    file = encoding_digest(encoding)
+    for name, title, caption, draw in _figures(results):
+        path = f"figures/{name}.{encoding.suffix}"
+        made.file(
+            path,
+            together(shown, code, file),
+            partial(_drawn, draw, results, encoding),
+        )
+        yield Overview(title, caption, path)
+
+
+def _drawn(draw: "Callable[[Results], Figure]", results: Results, encoding: Encoding) -> bytes:
+    return encoding(draw(results))
+
+
+def _figures(
+    results: Results,
+) -> "Iterator[tuple[str, str, str, Callable[[Results], Figure]]]":
+    """Yield name, heading, caption and drawing of each figure."""
+    baseline = results.comparison.baseline if results.comparison else ""
+    yield (
+        "overview-auroc",
         "AUROC of every detector",
         "Dots are AUROC, bars its interval; the line at 0.5 is chance, and left of it the OOD "
-        f"images look the more normal. Filled dots are the baseline, "
-        f"{results.comparison.baseline}.",
-        "overview-auroc",
-        encode(_dots(results)),
+        f"images look the more normal. Filled dots are the baseline, {baseline}.",
+        _dots,
     )
     if both_ways(results):
-        yield _overview(
+        yield (
+            "overview-directions",
             "Both directions of a pair",
             "A detector at the upper left or the lower right works one way round alone: it says "
             "that images are simple, or that they are not. At the upper right it works both ways.",
-            "overview-directions",
-            encode(_directions(results)),
+            _directions,
         )
-    yield _overview(
+    yield (
+        "overview-heatmap",
         "AUROC of every detector on every pair",
         "Red is below chance: the OOD images look the more normal.",
-        "overview-heatmap",
-        encode(_heat_map(results)),
+        _heat_map,
     )
-
-
-def _overview(title: str, caption: str, name: str, file: bytes) -> Overview:
-    return Overview(title, caption, f"figures/{name}.png", file)
 
 
 def _models(found: list[Entry]) -> dict[str, tuple[float, float, float]]:

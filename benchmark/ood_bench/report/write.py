@@ -1,20 +1,21 @@
 """Reports as files, each written under a temporary name and renamed."""
 
-import base64
-import os
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ood_bench.report.figures import draw_all, file_stem, png, small_png
+from ood_bench.report.code import source_digest, together
+from ood_bench.report.figures import draw_all, file_stem
+from ood_bench.report.made import Made, write
 from ood_bench.report.markdown import markdown
 from ood_bench.report.overview import draw_overviews
+from ood_bench.report.png import PRINT, SCREEN
+from ood_bench.report.tablecsv import table_csv
 from ood_bench.report.tidy import comparison_csv, csv_text, findings_csv, json_text
-from ood_bench.results import Results
+from ood_bench.results import AnalysisTable, Results
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from ood_bench.analyses import Analysis
 
 Format = Literal["markdown", "csv", "json"]
@@ -29,8 +30,12 @@ def write_report(
     format: Format,
     analyses: "Mapping[str, Analysis]",
     small: bool = False,
+    run: Path | None = None,
 ) -> Path:
     """Write a report and return its path.
+
+    Figures and analyses' tables that lie in `folder` or in the run's own are not made anew
+    unless the stored table, the code that draws it or the encoding is another.
 
     Args:
         results: What a run found.
@@ -41,47 +46,35 @@ def write_report(
             report alone reads them.
         small: Whether figures are for a screen, in few colours, and analyses' tables of more
             than `LARGE` bytes are left out.
+        run: The run's own folder.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if format == "csv":
-        return _write(folder / "results.csv", csv_text(results))
+        return write(folder / "results.csv", csv_text(results))
     if format == "json":
-        return _write(folder / "results.json", json_text(results))
-    for name in ("figures", "tables"):
-        (folder / name).mkdir(exist_ok=True)
-    _write(folder / "tables" / "results.csv", csv_text(results))
+        return write(folder / "results.json", json_text(results))
+    with Made(folder, run) as made:
+        _write_tables(results, made, small=small)
+        encoding = SCREEN if small else PRINT
+        pictures = list(draw_all(results.analyses, analyses, made, encoding))
+        overviews = list(draw_overviews(results, made, encoding))
+    return write(folder / "report.md", markdown(results, pictures, overviews))
+
+
+def _write_tables(results: Results, made: Made, *, small: bool) -> None:
+    """Write all measured values and all analyses' tables, of a small report those not large."""
+    folder = made.folder / "tables"
+    write(folder / "results.csv", csv_text(results))
     if results.findings:
-        _write(folder / "tables" / "findings.csv", findings_csv(results))
-    for table in results.analyses:
-        text = _table_csv(table.table)
-        if not small or len(text) <= LARGE:
-            _write(folder / "tables" / f"{file_stem(table)}.csv", text)
-    encode = small_png if small else png
-    pictures = list(draw_all(results.analyses, analyses, encode=encode))
-    for picture in pictures:
-        _write(folder / picture.path, picture.png)
-    overviews = list(draw_overviews(results, encode=encode))
-    for overview in overviews:
-        _write(folder / overview.path, overview.png)
+        write(folder / "findings.csv", findings_csv(results))
     if results.comparison:
-        _write(folder / "tables" / "comparison.csv", comparison_csv(results))
-    return _write(folder / "report.md", markdown(results, pictures, overviews))
+        write(folder / "comparison.csv", comparison_csv(results))
+    code = source_digest(table_csv.__module__)
 
+    def text(table: AnalysisTable) -> str | None:
+        found = table_csv(table.table)
+        return None if small and len(found) > LARGE else found
 
-def _table_csv(table: "pd.DataFrame") -> str:
-    """Return a table as CSV, bytes such as PNG files in base64."""
-    text = {
-        column: [base64.b64encode(value).decode() for value in table[column]]
-        for column in table.columns
-        if isinstance(next(iter(table[column]), None), bytes)
-    }
-    return table.assign(**text).to_csv(index=False, lineterminator="\n")
-
-
-def _write(path: Path, content: str | bytes) -> Path:
-    """Write a file whole; what is not Unicode in a text, as in some file names, is escaped."""
-    if isinstance(content, str):
-        content = content.encode(errors="backslashreplace")
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
-    return partial.replace(path)
+    for table in results.analyses:
+        of = together(table.digest, code, f"small: {small}")
+        made.file(f"tables/{file_stem(table)}.csv", of, partial(text, table))

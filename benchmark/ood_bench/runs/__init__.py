@@ -1,6 +1,6 @@
 """Runs: the record of one run on disk, and its results read back from the store."""
 
-from ood_bench.runs.archive import archive, store_of, without_figures
+from ood_bench.runs.archive import archive, is_archive, store_of, without_figures
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
 
@@ -9,6 +9,7 @@ __all__ = [
     "archive",
     "collect",
     "find_run",
+    "is_archive",
     "read_record",
     "run_folder",
     "store_of",

@@ -46,6 +46,11 @@ def archive(record: RunRecord, store: Store, path: Path, *, scores: bool = True)
     return len(keys)
 
 
+def is_archive(folder: Path) -> bool:
+    """Tell whether a run's folder holds its own cells."""
+    return (folder / CELLS).is_file()
+
+
 @contextmanager
 def store_of(folder: Path, results: Path) -> Iterator[Store]:
     """Give the store of a run: its own archive if it has one, else that of all runs.
@@ -53,7 +58,7 @@ def store_of(folder: Path, results: Path) -> Iterator[Store]:
     Raises:
         OodBenchError: If the archive is damaged.
     """
-    if not (folder / CELLS).is_file():
+    if not is_archive(folder):
         yield Store(results / "store")
         return
     with TemporaryDirectory() as place:
@@ -79,7 +84,7 @@ def cells_of(record: RunRecord, store: Store) -> set[str]:
         key = left.pop()
         if key not in found and store.has(key):
             found.add(key)
-            left += store.read_json(key, "manifest.json")["inputs"].values()
+            left += store.manifest(key)["inputs"].values()
     return found
 
 

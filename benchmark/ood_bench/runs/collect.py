@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from ood_bench.claims import evaluate as evaluate_claims
+from ood_bench.hashing import digest
 from ood_bench.metrics import Measure, pool
 from ood_bench.plan import BpdRef, DetectionRef
 from ood_bench.results import (
@@ -18,7 +19,7 @@ from ood_bench.results import (
     Row,
     TrainingCard,
 )
-from ood_bench.runs.archive import computing_seconds
+from ood_bench.runs.archive import TABLE, computing_seconds
 from ood_bench.runs.compare import compare
 from ood_bench.runs.record import RunRecord
 from ood_bench.store import Store
@@ -68,6 +69,9 @@ def collect(record: RunRecord, store: Store) -> Results:
                 inside=ref.inside,
                 seed=ref.seed,
                 table=store.read_table(ref.key).to_pandas(),
+                digest=digest(
+                    [store.manifest(ref.key)["files"][TABLE], ref.plugin, dict(ref.options)]
+                ),
             )
             for ref in record.analyses
             if store.has(ref.key) and ref.key not in record.hidden

@@ -144,7 +144,7 @@ def test_a_hostile_name_is_shown_as_it_is_and_breaks_no_table(results: Results, 
         manifest={name: name},
     )
     picture = Picture(
-        AnalysisTable("a", name, name, 0, pd.DataFrame()), name, name, "figures/a.png", b""
+        AnalysisTable("a", name, name, 0, pd.DataFrame()), name, name, "figures/a.png"
     )
     page = markdown(named, [picture])
     found = tables(page)

@@ -1,0 +1,26 @@
+"""Figures as bytes of a file format."""
+
+from typing import TYPE_CHECKING, Protocol
+
+from ood_bench.report.code import source_digest, together
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Encoding(Protocol):
+    """Makes a file of a figure. Its `repr` names all options that the file depends on."""
+
+    @property
+    def suffix(self) -> str:
+        """What the file's name ends in, without the dot."""
+        ...
+
+    def __call__(self, figure: "Figure", /) -> bytes:
+        """Return the file."""
+        ...
+
+
+def encoding_digest(encoding: Encoding) -> str | None:
+    """Return a digest of an encoding's module and options; None where there is no source."""
+    return together(repr(encoding), source_digest(type(encoding).__module__))

@@ -1,0 +1,105 @@
+"""Files made of stored tables: each is made once, and an index says of what."""
+
+import json
+import os
+from collections.abc import Callable
+from pathlib import Path
+from types import TracebackType
+from typing import NamedTuple, Self
+
+from ood_bench.hashing import file_sha256
+
+INDEX = "made.json"
+
+
+class _Entry(NamedTuple):
+    """What a file was made of, and its checksum; none for one that was left out as too large."""
+
+    of: str
+    sha256: str | None
+
+
+class Made:
+    """The files of a report's folder that need not be made anew.
+
+    `made.json` holds for each a digest of what it was made of and its checksum. A file of which
+    both are still right is left as it is, or copied from another folder that has it.
+
+    Args:
+        folder: Where the files go.
+        other: Another folder that may hold them, a run's own say.
+    """
+
+    def __init__(self, folder: Path, other: Path | None = None) -> None:
+        self.folder = folder
+        self._known = {place: _read(place) for place in (folder, other or folder)}
+        self._index = dict(self._known[folder])
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """Write the index, also of a report that was broken off."""
+        if self._index:
+            lines = {name: self._index[name] for name in sorted(self._index)}
+            write(self.folder / INDEX, json.dumps(lines, indent=0) + "\n")
+
+    def file(
+        self, name: str, of: str | None, make: Callable[[], str | bytes | None]
+    ) -> Path | None:
+        """Return a file, made only if there is none that was made of the same.
+
+        Args:
+            name: Its path below the folder.
+            of: A digest of all that it depends on; None to make it in any case.
+            make: Returns its content, or None if it is to be left out.
+
+        Returns:
+            Its path; None if it is left out.
+        """
+        path = self.folder / name
+        for place, known in self._known.items():
+            entry = known.get(name)
+            if entry is None or entry.of != of or not _is_sound(place / name, entry):
+                continue
+            if place != self.folder and entry.sha256 is not None:
+                write(path, (place / name).read_bytes())
+            self._index[name] = entry
+            return path if entry.sha256 else None
+        content = make()
+        self._index.pop(name, None)
+        if content is not None:
+            write(path, content)
+        if of is not None:
+            self._index[name] = _Entry(of, None if content is None else file_sha256(path))
+        return None if content is None else path
+
+
+def write(path: Path, content: str | bytes) -> Path:
+    """Write a file whole; what is not Unicode in a text, as in some file names, is escaped."""
+    if isinstance(content, str):
+        content = content.encode(errors="backslashreplace")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.{os.getpid()}")
+    partial.write_bytes(content)
+    return partial.replace(path)
+
+
+def _read(folder: Path) -> dict[str, _Entry]:
+    """Return a folder's index; one that is damaged counts as none."""
+    try:
+        content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
+        return {name: _Entry(of, checksum) for name, (of, checksum) in content.items()}
+    except (OSError, ValueError, TypeError, AttributeError):
+        return {}
+
+
+def _is_sound(path: Path, entry: _Entry) -> bool:
+    if entry.sha256 is None:
+        return True
+    return path.is_file() and file_sha256(path) == entry.sha256
