@@ -1,5 +1,6 @@
 """Real 8×8 digits on disk, a suite over them, and the command line in this process."""
 
+import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 from sklearn.datasets import load_digits
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: one thread for each
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 SUITE = """\
 name: tiny
