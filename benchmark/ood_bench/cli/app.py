@@ -12,6 +12,7 @@ from ood_bench.cli.data import data_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
+from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
 from ood_bench.errors import OodBenchError
 from ood_bench.registry import Kind
@@ -34,6 +35,7 @@ app.command()(run)
 app.command()(report)
 app.command()(archive)
 app.command()(score)
+app.command()(schema)
 app.add_typer(data_app, name="data")
 for kind in get_args(Kind):
     plugins = plugin_app(kind)

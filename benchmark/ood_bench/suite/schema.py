@@ -33,6 +33,9 @@ def _lightning_style(value: Any) -> Any:
     """Let `{class_path: package.module.Class, init_args: {...}}` stand for `use` and `options`."""
     if not isinstance(value, dict) or not isinstance(value.get("class_path"), str):
         return value
+    for own, lightnings in (("use", "class_path"), ("options", "init_args")):
+        if own in value:
+            raise ValueError(f"`{own}` and `{lightnings}` say the same; give one of the two styles")
     rest = {key: item for key, item in value.items() if key not in ("class_path", "init_args")}
     module, _, name = value["class_path"].rpartition(".")
     return {"use": f"{module}:{name}", "options": value.get("init_args") or {}, **rest}

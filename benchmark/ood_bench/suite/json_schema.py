@@ -1,0 +1,128 @@
+"""JSON Schema of suites, with which an editor completes keys, explains and underlines them."""
+
+import inspect
+import re
+from typing import Any, TypeAlias
+
+from pydantic import BaseModel
+from pydantic.json_schema import GenerateJsonSchema
+
+from ood_bench.claims import Claim
+from ood_bench.data import DataOptions, Transform
+from ood_bench.recipe import Recipe
+from ood_bench.suite import schema as suite_schema
+from ood_bench.suite.extend import KEY
+from ood_bench.suite.schema import Suite
+
+DIALECT = "https://json-schema.org/draft/2020-12/schema"
+
+Schema: TypeAlias = dict[str, Any]
+
+
+def json_schema() -> Schema:
+    """Return the JSON Schema of a suite's file, draft 2020-12.
+
+    What it accepts is a little more than what a run does: it knows neither plugins' options nor
+    which names a suite has, and asks a suite that extends another for nothing.
+    """
+    schema = Suite.model_json_schema(schema_generator=_Untitled)
+    definitions: dict[str, Schema] = schema["$defs"]
+    recipe = Recipe.model_json_schema(schema_generator=_Untitled)
+    definitions["Recipe"] = recipe
+    training = {"$ref": "#/$defs/Recipe"}
+    schema["properties"]["training"] = training
+    definitions["ModelEntry"]["properties"]["training"] = training
+    for name, model in _models().items():
+        if name in definitions:
+            _explain(definitions[name], model)
+    _explain(schema, Suite)
+    for name in ("ModelEntry", "PluginEntry", "DetectorEntry"):
+        _allow_class_path(definitions[name])
+    for name in ("Ensemble", "Members"):  # a suite that extends another may give a part
+        definitions[name].pop("required")
+    for field in schema["properties"].values():
+        if "patternProperties" in field:  # a key that does not fit is no name
+            field["additionalProperties"] = False
+    for key in ("detectors", "analyses"):
+        _allow_names(schema["properties"][key])
+    for field in definitions["Claim"]["properties"].values():
+        if field.get("type") == "string":
+            field["type"] = ["string", "number"]
+    required = schema.pop("required")
+    extends = "Path of a suite beside this one, which this one changes."
+    schema["properties"] = {
+        KEY: {"type": "string", "minLength": 1, "description": extends},
+        **schema["properties"],
+    }
+    schema |= {"if": {"required": [KEY]}, "then": {}, "else": {"required": required}}
+    return {"$schema": DIALECT, "title": "A suite of ood-bench", **schema}
+
+
+class _Untitled(GenerateJsonSchema):
+    """Leaves out the titles that pydantic makes of the keys."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002
+        return False
+
+
+def _models() -> dict[str, type[BaseModel]]:
+    """Return the models that a suite is made of, by the names of their definitions."""
+    found = {
+        name: value
+        for name, value in vars(suite_schema).items()
+        if isinstance(value, type) and issubclass(value, BaseModel)
+    }
+    return found | {"DataOptions": DataOptions, "Transform": Transform, "Claim": Claim}
+
+
+def _explain(schema: Schema, model: type[BaseModel]) -> None:
+    """Put what a docstring says of each attribute beside it."""
+    schema.pop("title", None)
+    schema["description"] = _docstring(model)[0]
+    for kind in reversed(model.__mro__):
+        if issubclass(kind, BaseModel):
+            for name, text in _docstring(kind)[1].items():
+                if name in schema["properties"]:
+                    schema["properties"][name] = {
+                        **schema["properties"][name],
+                        "description": text,
+                    }
+
+
+def _docstring(model: type[Any]) -> tuple[str, dict[str, str]]:
+    """Return a docstring's text and what it says of each attribute, on one line each.
+
+    Example:
+        >>> _docstring(Transform)[1]["invert"]
+        'Replace every value v by 255 − v.'
+    """
+    text, _, attributes = inspect.cleandoc(model.__doc__ or "").partition("\nAttributes:\n")
+    parts = re.split(r"^ {4}(\w+): ", attributes, flags=re.MULTILINE)
+    found = zip(parts[1::2], parts[2::2], strict=True)
+    return " ".join(text.split()), {name: " ".join(what.split()) for name, what in found}
+
+
+def _allow_class_path(entry: Schema) -> None:
+    """Let Lightning's `class_path` and `init_args` stand for `use` and `options`."""
+    entry["properties"] |= {
+        "class_path": {"type": "string", "description": "As Lightning has it: package.Class."},
+        "init_args": {"type": ["object", "null"], "description": "Options beside `class_path`."},
+    }
+    entry["not"] = {
+        "required": ["class_path"],
+        "anyOf": [{"required": ["use"]}, {"required": ["options"]}],
+    }
+
+
+def _allow_names(field: Schema) -> None:
+    """Let a list of names stand for entries without options, and nothing for an entry."""
+    kept = ("type", "patternProperties", "additionalProperties", "minProperties")
+    entries: Schema = {key: field.pop(key) for key in kept if key in field}
+    entries["patternProperties"] = {
+        pattern: {"anyOf": [entry, {"type": "null"}]}
+        for pattern, entry in entries["patternProperties"].items()
+    }
+    names: Schema = {"type": "array", "items": {"type": "string"}, "uniqueItems": True}
+    if "minProperties" in entries:
+        names["minItems"] = entries["minProperties"]
+    field["anyOf"] = [names, entries]
