@@ -1,7 +1,9 @@
 """The errors that a user can mend; the command line prints each as one line."""
 
+import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
+from pathlib import Path
 
 
 class OodBenchError(Exception):
@@ -42,3 +44,25 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known: {', '.join(known)}" if known else ""
+
+
+def raised(error: BaseException) -> str:
+    """Return an error on one line, with the file and line that it came from.
+
+    Example:
+        >>> try:
+        ...     [][1]
+        ... except IndexError as error:
+        ...     print(raised(error).partition(" (")[0])
+        IndexError: list index out of range
+    """
+    frames = [
+        (Path(frame.filename), frame.lineno)
+        for frame in traceback.extract_tb(error.__traceback__)
+        if "importlib" not in frame.filename and not frame.filename.endswith("registry.py")
+    ]
+    where = ""
+    if frames and not isinstance(error, SyntaxError):  # which says so itself
+        path, line = frames[-1]
+        where = f" ({path.name}, line {line})"
+    return f"{type(error).__name__}: {' '.join(str(error).split())}{where}"

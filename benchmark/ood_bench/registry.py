@@ -12,7 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from ood_bench.errors import PluginError, did_you_mean
+from ood_bench.errors import PluginError, did_you_mean, raised
 from ood_bench.hashing import file_sha256
 
 Kind = Literal["models", "detectors", "statistics", "analyses"]
@@ -67,6 +67,10 @@ class Registry:
         if ":" in name:
             return self._direct(kind, name)
         points = self._points[kind].get(name, [])
+        if not points and name.endswith(".py"):
+            raise PluginError(
+                f"{kind[:-1]} '{name}' is a file; name the class in it: '{name}:Class'"
+            )
         if not points:
             raise PluginError(f"unknown {kind[:-1]} '{name}'{did_you_mean(name, self.names(kind))}")
         if len(points) > 1:
@@ -105,8 +109,11 @@ class Registry:
         except FileNotFoundError as error:
             raise PluginError(f"{kind[:-1]} '{name}': there is no file {error.filename}") from error
         except Exception as error:
+            file = f"{where.replace('.', '/')}.py"
+            beside = not where.endswith(".py") and (self.base / file).is_file()
+            hint = f"; for the file write './{file}:{attribute}'" if beside else ""
             raise PluginError(
-                f"{kind[:-1]} '{name}' does not import: {type(error).__name__}: {error}"
+                f"{kind[:-1]} '{name}' does not import: {raised(error)}{hint}"
             ) from error
         plugin = getattr(module, attribute, None)
         if not isinstance(plugin, type):
@@ -144,6 +151,11 @@ def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:
                 "typo has nowhere to go"
             )
         if parameter.kind is not parameter.KEYWORD_ONLY:
+            if parameter.default is not parameter.empty:
+                raise PluginError(
+                    f"{plugin.__name__} takes '{parameter.name}' by position, which no suite can "
+                    "set; write '*,' before the options in its __init__"
+                )
             continue
         default = ... if parameter.default is parameter.empty else parameter.default
         fields[parameter.name] = (hints.get(parameter.name, Any), default)
@@ -203,10 +215,23 @@ def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: obj
 
     Raises:
         OptionError: If the options do not fit the signature.
-        PluginError: If the constructor refuses them with a ValueError.
+        PluginError: If the constructor refuses them with a ValueError, or fails.
     """
     options = arguments(plugin, name, given)
+    lacking = sorted(getattr(plugin, "__abstractmethods__", ()))
+    if lacking:
+        raise PluginError(
+            f"'{name}' is abstract: {plugin.__name__} must define {', '.join(lacking)}"
+        )
     try:
         return plugin(*args, **options)
     except ValueError as error:
         raise PluginError(f"'{name}': {error}") from error
+    except Exception as error:
+        hint = ""
+        if "before Module.__init__() call" in str(error):
+            hint = "; begin its __init__ with super().__init__(shape)"
+        elif isinstance(error, TypeError) and "positional argument" in str(error):
+            takes = "shape, *, option=..." if args else "*, option=..."
+            hint = f"; its constructor is __init__(self, {takes})"
+        raise PluginError(f"'{name}' cannot be built: {raised(error)}{hint}") from error

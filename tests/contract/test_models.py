@@ -1,29 +1,27 @@
 """Every registered model obeys the laws, and the laws catch the mistakes that models make."""
 
 import math
-from collections.abc import Callable, Collection
-from importlib.metadata import entry_points
+from typing import ClassVar
 
 import pytest
 import torch
-from tests.contract import laws
-from torch import Tensor
+from torch import Tensor, nn
 
-from ood_bench.capabilities import (
-    ConstantVolume,
-    Decomposes,
-    Decomposition,
-    Differentiable,
-    Encodes,
-    Samples,
-    has,
-)
+from ood_bench.capabilities import Decomposition
 from ood_bench.data import Shape
-from ood_bench.lit import DensityModule, build
+from ood_bench.errors import PluginError
+from ood_bench.lit import DensityModule
+from ood_bench.registry import Registry
+from ood_bench.testing import (
+    MODEL_LAWS,
+    Law,
+    ModelContract,
+    ModelSubject,
+    NotApplicable,
+    Verdict,
+    check_model,
+)
 from ood_bench_models.glow import Glow
-
-TWO_PIXELS = Shape(2, 1, 1)
-SMALL = Shape(1, 4, 4)
 
 GLOW: dict[str, object] = {"steps": 2, "width": 8}
 PIXELCNN: dict[str, object] = {"layers": 3, "width": 8}
@@ -68,86 +66,70 @@ ON_TWO_PIXELS: dict[str, dict[str, object]] = {
 EXACT = {"pixelcnn"}
 """Models of the 8-bit image itself, whose probabilities add up to one and not to less."""
 
-Law = Callable[[DensityModule], None]
 
-ON_ALL_IMAGES: dict[Law, type | None] = {
-    laws.probabilities_add_up_to_at_most_one: None,
-    laws.samples_have_the_density_they_are_scored_with: Samples,
-}
-OF_EXACT_DENSITIES = {laws.samples_have_the_density_they_are_scored_with}
-ON_SMALL_IMAGES: dict[Law, type | None] = {
-    laws.volume_is_the_jacobian_of_encode: Encodes,
-    laws.volume_is_that_of_the_linear_part: ConstantVolume,
-    laws.scores_do_not_depend_on_the_batch: None,
-    laws.every_parameter_gets_a_gradient: None,
-    laws.terms_add_up: Decomposes,
-    laws.density_is_that_of_the_dequantized_image: Differentiable,
-    laws.decode_inverts_encode: Encodes,
-    laws.samples_depend_on_the_seed_alone: Samples,
-    laws.other_inputs_are_refused: None,
-}
-
-
-def registered() -> dict[str, type[DensityModule]]:
-    return {point.name: point.load() for point in entry_points(group="ood_bench.models")}
-
-
-def cases(names: Collection[str] = CASES) -> list[object]:
+def cases() -> list[object]:
     return [
-        pytest.param(model, name, options, id=f"{name}, {case}")
-        for name, model in registered().items()
-        if name in names
-        for case, options in CASES[name].items()
+        pytest.param(name, options, id=f"{name}, {case}")
+        for name, found in CASES.items()
+        for case, options in found.items()
     ]
 
 
-@pytest.mark.parametrize("law", [pytest.param(law, id=law.__name__) for law in ON_ALL_IMAGES])
-@pytest.mark.parametrize(("model", "name", "options"), cases())
-def test_on_images_of_two_pixels(
-    model: type[DensityModule], name: str, options: dict[str, object], law: Law
+@pytest.mark.parametrize("law", [pytest.param(law, id=law.name) for law in MODEL_LAWS])
+@pytest.mark.parametrize(("name", "options"), cases())
+def test_every_registered_model_obeys(
+    name: str, options: dict[str, object], law: Law[ModelSubject]
 ) -> None:
-    needs = ON_ALL_IMAGES[law]
-    if needs is not None and not has(model, needs):
-        pytest.skip(f"{name} does not name {needs.__name__}")
-    if model.bound and law in OF_EXACT_DENSITIES:
-        pytest.skip(f"{name} gives a lower bound on log P(x)")
-    options = options | ON_TWO_PIXELS[name]
-    law(laws.displaced(build(model, TWO_PIXELS, options, 0)))
+    subject = ModelSubject.of(name, options, tiny_options=ON_TWO_PIXELS[name], exact=name in EXACT)
+    law.hold(subject)
 
 
-@pytest.mark.parametrize("shape", [TWO_PIXELS, Shape(1, 1, 2), Shape(1, 2, 1)], ids=str)
-@pytest.mark.parametrize(("model", "name", "options"), cases(EXACT))
-def test_exact_probabilities_of_all_images_add_up_to_one(
-    model: type[DensityModule], name: str, options: dict[str, object], shape: Shape
-) -> None:
-    displaced = laws.displaced(build(model, shape, options | ON_TWO_PIXELS[name], 0))
-    laws.probabilities_add_up_to_at_most_one(displaced, exactly=True)
+def test_every_registered_density_has_a_case() -> None:
+    registry = Registry()
+    loaded = {name: registry.load("models", name) for name in registry.names("models")}
+    ours = {
+        name
+        for name, model in loaded.items()
+        if issubclass(model, DensityModule) and model.__module__.startswith("ood_bench_models")
+    }
+    assert ours == set(CASES)
 
 
-@pytest.mark.parametrize("law", [pytest.param(law, id=law.__name__) for law in ON_SMALL_IMAGES])
-@pytest.mark.parametrize(("model", "name", "options"), cases())
-def test_on_small_images(
-    model: type[DensityModule], name: str, options: dict[str, object], law: Law
-) -> None:
-    needs = ON_SMALL_IMAGES[law]
-    if needs is not None and not has(model, needs):
-        pytest.skip(f"{name} does not name {needs.__name__}")
-    law(laws.displaced(build(model, SMALL, options, 0)))
+class Normal(DensityModule):
+    """Independent normal pixels: a right model, for what follows to get wrong."""
+
+    def __init__(self, shape: Shape, *, width: float = 0.3) -> None:
+        super().__init__(shape)
+        self.mean = nn.Parameter(torch.full((shape.dims,), 0.5))
+        self.log_width = nn.Parameter(torch.full((shape.dims,), math.log(width)))
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        y = self.dequantize(x).flatten(1)
+        normal = torch.distributions.Normal(self.mean, self.log_width.exp())
+        return (normal.log_prob(y) - math.log(256)).sum(dim=1)
 
 
-@pytest.mark.parametrize(("model", "name", "options"), cases())
-def test_weights_survive_a_round_trip(
-    model: type[DensityModule], name: str, options: dict[str, object]
-) -> None:
-    trained = laws.displaced(build(model, SMALL, options, 0))
-    laws.weights_survive_a_round_trip(trained, build(model, SMALL, options, 1))
+class TestByClass(ModelContract):
+    """pytest collects the contract of a class."""
+
+    model = Normal
+    options: ClassVar = {"width": 0.4}
 
 
-@pytest.mark.parametrize(("model", "name", "options"), cases())
-def test_an_untrained_model_refuses_to_score(
-    model: type[DensityModule], name: str, options: dict[str, object]
-) -> None:
-    laws.an_untrained_model_refuses_to_score(build(model, SMALL, options, 0))
+MASS = "probabilities_add_up_to_at_most_one"
+LEAST = "random_images_cost_at_least_eight_bits"
+TRAINED = "training_on_random_images_comes_near_eight_bits"
+JACOBIAN = "volume_is_the_jacobian_of_encode"
+SAMPLES = "samples_have_the_density_they_are_scored_with"
+
+
+def verdict(law: str, model: type[DensityModule]) -> Verdict:
+    glow = issubclass(model, Glow)
+    subject = ModelSubject.of(
+        model, GLOW if glow else {}, tiny_options=ON_TWO_PIXELS["glow"] if glow else {}
+    )
+    (found,) = (found for found in MODEL_LAWS if found.name == law)
+    return found.judge(subject)
 
 
 class LosesTheBinWidth(Glow):
@@ -183,51 +165,158 @@ class TakesTheMeanForTheSum(Glow):
         return z, log_prior / self.shape.dims, log_volume
 
 
-MISTAKES = [LosesTheBinWidth, HasTheSignOfTheLogScaleWrong, TakesLog2ForLn, TakesTheMeanForTheSum]
+@pytest.mark.parametrize(
+    "mistake",
+    [LosesTheBinWidth, HasTheSignOfTheLogScaleWrong, TakesLog2ForLn, TakesTheMeanForTheSum],
+)
+def test_the_laws_of_probability_catch(mistake: type[Glow]) -> None:
+    assert "failed" in {verdict(law, mistake).outcome for law in (MASS, LEAST, JACOBIAN, SAMPLES)}
 
 
-def broken_laws(model: type[Glow]) -> list[str]:
-    """Return the names of the three laws of density that a model breaks."""
-    two_pixels = laws.displaced(build(model, TWO_PIXELS, {"levels": 0, **GLOW}, 0))
-    small = laws.displaced(build(model, SMALL, GLOW, 0))
-    broken = []
-    for law, tried in (
-        (laws.probabilities_add_up_to_at_most_one, two_pixels),
-        (laws.samples_have_the_density_they_are_scored_with, two_pixels),
-        (laws.volume_is_the_jacobian_of_encode, small),
-    ):
-        try:
-            law(tried)
-        except AssertionError:
-            broken.append(law.__name__)
-    return broken
+class ReturnsBits(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) / math.log(2)
 
 
-def test_a_right_model_breaks_no_law() -> None:
-    assert broken_laws(Glow) == []
+class ReturnsTheMeanOverDimensions(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) / self.shape.dims
 
 
-@pytest.mark.parametrize("mistake", MISTAKES)
-def test_the_laws_catch(mistake: type[Glow]) -> None:
-    assert broken_laws(mistake)
+class ReturnsTheDensity(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) + self.shape.dims * math.log(256)
 
 
-def test_a_model_that_sets_itself_up_when_scoring_is_caught() -> None:
-    class Eager(Glow):
-        def log_prob(self, x: Tensor) -> Tensor:
-            if not self.initialised:
-                self.initialise(x)
-                self.eval()
-            return super().log_prob(x)
-
-    with pytest.raises(AssertionError, match="untrained"):
-        laws.an_untrained_model_refuses_to_score(build(Eager, SMALL, GLOW, 0))
+class TakesTheBinWidthTwice(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) - self.shape.dims * math.log(256)
 
 
-def test_noise_that_is_drawn_anew_is_caught() -> None:
-    class Noisy(Glow):
-        def dequantize(self, x: Tensor) -> Tensor:
-            return super().dequantize(x) + torch.rand(x.shape) / 256
+class ReturnsTheLoss(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return -super().log_prob(x)
 
-    with pytest.raises(AssertionError, match="scores differ"):
-        laws.scores_do_not_depend_on_the_batch(laws.displaced(build(Noisy, SMALL, GLOW, 0)))
+
+class ReturnsTheMeanOverImages(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x).mean()
+
+
+class DrawsNoise(Normal):
+    def dequantize(self, x: Tensor) -> Tensor:
+        return super().dequantize(x) + torch.rand(x.shape) / 256
+
+
+class LooksAtTheBatch(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) - x.float().mean() / 256
+
+
+class TakesFloats(Normal):
+    def dequantize(self, x: Tensor) -> Tensor:
+        return x.to(self.dtype) / 256
+
+
+class HasAnIdleParameter(Normal):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.idle = nn.Parameter(torch.zeros(3))
+
+
+class KeepsItsScaleToItself(Normal):
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.shift = 0.1 * torch.rand(shape.dims)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x) - self.shift.sum().to(self.dtype)
+
+
+class SetsItselfUpWhenScoring(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        if not self.initialised:
+            self.initialise(x)
+            self.eval()
+        return super().log_prob(x)
+
+
+class Crashes(Normal):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return super().log_prob(x).view(7)
+
+
+@pytest.mark.parametrize(
+    ("mistake", "law"),
+    [
+        (ReturnsBits, TRAINED),
+        (TakesTheBinWidthTwice, TRAINED),
+        (ReturnsTheMeanOverDimensions, MASS),
+        (ReturnsTheMeanOverDimensions, LEAST),
+        (ReturnsTheDensity, MASS),
+        (ReturnsTheDensity, LEAST),
+        (ReturnsTheLoss, LEAST),
+        (ReturnsTheMeanOverImages, "log_prob_is_one_finite_number_an_image"),
+        (DrawsNoise, "scores_do_not_change_from_call_to_call"),
+        (LooksAtTheBatch, "scores_do_not_depend_on_the_batch"),
+        (TakesFloats, "other_inputs_are_refused"),
+        (TakesFloats, "an_untrained_model_refuses_to_score"),
+        (HasAnIdleParameter, "every_parameter_gets_a_gradient"),
+        (KeepsItsScaleToItself, "weights_survive_a_round_trip"),
+        (SetsItselfUpWhenScoring, "an_untrained_model_refuses_to_score"),
+        (Crashes, "log_prob_is_one_finite_number_an_image"),
+    ],
+)
+def test_the_laws_catch(mistake: type[DensityModule], law: str) -> None:
+    assert verdict(law, Normal).outcome == "passed"
+    found = verdict(law, mistake)
+    assert found.outcome == "failed"
+    assert found.advice
+
+
+def test_log_prob_in_bits_is_recognised() -> None:
+    said = verdict(TRAINED, ReturnsBits).says
+    assert "11.54 is what log_prob in bits in place of nats gives" in said
+
+
+def test_a_crash_is_told_with_its_line() -> None:
+    said = verdict("log_prob_is_one_finite_number_an_image", Crashes).says
+    assert said.startswith("RuntimeError: shape '[7]' is invalid")
+    assert "test_models.py, line" in said
+
+
+class HasMethods(Normal):
+    def encode(self, y: Tensor) -> Tensor:
+        return y.flatten(1)
+
+    def decode(self, z: Tensor) -> Tensor:
+        return z.view(-1, *self.shape)
+
+
+def test_laws_that_do_not_apply_are_skipped_with_the_reason() -> None:
+    assert verdict(JACOBIAN, Normal).says == "Normal does not name Encodes"
+    found = verdict(JACOBIAN, HasMethods)
+    assert found.outcome == "skipped"
+    assert "has encode, decode but does not name Encodes" in found.says
+
+
+def test_a_check_tells_every_law_and_how_fast_the_model_is() -> None:
+    *found, speed = check_model(ModelSubject.of(Normal))
+    assert [verdict.law for verdict in found] == [law.name for law in MODEL_LAWS]
+    assert {verdict.outcome for verdict in found} == {"passed", "skipped"}
+    assert speed.outcome == "measured"
+    assert "images of 1×28×28 scored a second" in speed.says
+
+
+def test_a_model_that_takes_no_two_pixels_says_so() -> None:
+    subject = ModelSubject.of("glow", GLOW)
+    with pytest.raises(NotApplicable, match="no images of two pixels .Glow with levels=2 needs"):
+        subject.two_pixels()
+    assert subject.shape == Shape(1, 4, 4)
+
+
+def test_what_is_no_density_is_refused_with_advice() -> None:
+    with pytest.raises(PluginError, match="derive it from ood_bench.lit.DensityModule"):
+        ModelSubject.of(nn.Linear)
+    with pytest.raises(PluginError, match="'classifier' is no DensityModule"):
+        ModelSubject.of("classifier")

@@ -9,7 +9,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
-from tests.contract.laws import displaced, random_images
 from torch import Tensor
 
 from ood_bench.analyses.constant_volume import jacobian_weights, paper_weights
@@ -17,6 +16,7 @@ from ood_bench.analyses.expansion import BATCH, Expansion, moments, on_unit_scal
 from ood_bench.capabilities import LinearLevel
 from ood_bench.data import Shape
 from ood_bench.lit import build
+from ood_bench.testing import displaced, random_images
 from ood_bench_models.glow import Glow
 
 SMALL = Shape(1, 4, 4)
@@ -37,7 +37,7 @@ def hessian(model: Glow, centre: NDArray[np.float64] = CENTRE) -> Tensor:
 def shiftless(**options: object) -> Glow:
     """Return a CV-Glow whose coupling layers shift nothing, all that is linear displaced."""
     model = build(Glow, SMALL, {**OPTIONS, "coupling": "additive", **options}, 0)
-    model.initialise(random_images(model, 1024))
+    model.initialise(random_images(model.shape, 1024))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for name, parameter in model.named_parameters():

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.contract.laws import displaced
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, conv_transpose2d, linear
 
@@ -22,6 +21,7 @@ from ood_bench.statistics.per_image_gradients import (
     gradients_one_by_one,
     layer_values,
 )
+from ood_bench.testing import displaced
 from ood_bench_models.glow import Glow
 from ood_bench_models.pixelcnn import PixelCNN
 from ood_bench_models.vae import VAE

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.contract.laws import displaced
 from torch import Tensor, nn
 
 from ood_bench.capabilities import Differentiable
@@ -12,6 +11,7 @@ from ood_bench.data import Shape
 from ood_bench.lit import build
 from ood_bench.statistics import batches
 from ood_bench.statistics.input_gradient_norm import InputGradientNorm
+from ood_bench.testing import displaced
 from ood_bench_models.glow import Glow
 
 SHAPE = Shape(1, 4, 4)

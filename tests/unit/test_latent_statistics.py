@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.contract.laws import displaced
 
 from ood_bench.capabilities import Decomposes, DecomposesByLevel, Encodes, InfersGaussian, has
 from ood_bench.data import Shape
@@ -14,6 +13,7 @@ from ood_bench.lit import DensityModule, build
 from ood_bench.statistics.latent_norm import LatentNorm
 from ood_bench.statistics.level_log_prob import LevelLogProb
 from ood_bench.statistics.posterior_norm import PosteriorNorm
+from ood_bench.testing import displaced
 from ood_bench_models.glow import Glow
 from ood_bench_models.vae import VAE
 

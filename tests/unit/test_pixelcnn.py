@@ -1,10 +1,10 @@
 import pytest
 import torch
-from tests.contract import laws
 from torch import Tensor
 
 from ood_bench.data import Shape
 from ood_bench.lit import build
+from ood_bench.testing import displaced, random_images
 from ood_bench_models.pixelcnn import PixelCNN
 
 LIKELIHOODS = ["categorical", "logistic_mixture"]
@@ -13,9 +13,7 @@ LIKELIHOODS = ["categorical", "logistic_mixture"]
 def model(shape: Shape, likelihood: str, **options: object) -> PixelCNN:
     """Return a model in float64, moved off its initialisation."""
     options = {"likelihood": likelihood, "components": 3, "width": 24} | options
-    displaced = laws.displaced(build(PixelCNN, shape, options, 0), scale=0.1)
-    assert isinstance(displaced, PixelCNN)
-    return displaced.double()
+    return displaced(build(PixelCNN, shape, options, 0), scale=0.1).double()
 
 
 @torch.no_grad()
@@ -25,7 +23,7 @@ def influence(net: PixelCNN) -> Tensor:
     Dimensions are in the order of rows, columns, then channels.
     """
     C, H, W = net.shape
-    x = laws.random_images(net, 1, seed=1).permute(0, 2, 3, 1).reshape(1, -1)
+    x = random_images(net.shape, 1, seed=1).permute(0, 2, 3, 1).reshape(1, -1)
     changed = x + (128 * torch.eye(net.shape.dims)).to(torch.uint8)
     images = torch.cat([x, changed]).view(-1, H, W, C).permute(0, 3, 1, 2)
     conditionals = net.log_conditionals(images).permute(0, 2, 3, 1).flatten(1)
@@ -90,7 +88,7 @@ def test_a_single_pixel_has_probabilities_that_add_up_to_one(likelihood: str) ->
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_log_prob_is_the_sum_of_the_conditionals(likelihood: str) -> None:
     net = model(Shape(3, 4, 4), likelihood)
-    x = laws.random_images(net, 5)
+    x = random_images(net.shape, 5)
     conditionals = net.log_conditionals(x)
     assert conditionals.shape == x.shape
     assert torch.allclose(net.log_prob(x), conditionals.flatten(1).sum(dim=1))
@@ -99,7 +97,7 @@ def test_log_prob_is_the_sum_of_the_conditionals(likelihood: str) -> None:
 @pytest.mark.parametrize("likelihood", LIKELIHOODS)
 def test_training_in_bfloat16_takes_the_likelihood_in_float32(likelihood: str) -> None:
     net = model(Shape(3, 4, 4), likelihood).float().train()
-    x = laws.random_images(net, 5)
+    x = random_images(net.shape, 5)
     expected = net.log_prob(x)
     net.bf16 = True
     got = net.log_prob(x)

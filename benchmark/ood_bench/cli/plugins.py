@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ood_bench.cli.check import detector_check, model_check
 from ood_bench.registry import Kind
 
 
@@ -23,6 +24,10 @@ def plugin_app(kind: Kind) -> typer.Typer:
     def show(name: Annotated[str, typer.Argument(help=f"The {one}'s name.")]) -> None:
         _show(kind, name)
 
+    if kind == "models":
+        app.command("check")(model_check)
+    if kind == "detectors":
+        app.command("check")(detector_check)
     return app
 
 

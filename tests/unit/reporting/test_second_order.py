@@ -9,7 +9,6 @@ import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
-from tests.contract.laws import displaced
 from torch import Tensor
 
 from ood_bench.analyses import Finding, Split, Study
@@ -18,6 +17,7 @@ from ood_bench.capabilities import ConstantVolume, Differentiable, LinearLevel
 from ood_bench.data import Shape
 from ood_bench.detectors import Columns
 from ood_bench.lit import build
+from ood_bench.testing import displaced
 from ood_bench_models.glow import Glow
 
 Pixels = NDArray[np.uint8]

@@ -1,0 +1,137 @@
+"""`ood-bench models check` and `detectors check`: a verdict for every law of the contract."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+import yaml
+from rich.console import Console
+from rich.text import Text
+
+from ood_bench.errors import PluginError
+
+if TYPE_CHECKING:
+    from ood_bench.testing import Verdict
+
+COLOURS = {"passed": "green", "failed": "bold red", "skipped": "yellow", "measured": "cyan"}
+
+Settings = Annotated[
+    list[str] | None,
+    typer.Option("--set", metavar="OPTION=VALUE", help="Set an option of it.", show_default=False),
+]
+
+
+def model_check(
+    model: Annotated[
+        str,
+        typer.Argument(
+            metavar="MODEL",
+            help="A registered name, package.module:Class, or ./file.py:Class.",
+        ),
+    ],
+    settings: Settings = None,
+    tiny: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="OPTION=VALUE",
+            help="Set an option for images of two pixels alone.",
+            show_default=False,
+        ),
+    ] = None,
+    shape: Annotated[
+        str | None,
+        typer.Option(
+            metavar="C,H,W",
+            help="Images to try it on; unless said the first it takes of a few small shapes.",
+            show_default=False,
+        ),
+    ] = None,
+    exact: Annotated[
+        bool,
+        typer.Option(
+            "--exact",
+            help="It is a model of the 8-bit image itself: probabilities add up to exactly one.",
+        ),
+    ] = False,
+) -> int:
+    """Hold a model to its contract on tiny images; says of each law what became of it.
+
+    The exit status is 0, 1 where a law is broken, 2 where the model cannot be loaded.
+    """
+    options, small = _options(settings, "--set"), _options(tiny, "--tiny")
+    images = _shape(shape) if shape else None
+
+    from ood_bench.data import Shape
+    from ood_bench.testing import ModelSubject, check_model
+
+    subject = ModelSubject.of(
+        model,
+        options,
+        tiny_options=small,
+        exact=exact,
+        shape=Shape(*images) if images else None,
+    )
+    return _told(f"{model} on images of two pixels and of {subject.shape}", check_model(subject))
+
+
+def detector_check(
+    detector: Annotated[
+        str,
+        typer.Argument(
+            metavar="DETECTOR",
+            help="A registered name, package.module:Class, or ./file.py:Class.",
+        ),
+    ],
+    settings: Settings = None,
+) -> int:
+    """Hold a detector to its contract on made-up columns; says of each law what became of it.
+
+    The exit status is 0, 1 where a law is broken, 2 where the detector cannot be loaded.
+    """
+    options = _options(settings, "--set")
+
+    from ood_bench.testing import DetectorSubject, check_detector
+
+    subject = DetectorSubject.of(detector, options)
+    return _told(f"{detector} on made-up columns", check_detector(subject))
+
+
+def _told(title: str, verdicts: Iterable["Verdict"]) -> int:
+    """Print verdicts as they come, and their number; return the exit status."""
+    console = Console(highlight=False, soft_wrap=True)
+    console.print(title, markup=False)
+    counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
+    for verdict in verdicts:
+        line = Text(f"{verdict.outcome:<9}", style=COLOURS[verdict.outcome])
+        line.append(verdict.law.replace("_", " "), style="default")
+        if verdict.says:
+            line.append(f": {verdict.says}", style="default")
+        console.print(line)
+        if verdict.advice:
+            console.print(f"{'':<9}{verdict.advice}", markup=False)
+        if verdict.outcome in counts:
+            counts[verdict.outcome] += 1
+    console.print(", ".join(f"{count} {outcome}" for outcome, count in counts.items()))
+    return 1 if counts["failed"] else 0
+
+
+def _options(settings: Sequence[str] | None, flag: str) -> Mapping[str, Any]:
+    """Return options given as `name=value`, the values read as a suite's are."""
+    found: dict[str, Any] = {}
+    for setting in settings or ():
+        name, equals, value = setting.partition("=")
+        if not equals or not name:
+            raise PluginError(f"{flag} {setting}: write it as option=value")
+        try:
+            found[name] = yaml.safe_load(value)
+        except yaml.YAMLError as error:
+            raise PluginError(f"{flag} {setting}: the value is not YAML") from error
+    return found
+
+
+def _shape(text: str) -> tuple[int, int, int]:
+    parts = text.replace("x", ",").replace("×", ",").split(",")
+    if len(parts) != 3 or not all(part.strip().isdecimal() and int(part) for part in parts):
+        raise PluginError(f"--shape {text}: write channels, height and width as in 3,32,32")
+    channels, height, width = map(int, parts)
+    return channels, height, width

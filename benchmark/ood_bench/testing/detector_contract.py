@@ -1,0 +1,59 @@
+"""The contract of a detector: all its laws, for pytest and without it."""
+
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, ClassVar
+
+from ood_bench.testing.detector_laws import DETECTOR_LAWS, DetectorSubject
+from ood_bench.testing.law import Law, Verdict
+
+
+class DetectorContract:
+    """Base class of a pytest class that holds a detector to every law, one test a law.
+
+    The columns that it reads are made up, at the scale of real ones.
+
+    Attributes:
+        detector: The detector's class, or its name as a suite's `use` gives it.
+        options: Options of its constructor.
+
+    Example:
+        >>> class TestTypicality(DetectorContract):
+        ...     detector = "typicality"
+        >>> TestTypicality().test_scores_are_finite_at_any_finite_value()
+    """
+
+    detector: ClassVar[type[Any] | str]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def subject(cls) -> DetectorSubject:
+        """Return the detector as the laws take it.
+
+        Raises:
+            PluginError: If it cannot be loaded, is no detector, or refuses its options.
+        """
+        return DetectorSubject.of(cls.detector, cls.options)
+
+
+def _test_of(law: Law[DetectorSubject]) -> Callable[[DetectorContract], None]:
+    def test(self: DetectorContract) -> None:
+        law.hold(self.subject())
+
+    test.__name__ = f"test_{law.name}"
+    test.__doc__ = law.check.__doc__
+    return test
+
+
+for _law in DETECTOR_LAWS:
+    setattr(DetectorContract, f"test_{_law.name}", _test_of(_law))
+
+
+def check_detector(subject: DetectorSubject) -> Iterable[Verdict]:
+    """Yield a verdict for every law as it is reached.
+
+    Example:
+        >>> {verdict.outcome for verdict in check_detector(DetectorSubject.of("likelihood"))}
+        {'passed'}
+    """
+    for law in DETECTOR_LAWS:
+        yield law.judge(subject)

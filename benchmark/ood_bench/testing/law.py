@@ -1,0 +1,82 @@
+"""A law, and what becomes of it: passed, failed, or skipped with the reason."""
+
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Generic, Literal, TypeVar
+from unittest import SkipTest
+
+from ood_bench.errors import raised
+
+Subject = TypeVar("Subject")
+
+
+class NotApplicable(SkipTest):
+    """A law says nothing of a subject; pytest shows this as a skip, with the reason."""
+
+
+@dataclass(frozen=True)
+class Law(Generic[Subject]):
+    """Something that is true of every model, or of every detector.
+
+    Attributes:
+        check: Raises AssertionError where the law is broken and NotApplicable where it says
+            nothing; may return a remark. Its name and the first line of its docstring say
+            what is true.
+        advice: What a failure usually means, and what to do.
+    """
+
+    check: Callable[[Subject], str | None]
+    advice: str
+
+    @property
+    def name(self) -> str:
+        """The law's name: a sentence without spaces."""
+        return self.check.__name__
+
+    def judge(self, subject: Subject) -> "Verdict":
+        """Return what becomes of the law for a subject; raises nothing of the subject's own."""
+        try:
+            with warnings.catch_warnings(action="ignore"):
+                remark = self.check(subject)
+        except NotApplicable as reason:
+            return Verdict(self.name, "skipped", str(reason))
+        except AssertionError as error:
+            return Verdict(self.name, "failed", str(error), self.advice)
+        except Exception as error:  # noqa: BLE001  a model may run anybody's code
+            return Verdict(self.name, "failed", raised(error), self.advice)
+        return Verdict(self.name, "passed", remark or "")
+
+    def hold(self, subject: Subject) -> None:
+        """Raise AssertionError, with the advice, unless the law holds.
+
+        Raises:
+            NotApplicable: If it says nothing of this subject.
+        """
+        try:
+            self.check(subject)
+        except AssertionError as error:
+            raise AssertionError(f"{error}\n{self.advice}") from error
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of one law.
+
+    Attributes:
+        law: Its name.
+        outcome: `measured` for a figure that nothing depends on.
+        says: A remark, what was found to be wrong, or why it was skipped.
+        advice: For a failure, what it usually means and what to do.
+    """
+
+    law: str
+    outcome: Literal["passed", "failed", "skipped", "measured"]
+    says: str = ""
+    advice: str = ""
+
+
+def require(truth: object, message: str) -> None:
+    """Raise AssertionError with a message unless something is true."""
+    if not truth:
+        raise AssertionError(message)
