@@ -242,7 +242,7 @@ class DataAudit:
         values: Values of 0 to 255 that occur anywhere in the set.
         image_values: Mean over images of how many occur in one.
         high_frequency: Mean over images of the share of variance at upper-half frequencies.
-        png_bits: Mean bits of an image's PNG file per dimension; None where no PNG holds it.
+        png_bits: Mean bits of an image's PNG file per dimension, headers included.
         repeated: Images whose pixels are those of an earlier one of the set.
     """
 
@@ -255,7 +255,7 @@ class DataAudit:
     values: int
     image_values: float
     high_frequency: float
-    png_bits: float | None
+    png_bits: float
     repeated: int
 
 

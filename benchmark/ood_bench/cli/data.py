@@ -7,9 +7,11 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ood_bench.cli.audit import audit
 from ood_bench.cli.options import DataRoot
 
-data_app = typer.Typer(help="List, fetch, verify and show data sets.", no_args_is_help=True)
+data_app = typer.Typer(help="List, fetch, verify, audit and show data sets.", no_args_is_help=True)
+data_app.command("audit")(audit)
 
 Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of the catalogue.")]
 

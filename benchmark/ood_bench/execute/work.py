@@ -18,6 +18,7 @@ from ood_bench.data import Shape
 from ood_bench.data.partition import Partition, partition
 from ood_bench.detectors import Columns, Detector, Scores
 from ood_bench.errors import DataError, PluginError
+from ood_bench.execute.auditing import audit
 from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.devices import device_named
 from ood_bench.hashing import seed_for
@@ -48,6 +49,7 @@ class Worker:
             "detect": self._detect,
             "metric": self._metric,
             "analysis": self._analysis,
+            "audit": self._audit,
         }
 
     def work(self, cell: Cell, folder: Path) -> None:
@@ -254,6 +256,9 @@ class Worker:
         table = pa.Table.from_pandas(found, preserve_index=False)
         pq.write_table(table, folder / "table.parquet", compression="zstd")
         _write_json(folder / "findings.json", [asdict(item) for item in analysis.findings(found)])
+
+    def _audit(self, cell: Cell, folder: Path) -> None:
+        _write_json(folder / "audit.json", audit(cell, self.bench, self.store))
 
 
 def _partition(count: int, digest: str, sizes: Mapping[str, int]) -> Partition:

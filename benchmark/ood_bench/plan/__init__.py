@@ -3,6 +3,7 @@
 from ood_bench.plan.build import build_plan
 from ood_bench.plan.cell import (
     AnalysisRef,
+    AuditRef,
     BpdRef,
     Cell,
     DataRef,
@@ -15,6 +16,7 @@ from ood_bench.plan.cell import (
 
 __all__ = [
     "AnalysisRef",
+    "AuditRef",
     "BpdRef",
     "Cell",
     "DataRef",

@@ -5,8 +5,10 @@ from typing import Any
 
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
+from ood_bench.plan.audit import audits
 from ood_bench.plan.cell import (
     AnalysisRef,
+    AuditRef,
     BpdRef,
     Cell,
     DetectionRef,
@@ -34,6 +36,7 @@ class _Builder:
         self.pairings: list[PairingRef] = []
         self.bpds: list[BpdRef] = []
         self.analyses: list[AnalysisRef] = []
+        self.audits: list[AuditRef] = []
 
     def bpd(self, trained: Trained, side: Side) -> None:
         """Add the mean bits per dimension of one side."""
@@ -287,6 +290,12 @@ class _Builder:
             for found in fit:
                 self.detection(found, trained)
 
+    def audit(self) -> None:
+        """Add the audit of all data sets and pairs, if the suite wants it."""
+        if self.suite.evaluation.audit:
+            level = self.suite.evaluation.level
+            self.audits = audits(self.trials.tried_on(), self.sources, level=level)
+
     def _meant(self, detector: str, trial: Trial) -> bool:
         """Tell whether the suite has a detector tried on a model at all."""
         models = self.suite.detectors[detector].models
@@ -327,6 +336,7 @@ class _Builder:
             trainings=tuple(self.sources.trainings),
             analyses=tuple(self.analyses),
             data=tuple(self.sources.data.values()),
+            audits=tuple(self.audits),
         )
 
 
@@ -366,6 +376,7 @@ def build_plan(
         builder.add_trial(trial)
     for trial in trials.tried_on():
         builder.add_classifier(trial)
+    builder.audit()
     plan = builder.plan()
     if not plan.cells:
         reasons = "; ".join(dict.fromkeys(skip.reason for skip in plan.skips))

@@ -7,7 +7,7 @@ from typing import Any, Literal
 from ood_bench.data import ImagesInfo
 from ood_bench.hashing import digest
 
-CellKind = Literal["train", "score", "detect", "metric", "analysis"]
+CellKind = Literal["train", "score", "detect", "metric", "analysis", "audit"]
 Part = Literal["train", "held_out", "test"]
 
 
@@ -118,6 +118,16 @@ class AnalysisRef:
 
 
 @dataclass(frozen=True)
+class AuditRef:
+    """Where the audit of a data set's test images will lie, or with an outside that of a pair."""
+
+    inside: str
+    outside: str | None
+    shape: str
+    key: str
+
+
+@dataclass(frozen=True)
 class DataRef:
     """A data set that the plan reads, with its provenance."""
 
@@ -142,6 +152,7 @@ class Plan:
     data: tuple[DataRef, ...]
     pairings: tuple[PairingRef, ...] = ()
     uses: Mapping[str, str] = field(default_factory=dict)
+    audits: tuple[AuditRef, ...] = ()
 
     def address(self, cell: Cell) -> dict[str, str]:
         """Return the names of the rows that a cell fills: those of a detector on a pair."""

@@ -47,6 +47,7 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
         plan,
         cells=tuple(kept),
         skips=tuple(skips),
+        audits=tuple(ref for ref in plan.audits if ref.key not in gone),
         analyses=tuple(ref for ref in plan.analyses if ref.key not in gone),
         bpds=tuple(ref for ref in plan.bpds if ref.key not in gone),
         detections=tuple(ref for ref in plan.detections if ref.key not in gone),

@@ -123,6 +123,23 @@ class Sources:
                     found[f"{prefix}{statistic}"] = self._score(statistic, player, side).key
         return dict(sorted(found.items()))
 
+    def of_images(self, statistic: str, trial: Trial, name: str, split: Part, place: Place) -> Cell:
+        """Add what a statistic that no model has to do with yields on a whole split."""
+        options = {
+            "statistic": statistic,
+            "revision": self.plugins.statistics[statistic].revision,
+            "data": self.info(name, split, trial.shape, place).digest,
+        }
+        return self.add(
+            Cell(
+                "score",
+                f"score/{sized(trial.shape)}/{name}/{split}/{statistic}",
+                options,
+                {},
+                {"images": self.request(name, split, trial.shape)},
+            )
+        )
+
     def _players(self, role: str, trained: Trained) -> dict[str, Trained]:
         """Return who plays a role beside a trained model, by what its columns begin with."""
         trial, roles = trained.trial, self.suite.roles
@@ -213,6 +230,16 @@ def sizes(recipe: Recipe) -> dict[str, int]:
     return {"validation": recipe.validation, "held_out": recipe.held_out}
 
 
+def sized(shape: Shape) -> str:
+    """Return a shape as the names of cells have it.
+
+    Example:
+        >>> sized(Shape(3, 32, 32))
+        '3x32x32'
+    """
+    return "x".join(map(str, shape))
+
+
 def _split(part: Part) -> str:
     return "test" if part == "test" else "train"
 
@@ -220,4 +247,4 @@ def _split(part: Part) -> str:
 def _shared(trial: Trial, part: Part, options: dict[str, Any]) -> tuple[str, str]:
     """Return owner and label of a cell that no model has to do with."""
     mark = "" if part == "test" else f"-{digest(options)[:6]}"
-    return "x".join(map(str, trial.shape)), f"{part}{mark}"
+    return sized(trial.shape), f"{part}{mark}"

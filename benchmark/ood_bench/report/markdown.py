@@ -3,12 +3,20 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from ood_bench.report.audited import (
+    SETS,
+    overlaps_note,
+    overlaps_table,
+    separations_note,
+    separations_table,
+    sets_table,
+)
 from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
-from ood_bench.report.measured import bits_table, detection_table, percent
-from ood_bench.report.numbers import names, plural
+from ood_bench.report.measured import bits_table, detection_table
+from ood_bench.report.numbers import names, percent, plural
 from ood_bench.report.overview import Overview
 from ood_bench.report.provenance import (
     beside_table,
@@ -48,6 +56,13 @@ def markdown(
         ("Bits per dimension", bits_table(results), _BITS.format(level=level)),
         ("Training", training_table(results), _TRAINING),
         ("Data", data_table(results), _DATA),
+        ("Audit of the data", sets_table(results.audit), SETS),
+        (
+            "What one number of an image tells apart",
+            separations_table(results.audit),
+            separations_note(results.level),
+        ),
+        ("Shared images", overlaps_table(results.audit), overlaps_note(results.audit)),
     ):
         if table.rows:
             blocks += [f"## {heading}", *notes, _table(table), conventions]

@@ -4,7 +4,8 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
+from ood_bench.report.audited import remark
+from ood_bench.report.numbers import ABSENT, count, decimal, percent, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
 from ood_bench.results import Metric, Omission, Results, Row
 
@@ -66,12 +67,13 @@ def terminal_table(results: Results) -> TextTable:
         counts = (
             f"{count(auroc.n_inside)} ID and {count(auroc.n_outside)} OOD images" if auroc else ""
         )
+        audited = remark(results, entry.inside, entry.outside)
         sides = [bits.get((entry.model, entry.inside, side)) for side in ("", entry.outside)]
         rows.append(
             (
                 entry.model or "all",
                 entry.inside or "all",
-                _marked(entry.outside or "all", footnotes.mark(counts, *entry.remarks())),
+                _marked(entry.outside or "all", footnotes.mark(counts, audited, *entry.remarks())),
                 entry.detector or "all",
                 entry.interval("auroc"),
                 *(entry.value(metric) for metric in ("aupr_out", "aupr_in", "fpr95")),
@@ -101,10 +103,11 @@ def detection_table(results: Results) -> TextTable:
         auroc = entry.pooled.get("auroc")
         n_inside, n_outside = (auroc.n_inside, auroc.n_outside) if auroc else (0, 0)
         total = n_inside + n_outside
+        audited = remark(results, entry.inside, entry.outside)
         rows.append(
             (
                 entry.model or "all",
-                _marked(_pair(entry), footnotes.mark(*entry.remarks())),
+                _marked(_pair(entry), footnotes.mark(*entry.remarks(), audited)),
                 entry.detector or "all",
                 entry.interval("auroc"),
                 *(entry.value(metric) for metric in _HEADINGS),
@@ -159,16 +162,6 @@ def bits_table(results: Results) -> TextTable:
         "Seeds",
     )
     return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:5]))
-
-
-def percent(level: float) -> str:
-    """Write a coverage.
-
-    Example:
-        >>> percent(0.95)
-        '95 %'
-    """
-    return f"{100 * level:g} %"
 
 
 def _entries(rows: Iterable[Row]) -> list[_Entry]:

@@ -29,6 +29,16 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
 
 
+def percent(level: float) -> str:
+    """Write a coverage.
+
+    Example:
+        >>> percent(0.95)
+        '95 %'
+    """
+    return f"{100 * level:g} %"
+
+
 def count(value: int) -> str:
     """Write a count.
 

@@ -8,10 +8,11 @@ from collections.abc import Iterable
 from dataclasses import asdict, fields
 from typing import Any, get_args
 
-from ood_bench.results import Difference, FindingRow, Metric, Results, Row
+from ood_bench.results import Difference, FindingRow, Metric, Results, Row, Separation
 
 COLUMNS = tuple(column.name for column in fields(Row))
 DIFFERENCE_COLUMNS = tuple(column.name for column in fields(Difference))
+SEPARATION_COLUMNS = tuple(column.name for column in fields(Separation))
 FINDING_COLUMNS = tuple(column.name for column in fields(FindingRow))
 
 
@@ -33,6 +34,11 @@ def comparison_csv(results: Results) -> str:
     """Return each detector's difference from the baseline as CSV, in the same form."""
     differences = results.comparison.differences if results.comparison else ()
     return _csv(DIFFERENCE_COLUMNS, differences)
+
+
+def audit_csv(results: Results) -> str:
+    """Return what one number of an image tells apart on each pair as CSV, in the same form."""
+    return _csv(SEPARATION_COLUMNS, results.audit.separations if results.audit else ())
 
 
 def _csv(columns: Iterable[str], rows: Iterable[object]) -> str:
@@ -70,6 +76,7 @@ def json_text(results: Results) -> str:
         "failures": [asdict(omission) for omission in results.failures],
         "manifest": dict(results.manifest),
         "comparison": asdict(results.comparison) if results.comparison else None,
+        "audit": asdict(results.audit) if results.audit else None,
     }
     return json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 

@@ -12,7 +12,7 @@ from ood_bench.report.markdown import markdown
 from ood_bench.report.overview import draw_overviews
 from ood_bench.report.png import PRINT, SCREEN
 from ood_bench.report.tablecsv import table_csv
-from ood_bench.report.tidy import comparison_csv, csv_text, findings_csv, json_text
+from ood_bench.report.tidy import audit_csv, comparison_csv, csv_text, findings_csv, json_text
 from ood_bench.results import AnalysisTable, Results
 
 if TYPE_CHECKING:
@@ -67,6 +67,8 @@ def _write_tables(results: Results, made: Made, *, small: bool) -> None:
     write(folder / "results.csv", csv_text(results))
     if results.findings:
         write(folder / "findings.csv", findings_csv(results))
+    if results.audit:
+        write(folder / "audit.csv", audit_csv(results))
     if results.comparison:
         write(folder / "comparison.csv", comparison_csv(results))
     code = source_digest(table_csv.__module__)

@@ -1,6 +1,7 @@
 """Runs: the record of one run on disk, and its results read back from the store."""
 
 from ood_bench.runs.archive import archive, is_archive, store_of, without_figures
+from ood_bench.runs.audit import collect_audit, gather
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
 
@@ -8,7 +9,9 @@ __all__ = [
     "RunRecord",
     "archive",
     "collect",
+    "collect_audit",
     "find_run",
+    "gather",
     "is_archive",
     "read_record",
     "run_folder",

@@ -16,6 +16,7 @@ from ood_bench.store import Store
 CELLS = "cells.zip"
 WEIGHTS = "weights.safetensors"
 SCORES = "scores.parquet"
+COLUMNS = "columns.parquet"
 TABLE = "table.parquet"
 
 _STAMP = (1980, 1, 1, 0, 0, 0)
@@ -25,7 +26,8 @@ def archive(record: RunRecord, store: Store, path: Path, *, scores: bool = True)
     """Write all finished cells that a run rests on, without weights, and return their number.
 
     Statistics and scores are Parquet files in it, `cells/<key>/columns.parquet` and
-    `scores.parquet`; the `manifest.json` beside each says what they are of. The same cells give
+    `scores.parquet`; the `manifest.json` beside each says what they are of. Hashes of images,
+    which only the audit reads, are left out. The same cells give
     the same bytes.
 
     Args:
@@ -35,11 +37,18 @@ def archive(record: RunRecord, store: Store, path: Path, *, scores: bool = True)
         scores: Whether the detectors' scores go in, which follow from the statistics.
     """
     keys = cells_of(record, store)
+    hashes = {
+        key
+        for key in keys
+        if store.read_json(key, "manifest.json")["options"].get("statistic") == "image_hash"
+    }
     without = {WEIGHTS} if scores else {WEIGHTS, SCORES}
     partial = path.with_name(f".{path.name}")
     with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
         for key in sorted(keys):
             unwanted = without | {TABLE} if key in record.hidden else without
+            if key in hashes:
+                unwanted = unwanted | {COLUMNS}
             for name, content in sorted(store.read_files(key, without=unwanted).items()):
                 file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
     partial.replace(path)
@@ -78,6 +87,7 @@ def cells_of(record: RunRecord, store: Store) -> set[str]:
         *(ref.key for ref in record.detections),
         *(ref.key for ref in record.pairings),
         *(ref.key for ref in record.analyses),
+        *(ref.key for ref in record.audits),
     ]
     found = set[str]()
     while left:

@@ -20,6 +20,7 @@ from ood_bench.results import (
     TrainingCard,
 )
 from ood_bench.runs.archive import TABLE, computing_seconds
+from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
 from ood_bench.runs.record import RunRecord
 from ood_bench.store import Store
@@ -85,6 +86,7 @@ def collect(record: RunRecord, store: Store) -> Results:
             "time of all cells": f"{computing_seconds(record, store):.0f} s",
         },
         comparison=compare(record, store),
+        audit=collect_audit(record, store),
     )
 
 
@@ -96,6 +98,7 @@ def _unfinished(record: RunRecord, store: Store) -> tuple[Omission, ...]:
         *(ref.key for ref in record.bpds),
         *(ref.key for ref in record.detections),
         *(ref.key for ref in record.analyses),
+        *(ref.key for ref in record.audits),
     ]
     count = sum(not store.has(key) for key in keys)
     reason = "not computed yet; run the suite again to go on"

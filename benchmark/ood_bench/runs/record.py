@@ -11,7 +11,16 @@ from ood_bench.claims import Claim
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.hashing import digest
-from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef, PairingRef, Plan, TrainingRef
+from ood_bench.plan import (
+    AnalysisRef,
+    AuditRef,
+    BpdRef,
+    DataRef,
+    DetectionRef,
+    PairingRef,
+    Plan,
+    TrainingRef,
+)
 from ood_bench.results import Omission
 from ood_bench.suite import Quoted, Suite
 
@@ -34,6 +43,7 @@ class RunRecord:
         baseline: The detector that others are compared with.
         quoted: What the literature says of the detectors.
         uses: What each detector takes, as in the plan.
+        audits: Where the audits of data sets and pairs lie; none where the suite wants none.
         hidden: Keys of the analyses whose tables and figures are left out.
         manifest: Suite file, settings, machine, versions, wall time.
     """
@@ -57,6 +67,7 @@ class RunRecord:
     quoted: tuple[Quoted, ...] = ()
     uses: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
+    audits: tuple[AuditRef, ...] = ()
 
     @classmethod
     def of(cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = ()) -> "RunRecord":
@@ -78,6 +89,7 @@ class RunRecord:
             baseline=suite.evaluation.baseline,
             quoted=suite.quoted,
             uses=plan.uses,
+            audits=plan.audits,
         )
 
 
@@ -124,6 +136,7 @@ def read_record(folder: Path) -> RunRecord:
                 "skips": tuple(Omission(**item) for item in content["skips"]),
                 "failures": tuple(Omission(**item) for item in content["failures"]),
                 "notes": tuple(content["notes"]),
+                "audits": tuple(AuditRef(**ref) for ref in content.get("audits", ())),
                 "hidden": tuple(content.get("hidden", ())),
                 "pairings": tuple(PairingRef(**ref) for ref in content["pairings"]),
                 "quoted": tuple(Quoted.model_validate(item) for item in content["quoted"]),

@@ -191,12 +191,15 @@ class Evaluation(_Frozen):
         level: Coverage of every interval.
         baseline: A detector with which the others are compared: paired tests, ranks, cost, and
             figures over all pairs. None leaves the comparison out.
+        audit: Whether the images themselves are audited: what one number of each tells apart,
+            and which images two sets share.
     """
 
     train_images: int = Field(default=5_000, ge=1)
     resamples: int = Field(default=1_000, ge=100)
     level: float = Field(default=0.95, gt=0.5, lt=1)
     baseline: str | None = None
+    audit: bool = True
 
 
 class Suite(_Frozen):

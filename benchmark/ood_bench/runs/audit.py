@@ -1,0 +1,84 @@
+"""The audit of a run's data, from finished cells alone."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared
+from ood_bench.metrics import Measure
+from ood_bench.plan import AuditRef
+from ood_bench.results import Audit, DataAudit, Overlap, Separation
+from ood_bench.runs.record import RunRecord
+from ood_bench.store import Store
+
+Found = Mapping[str, Any]
+
+
+def collect_audit(record: RunRecord, store: Store) -> Audit | None:
+    """Return what the audit of a run found; None if nothing was audited."""
+    done = [ref for ref in record.audits if store.has(ref.key)]
+    found = [(ref, store.read_json(ref.key, "audit.json")) for ref in done]
+    return gather(found) if found else None
+
+
+def gather(found: Iterable[tuple[AuditRef, Found]]) -> Audit:
+    """Return the audits of sets and pairs as one.
+
+    Args:
+        found: What each found: the fields of an `audit.Summary` or an `audit.PairAudit`.
+    """
+    data: list[DataAudit] = []
+    separations: list[Separation] = []
+    overlaps: dict[Overlap, None] = {}
+    for ref, fields in found:
+        if ref.outside is None:
+            data.append(_set(ref, fields))
+            continue
+        counts = fields["counts"]
+        separations += [
+            Separation(
+                ref.inside,
+                ref.outside,
+                ref.shape,
+                feature,
+                *Measure(*fields["separations"][feature]),
+                n_inside=counts["inside"],
+                n_outside=counts["outside"],
+            )
+            for feature in FEATURES
+        ]
+        overlaps |= dict.fromkeys(_overlaps(ref.outside, ref, fields))
+    return Audit(
+        tuple(data),
+        tuple(separations),
+        tuple(overlaps),
+        distance=DISTANCE,
+        bits=BITS,
+        correlation=CORRELATION,
+    )
+
+
+def _set(ref: AuditRef, fields: Found) -> DataAudit:
+    told: dict[str, Any] = dict(fields)
+    for name in ("channel_means", "channel_variances"):
+        told[name] = tuple(told[name])
+    return DataAudit(name=ref.inside, shape=ref.shape, count=told.pop("images"), **told)
+
+
+def _overlaps(outside: str, ref: AuditRef, fields: Found) -> Iterable[Overlap]:
+    counts = fields["counts"]
+    for key, data, side, split, other_side in (
+        ("test", outside, "outside", "test", "inside"),
+        ("train", outside, "outside", "train", "train"),
+        ("inside", ref.inside, "inside", "train", "train"),
+    ):
+        if fields[key] is not None:
+            yield Overlap(
+                data=data,
+                split="test",
+                count=counts[side],
+                other=ref.inside,
+                other_split=split,
+                other_count=counts[other_side],
+                shape=ref.shape,
+                **Shared(*fields[key])._asdict(),
+            )

@@ -1,0 +1,103 @@
+"""The audit of data: by names, by suite, in a run's report, and left out."""
+
+import csv
+import json
+import zipfile
+from io import StringIO
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+from tests.conftest import Command
+
+
+def audit_only(tiny: Path, ood_bench: Command, *more: str) -> Path:
+    outcome = ood_bench("run", tiny, "--only", "audit/*", *more)
+    assert outcome.status == 0, outcome.err
+    (run,) = tiny.parent.glob("results/tiny-*")
+    return run
+
+
+def test_a_report_tells_what_the_images_alone_tell(
+    tiny: Path, ood_bench: Command, digits: dict[str, np.ndarray]
+) -> None:
+    high = digits["high"].copy()
+    high[600:605] = digits["low"][:5]
+    high[605:607] = digits["low"][700]
+    np.savez(tiny.parent / "high.npz", train_images=high[:600], test_images=high[600:])
+    run = audit_only(tiny, ood_bench)
+    page = (run / "report.md").read_text()
+    for heading in ("Audit of the data", "What one number of an image tells apart"):
+        assert f"## {heading}\n" in page
+    assert ood_bench("report", "--format", "json").status == 0
+    audit = json.loads((run / "results.json").read_text())["audit"]
+    assert [item["name"] for item in audit["data"]] == ["low", "high", "black"]
+    black = {
+        item["feature"]: item["value"]
+        for item in audit["separations"]
+        if item["outside"] == "black"
+    }
+    assert black["variance"] == 0.0
+    shared = {(o["data"], o["other"], o["other_split"]): o["exact"] for o in audit["overlaps"]}
+    assert shared["high", "low", "train"] == 5
+    assert shared["high", "low", "test"] == 2
+    rows = list(csv.DictReader(StringIO((run / "tables/audit.csv").read_text())))
+    assert {row["feature"] for row in rows} >= {"mean", "variance", "PNG bits"}
+
+
+def test_a_pair_that_one_number_tells_apart_is_marked_beside_its_detectors(
+    tiny: Path, ood_bench: Command
+) -> None:
+    outcome = ood_bench(
+        "run",
+        tiny,
+        "--set",
+        "analyses=[]",
+        "--set",
+        "models={glow: {options: {levels: 1, steps: 1, width: 8}}}",
+    )
+    assert outcome.status == 0, outcome.err
+    said = "no model is needed to tell this pair apart: the images' mean alone has AUROC 0.000"
+    assert said in " ".join(outcome.out.split())
+    (run,) = tiny.parent.glob("results/tiny-*")
+    detection = (run / "report.md").read_text().split("## Detection")[1].split("\n## ")[0]
+    assert said in detection
+    marked = {line.split("|")[2].strip() for line in detection.splitlines() if "| glow |" in line}
+    assert "low → black ¹" in marked
+    assert "low → high" in marked
+
+
+def test_a_suite_can_leave_the_audit_out(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("run", tiny, "--dry-run", "--set", "evaluation.audit=false")
+    assert "audit/" not in outcome.out
+    assert "audit/1x8x8/low/black" in ood_bench("run", tiny, "--dry-run").out
+
+
+def test_a_run_finds_what_was_audited_before_it(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("data", "audit", tiny)
+    assert outcome.status == 0, outcome.err
+    assert "low → high" in outcome.out
+    plan = ood_bench("run", tiny, "--dry-run").out.splitlines()
+    audits = [line for line in plan if "audit/" in line]
+    assert len(audits) == 5
+    assert all("stored" in line for line in audits)
+
+
+def test_an_archive_leaves_hashes_out_and_reports_the_audit(tiny: Path, ood_bench: Command) -> None:
+    run = audit_only(tiny, ood_bench)
+    assert ood_bench("archive", "-o", "kept").status == 0
+    assert (tiny.parent / "kept/report.md").read_text() == (run / "report.md").read_text()
+    assert "Shared images" in (tiny.parent / "kept/report.md").read_text()
+    with zipfile.ZipFile(tiny.parent / "kept/cells.zip") as file:
+        for name in file.namelist():
+            if name.endswith("columns.parquet"):
+                assert "pixel_hash.high" not in pq.read_schema(file.open(name)).names
+
+
+def test_data_sets_of_the_catalogue_are_audited_by_name(tiny: Path, ood_bench: Command) -> None:
+    sizeless = ood_bench("data", "audit", "noise", "mnist_20k")
+    assert (sizeless.status, len(sizeless.err.splitlines())) == (2, 1)
+    unknown = ood_bench("data", "audit", "mnist_2k")
+    assert (unknown.status, "mnist_20k" in unknown.err) == (2, True)
+    split = ood_bench("data", "audit", "mnist_20k:valid")
+    assert (split.status, len(split.err.splitlines())) == (2, 1)
