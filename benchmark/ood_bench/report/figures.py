@@ -26,12 +26,14 @@ class Picture:
         title: The analysis's heading.
         caption: What to see in it.
         path: Where it lies, relative to the page.
+        file: What lies there.
     """
 
     table: AnalysisTable
     title: str
     caption: str
     path: str
+    file: bytes = b""
 
 
 def draw_all(
@@ -52,18 +54,18 @@ def draw_all(
         OodBenchError: If a table's analysis is not given.
     """
     code = {name: code_digest(type(analysis)) for name, analysis in analyses.items()}
-    file = encoding_digest(encoding)
+    format = encoding_digest(encoding)
     for table in tables:
         if table.analysis not in analyses:
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         analysis = analyses[table.analysis]
         path = f"figures/{file_stem(table)}.{encoding.suffix}"
-        made.file(
+        file = made.file(
             path,
-            together(table.digest, code[table.analysis], file),
+            together(table.digest, code[table.analysis], format),
             partial(_drawn, analysis, table, encoding),
         )
-        yield Picture(table, analysis.title, analysis.caption(table.table), path)
+        yield Picture(table, analysis.title, analysis.caption(table.table), path, file or b"")
 
 
 def _drawn(analysis: "Analysis", table: AnalysisTable, encoding: Encoding) -> bytes:

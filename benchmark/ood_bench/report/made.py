@@ -7,7 +7,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
-from ood_bench.hashing import file_sha256
+from ood_bench.hashing import bytes_sha256
 
 INDEX = "made.json"
 
@@ -26,14 +26,14 @@ class Made:
     both are still right is left as it is, or copied from another folder that has it.
 
     Args:
-        folder: Where the files go.
+        folder: Where the files go; None to keep none.
         other: Another folder that may hold them, a run's own say.
     """
 
-    def __init__(self, folder: Path, other: Path | None = None) -> None:
+    def __init__(self, folder: Path | None, other: Path | None = None) -> None:
         self.folder = folder
-        self._known = {place: _read(place) for place in (folder, other or folder)}
-        self._index = dict(self._known[folder])
+        self._known = {place: _read(place) for place in (folder, other) if place}
+        self._index = dict(self._known[folder]) if folder else {}
 
     def __enter__(self) -> Self:
         return self
@@ -45,48 +45,54 @@ class Made:
         trace: TracebackType | None,
     ) -> None:
         """Write the index, also of a report that was broken off."""
-        if self._index:
+        if self.folder and self._index:
             lines = {name: self._index[name] for name in sorted(self._index)}
             write(self.folder / INDEX, json.dumps(lines, indent=0) + "\n")
 
     def file(
         self, name: str, of: str | None, make: Callable[[], str | bytes | None]
-    ) -> Path | None:
-        """Return a file, made only if there is none that was made of the same.
+    ) -> bytes | None:
+        """Return a file's content, made only if there is none that was made of the same.
 
         Args:
             name: Its path below the folder.
             of: A digest of all that it depends on; None to make it in any case.
             make: Returns its content, or None if it is to be left out.
-
-        Returns:
-            Its path; None if it is left out.
         """
-        path = self.folder / name
         for place, known in self._known.items():
             entry = known.get(name)
-            if entry is None or entry.of != of or not _is_sound(place / name, entry):
+            if entry is None or entry.of != of:
                 continue
-            if place != self.folder and entry.sha256 is not None:
-                write(path, (place / name).read_bytes())
-            self._index[name] = entry
-            return path if entry.sha256 else None
-        content = make()
+            content = _content(place / name) if entry.sha256 else None
+            if entry.sha256 and (content is None or bytes_sha256(content) != entry.sha256):
+                continue
+            self._keep(name, of, content, anew=place != self.folder)
+            return content
+        found = make()
+        content = encoded(found) if isinstance(found, str) else found
+        self._keep(name, of, content, anew=True)
+        return content
+
+    def _keep(self, name: str, of: str | None, content: bytes | None, *, anew: bool) -> None:
+        if self.folder is None:
+            return
+        if anew and content is not None:
+            write(self.folder / name, content)
         self._index.pop(name, None)
-        if content is not None:
-            write(path, content)
         if of is not None:
-            self._index[name] = _Entry(of, None if content is None else file_sha256(path))
-        return None if content is None else path
+            self._index[name] = _Entry(of, None if content is None else bytes_sha256(content))
+
+
+def encoded(text: str) -> bytes:
+    """Return a text as UTF-8; what is not Unicode in it, as in some file names, is escaped."""
+    return text.encode(errors="backslashreplace")
 
 
 def write(path: Path, content: str | bytes) -> Path:
-    """Write a file whole; what is not Unicode in a text, as in some file names, is escaped."""
-    if isinstance(content, str):
-        content = content.encode(errors="backslashreplace")
+    """Write a file whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(content)
+    partial.write_bytes(encoded(content) if isinstance(content, str) else content)
     return partial.replace(path)
 
 
@@ -99,7 +105,8 @@ def _read(folder: Path) -> dict[str, _Entry]:
         return {}
 
 
-def _is_sound(path: Path, entry: _Entry) -> bool:
-    if entry.sha256 is None:
-        return True
-    return path.is_file() and file_sha256(path) == entry.sha256
+def _content(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except OSError:
+        return None

@@ -19,11 +19,12 @@ if TYPE_CHECKING:
 
 
 class Overview(NamedTuple):
-    """A drawn figure: its heading, what to see in it, and where it lies."""
+    """A drawn figure: its heading, what to see in it, where it lies, and the file."""
 
     title: str
     caption: str
     path: str
+    file: bytes = b""
 
 
 def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator[Overview]:
@@ -39,15 +40,15 @@ def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator
     rows = [(e.name, *map(str, item)) for e in entries(results) for item in e.auroc.items()]
     shown = digest([results.comparison.baseline, *rows])
     code = source_digest(__name__, "ood_bench.report.comparison", "ood_bench.analyses.style")
-    file = encoding_digest(encoding)
+    format = encoding_digest(encoding)
     for name, title, caption, draw in _figures(results):
         path = f"figures/{name}.{encoding.suffix}"
-        made.file(
+        file = made.file(
             path,
-            together(shown, code, file),
+            together(shown, code, format),
             partial(_drawn, draw, results, encoding),
         )
-        yield Overview(title, caption, path)
+        yield Overview(title, caption, path, file or b"")
 
 
 def _drawn(draw: "Callable[[Results], Figure]", results: Results, encoding: Encoding) -> bytes:

@@ -54,16 +54,15 @@ def write_report(
     if format == "json":
         return write(folder / "results.json", json_text(results))
     with Made(folder, run) as made:
-        _write_tables(results, made, small=small)
+        _write_tables(results, folder / "tables", made, small=small)
         encoding = SCREEN if small else PRINT
         pictures = list(draw_all(results.analyses, analyses, made, encoding))
         overviews = list(draw_overviews(results, made, encoding))
     return write(folder / "report.md", markdown(results, pictures, overviews))
 
 
-def _write_tables(results: Results, made: Made, *, small: bool) -> None:
+def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) -> None:
     """Write all measured values and all analyses' tables, of a small report those not large."""
-    folder = made.folder / "tables"
     write(folder / "results.csv", csv_text(results))
     if results.findings:
         write(folder / "findings.csv", findings_csv(results))

@@ -21,6 +21,7 @@ from tests.unit.reporting.conftest import make_columns
 
 from ood_bench.analyses import Analysis, Split, Study
 from ood_bench.analyses.decomposition import VolumeSplit
+from ood_bench.analyses.errors import Errors
 from ood_bench.analyses.extremes import Extremes
 from ood_bench.analyses.histogram import Histogram
 from ood_bench.analyses.moments import Moments
@@ -36,6 +37,7 @@ ALL = [
     Histogram(),
     Roc(),
     Extremes(),
+    Errors(),
     Outliers(),
     VolumeSplit(),
     Moments(),
@@ -86,7 +88,7 @@ def test_a_figure_is_drawn_from_the_stored_table_alone(
 @pytest.mark.parametrize("analysis", ALL, ids=lambda analysis: type(analysis).__name__)
 def test_nothing_in_a_figure_is_cut_off(analysis: Analysis, study: Study) -> None:
     figure = analysis.draw(analysis.tabulate(study))
-    figure.canvas.draw()
+    figure.draw_without_rendering()
     box = figure.get_tightbbox()
     width, height = figure.get_size_inches()
     assert min(box.x0, box.y0, width - box.x1, height - box.y1) >= -0.01

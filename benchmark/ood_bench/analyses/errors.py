@@ -1,0 +1,138 @@
+"""The images on the wrong side of the threshold that accepts 95 % of the inside's."""
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+
+from ood_bench.analyses import Analysis, Study
+from ood_bench.analyses.scoring import spread_rows
+from ood_bench.analyses.thumbnails import bare, from_png, show, to_png
+from ood_bench.detectors import Scores
+from ood_bench.units import bits_per_dim
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+ACCEPTED = 95
+"""Per cent of the inside's test images that the threshold accepts, as in FPR@95TPR."""
+
+
+class Errors(Analysis):
+    """The test images that the likelihood gets wrong when it accepts 95 % of the inside's.
+
+    Inside images that are rejected, and outside images that are accepted: how many there are,
+    and some of them, evenly spread over their ranks by likelihood, the most likely first. Images
+    as likely as the threshold are accepted, as for FPR@95TPR.
+
+    Args:
+        count: How many images of each data set to show.
+    """
+
+    title = "Errors at the 95 % threshold"
+
+    def __init__(self, *, count: int = 8) -> None:
+        if count < 1:
+            raise ValueError(f"count must be positive, got {count}")
+        self.count = count
+
+    def tabulate(self, study: Study) -> pd.DataFrame:
+        """Return for each data set a row of counts (`part` is `count`), then its images (`image`).
+
+        `rank` is an image's place among the errors, `bits_per_dim` the image's or, in a row of
+        counts, the threshold's.
+        """
+        bits = {
+            name: bits_per_dim(study.columns[name, "test"]["log_prob"], study.shape.dims)
+            for name in (study.inside, *study.outside)
+        }
+        limit = threshold(bits[study.inside])
+        records = []
+        for name, values in bits.items():
+            wrong = values > limit if name == study.inside else values <= limit
+            rows = np.flatnonzero(wrong)
+            rows = rows[np.argsort(values[rows], kind="stable")]
+            shared = {
+                "model": study.model,
+                "inside": study.inside,
+                "data": name,
+                "error": "rejected" if name == study.inside else "accepted",
+                "count": len(rows),
+                "of": len(values),
+            }
+            records.append(
+                shared | {"part": "count", "rank": 0, "row": -1, "bits_per_dim": limit, "png": b""}
+            )
+            images = study.images(name, "test") if len(rows) else None
+            for place in spread_rows(self.count, len(rows)):
+                row = int(rows[place])
+                records.append(
+                    shared
+                    | {
+                        "part": "image",
+                        "rank": int(place) + 1,
+                        "row": row,
+                        "bits_per_dim": float(values[row]),
+                        "png": b"" if images is None else to_png(images[row]),
+                    }
+                )
+        return pd.DataFrame(records)
+
+    def draw(self, table: pd.DataFrame) -> "Figure":
+        """Draw a row of images for each data set, their bits per dimension above them."""
+        from matplotlib.figure import Figure
+
+        from ood_bench.analyses.style import data_colours, look, plain
+
+        sets = list(table.groupby("data", sort=False))
+        colours = data_colours([str(name) for name, _ in sets])
+        columns = max(int((table["part"] == "image").groupby(table["data"]).sum().max()), 1)
+        with look():
+            size = (0.72 * columns + 1.5, 0.9 * len(sets) + 0.35)
+            figure = Figure(figsize=size, layout="constrained")
+            grid = figure.subplots(len(sets), columns, squeeze=False)
+            for line, (data, part) in zip(grid, sets, strict=True):
+                for axes in line:
+                    bare(axes)
+                images = part[part["part"] == "image"]
+                for axes, bits, png in zip(
+                    line, images["bits_per_dim"], images["png"], strict=False
+                ):
+                    show(axes, from_png(png))
+                    axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
+                line[0].set_ylabel(
+                    plain(f"{data}\n{told(part)}"),
+                    rotation=0,
+                    ha="right",
+                    va="center",
+                    fontsize=8,
+                    color=colours[str(data)],
+                )
+            first = table.iloc[0]
+            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+        return figure
+
+    def caption(self, table: pd.DataFrame) -> str:
+        """Say what the threshold is and which images are shown."""
+        first = table.iloc[0]
+        return (
+            f"A threshold of {first['bits_per_dim']:.3f} bits per dimension accepts {ACCEPTED} % "
+            f"of the {first['inside']} test images by the likelihood of {first['model']} trained "
+            f"on {first['inside']}. Shown are ID images that it rejects and OOD images that it "
+            "accepts, evenly spread over their ranks, the most likely first, with their bits per "
+            "dimension (lower is more likely)."
+        )
+
+
+def threshold(inside: Scores) -> float:
+    """Return the bits per dimension at or below which 95 % of the inside's images lie."""
+    wanted = -(-ACCEPTED * len(inside) // 100)  # rounded up, without floats
+    return float(np.sort(inside)[wanted - 1])
+
+
+def told(part: pd.DataFrame) -> str:
+    """Return how many images of one data set are errors, in words."""
+    first = part.iloc[0]
+    count, of = int(first["count"]), int(first["of"])
+    share = f"{100 * count / of:.1f} %"
+    return f"{first['error']} {share}\n{count:,} of {of:,}"
