@@ -12,6 +12,17 @@ from ood_bench.report.audited import (
     sets_table,
 )
 from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
+from ood_bench.report.conventions import (
+    BESIDE,
+    BITS,
+    CLAIMS,
+    COMPARED,
+    DATA,
+    DETECTION,
+    DIFFERENCES,
+    QUOTED,
+    TRAINING,
+)
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
@@ -29,6 +40,7 @@ from ood_bench.report.provenance import (
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import FindingRow, Results, Verdict
 
+_ROWS = "[tables/results.csv](tables/results.csv)"
 _INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
 
 
@@ -47,15 +59,15 @@ def markdown(
     blocks = [f"# {escape(results.title or results.suite)}", paragraph(results.about)]
     blocks += [_summary(results)]
     for heading, table, conventions in (
-        ("Claims", claims_table(results), _CLAIMS.format(level=level)),
-        ("What was not reproduced", beside_table(results), _BESIDE),
-        ("Detectors compared", comparison_table(results), _COMPARED),
-        ("Measured and quoted", quotation_table(results), _QUOTED),
-        ("Detection", detection_table(results), _DETECTION.format(level=level)),
-        ("Differences from the baseline", difference_table(results), _DIFFERENCES),
-        ("Bits per dimension", bits_table(results), _BITS.format(level=level)),
-        ("Training", training_table(results), _TRAINING),
-        ("Data", data_table(results), _DATA),
+        ("Claims", claims_table(results), CLAIMS.format(level=level)),
+        ("What was not reproduced", beside_table(results), BESIDE),
+        ("Detectors compared", comparison_table(results), COMPARED),
+        ("Measured and quoted", quotation_table(results), QUOTED),
+        ("Detection", detection_table(results), DETECTION.format(level=level, rows=_ROWS)),
+        ("Differences from the baseline", difference_table(results), DIFFERENCES),
+        ("Bits per dimension", bits_table(results), BITS.format(level=level)),
+        ("Training", training_table(results), TRAINING),
+        ("Data", data_table(results), DATA),
         ("Audit of the data", sets_table(results.audit), SETS),
         (
             "What one number of an image tells apart",
@@ -81,59 +93,6 @@ def markdown(
         if table.rows:
             blocks += [f"## {heading}", _table(table)]
     return "\n\n".join(filter(None, blocks)) + "\n"
-
-
-_CLAIMS = (
-    "A claim counts as reproduced only if the whole {level} interval of what was measured meets "
-    "the expectation. Quoted values are those of the source, shown for comparison. Intervals of "
-    "sums and differences are taken as if their terms were independent."
-)
-_BESIDE = (
-    "Figures that the suite names beside a claim, which tell why it was not reproduced here. "
-    "They come from the same run."
-)
-_COMPARED = (
-    "AUROC, the baseline's difference tested image by image (paired DeLong): ▲ above and ▼ below "
-    "the baseline at 5 % after Holm's correction for all comparisons of this run. Mean, worst and "
-    "mean rank are over the pairs tried both ways on which a detector was measured, ranked on each "
-    "among all that were measured there. No detector takes OOD images; what it takes beside the "
-    "model and held-out ID images is named. Milliseconds are those of its columns and scores on "
-    "this run's machine, training left out."
-)
-_QUOTED = (
-    "AUROC as the literature gives it, for other models and trainings, beside what this run "
-    "measured; nothing is tuned to it. They differ where the measured interval holds none of the "
-    "span of the quoted values."
-)
-_DIFFERENCES = (
-    "Paired by DeLong on the same images; p is two-sided, with Holm's correction for all rows. "
-    "Scores of groups of images cannot be paired."
-)
-_DETECTION = (
-    "A larger score means more out of distribution (OOD). "
-    "**AUROC**: the share of pairs of an OOD and an in-distribution (ID) image in which the OOD "
-    "image scores higher, ties counting one half; one below 0.5 is shown as it is, never "
-    "flipped. "
-    "**AUPR-Out** has OOD as the positive class and **AUPR-In** ID; both are average precision, "
-    "which at chance equals the share of the positive class (the OOD share, and one minus it). "
-    "**FPR@95TPR** has ID as the positive class: the share of OOD images accepted when 95 % of "
-    "ID images are. "
-    "**Detection error**: the smallest mean of the two error rates at any threshold. "
-    "Brackets hold {level} intervals: DeLong for AUROC, a bootstrap over the images of each side "
-    "for the others, whose intervals are in [tables/results.csv](tables/results.csv) with the "
-    "rows of single seeds. With several seeds, values are means, and intervals count both the "
-    "images and the seeds as samples."
-)
-_BITS = (
-    "Minus log₂ of the probability of the 8-bit image over its number of dimensions, averaged "
-    "over images: lower is more likely, and a uniform model has 8. "
-    "Brackets hold {level} intervals of the mean."
-)
-_TRAINING = (
-    "Validation: bits per dimension on images held out from training, or the share of them that a "
-    "classifier gets right."
-)
-_DATA = "Digests are the first 12 digits of that of the pixels as the models see them."
 
 
 def _summary(results: Results) -> str:

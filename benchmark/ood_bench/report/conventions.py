@@ -1,0 +1,52 @@
+"""What the columns of each table mean; `**` stands around words to stress."""
+
+CLAIMS = (
+    "A claim counts as reproduced only if the whole {level} interval of what was measured meets "
+    "the expectation. Quoted values are those of the source, shown for comparison. Intervals of "
+    "sums and differences are taken as if their terms were independent."
+)
+BESIDE = (
+    "Figures that the suite names beside a claim, which tell why it was not reproduced here. "
+    "They come from the same run."
+)
+COMPARED = (
+    "AUROC, the baseline's difference tested image by image (paired DeLong): ▲ above and ▼ below "
+    "the baseline at 5 % after Holm's correction for all comparisons of this run. Mean, worst and "
+    "mean rank are over the pairs tried both ways on which a detector was measured, ranked on each "
+    "among all that were measured there. No detector takes OOD images; what it takes beside the "
+    "model and held-out ID images is named. Milliseconds are those of its columns and scores on "
+    "this run's machine, training left out."
+)
+QUOTED = (
+    "AUROC as the literature gives it, for other models and trainings, beside what this run "
+    "measured; nothing is tuned to it. They differ where the measured interval holds none of the "
+    "span of the quoted values."
+)
+DIFFERENCES = (
+    "Paired by DeLong on the same images; p is two-sided, with Holm's correction for all rows. "
+    "Scores of groups of images cannot be paired."
+)
+DETECTION = (
+    "A larger score means more out of distribution (OOD). "
+    "**AUROC**: the share of pairs of an OOD and an in-distribution (ID) image in which the OOD "
+    "image scores higher, ties counting one half; one below 0.5 is shown as it is, never "
+    "flipped. "
+    "**AUPR-Out** has OOD as the positive class and **AUPR-In** ID; both are average precision, "
+    "which at chance equals the share of the positive class (the OOD share, and one minus it). "
+    "**FPR@95TPR** has ID as the positive class: the share of OOD images accepted when 95 % of "
+    "ID images are. "
+    "**Detection error**: the smallest mean of the two error rates at any threshold. "
+    "Brackets hold {level} intervals: DeLong for AUROC, a bootstrap over the images of each side "
+    "for the others, whose intervals are in {rows} with the rows of single seeds. With several "
+    "seeds, values are means, and intervals count both the images and the seeds as samples."
+)
+BITS = (
+    "Minus log₂ of the probability of the 8-bit image over its number of dimensions, averaged "
+    "over images: lower is more likely, and a uniform model has 8. "
+    "Brackets hold {level} intervals of the mean."
+)
+TRAINING = (
+    "Validation: bits per dimension on images held out from training, or the share of them that a "
+    "classifier gets right."
+)
+DATA = "Digests are the first 12 digits of that of the pixels as the models see them."
