@@ -14,14 +14,14 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Study
-from ood_bench.data import Shape
+from ood_bench.data import Images, Shape
 from ood_bench.data.partition import Partition, partition
 from ood_bench.detectors import Columns, Detector, Scores
 from ood_bench.errors import DataError, PluginError
 from ood_bench.execute.auditing import audit
 from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.devices import device_named
-from ood_bench.hashing import seed_for
+from ood_bench.hashing import file_sha256, seed_for
 from ood_bench.metrics import evaluate, mean_bpd, paired_delong
 from ood_bench.plan import Cell
 from ood_bench.recipe import Recipe
@@ -32,7 +32,7 @@ from ood_bench.store import Store, write_columns
 
 if TYPE_CHECKING:
     from ood_bench.capabilities import DensityModel
-    from ood_bench.lit import ImageModule
+    from ood_bench.lit import FitReport, ImageModule
 
 
 class Worker:
@@ -67,25 +67,14 @@ class Worker:
     def _train(self, cell: Cell, folder: Path) -> None:
         from safetensors.torch import save_file
 
-        from ood_bench.lit import Probe, fit
+        from ood_bench.lit import Probe
 
         options = cell.options
         images = self.bench.images(cell.request["train"], options["data"])
         parts = _partition(len(images.pixels), options["data"], options["recipe"])
         model = self._build(options)
         model.recipe = Recipe.model_validate(cell.request["recipe"])
-        workdir = self.store.partial(cell.key) / "training"
-        report = fit(
-            model,
-            images.pixels[parts.train],
-            images.pixels[parts.validation],
-            labels=self._class_labels(images.labels, parts) if "labels" in options else None,
-            seed=options["seed"],
-            workdir=workdir,
-            progress=lambda progress: self.bench.tell(Step(cell, progress)),
-            checkpoint_seconds=self.bench.checkpoint_seconds,
-            probes=self._probes(cell, parts),
-        )
+        report = self._fitted(cell, model, images, parts)
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
         told = asdict(report)
@@ -95,6 +84,32 @@ class Worker:
         if len(probes):
             probes.to_parquet(folder / "course.parquet", compression="zstd", index=False)
         self._model = None
+
+    def _fitted(
+        self, cell: Cell, model: "ImageModule", images: Images, parts: Partition
+    ) -> "FitReport":
+        """Train a model, or give it the weights of a checkpoint."""
+        from ood_bench.lit import adopt, fit
+
+        options = cell.options
+        labels = self._class_labels(images.labels, parts) if "labels" in options else None
+        if "checkpoint" in options:
+            path = Path(cell.request["checkpoint"])
+            if file_sha256(path) != options["checkpoint"]:
+                raise DataError(f"{path} changed since the run was planned; run again")
+            validation = images.pixels[parts.validation]
+            return adopt(model, path, validation, labels=labels[1] if labels else None)
+        return fit(
+            model,
+            images.pixels[parts.train],
+            images.pixels[parts.validation],
+            labels=labels,
+            seed=options["seed"],
+            workdir=self.store.partial(cell.key) / "training",
+            progress=lambda progress: self.bench.tell(Step(cell, progress)),
+            checkpoint_seconds=self.bench.checkpoint_seconds,
+            probes=self._probes(cell, parts),
+        )
 
     def _class_labels(
         self, labels: NDArray[np.int64] | None, parts: Partition

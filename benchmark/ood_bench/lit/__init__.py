@@ -3,16 +3,21 @@
 from ood_bench.lit.build import build
 from ood_bench.lit.course import Progress
 from ood_bench.lit.fit import FitReport, fit
+from ood_bench.lit.floats import FloatDensity
 from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
+from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
 
 __all__ = [
     "ClassifierModule",
     "DensityModule",
     "FitReport",
+    "FloatDensity",
     "ImageModule",
     "Probe",
     "Progress",
+    "adopt",
     "build",
     "fit",
+    "load_pretrained",
 ]

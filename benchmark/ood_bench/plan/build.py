@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from ood_bench.data import Library
-from ood_bench.errors import OodBenchError
+from ood_bench.errors import OodBenchError, PluginError
 from ood_bench.plan.audit import audits
 from ood_bench.plan.cell import (
     AnalysisRef,
@@ -321,8 +321,17 @@ class _Builder:
         """Build the model once, so that a shape that it refuses is known before any training."""
         import torch
 
+        from ood_bench.lit import load_pretrained
+
+        model = trial.model
         with torch.random.fork_rng(devices=[]):
-            self.plugins.build(trial.model, base, trial.shape)
+            built = self.plugins.build(model, base, trial.shape)
+        if model.checkpoint is not None:
+            try:
+                load_pretrained(built, model.checkpoint.path)
+            except PluginError as error:
+                place = (*model.place, "checkpoint")
+                raise self.loaded.mistake(place, str(error)) from error
 
     def plan(self) -> Plan:
         """Return what was added."""

@@ -2,16 +2,26 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from ood_bench.analyses import Analysis
 from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError
+from ood_bench.hashing import file_sha256
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 from ood_bench.suite.source import Place
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """A file of weights that were trained elsewhere, and its SHA-256."""
+
+    path: Path
+    sha256: str
 
 
 @dataclass(frozen=True)
@@ -24,6 +34,7 @@ class Named:
     options: Options
     place: Place
     revision: int | str = 1
+    checkpoint: Checkpoint | None = None
 
 
 CLASSIFIER = "classifier"
@@ -113,7 +124,11 @@ class Plugins:
                 plugin = self.registry.load(kind, use)
                 revision = self.registry.revision(use, plugin)
                 options = resolve_options(plugin, use, entry.options)
-                found[name] = Named(name, use, plugin, options, place, revision)
+                checkpoint = self._checkpoint(entry) if isinstance(entry, ModelEntry) else None
+                found[name] = Named(name, use, plugin, options, place, revision, checkpoint)
+            except OSError as error:
+                text = f"{error.filename}: cannot be read: {error.strerror}"
+                mistakes.append(str(self.loaded.mistake((*place, "checkpoint"), text)))
             except OptionError as error:
                 for path, message in error.mistakes:
                     mistakes.append(str(self.loaded.mistake((*place, "options", *path), message)))
@@ -125,6 +140,12 @@ class Plugins:
         if mistakes:
             raise SuiteError("\n".join(mistakes))
         return found
+
+    def _checkpoint(self, entry: ModelEntry) -> Checkpoint | None:
+        if entry.checkpoint is None:
+            return None
+        path = self.registry.base / entry.checkpoint
+        return Checkpoint(path, file_sha256(path))
 
     def build(self, found: Named, base: type[Any], *args: object) -> Any:
         """Build a plugin once, so that what it refuses is known before any work."""
@@ -185,6 +206,8 @@ class Plugins:
         built = self.built_analyses[analysis]
         if model.type is Mixture and (built.uses_model or built.uses_course):
             return "it looks at one trained model, and an ensemble is several"
+        if model.checkpoint is not None and built.uses_course:
+            return "it follows a training, and the weights of this model were trained elsewhere"
         if built.requires is not None and not has(model.type, built.requires):
             return f"it needs {built.requires.__name__}; {model.type.__name__} does not name it"
         return self.lack(built.needs, model)

@@ -86,9 +86,15 @@ class Sources:
             "train": self.request(trial.inside, "train", trial.shape),
             "recipe": recipe.model_dump(mode="json"),
         }
+        checkpoint = trial.model.checkpoint
+        if checkpoint is not None:
+            options |= {"recipe": sizes(recipe), "checkpoint": checkpoint.sha256}
+            request["checkpoint"] = str(checkpoint.path)
         if trial.supervised:
             options["labels"] = info.labels
-        elif any(analysis.uses_course for analysis in self.plugins.built_analyses.values()):
+        elif checkpoint is None and any(
+            analysis.uses_course for analysis in self.plugins.built_analyses.values()
+        ):
             digests, requests = {}, {}
             for name, part, place in trial.probes:
                 digests[f"{name}/{part}"] = self.info(name, part, trial.shape, place).digest
@@ -97,14 +103,16 @@ class Sources:
         label = f"{trial.model.name}@{trial.inside}/{seed}"
         cell = self.add(Cell("train", f"train/{label}", options, {}, request))
         model = trial.model
-        ref = TrainingRef(model.name, model.plugin, trial.inside, seed, cell.key)
+        plugin = f"{model.plugin}, {checkpoint.path.name}" if checkpoint else model.plugin
+        ref = TrainingRef(model.name, plugin, trial.inside, seed, cell.key)
         self.trainings[ref] = None
         return Trained(trial, seed, cell)
 
     def trainings_of(self, trial: Trial) -> Iterable[Trained]:
         """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
         if trial.members is None:
-            return [self.train(trial, seed) for seed in self.suite.seeds]
+            seeds = self.suite.seeds if trial.model.checkpoint is None else (0,)
+            return [self.train(trial, seed) for seed in seeds]
         member, seeds = trial.members
         members = tuple(self.train(member, seed) for seed in seeds)
         return [Trained(trial, 0, None, members)]

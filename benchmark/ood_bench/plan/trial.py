@@ -122,6 +122,8 @@ class Trials:
             return None
         if trial.members is not None:
             return f"it looks at one model, which has {name}, and an ensemble is several"
+        if role == "member" and trial.model.checkpoint is not None:
+            return "the weights of this model are given, so that all members would be the same"
         if played.models is not None and trial.model.name not in played.models:
             return f"roles.{name} leaves this model out"
         return None
@@ -142,7 +144,7 @@ class Trials:
         if role.model is None:
             name = f"{trial.model.name}-background"
             recipe = trial.recipe.model_copy(update={"mutation": role.mutation})
-            model = replace(trial.model, name=name)
+            model = replace(trial.model, name=name, checkpoint=None)
             return Trial(model, trial.inside, trial.shape, trial.place, recipe)
         known = self._trials.get((role.model, trial.inside, trial.shape))
         if known is not None:

@@ -205,6 +205,9 @@ def _check_names(loaded: LoadedSuite) -> None:
         check(known, (*place, "of"), f"the suite has no model '{ensemble.of}'{near}")
         repeated = len(set(ensemble.seeds)) < len(ensemble.seeds)
         check(not repeated, (*place, "seeds"), "one of them is given twice")
+        given = known and suite.models[ensemble.of].checkpoint is not None
+        text = f"'{ensemble.of}' has a checkpoint, so that all members would be the same"
+        check(not given, (*place, "of"), text)
     _check_roles(suite, check)
     names = (*suite.models, *suite.ensembles)
     for i, pair in enumerate(suite.pairs):

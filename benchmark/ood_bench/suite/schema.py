@@ -1,5 +1,6 @@
 """What a suite may say."""
 
+from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import (
@@ -77,11 +78,14 @@ class ModelEntry(_Frozen):
         use: The plugin, as in `PluginEntry`; the entry's own name unless said.
         options: Options of the plugin's constructor.
         training: Training options, on top of the suite's own `training`.
+        checkpoint: A file of weights that were trained elsewhere, beside the suite: safetensors,
+            or a state dict that `torch.save` wrote. Nothing is then trained.
     """
 
     use: str | None = None
     options: dict[str, Any] = {}
     training: dict[str, Any] = {}
+    checkpoint: Path | None = None
 
     _read = model_validator(mode="before")(_lightning_style)
 

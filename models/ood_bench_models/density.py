@@ -1,0 +1,71 @@
+"""Any density over floats that an installed package builds, named in a suite without code."""
+
+import importlib
+from collections.abc import Callable
+from typing import Any
+
+from ood_bench.data import Shape
+from ood_bench.lit import FloatDensity
+from ood_bench.lit.floats import Layout, Space
+
+
+class Density(FloatDensity):
+    """A density over floats of another package: a flow of zuko, say, by its import path.
+
+    The callable is called with D = C·H·W where the layout is `flat` and with (C, H, W) where it
+    is `image`, then with `arguments`; what it returns has a `log_prob` or is called for what has.
+    A density that takes more than that is a class of a few lines, derived from
+    `ood_bench.lit.FloatDensity`, in a file beside the suite.
+
+    Args:
+        shape: Shape of one image.
+        build: `package.module:callable`.
+        arguments: Keyword arguments of the callable.
+        layout: What the density takes: `flat`, vectors `(B, D)`, or `image`, `(B, C, H, W)`.
+        space: What it sees of pixels y in (0, 1): `unit`, y; `standard`, standardised by mean
+            and standard deviation of all training values; `logit`, logit(0.05 + 0.9 y).
+
+    Reference:
+        Theis et al., A note on the evaluation of generative models, ICLR 2016.
+    """
+
+    def __init__(
+        self,
+        shape: Shape,
+        *,
+        build: str,
+        arguments: dict[str, Any] = {},  # noqa: B006  read, never written
+        layout: Layout = "flat",
+        space: Space = "standard",
+    ) -> None:
+        builder = _imported(build)
+        try:
+            density = builder(shape.dims if layout == "flat" else tuple(shape), **arguments)
+        except TypeError as error:
+            raise ValueError(f"build '{build}': {error}") from error
+        super().__init__(shape, density, layout, space)
+        self.distribution()
+
+
+def _imported(path: str) -> Callable[..., Any]:
+    """Return what `package.module:name` names.
+
+    Raises:
+        ValueError: If it does not import, or cannot be called.
+    """
+    module, _, name = path.partition(":")
+    if not module or not name or module.endswith(".py"):
+        raise ValueError(
+            f"build '{path}': write package.module:callable; a density of a file is a class that "
+            "derives from ood_bench.lit.FloatDensity, named with `use`"
+        )
+    try:
+        found = getattr(importlib.import_module(module), name)
+    except Exception as error:
+        raise ValueError(
+            f"build '{path}' does not import: {type(error).__name__}: {error}"
+        ) from error
+    if not callable(found):
+        raise ValueError(f"build '{path}' is a {type(found).__name__} and cannot be called")
+    builder: Callable[..., Any] = found
+    return builder
