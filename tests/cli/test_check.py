@@ -117,7 +117,7 @@ def test_what_cannot_be_loaded_is_one_line_and_status_2(
         (["models", "check", "glow", "--set", "width"], "--set width: write it as option=value"),
         (["models", "check", "glow", "--shape", "28"], "write channels, height and width"),
         (["models", "check", "glow", "--shape", "1,7,7"], "divisible by 4"),
-        (["models", "check"], "Missing parameter: model"),
+        (["models", "check"], "Missing argument 'MODEL'"),
         (["detectors", "check", "./normal.py:Normal"], "is no Detector; derive it from"),
         (["detectors", "check", "typicalty"], "did you mean 'typicality'?"),
     ],
