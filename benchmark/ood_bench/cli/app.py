@@ -8,6 +8,7 @@ import typer
 from rich.console import Console
 from rich.logging import RichHandler
 
+from ood_bench.cli.compare import compare
 from ood_bench.cli.data import data_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
@@ -33,6 +34,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(report)
+app.command()(compare)
 app.command()(archive)
 app.command()(score)
 app.command()(schema)

@@ -5,15 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ood_bench.cli.options import DataRoot, ResultsRoot
+from ood_bench.cli.tables import rich_table
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ood_bench.report import TextTable
     from ood_bench.results import Audit
 
 LEVEL = 0.95
@@ -126,14 +125,5 @@ def _show(found: "Audit", level: float) -> None:
         (overlaps_table(found), overlaps_note(found)),
     ):
         if table.rows:
-            console.print(_rich(table))
+            console.print(rich_table(table))
             console.print(note, "\n", highlight=False, markup=False)
-
-
-def _rich(shown: "TextTable") -> Table:
-    table = Table(box=None, pad_edge=False)
-    for heading in shown.headers:
-        table.add_column(heading, justify="right" if heading in shown.numeric else "left")
-    for row in shown.rows:
-        table.add_row(*row)
-    return table

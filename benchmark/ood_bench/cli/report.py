@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.options import ResultsRoot
 
 if TYPE_CHECKING:
@@ -27,7 +28,15 @@ Run = Annotated[
 
 
 def report(
-    run: Run = None,
+    runs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[RUN]...",
+            help="A run's folder, its name, or its suite's name; the latest unless said. Several "
+            "are compared with the first.",
+            show_default=False,
+        ),
+    ] = None,
     results: ResultsRoot = Path("results"),
     output: Annotated[
         Path | None,
@@ -35,7 +44,8 @@ def report(
             "--output",
             "-o",
             metavar="DIR",
-            help="Where the files go; the run's folder unless said.",
+            help="Where the files go; the run's folder unless said, for several runs one of its "
+            "own in the results folder.",
             show_default=False,
         ),
     ] = None,
@@ -43,12 +53,15 @@ def report(
 ) -> None:
     """Write the tables and figures of a run: Markdown, tidy CSV, or JSON.
 
-    Prints the path of what it wrote.
+    Prints the path of what it wrote: of several runs a comparison of what they have in common.
     """
     from ood_bench.report import write_report
     from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
 
-    folder = find_run(results, run)
+    if runs and len(runs) > 1:
+        typer.echo(write_comparison(runs, results, output, format))
+        return
+    folder = find_run(results, runs[0] if runs else None)
     record = read_record(folder)
     with store_of(folder, results) as store:
         found = collect(record, store)

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from scipy.stats import rankdata
 
-from ood_bench.report.numbers import ABSENT, decimal, with_interval
+from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import Results, Row
 
@@ -152,8 +152,8 @@ def difference_table(results: Results) -> TextTable:
             f"{item.inside} → {item.outside}",
             item.detector,
             with_interval(item.value, item.low, item.high),
-            _p(item.p),
-            _p(item.p_holm),
+            p_text(item.p),
+            p_text(item.p_holm),
         )
         for item in compared.differences
     )
@@ -202,7 +202,3 @@ def quotation_table(results: Results) -> TextTable:
         "Source",
     )
     return TextTable(headers, tuple(rows), numeric=frozenset(headers[3:5]))
-
-
-def _p(value: float) -> str:
-    return "< 0.001" if value < 0.001 else f"{value:.3f}"

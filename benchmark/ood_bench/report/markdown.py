@@ -77,7 +77,7 @@ def markdown(
         ("Shared images", overlaps_table(results.audit), overlaps_note(results.audit)),
     ):
         if table.rows:
-            blocks += [f"## {heading}", *notes, _table(table), conventions]
+            blocks += [f"## {heading}", *notes, table_text(table), conventions]
         if heading == "Detectors compared":
             blocks += [
                 f"![{escape(overview.title)}]({overview.path})\n\n{paragraph(overview.caption)}"
@@ -91,7 +91,7 @@ def markdown(
         ("Circumstances", run_table(results)),
     ):
         if table.rows:
-            blocks += [f"## {heading}", _table(table)]
+            blocks += [f"## {heading}", table_text(table)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
@@ -129,7 +129,8 @@ def _summary(results: Results) -> str:
     return " ".join(sentences)
 
 
-def _table(table: TextTable) -> str:
+def table_text(table: TextTable) -> str:
+    """Return a table with its footnotes as Markdown."""
     rule = ["---:" if header in table.numeric else ":---" for header in table.headers]
     head = [escape(header) for header in table.headers]
     body = ([_cell(text) for text in row] for row in table.rows)
@@ -163,4 +164,4 @@ def _figures(pictures: Iterable[Picture], findings: Sequence[FindingRow]) -> Ite
                 if (row.analysis, row.model, row.inside) == (analysis, model, inside)
             ]
             if found:
-                yield _table(findings_table(found))
+                yield table_text(findings_table(found))

@@ -39,6 +39,16 @@ def percent(level: float) -> str:
     return f"{100 * level:g} %"
 
 
+def p_text(value: float) -> str:
+    """Write a p-value.
+
+    Example:
+        >>> p_text(0.0312), p_text(1e-9)
+        ('0.031', '< 0.001')
+    """
+    return "< 0.001" if value < 0.001 else f"{value:.3f}"
+
+
 def count(value: int) -> str:
     """Write a count.
 

@@ -22,26 +22,27 @@ def csv_text(results: Results) -> str:
     One row is one line. Numbers are written so that reading them gives back the same float64;
     one that is not finite is an empty field.
     """
-    return _csv(COLUMNS, ordered(results.rows))
+    return rows_csv(COLUMNS, ordered(results.rows))
 
 
 def findings_csv(results: Results) -> str:
     """Return what the analyses found as CSV with a header, in the same form."""
-    return _csv(FINDING_COLUMNS, results.findings)
+    return rows_csv(FINDING_COLUMNS, results.findings)
 
 
 def comparison_csv(results: Results) -> str:
     """Return each detector's difference from the baseline as CSV, in the same form."""
     differences = results.comparison.differences if results.comparison else ()
-    return _csv(DIFFERENCE_COLUMNS, differences)
+    return rows_csv(DIFFERENCE_COLUMNS, differences)
 
 
 def audit_csv(results: Results) -> str:
     """Return what one number of an image tells apart on each pair as CSV, in the same form."""
-    return _csv(SEPARATION_COLUMNS, results.audit.separations if results.audit else ())
+    return rows_csv(SEPARATION_COLUMNS, results.audit.separations if results.audit else ())
 
 
-def _csv(columns: Iterable[str], rows: Iterable[object]) -> str:
+def rows_csv(columns: Iterable[str], rows: Iterable[object]) -> str:
+    """Return dataclasses as CSV with a header; what is not finite or None is an empty field."""
     names = tuple(columns)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -78,7 +79,7 @@ def json_text(results: Results) -> str:
         "comparison": asdict(results.comparison) if results.comparison else None,
         "audit": asdict(results.audit) if results.audit else None,
     }
-    return json.dumps(_finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+    return json.dumps(finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
@@ -101,11 +102,12 @@ def _field(value: object) -> object:
     return value
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
+    """Return JSON content with null in place of numbers that are not finite."""
     if isinstance(value, dict):
-        return {key: _finite(item) for key, item in value.items()}
+        return {key: finite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(item) for item in value]
+        return [finite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -4,9 +4,11 @@ from ood_bench.runs.archive import archive, is_archive, store_of, without_figure
 from ood_bench.runs.audit import collect_audit, gather
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
+from ood_bench.runs.versus import Side, versus
 
 __all__ = [
     "RunRecord",
+    "Side",
     "archive",
     "collect",
     "collect_audit",
@@ -16,6 +18,7 @@ __all__ = [
     "read_record",
     "run_folder",
     "store_of",
+    "versus",
     "without_figures",
     "write_record",
 ]

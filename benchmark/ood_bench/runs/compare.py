@@ -59,13 +59,13 @@ def _differences(record: RunRecord, store: Store) -> list[Difference]:
     for address, measures in groups.items():
         measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
         error = (measure.high - measure.low) / (2 * reach)
-        p = _p_value(measure.value, error)
+        p = p_value(measure.value, error)
         differences.append(Difference(*address, *measure, p=p, p_holm=p))
     corrected = holm([item.p for item in differences])
     return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
 
 
-def _p_value(value: float, error: float) -> float:
+def p_value(value: float, error: float) -> float:
     """Return the two-sided p-value of a normal estimate; a certain difference has 0."""
     if error == 0.0:
         return float(value == 0.0)

@@ -138,8 +138,8 @@ def read_record(folder: Path) -> RunRecord:
                 "notes": tuple(content["notes"]),
                 "audits": tuple(AuditRef(**ref) for ref in content.get("audits", ())),
                 "hidden": tuple(content.get("hidden", ())),
-                "pairings": tuple(PairingRef(**ref) for ref in content["pairings"]),
-                "quoted": tuple(Quoted.model_validate(item) for item in content["quoted"]),
+                "pairings": tuple(PairingRef(**ref) for ref in content.get("pairings", ())),
+                "quoted": tuple(Quoted.model_validate(item) for item in content.get("quoted", ())),
             }
         )
     except OSError as error:

@@ -1,0 +1,88 @@
+"""`ood-bench compare`: runs side by side, tested on the images that they share."""
+
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+from rich.console import Console
+
+from ood_bench.cli.options import ResultsRoot
+from ood_bench.cli.tables import rich_table
+
+if TYPE_CHECKING:
+    from ood_bench.results import Versus
+
+
+def compare(
+    runs: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="RUN RUN...",
+            help="Folders of runs or archives, their names, or their suites' names; all are "
+            "compared with the first.",
+            show_default=False,
+        ),
+    ],
+    results: ResultsRoot = Path("results"),
+) -> None:
+    """Compare runs: AUROC with intervals, paired differences on the same images, claims.
+
+    Detectors are compared where model, pair and detector have the same names in both runs.
+    Differences are DeLong's for the same images, with Holm's correction for all of them; where
+    scores were not kept or images differ, the intervals stand alone and a footnote says why.
+    """
+    from ood_bench.report import auroc_table, versus_claims_table, versus_note
+
+    found = _compared(runs, results)
+    console = Console()
+    if not console.is_terminal:
+        console.width = 160  # a log has no edge
+    for note in found.notes:
+        console.print(note, highlight=False, markup=False)
+    shown = auroc_table(found)
+    if not shown.rows:
+        console.print("The runs have no detection in common.")
+    else:
+        console.print(rich_table(shown))
+        for text in (*shown.footnotes, versus_note(found)):
+            console.print(text, highlight=False, markup=False)
+    claims = versus_claims_table(found)
+    if claims.rows:
+        console.print("", rich_table(claims))
+
+
+def write_comparison(
+    runs: list[str],
+    results: Path,
+    output: Path | None,
+    format: Literal["markdown", "csv", "json"],
+) -> Path:
+    """Write a report of several runs and return its path."""
+    from ood_bench.report import write_versus
+
+    found = _compared(runs, results)
+    names = "-vs-".join(Path(name).name for name in found.runs)
+    return write_versus(found, output or results / names, format=format)
+
+
+def _compared(runs: list[str], results: Path) -> "Versus":
+    from ood_bench.errors import OodBenchError
+    from ood_bench.runs import Side, find_run, read_record, store_of, versus
+
+    folders = [find_run(results, run) for run in runs]
+    if len({folder.resolve() for folder in folders}) < max(2, len(runs)):
+        raise OodBenchError(
+            "say two runs or more, each once: folders, names of runs, or suites' names"
+        )
+    short = len({folder.name for folder in folders}) == len(folders)
+    with ExitStack() as stack:
+        sides = [
+            Side(
+                folder.name if short else str(folder),
+                read_record(folder),
+                stack.enter_context(store_of(folder, results)),
+            )
+            for folder in folders
+        ]
+        return versus(sides)

@@ -1,0 +1,168 @@
+"""Several runs side by side: AUROC of what they have in common, tested on the same images."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from ood_bench.detectors import Scores
+from ood_bench.metrics import paired_delong, pool
+from ood_bench.metrics.measure import normal_quantile
+from ood_bench.plan import DetectionRef
+from ood_bench.results import ClaimResult, Results, Row, Versus, VersusClaim, VersusRow
+from ood_bench.runs.archive import SCORES
+from ood_bench.runs.collect import collect
+from ood_bench.runs.compare import holm, p_value
+from ood_bench.runs.record import RunRecord
+from ood_bench.store import Store
+
+Address = tuple[str, str, str, str]
+
+
+class Side(NamedTuple):
+    """One of the runs."""
+
+    name: str
+    record: RunRecord
+    store: Store
+
+
+def versus(sides: Sequence[Side]) -> Versus:
+    """Compare runs with the first of them, from finished cells alone.
+
+    Args:
+        sides: Two runs or more.
+    """
+    results = {side.name: collect(side.record, side.store) for side in sides}
+    measured = {name: _pooled(found) for name, found in results.items()}
+    first, *others = sides
+    level = first.record.level
+    rows: list[VersusRow] = []
+    for address, row in measured[first.name].items():
+        if not any(address in measured[other.name] for other in others):
+            continue
+        rows.append(_row(first.name, row))
+        for other in others:
+            if address in measured[other.name]:
+                theirs = _row(other.name, measured[other.name][address])
+                rows.append(_differing(theirs, address, first, other, level))
+    return Versus(
+        runs=tuple(results),
+        level=level,
+        rows=tuple(_corrected(rows)),
+        claims=tuple(_claims(results)),
+        notes=tuple(_notes(results, measured, rows)),
+    )
+
+
+def _pooled(results: Results) -> dict[Address, Row]:
+    return {
+        (row.model, row.inside, row.outside, row.detector): row
+        for row in results.rows
+        if row.metric == "auroc" and row.seed == "all"
+    }
+
+
+def _row(run: str, row: Row) -> VersusRow:
+    return VersusRow(
+        row.model,
+        row.inside,
+        row.outside,
+        row.detector,
+        run,
+        row.value,
+        row.low,
+        row.high,
+        row.n_inside,
+        row.n_outside,
+    )
+
+
+def _differing(
+    row: VersusRow, address: Address, first: Side, other: Side, level: float
+) -> VersusRow:
+    """Return a row with its difference from the first run, or why there is none."""
+    ours, theirs = _by_seed(first, address), _by_seed(other, address)
+    seeds = [seed for seed in theirs if seed in ours]
+    if not seeds:
+        return replace(row, note="the runs have no seed in common")
+    if all(ours[seed].key == theirs[seed].key for seed in seeds):
+        return replace(row, difference=0.0, note="the very scores of the first run")
+    found = []
+    for seed in seeds:
+        scores = [
+            _scored(side.store, refs[seed]) for side, refs in ((other, theirs), (first, ours))
+        ]
+        for one in scores:
+            if isinstance(one, str):
+                return replace(row, note=one)
+        (own, own_images), (base, base_images) = [one for one in scores if not isinstance(one, str)]
+        if own_images != base_images:
+            return replace(row, note="the runs scored different images")
+        found.append(paired_delong((own[0], base[0]), (own[1], base[1]), level=level))
+    measure, _ = pool(found, level=level, bounds=(-1.0, 1.0))
+    told = ", ".join(map(str, seeds))
+    error = (measure.high - measure.low) / (2 * normal_quantile(level))
+    return replace(
+        row,
+        difference=measure.value,
+        difference_low=measure.low,
+        difference_high=measure.high,
+        p=p_value(measure.value, error),
+        note="" if len(seeds) == max(len(ours), len(theirs)) else f"on common seeds: {told}",
+    )
+
+
+def _by_seed(side: Side, address: Address) -> dict[int, DetectionRef]:
+    return {
+        ref.seed: ref
+        for ref in side.record.detections
+        if (ref.model, ref.inside, ref.outside, ref.detector) == address and side.store.has(ref.key)
+    }
+
+
+def _scored(store: Store, ref: DetectionRef) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
+    """Return the scores of both sides and the digests of their images, or why there are none."""
+    scores, images = [], []
+    for side in ("inside", "outside"):
+        key = store.read_json(ref.key, "manifest.json")["inputs"][side]
+        manifest = store.read_json(key, "manifest.json")
+        if SCORES not in manifest["files"]:
+            return "a run's scores were not kept; compare the intervals"
+        source = next(of for role, of in manifest["inputs"].items() if role.startswith("images."))
+        scores.append(store.read_columns(key, SCORES)["score"])
+        if len(scores[-1]) != store.count_rows(source):
+            return "scores of groups of images cannot be paired"
+        images.append(store.read_json(source, "manifest.json")["options"]["data"])
+    return (scores[0], scores[1]), (images[0], images[1])
+
+
+def _corrected(rows: Sequence[VersusRow]) -> Iterator[VersusRow]:
+    corrected = iter(holm([row.p for row in rows if row.p is not None]))
+    for row in rows:
+        yield row if row.p is None else replace(row, p_holm=next(corrected))
+
+
+def _claims(results: dict[str, Results]) -> Iterator[VersusClaim]:
+    found: dict[tuple[str, str], dict[str, ClaimResult]] = {}
+    for run, result in results.items():
+        for claim in result.claims:
+            found.setdefault((claim.id, claim.says), {})[run] = claim
+    for (name, says), told in found.items():
+        for run, claim in told.items():
+            yield VersusClaim(name, says, run, claim.verdict, claim.measured, claim.low, claim.high)
+
+
+def _notes(
+    results: dict[str, Results],
+    measured: dict[str, dict[Address, Row]],
+    rows: Sequence[VersusRow],
+) -> Iterator[str]:
+    first = next(iter(results))
+    shown = {(row.run, row.model, row.inside, row.outside, row.detector) for row in rows}
+    for run, result in results.items():
+        yield from (f"{run}: {note}" for note in result.notes)
+        if result.level != results[first].level:
+            yield f"Intervals of {run} cover {100 * result.level:g} %."
+        alone = sum((run, *address) not in shown for address in measured[run])
+        if alone:
+            yield f"{alone} detections of {run} have no counterpart and are left out."
