@@ -13,6 +13,9 @@ from sklearn.datasets import load_digits
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: one thread for each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+collect_ignore = ["packages"]
+"""Plugins of strangers, which tests install; nothing here imports them otherwise."""
+
 SUITE = """\
 name: tiny
 title: Digits below five against the others

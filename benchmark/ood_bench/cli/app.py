@@ -10,6 +10,7 @@ from rich.logging import RichHandler
 
 from ood_bench.cli.compare import compare
 from ood_bench.cli.data import data_app
+from ood_bench.cli.datasets import datasets_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
@@ -39,6 +40,7 @@ app.command()(archive)
 app.command()(score)
 app.command()(schema)
 app.add_typer(data_app, name="data")
+app.add_typer(datasets_app, name="datasets")
 for kind in get_args(Kind):
     plugins = plugin_app(kind)
     if kind == "models":

@@ -20,12 +20,18 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of the cat
 def list_(data: DataRoot = None) -> None:
     """List the catalogue: shape, counts, licence, and whether the data is at hand."""
     from ood_bench.data import DataOptions, Library, catalogue
+    from ood_bench.errors import DataError
 
-    library = Library(root=data, index=None)
+    library, known = Library(root=data, index=None), catalogue()
     table = Table(box=None, pad_edge=False)
     for heading in ("name", "at hand", "shape", "images", "licence"):
         table.add_column(heading, overflow="fold")
-    for name, entry in sorted(catalogue().items()):
+    for name in sorted(known):
+        try:
+            entry = known[name]
+        except DataError as error:
+            table.add_row(name, "broken", "", "", str(error))
+            continue
         missing = library.missing(name, DataOptions())
         table.add_row(
             name,

@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.check import detector_check, model_check
+from ood_bench.cli.new import detector_new, model_new
 from ood_bench.registry import Kind
 
 
@@ -26,8 +27,10 @@ def plugin_app(kind: Kind) -> typer.Typer:
 
     if kind == "models":
         app.command("check")(model_check)
+        app.command("new")(model_new)
     if kind == "detectors":
         app.command("check")(detector_check)
+        app.command("new")(detector_new)
     return app
 
 

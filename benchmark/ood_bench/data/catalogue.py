@@ -1,9 +1,9 @@
 """The data sets known by name: where each may be found, what was published, whom to cite."""
 
-from collections.abc import Mapping
-from types import MappingProxyType
+from importlib.metadata import entry_points
 
 from ood_bench.data.entry import Entry
+from ood_bench.data.installed import GROUP, Catalogue
 from ood_bench.data.options import Transform
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources.cifar import CifarBatches
@@ -262,6 +262,6 @@ _ENTRIES = (
 )
 
 
-def catalogue() -> Mapping[str, Entry]:
-    """Return the catalogue by name; data sets of other packages would join it here."""
-    return MappingProxyType({entry.name: entry for entry in _ENTRIES})
+def catalogue() -> Catalogue:
+    """Return the data sets known by name: ours, and those of installed packages."""
+    return Catalogue(_ENTRIES, entry_points(group=GROUP))

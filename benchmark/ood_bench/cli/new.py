@@ -1,0 +1,52 @@
+"""`ood-bench models new` and `detectors new`: a plugin package to begin with."""
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+Name = Annotated[
+    str, typer.Argument(metavar="NAME", help="What suites will call it: my-flow, say.")
+]
+Output = Annotated[
+    Path | None,
+    typer.Option(
+        "--output",
+        "-o",
+        metavar="DIR",
+        help="Where the package goes; ood-bench-NAME unless said.",
+        show_default=False,
+    ),
+]
+
+
+def model_new(name: Name, output: Output = None) -> None:
+    """Write a package with a small flow of your own, its test, and a suite beside Glow.
+
+    It installs, passes its tests and trains as it is; change src/NAME/plugin.py.
+    """
+    _write("model", name, output)
+
+
+def detector_new(name: Name, output: Output = None) -> None:
+    """Write a package with a small detector of your own, its test, and a suite.
+
+    It installs, passes its tests and scores as it is; change src/NAME/plugin.py.
+    """
+    _write("detector", name, output)
+
+
+def _write(kind: Literal["model", "detector"], name: str, output: Path | None) -> None:
+    from ood_bench.errors import PluginError
+    from ood_bench.registry import Registry
+    from ood_bench.scaffold import new_package
+
+    if name in Registry().names("models" if kind == "model" else "detectors"):
+        raise PluginError(f"a {kind} '{name}' is installed already; take another name")
+    folder = output or Path(f"ood-bench-{name}")
+    for path in new_package(kind, name, folder):
+        typer.echo(path)
+    typer.echo(
+        f"next: cd {folder} && pip install -e '.[test]' && ood-bench {kind}s check {name} && "
+        "ood-bench run suite.yaml --scale 0.1"
+    )
