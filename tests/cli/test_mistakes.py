@@ -178,3 +178,10 @@ def test_help_and_yaml_mistakes_come_without_torch(tiny: Path) -> None:
             [sys.executable, "-c", code], capture_output=True, text=True, check=False
         )
         assert done.returncode == 0, done.stderr
+
+
+def test_several_runs_have_no_html_report(ood_bench: Command) -> None:
+    done = ood_bench("report", "one", "two", "--format", "html")
+    assert done.status == 2
+    assert done.err.count("\n") == 1
+    assert "give one run, or another --format" in done.err

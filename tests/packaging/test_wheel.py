@@ -37,6 +37,13 @@ def test_the_wheel_carries_the_embedded_subsets_and_type_markers(wheel: zipfile.
     assert {"ood_bench/py.typed", "ood_bench_models/py.typed"} <= names
 
 
+def test_the_wheel_carries_the_templates_of_the_html_report(wheel: zipfile.ZipFile) -> None:
+    folder = "ood_bench/report/html/templates"
+    here = {path.name for path in (ROOT / "benchmark" / folder).iterdir()}
+    assert {"page.html", "style.css", "page.js"} <= here
+    assert {f"{folder}/{name}" for name in here} <= set(wheel.namelist())
+
+
 def test_every_entry_point_of_the_wheel_leads_to_a_module_in_it(wheel: zipfile.ZipFile) -> None:
     text = wheel.read("ood_bench-0.1.0.dist-info/entry_points.txt").decode()
     targets = [

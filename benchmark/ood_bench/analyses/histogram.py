@@ -46,7 +46,7 @@ class Histogram(Analysis):
 
         from ood_bench.analyses.style import data_colours, look, plain
 
-        first, series = table.iloc[0], _read(table)
+        first, series = table.iloc[0], series_of(table)
         colours = data_colours(list(dict.fromkeys(s.data for s in series)))
         with look():
             figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -76,7 +76,8 @@ class Histogram(Analysis):
         )
 
 
-def _read(table: pd.DataFrame) -> list[Series]:
+def series_of(table: pd.DataFrame) -> list[Series]:
+    """Return the series that a table of the analysis holds."""
     inside = table["inside"].iloc[0]
     return [
         Series.read(part, data=str(data), split=str(split), outside=data != inside)

@@ -9,13 +9,14 @@ from rich.table import Table
 
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.options import ResultsRoot
+from ood_bench.errors import OodBenchError
 
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
     from ood_bench.report import TextTable
     from ood_bench.runs import RunRecord
 
-Format = Literal["markdown", "csv", "json"]
+Format = Literal["markdown", "html", "csv", "json"]
 
 Run = Annotated[
     str | None,
@@ -51,7 +52,7 @@ def report(
     ] = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = "markdown",
 ) -> None:
-    """Write the tables and figures of a run: Markdown, tidy CSV, or JSON.
+    """Write the tables and figures of a run: Markdown, one HTML file, tidy CSV, or JSON.
 
     Prints the path of what it wrote: of several runs a comparison of what they have in common.
     """
@@ -59,13 +60,17 @@ def report(
     from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
 
     if runs and len(runs) > 1:
+        if format == "html":
+            raise OodBenchError(
+                "several runs have no HTML report; give one run, or another --format"
+            )
         typer.echo(write_comparison(runs, results, output, format))
         return
     folder = find_run(results, runs[0] if runs else None)
     record = read_record(folder)
     with store_of(folder, results) as store:
         found = collect(record, store)
-    drawn = _analyses(record) if format == "markdown" else {}
+    drawn = _analyses(record) if format in ("markdown", "html") else {}
     path = write_report(
         found,
         output or folder,

@@ -10,7 +10,7 @@ from ood_bench.report.texttable import Footnotes, TextTable
 from ood_bench.results import Metric, Omission, Results, Row
 
 _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
-_HEADINGS: dict[Metric, str] = {
+HEADINGS: dict[Metric, str] = {
     "aupr_out": "AUPR-Out",
     "aupr_in": "AUPR-In",
     "fpr95": "FPR@95TPR",
@@ -19,7 +19,7 @@ _HEADINGS: dict[Metric, str] = {
 
 
 @dataclass
-class _Entry:
+class Measured:
     """All rows of one address: pooled ones by metric, and those of single seeds."""
 
     model: str
@@ -31,10 +31,12 @@ class _Entry:
     reason: str = ""
 
     def value(self, metric: Metric) -> str:
+        """Write a pooled value."""
         row = self.pooled.get(metric)
         return decimal(row.value if row else None)
 
     def interval(self, metric: Metric) -> str:
+        """Write a pooled value and its interval."""
         row = self.pooled.get(metric)
         return with_interval(row.value, row.low, row.high) if row else ABSENT
 
@@ -53,6 +55,22 @@ class _Entry:
         return [f"transform: {row.transform}" if changed else "", row.note]
 
 
+def detections(results: Results) -> list[Measured]:
+    """Return what was measured, then what was not: omissions of a pair or a detector."""
+    measured = _entries(row for row in results.rows if row.metric not in _BITS)
+    absent: dict[tuple[str, str, str, str], list[Omission]] = {}
+    for omission in (*results.skips, *results.failures):
+        if omission.outside or omission.detector:
+            address = (omission.model, omission.inside, omission.outside, omission.detector)
+            absent.setdefault(address, []).append(omission)
+    known = {(e.model, e.inside, e.outside, e.detector) for e in measured if e.pooled}
+    return measured + [
+        Measured(*address, reason="; ".join(dict.fromkeys(item.reason for item in omissions)))
+        for address, omissions in absent.items()
+        if address not in known
+    ]
+
+
 def terminal_table(results: Results) -> TextTable:
     """Return the main table with bits per dimension, for a terminal."""
     footnotes = Footnotes()
@@ -62,7 +80,7 @@ def terminal_table(results: Results) -> TextTable:
         if row.seed == "all" and row.metric in ("bpd_inside", "bpd_outside")
     }
     rows = []
-    for entry in _detections(results):
+    for entry in detections(results):
         auroc = entry.pooled.get("auroc")
         counts = (
             f"{count(auroc.n_inside)} ID and {count(auroc.n_outside)} OOD images" if auroc else ""
@@ -99,7 +117,7 @@ def detection_table(results: Results) -> TextTable:
     """Return the pooled metrics of every detector on every pair."""
     footnotes = Footnotes()
     rows = []
-    for entry in _detections(results):
+    for entry in detections(results):
         auroc = entry.pooled.get("auroc")
         n_inside, n_outside = (auroc.n_inside, auroc.n_outside) if auroc else (0, 0)
         total = n_inside + n_outside
@@ -110,7 +128,7 @@ def detection_table(results: Results) -> TextTable:
                 _marked(_pair(entry), footnotes.mark(*entry.remarks(), audited)),
                 entry.detector or "all",
                 entry.interval("auroc"),
-                *(entry.value(metric) for metric in _HEADINGS),
+                *(entry.value(metric) for metric in HEADINGS),
                 f"{count(n_inside)} / {count(n_outside)}" if total else ABSENT,
                 decimal(n_outside / total if total else None),
                 entry.seeds("auroc"),
@@ -121,7 +139,7 @@ def detection_table(results: Results) -> TextTable:
         "ID → OOD",
         "Detector",
         f"AUROC ({percent(results.level)} interval)",
-        *_HEADINGS.values(),
+        *HEADINGS.values(),
         "Images ID / OOD",
         "OOD share",
         "Seeds",
@@ -164,11 +182,11 @@ def bits_table(results: Results) -> TextTable:
     return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:5]))
 
 
-def _entries(rows: Iterable[Row]) -> list[_Entry]:
-    entries: dict[tuple[str, str, str, str], _Entry] = {}
+def _entries(rows: Iterable[Row]) -> list[Measured]:
+    entries: dict[tuple[str, str, str, str], Measured] = {}
     for row in rows:
         address = (row.model, row.inside, row.outside, row.detector)
-        entry = entries.setdefault(address, _Entry(*address))
+        entry = entries.setdefault(address, Measured(*address))
         if row.seed == "all":
             entry.pooled[row.metric] = row
         else:
@@ -176,30 +194,14 @@ def _entries(rows: Iterable[Row]) -> list[_Entry]:
     return list(entries.values())
 
 
-def _detections(results: Results) -> list[_Entry]:
-    """Return what was measured, then what was not: omissions of a pair or a detector."""
-    measured = _entries(row for row in results.rows if row.metric not in _BITS)
-    absent: dict[tuple[str, str, str, str], list[Omission]] = {}
-    for omission in (*results.skips, *results.failures):
-        if omission.outside or omission.detector:
-            address = (omission.model, omission.inside, omission.outside, omission.detector)
-            absent.setdefault(address, []).append(omission)
-    known = {(e.model, e.inside, e.outside, e.detector) for e in measured if e.pooled}
-    return measured + [
-        _Entry(*address, reason="; ".join(dict.fromkeys(item.reason for item in omissions)))
-        for address, omissions in absent.items()
-        if address not in known
-    ]
-
-
-def _by_training(rows: Iterable[Row]) -> Mapping[tuple[str, str], list[_Entry]]:
-    trainings: dict[tuple[str, str], list[_Entry]] = {}
+def _by_training(rows: Iterable[Row]) -> Mapping[tuple[str, str], list[Measured]]:
+    trainings: dict[tuple[str, str], list[Measured]] = {}
     for entry in _entries(row for row in rows if row.metric in _BITS):
         trainings.setdefault((entry.model, entry.inside), []).append(entry)
     return trainings
 
 
-def _pair(entry: _Entry) -> str:
+def _pair(entry: Measured) -> str:
     return f"{entry.inside or 'all'} → {entry.outside or 'all'}"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ood_bench.report.code import source_digest, together
+from ood_bench.report.encode import Encoding
 from ood_bench.report.figures import draw_all, file_stem
 from ood_bench.report.made import Made, write
 from ood_bench.report.markdown import markdown
@@ -18,7 +19,7 @@ from ood_bench.results import AnalysisTable, Results
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
 
-Format = Literal["markdown", "csv", "json"]
+Format = Literal["markdown", "html", "csv", "json"]
 
 LARGE = 1 << 15
 
@@ -40,10 +41,11 @@ def write_report(
     Args:
         results: What a run found.
         folder: Where the files go; made if it is not there.
-        format: `markdown` writes `report.md`, `figures/*.png` and `tables/*.csv`, `csv` writes
-            `results.csv` and `json` `results.json`.
-        analyses: The analyses by the suite's names, which draw their tables; the Markdown
-            report alone reads them.
+        format: `markdown` writes `report.md`, `figures/*.png` and `tables/*.csv`, `html`
+            `report.html`, which holds all that it shows, `csv` `results.csv` and `json`
+            `results.json`.
+        analyses: The analyses by the suite's names, which draw their tables; `csv` and `json`
+            do not read them.
         small: Whether figures are for a screen, in few colours, and analyses' tables of more
             than `LARGE` bytes are left out.
         run: The run's own folder.
@@ -53,12 +55,35 @@ def write_report(
         return write(folder / "results.csv", csv_text(results))
     if format == "json":
         return write(folder / "results.json", json_text(results))
+    encoding = SCREEN if small else PRINT
+    if format == "html":
+        return write(folder / "report.html", _page(results, folder, analyses, encoding, run))
     with Made(folder, run) as made:
         _write_tables(results, folder / "tables", made, small=small)
-        encoding = SCREEN if small else PRINT
         pictures = list(draw_all(results.analyses, analyses, made, encoding))
         overviews = list(draw_overviews(results, made, encoding))
     return write(folder / "report.md", markdown(results, pictures, overviews))
+
+
+def _page(
+    results: Results,
+    folder: Path,
+    analyses: "Mapping[str, Analysis]",
+    encoding: Encoding,
+    run: Path | None,
+) -> str:
+    """Return the HTML report; its figures are kept in a run's own folder alone."""
+    from ood_bench.report.html import drawn_in_page, html
+
+    shown = [
+        table
+        for table in results.analyses
+        if table.analysis not in analyses or not drawn_in_page(analyses[table.analysis])
+    ]
+    with Made(folder if folder == run else None, run) as made:
+        pictures = list(draw_all(shown, analyses, made, encoding))
+        overviews = list(draw_overviews(results, made, encoding))
+    return html(results, analyses, pictures, overviews)
 
 
 def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) -> None:

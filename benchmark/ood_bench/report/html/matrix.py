@@ -1,0 +1,74 @@
+"""The matrix of all detectors on all pairs, as data for the page's script."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from ood_bench.report.audited import remark
+from ood_bench.report.measured import HEADINGS, Measured, detections
+from ood_bench.results import Metric, Results
+
+METRICS: tuple[Metric, ...] = ("auroc", *HEADINGS)
+DIGITS = 6
+
+
+def matrix(results: Results, charts: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+    """Return metrics, detectors, and a row for each model and pair with a cell a detector.
+
+    Args:
+        results: What a run found.
+        charts: The element of the likelihood histogram of each (model, inside).
+    """
+    found = detections(results)
+    measured = [entry for entry in found if entry.pooled]
+    names = list(dict.fromkeys(entry.detector for entry in measured))
+    rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
+    for entry in measured:
+        address = (entry.model, entry.inside, entry.outside)
+        cells = rows.setdefault(address, [{"reason": ""} for _ in names])
+        cells[names.index(entry.detector)] = _cell(entry)
+    for entry in found:
+        if not entry.pooled:
+            _explain(entry, rows, names)
+    return {
+        "metrics": [{"id": metric, "name": HEADINGS.get(metric, "AUROC")} for metric in METRICS],
+        "detectors": names,
+        "rows": [
+            {
+                "model": model,
+                "inside": inside,
+                "outside": outside,
+                "chart": charts.get((model, inside), ""),
+                "remark": remark(results, inside, outside),
+                "cells": cells,
+            }
+            for (model, inside, outside), cells in rows.items()
+        ],
+    }
+
+
+def _cell(entry: Measured) -> dict[str, Any]:
+    rows = entry.pooled
+    first = next(iter(rows.values()))
+    return {
+        "values": {
+            metric: [round(value, DIGITS) for value in (row.value, row.low, row.high)]
+            for metric in METRICS
+            if (row := rows.get(metric))
+        },
+        "inside": first.n_inside,
+        "outside": first.n_outside,
+        "note": "; ".join(filter(None, (entry.seeds("auroc"), *entry.remarks()))),
+    }
+
+
+def _explain(
+    entry: Measured, rows: Mapping[tuple[str, str, str], list[dict[str, Any]]], names: list[str]
+) -> None:
+    """Say in the cells that an omission concerns why they are empty."""
+    for address, cells in rows.items():
+        wanted = (entry.model, entry.inside, entry.outside)
+        if any(part not in ("", own) for part, own in zip(wanted, address, strict=True)):
+            continue
+        for name, cell in zip(names, cells, strict=True):
+            if entry.detector in ("", name) and cell.get("reason") == "":
+                cell["reason"] = entry.reason
