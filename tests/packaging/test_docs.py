@@ -8,19 +8,15 @@ from pathlib import Path
 
 import pytest
 import yaml
+from tests.packaging.pages import ROOT, blocks
 
 from ood_bench.suite import load_suite
 
-ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", README, flags=re.DOTALL)
-
-
 def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
-    marked = re.findall(r"<!-- docs -->\n```sh\n(.*?)```\n<!-- end -->", README, flags=re.DOTALL)
+    marked = [block.code for block in blocks(README) if block.note == "docs"]
     assert len(marked) == 3
     for name in ("suites", "results"):
         (tmp_path / name).mkdir()
@@ -44,7 +40,10 @@ def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
 
 
 def test_every_suite_shown_or_shipped_is_valid(tmp_path: Path) -> None:
-    whole, *parts = sorted(blocks("yaml"), key=lambda text: "name:" not in text)
+    whole, *parts = sorted(
+        (block.code for block in blocks(README) if block.language == "yaml"),
+        key=lambda text: "name:" not in text,
+    )
     path = tmp_path / "shown.yaml"
     path.write_text(whole)
     suite = load_suite(path).suite

@@ -1,0 +1,92 @@
+"""What the site takes from the project as it is: figures, the schema, the commands, the plugins."""
+
+import html
+import re
+import subprocess
+import sys
+from importlib.metadata import entry_points
+from pathlib import Path
+from typing import Any
+
+from latex2mathml.converter import convert
+from mkdocs.config.defaults import MkDocsConfig
+from mkdocs.structure.files import File, Files
+
+ROOT = Path(__file__).parents[1]
+SHOWN = (
+    "quickstart/figures/histogram-glow-fashion_mnist_20k-0.png",
+    "quickstart/figures/roc-glow-fashion_mnist_20k-0.png",
+    "detectors-laptop/figures/overview-heatmap.png",
+)
+PLUGINS = {
+    "models": "The models that come along. An option is a key below `options` in a suite.",
+    "detectors": "A detector turns columns into one score an image, larger for what is more out "
+    "of distribution. It is fitted on held-out in-distribution images alone.",
+    "statistics": "A statistic computes columns, one value an image, once for each model, data "
+    "set and split.",
+    "analyses": "An analysis makes a table, a figure and findings of one trained model.",
+}
+
+
+def on_files(files: Files, config: MkDocsConfig) -> Files:
+    """Add what lies elsewhere, and the pages that are made of the installed package."""
+    for name in SHOWN:
+        path = str(ROOT / "results" / "reference" / name)
+        target = f"figures/{Path(name).name}"
+        files.append(File.generated(config, target, abs_src_path=path))
+    schema = str(ROOT / "suites" / "schema.json")
+    files.append(File.generated(config, "schema.json", abs_src_path=schema))
+    files.append(File.generated(config, "reference/cli.md", content=_commands()))
+    for kind, about in PLUGINS.items():
+        page = _plugins(kind, about)
+        files.append(File.generated(config, f"reference/{kind}.md", content=page))
+    return files
+
+
+def on_page_content(html: str, **_: Any) -> str:
+    """Turn formulas into MathML, which browsers draw by themselves."""
+    inline = re.sub(
+        r'<span class="arithmatex">\\\((.*?)\\\)</span>', lambda m: _mathml(m[1], "inline"), html
+    )
+    return re.sub(
+        r'<div class="arithmatex">\s*\\\[(.*?)\\\]\s*</div>',
+        lambda m: _mathml(m[1], "block"),
+        inline,
+        flags=re.DOTALL,
+    )
+
+
+def _mathml(text: str, display: str) -> str:
+    return convert(html.unescape(text).strip(), display=display)
+
+
+def _commands() -> str:
+    """Return all commands and their options, as typer describes them."""
+    command = [sys.executable, "-m", "typer", "ood_bench.cli.app", "utils", "docs"]
+    done = subprocess.run(
+        [*command, "--name", "ood-bench"], capture_output=True, text=True, check=True
+    )
+    page = html.unescape(done.stdout).replace("# `ood-bench`\n", "# Commands\n", 1)
+    return re.sub(r"^(\* `[^`]*`: )(.*)$", _escaped, page, flags=re.MULTILINE)
+
+
+def _escaped(line: re.Match[str]) -> str:
+    """Return a line about an option whose text Markdown leaves as it is."""
+    return line[1] + line[2].replace("<", "&lt;").replace("[", "\\[")
+
+
+def _plugins(kind: str, about: str) -> str:
+    """Return a page with every plugin of a kind that the package registers."""
+    lines = [f"# {kind.capitalize()}", "", about]
+    for point in sorted(entry_points(group=f"ood_bench.{kind}"), key=lambda point: point.name):
+        if point.dist is not None and point.dist.name != "ood-bench":
+            continue
+        module, _, name = point.value.partition(":")
+        lines += ["", f"## {point.name}", "", f"::: {module}.{name}"]
+        lines += [
+            "    options:",
+            "      show_root_heading: false",
+            "      show_root_toc_entry: false",
+        ]
+        lines += ["      members: false"]
+    return "\n".join(lines) + "\n"
