@@ -196,6 +196,17 @@ def test_a_mistake_is_one_line(
     assert len(done.err.splitlines()) == 1
 
 
+def test_the_latest_run_is_never_an_archive_and_a_model_must_be_trained(
+    tiny: Path, ood_bench: Command
+) -> None:
+    assert ood_bench("run", tiny, "--only", "detect/glow@low/0/high/*").status == 0
+    assert ood_bench("archive", "-o", "results/kept").status == 0
+    assert ood_bench("score", "--model=glow", "--data", "high.npz", "-o", "a.csv").status == 0
+    done = ood_bench("score", "--model=cv-glow", "--data", "high.npz")
+    assert done.status == 2
+    assert "cv-glow@low/0 is not trained; run the suite again" in done.err
+
+
 def test_an_archive_and_a_damaged_export_are_one_line_each(
     finished: Path, tmp_path: Path, ood_bench: Command
 ) -> None:

@@ -118,7 +118,7 @@ def archive(
         without_figures,
         write_record,
     )
-    from ood_bench.runs.archive import CELLS
+    from ood_bench.runs.record import CELLS
 
     folder = find_run(results, run)
     record = without_figures(read_record(folder), tuple(skip or ()))

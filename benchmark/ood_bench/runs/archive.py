@@ -10,10 +10,9 @@ from tempfile import TemporaryDirectory
 
 from ood_bench.errors import OodBenchError
 from ood_bench.results import Omission
-from ood_bench.runs.record import RunRecord
+from ood_bench.runs.record import CELLS, RunRecord
 from ood_bench.store import Store
 
-CELLS = "cells.zip"
 WEIGHTS = "weights.safetensors"
 SCORES = "scores.parquet"
 COLUMNS = "columns.parquet"

@@ -25,6 +25,8 @@ from ood_bench.results import Omission
 from ood_bench.suite import Quoted, Suite
 
 RECORD = "run.json"
+CELLS = "cells.zip"
+"""What an archive has beside its record: all its cells, without weights."""
 
 
 @dataclass(frozen=True)
@@ -153,13 +155,14 @@ def _data_ref(ref: Mapping[str, Any]) -> DataRef:
     return DataRef(ref["name"], ref["split"], ImagesInfo(**info))
 
 
-def find_run(results: Path, name: str | None) -> Path:
+def find_run(results: Path, name: str | None, *, archives: bool = True) -> Path:
     """Find a run's folder.
 
     Args:
         results: The folder of all runs.
         name: A folder, the name of one in `results`, or a suite's name; the latest of those
             that match. None for the latest of all.
+        archives: Whether an archive that lies in `results` may be the latest of all.
 
     Raises:
         OodBenchError: If there is none.
@@ -171,7 +174,8 @@ def find_run(results: Path, name: str | None) -> Path:
         raise OodBenchError(f"{results}: no run lies here; start one with 'ood-bench run SUITE'")
     folders = [path.parent for path in runs]
     if name is None:
-        return folders[-1]
+        kept = [folder for folder in folders if archives or not (folder / CELLS).exists()]
+        return (kept or folders)[-1]
     matching = [
         folder
         for folder in folders

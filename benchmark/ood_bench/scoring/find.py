@@ -4,7 +4,7 @@ from pathlib import Path
 
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.runs import find_run, read_record
-from ood_bench.runs.archive import CELLS
+from ood_bench.runs.record import CELLS
 from ood_bench.scoring.cells import of_cell
 from ood_bench.scoring.exported import DESCRIPTION, read_exported
 from ood_bench.scoring.trained import TrainedModel
@@ -36,7 +36,7 @@ def find_model(name: str | Path, *, results: Path, run: str | None = None) -> Tr
 
 
 def _of_run(name: str, *, results: Path, run: str | None) -> TrainedModel:
-    folder = find_run(results, run)
+    folder = find_run(results, run, archives=False)
     record = read_record(folder)
     labels = {f"{ref.model}@{ref.inside}/{ref.seed}": ref.key for ref in record.trainings}
     matching = [
@@ -51,5 +51,7 @@ def _of_run(name: str, *, results: Path, run: str | None) -> TrainedModel:
         raise OodBenchError(f"{folder}: '{name}' may be {' or '.join(sorted(matching))}; say which")
     if (folder / CELLS).is_file():
         raise OodBenchError(f"{folder} is an archive, which holds no weights; name the run itself")
-    base = Path(record.manifest.get("suite", "")).parent
-    return of_cell(Store(folder.parent / "store"), labels[matching[0]], base=base)
+    store, key = Store(folder.parent / "store"), labels[matching[0]]
+    if not store.has(key):
+        raise OodBenchError(f"{folder}: {matching[0]} is not trained; run the suite again to go on")
+    return of_cell(store, key, base=Path(record.manifest.get("suite", "")).parent)
