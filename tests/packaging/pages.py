@@ -23,7 +23,7 @@ QUICK = [
     *("--set", "training.held_out=200", "--set", "training.validation=50"),
     *("--set", "datasets.fashion_mnist_20k.limit=400", "--set", "datasets.noise.count=100"),
     *("--set", "datasets.mnist_20k.limit=300"),
-    *("--set", "evaluation.resamples=100"),
+    *("--set", "evaluation.resamples=100", "--set", "evaluation.audit=false"),
 ]
 """What a run that trains is given beside what the page says, so that it takes seconds."""
 
