@@ -23,7 +23,8 @@ class Density(FloatDensity):
         arguments: Keyword arguments of the callable.
         layout: What the density takes: `flat`, vectors `(B, D)`, or `image`, `(B, C, H, W)`.
         space: What it sees of pixels y in (0, 1): `unit`, y; `standard`, standardised by mean
-            and standard deviation of all training values; `logit`, logit(0.05 + 0.9 y).
+            and standard deviation of all training values; `logit`, logit(0.05 + 0.9 y), in which
+            most flows learn images fastest.
 
     Reference:
         Theis et al., A note on the evaluation of generative models, ICLR 2016.
@@ -36,7 +37,7 @@ class Density(FloatDensity):
         build: str,
         arguments: dict[str, Any] = {},  # noqa: B006  read, never written
         layout: Layout = "flat",
-        space: Space = "standard",
+        space: Space = "logit",
     ) -> None:
         builder = _imported(build)
         try:

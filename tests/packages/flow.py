@@ -13,4 +13,4 @@ class Flow(FloatDensity):
         layer = nf.flows.AutoregressiveRationalQuadraticSpline
         steps = [layer(shape.dims, 1, width, tail_bound=5) for _ in range(layers)]
         flow = nf.NormalizingFlow(nf.distributions.DiagGaussian(shape.dims), steps)
-        super().__init__(shape, flow, space="standard")
+        super().__init__(shape, flow, space="logit")

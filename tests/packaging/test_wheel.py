@@ -29,12 +29,16 @@ def test_the_wheel_installs_two_packages_and_nothing_beside_them(wheel: zipfile.
     assert tops == {"ood_bench", "ood_bench_models", "ood_bench-0.1.0.dist-info"}
 
 
-def test_the_wheel_carries_the_embedded_subsets_and_type_markers(wheel: zipfile.ZipFile) -> None:
+def test_the_wheel_carries_the_embedded_subsets_templates_and_type_markers(
+    wheel: zipfile.ZipFile,
+) -> None:
     names = set(wheel.namelist())
     for name in ("fashion_mnist_20k", "mnist_20k"):
         for split in ("train", "test"):
             assert f"ood_bench/data/embedded/{name}-{split}.parquet" in names
     assert {"ood_bench/py.typed", "ood_bench_models/py.typed"} <= names
+    for kind in ("model", "detector"):
+        assert f"ood_bench/scaffold/{kind}/plugin.py.in" in names
 
 
 def test_the_wheel_carries_the_templates_of_the_html_report(wheel: zipfile.ZipFile) -> None:
