@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from ood_bench.report import TextTable
     from ood_bench.runs import RunRecord
 
-Format = Literal["markdown", "html", "csv", "json"]
+Format = Literal["markdown", "html", "latex", "csv", "json"]
 
 Run = Annotated[
     str | None,
@@ -52,7 +52,7 @@ def report(
     ] = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = "markdown",
 ) -> None:
-    """Write the tables and figures of a run: Markdown, one HTML file, tidy CSV, or JSON.
+    """Write the tables and figures of a run: Markdown, one HTML file, LaTeX, tidy CSV, or JSON.
 
     Prints the path of what it wrote: of several runs a comparison of what they have in common.
     """
@@ -60,9 +60,9 @@ def report(
     from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
 
     if runs and len(runs) > 1:
-        if format == "html":
+        if format in ("html", "latex"):
             raise OodBenchError(
-                "several runs have no HTML report; give one run, or another --format"
+                f"several runs have no report in {format}; give one run, or another --format"
             )
         typer.echo(write_comparison(runs, results, output, format))
         return
@@ -70,7 +70,7 @@ def report(
     record = read_record(folder)
     with store_of(folder, results) as store:
         found = collect(record, store)
-    drawn = _analyses(record) if format in ("markdown", "html") else {}
+    drawn = _analyses(record) if format in ("markdown", "html", "latex") else {}
     path = write_report(
         found,
         output or folder,

@@ -19,8 +19,17 @@ def escape(text: str) -> str:
         >>> escape("line\n# no heading")
         'line # no heading'
     """
-    line = " ".join(_UNSEEN.sub(" ", text).split())
-    return _SPECIAL.sub(r"\\\g<0>", line).translate(_ENTITIES)
+    return _SPECIAL.sub(r"\\\g<0>", line(text)).translate(_ENTITIES)
+
+
+def line(text: str) -> str:
+    r"""Return a text on one line, without characters that cannot be seen.
+
+    Example:
+        >>> line("a\n\u200bb")
+        'a b'
+    """
+    return " ".join(_UNSEEN.sub(" ", text).split())
 
 
 def paragraph(text: str) -> str:

@@ -1,42 +1,14 @@
 """The report as a Markdown page, as GitHub shows it."""
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
-from ood_bench.report.audited import (
-    SETS,
-    overlaps_note,
-    overlaps_table,
-    separations_note,
-    separations_table,
-    sets_table,
-)
-from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
-from ood_bench.report.conventions import (
-    BESIDE,
-    BITS,
-    CLAIMS,
-    COMPARED,
-    DATA,
-    DETECTION,
-    DIFFERENCES,
-    QUOTED,
-    TRAINING,
-)
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
-from ood_bench.report.measured import bits_table, detection_table
-from ood_bench.report.numbers import names, percent, plural
+from ood_bench.report.numbers import names, plural
 from ood_bench.report.overview import Overview
-from ood_bench.report.provenance import (
-    beside_table,
-    claims_table,
-    data_table,
-    omission_table,
-    run_table,
-    training_table,
-)
+from ood_bench.report.sections import COMPARED_HEADING, measured_sections, other_sections
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import FindingRow, Results, Verdict
 
@@ -55,48 +27,29 @@ def markdown(
         overviews: Its figures over all detectors, likewise.
     """
     notes = ["\n>\n".join(f"> {paragraph(note)}" for note in results.notes)]
-    level = percent(results.level)
     blocks = [f"# {escape(results.title or results.suite)}", paragraph(results.about)]
-    blocks += [_summary(results)]
-    for heading, table, conventions in (
-        ("Claims", claims_table(results), CLAIMS.format(level=level)),
-        ("What was not reproduced", beside_table(results), BESIDE),
-        ("Detectors compared", comparison_table(results), COMPARED),
-        ("Measured and quoted", quotation_table(results), QUOTED),
-        ("Detection", detection_table(results), DETECTION.format(level=level, rows=_ROWS)),
-        ("Differences from the baseline", difference_table(results), DIFFERENCES),
-        ("Bits per dimension", bits_table(results), BITS.format(level=level)),
-        ("Training", training_table(results), TRAINING),
-        ("Data", data_table(results), DATA),
-        ("Audit of the data", sets_table(results.audit), SETS),
-        (
-            "What one number of an image tells apart",
-            separations_table(results.audit),
-            separations_note(results.level),
-        ),
-        ("Shared images", overlaps_table(results.audit), overlaps_note(results.audit)),
-    ):
-        if table.rows:
-            blocks += [f"## {heading}", *notes, table_text(table), conventions]
-        if heading == "Detectors compared":
+    blocks += [summary(results, escape)]
+    for _, heading, table, conventions in measured_sections(results, rows=_ROWS):
+        blocks += [f"## {heading}", *notes, table_text(table), conventions]
+        if heading == COMPARED_HEADING:
             blocks += [
                 f"![{escape(overview.title)}]({overview.path})\n\n{paragraph(overview.caption)}"
                 for overview in overviews
             ]
     if pictures:
         blocks += ["## Figures", *notes, *_figures(pictures, results.findings)]
-    for heading, table in (
-        ("Left out", omission_table(results.skips, "Reason")),
-        ("Failed", omission_table(results.failures, "Message")),
-        ("Circumstances", run_table(results)),
-    ):
-        if table.rows:
-            blocks += [f"## {heading}", table_text(table)]
+    for _, heading, table, _ in other_sections(results):
+        blocks += [f"## {heading}", table_text(table)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
-def _summary(results: Results) -> str:
-    """Return a paragraph on what was run and what came out."""
+def summary(results: Results, escape: Callable[[str], str]) -> str:
+    """Return a paragraph on what was run and what came out; `**` stands around words to stress.
+
+    Args:
+        results: What a run found.
+        escape: Makes names safe on the page.
+    """
     if not results.rows:
         return f"Nothing was measured in this run of {escape(results.suite)}."
     parts = []

@@ -8,9 +8,11 @@ from typing import TYPE_CHECKING, Literal
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.encode import Encoding
 from ood_bench.report.figures import draw_all, file_stem
+from ood_bench.report.latex import latex
 from ood_bench.report.made import Made, write
 from ood_bench.report.markdown import markdown
 from ood_bench.report.overview import draw_overviews
+from ood_bench.report.pdf import Pdf
 from ood_bench.report.png import PRINT, SCREEN
 from ood_bench.report.tablecsv import table_csv
 from ood_bench.report.tidy import audit_csv, comparison_csv, csv_text, findings_csv, json_text
@@ -19,7 +21,7 @@ from ood_bench.results import AnalysisTable, Results
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
 
-Format = Literal["markdown", "html", "csv", "json"]
+Format = Literal["markdown", "html", "latex", "csv", "json"]
 
 LARGE = 1 << 15
 
@@ -42,7 +44,8 @@ def write_report(
         results: What a run found.
         folder: Where the files go; made if it is not there.
         format: `markdown` writes `report.md`, `figures/*.png` and `tables/*.csv`, `html`
-            `report.html`, which holds all that it shows, `csv` `results.csv` and `json`
+            `report.html`, which holds all that it shows, `latex` `report.tex`, `preamble.tex`,
+            `tables/*.tex` and `figures/*.pdf` beside the CSV, `csv` `results.csv` and `json`
             `results.json`.
         analyses: The analyses by the suite's names, which draw their tables; `csv` and `json`
             do not read them.
@@ -55,13 +58,17 @@ def write_report(
         return write(folder / "results.csv", csv_text(results))
     if format == "json":
         return write(folder / "results.json", json_text(results))
-    encoding = SCREEN if small else PRINT
+    encoding: Encoding = Pdf() if format == "latex" else SCREEN if small else PRINT
     if format == "html":
         return write(folder / "report.html", _page(results, folder, analyses, encoding, run))
     with Made(folder, run) as made:
         _write_tables(results, folder / "tables", made, small=small)
         pictures = list(draw_all(results.analyses, analyses, made, encoding))
         overviews = list(draw_overviews(results, made, encoding))
+    if format == "latex":
+        for path, text in latex(results, pictures, overviews).items():
+            write(folder / path, text)
+        return folder / "report.tex"
     return write(folder / "report.md", markdown(results, pictures, overviews))
 
 
