@@ -60,7 +60,7 @@ def report(
     from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
 
     if runs and len(runs) > 1:
-        if format in ("html", "latex"):
+        if format == "html" or format == "latex":
             raise OodBenchError(
                 f"several runs have no report in {format}; give one run, or another --format"
             )
