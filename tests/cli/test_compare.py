@@ -125,3 +125,12 @@ def test_one_run_or_the_same_twice_is_a_mistake_in_one_line(tiny: Path, ood_benc
         done = ood_bench("compare", *names)
         assert done.status == 2
         assert len(done.err.splitlines()) == 1
+
+
+def test_pages_for_one_run_are_refused_for_several(tiny: Path, ood_bench: Command) -> None:
+    for format in ("html", "latex"):
+        done = ood_bench("report", "a", "b", "--format", format)
+        assert done.status == 2
+        assert done.err == (
+            f"several runs have no report in {format}; give one run, or another --format\n"
+        )
