@@ -140,32 +140,48 @@ def test_a_broken_data_set_of_a_package_says_so_when_it_is_named(
         joined[point.name]
 
 
-@pytest.mark.parametrize(("kind", "name"), [("models", "small-flow"), ("detectors", "odd-size")])
-def test_a_new_package_installs_passes_its_tests_and_runs(
-    kind: str, name: str, tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    done = ood_bench(kind, "new", name)
+NEW = [("models", "small-flow"), ("detectors", "odd-size")]
+
+
+def new(kind: str, name: str, folder: Path, ood_bench: Command) -> tuple[Path, Path]:
+    """Write a new package and install it; return its folder and where it is installed."""
+    package, installed = folder / f"ood-bench-{name}", folder / "installed"
+    done = ood_bench(kind, "new", name, "-o", package)
     assert done.status == 0, done.err
-    folder = tmp_path / f"ood-bench-{name}"
-    assert f"next: cd {folder.name} && pip install -e" in done.out
-    install(folder, tmp_path / "installed")
-    monkeypatch.syspath_prepend(tmp_path / "installed")
-    monkeypatch.chdir(folder)
-    assert name in ood_bench(kind, "list").out
-    environment = {**os.environ, "PYTHONPATH": str(tmp_path / "installed")}
-    tests = subprocess.run(
+    assert f"next: cd {package} && pip install -e" in done.out
+    install(package, installed)
+    return package, installed
+
+
+@pytest.mark.parametrize(("kind", "name"), NEW)
+def test_a_new_package_installs_and_passes_its_tests(
+    kind: str, name: str, tmp_path: Path, ood_bench: Command
+) -> None:
+    package, installed = new(kind, name, tmp_path, ood_bench)
+    done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", "-W", "error"],
-        env=environment,
+        cwd=package,
+        env={**os.environ, "PYTHONPATH": str(installed)},
         capture_output=True,
         text=True,
         check=False,
     )
-    assert tests.returncode == 0, tests.stdout
+    assert done.returncode == 0, done.stdout
+
+
+@pytest.mark.parametrize(("kind", "name"), NEW)
+def test_a_new_package_runs_in_its_suite(
+    kind: str, name: str, tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    package, installed = new(kind, name, tmp_path, ood_bench)
+    monkeypatch.syspath_prepend(installed)
+    monkeypatch.chdir(package)
+    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    assert name in ood_bench(kind, "list").out
     run = ood_bench("run", "suite.yaml", "--scale", "0.02", "--skip", "analysis/*", *short())
     assert run.status == 0, run.err
-    assert "glow" in run.out
-    assert "likelihood" in run.out
+    for text in ("glow", name, "likelihood"):
+        assert text in run.out
 
 
 @pytest.mark.parametrize(
