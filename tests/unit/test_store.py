@@ -1,14 +1,16 @@
 """The store: whole cells or none, and no damaged byte goes unseen."""
 
 import multiprocessing
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from ood_bench.errors import StoreError
+from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.plan import Cell
+from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store, write_columns
 
 
@@ -129,3 +131,27 @@ def test_processes_on_one_store_compute_each_cell_once(tmp_path: Path) -> None:
     assert [process.exitcode for process in processes] == [0, 0, 0]
     assert all((tmp_path / f"count-{i}").read_text() == "x" for i in range(20))
     assert all(Store(tmp_path).has(cell(f"score/{i}").key) for i in range(20))
+
+
+def test_zipped_cells_read_as_those_of_a_folder_and_damage_is_named(tmp_path: Path) -> None:
+    store, what = Store(tmp_path / "store"), cell()
+    with store.write(what) as folder:
+        write_columns(folder / "columns.parquet", {"score": np.arange(1000.0)})
+        (folder / "b.json").write_text("[1]")
+    kept = tmp_path / "cells.zip"
+    with zipfile.ZipFile(kept, "w") as file:
+        for name, content in store.read_files(what.key, without={"b.json"}).items():
+            file.writestr(f"cells/{what.key}/{name}", content)
+    with zipfile.ZipFile(kept) as file:
+        zipped = ZippedCells(file)
+        assert zipped.has(what.key)
+        assert not zipped.has("another")
+        assert np.array_equal(zipped.read_columns(what.key)["score"], np.arange(1000.0))
+        assert zipped.count_rows(what.key) == 1000
+        with pytest.raises(StoreError, match="no such file"):
+            zipped.read_json(what.key, "b.json")
+    damaged = bytearray(kept.read_bytes())
+    damaged[200] ^= 0x20
+    kept.write_bytes(bytes(damaged))
+    with zipfile.ZipFile(kept) as file, pytest.raises(OodBenchError, match=r"cells.zip is damaged"):
+        ZippedCells(file).has(what.key)

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
+from ood_bench.cells import Cells
 from ood_bench.errors import OodBenchError
 from ood_bench.results import Omission
 from ood_bench.runs.record import CELLS, RunRecord
+from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store
 
 WEIGHTS = "weights.safetensors"
@@ -21,7 +22,7 @@ TABLE = "table.parquet"
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
-def archive(record: RunRecord, store: Store, path: Path, *, scores: bool = True) -> int:
+def archive(record: RunRecord, store: Cells, path: Path, *, scores: bool = True) -> int:
     """Write all finished cells that a run rests on, without weights, and return their number.
 
     Statistics and scores are Parquet files in it, `cells/<key>/columns.parquet` and
@@ -60,7 +61,7 @@ def is_archive(folder: Path) -> bool:
 
 
 @contextmanager
-def store_of(folder: Path, results: Path) -> Iterator[Store]:
+def store_of(folder: Path, results: Path) -> Iterator[Cells]:
     """Give the store of a run: its own archive if it has one, else that of all runs.
 
     Raises:
@@ -69,16 +70,15 @@ def store_of(folder: Path, results: Path) -> Iterator[Store]:
     if not is_archive(folder):
         yield Store(results / "store")
         return
-    with TemporaryDirectory() as place:
-        try:
-            with zipfile.ZipFile(folder / CELLS) as file:
-                file.extractall(place)
-        except (zipfile.BadZipFile, OSError) as error:
-            raise OodBenchError(f"{folder / CELLS} is damaged: {error}") from error
-        yield Store(Path(place))
+    try:
+        file = zipfile.ZipFile(folder / CELLS)
+    except (zipfile.BadZipFile, OSError) as error:
+        raise OodBenchError(f"{folder / CELLS} is damaged: {error}") from error
+    with file:
+        yield ZippedCells(file)
 
 
-def cells_of(record: RunRecord, store: Store) -> set[str]:
+def cells_of(record: RunRecord, store: Cells) -> set[str]:
     """Return the keys of all finished cells that a run's results come from."""
     left = [
         *(ref.key for ref in record.trainings),
@@ -97,7 +97,7 @@ def cells_of(record: RunRecord, store: Store) -> set[str]:
     return found
 
 
-def computing_seconds(record: RunRecord, store: Store) -> float:
+def computing_seconds(record: RunRecord, store: Cells) -> float:
     """Return the time that a run's finished cells took, in whichever run they were computed."""
     return sum(
         float(store.read_json(key, "circumstances.json")["seconds"])

@@ -4,16 +4,16 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared
+from ood_bench.cells import Cells
 from ood_bench.metrics import Measure
 from ood_bench.plan import AuditRef
 from ood_bench.results import Audit, DataAudit, Overlap, Separation
 from ood_bench.runs.record import RunRecord
-from ood_bench.store import Store
 
 Found = Mapping[str, Any]
 
 
-def collect_audit(record: RunRecord, store: Store) -> Audit | None:
+def collect_audit(record: RunRecord, store: Cells) -> Audit | None:
     """Return what the audit of a run found; None if nothing was audited."""
     done = [ref for ref in record.audits if store.has(ref.key)]
     found = [(ref, store.read_json(ref.key, "audit.json")) for ref in done]

@@ -5,6 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
+from ood_bench.cells import Cells
 from ood_bench.claims import evaluate as evaluate_claims
 from ood_bench.hashing import digest
 from ood_bench.metrics import Measure, pool
@@ -23,10 +24,9 @@ from ood_bench.runs.archive import TABLE, computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
 from ood_bench.runs.record import RunRecord
-from ood_bench.store import Store
 
 
-def collect(record: RunRecord, store: Store) -> Results:
+def collect(record: RunRecord, store: Cells) -> Results:
     """Return the results of a run from finished cells alone; nothing is computed but pools.
 
     Args:
@@ -90,7 +90,7 @@ def collect(record: RunRecord, store: Store) -> Results:
     )
 
 
-def _unfinished(record: RunRecord, store: Store) -> tuple[Omission, ...]:
+def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     if record.failures:
         return ()
     keys = [
@@ -105,7 +105,7 @@ def _unfinished(record: RunRecord, store: Store) -> tuple[Omission, ...]:
     return (Omission(f"{count} results", reason),) if count else ()
 
 
-def _training_cards(record: RunRecord, store: Store) -> Iterable[TrainingCard]:
+def _training_cards(record: RunRecord, store: Cells) -> Iterable[TrainingCard]:
     for ref in record.trainings:
         if not store.has(ref.key):
             continue
@@ -119,7 +119,7 @@ def _training_cards(record: RunRecord, store: Store) -> Iterable[TrainingCard]:
         )
 
 
-def _detection_rows(record: RunRecord, store: Store) -> Iterable[Row]:
+def _detection_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
     for ref in record.detections:
         if not store.has(ref.key):
             continue
@@ -137,7 +137,7 @@ def _detection_rows(record: RunRecord, store: Store) -> Iterable[Row]:
             )
 
 
-def _bpd_rows(record: RunRecord, store: Store) -> Iterable[Row]:
+def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
     for ref in record.bpds:
         if not store.has(ref.key):
             continue
@@ -187,7 +187,7 @@ def _row(
     )
 
 
-def _findings(record: RunRecord, store: Store) -> Iterable[FindingRow]:
+def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
     """Return what analyses found for each seed, then the same pooled over seeds."""
     single = [
         FindingRow(

@@ -8,15 +8,15 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import erfc
 
+from ood_bench.cells import Cells
 from ood_bench.metrics import Measure, pool
 from ood_bench.metrics.measure import normal_quantile
 from ood_bench.plan import DetectionRef
 from ood_bench.results import Comparison, Cost, Difference, Quotation
 from ood_bench.runs.record import RunRecord
-from ood_bench.store import Store
 
 
-def compare(record: RunRecord, store: Store) -> Comparison | None:
+def compare(record: RunRecord, store: Cells) -> Comparison | None:
     """Return the comparison that a suite asks for; None if it names no baseline."""
     if record.baseline is None:
         return None
@@ -47,7 +47,7 @@ def holm(p: Sequence[float]) -> list[float]:
     return [float(value) for value in corrected]
 
 
-def _differences(record: RunRecord, store: Store) -> list[Difference]:
+def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     groups: dict[tuple[str, str, str, str], list[Measure]] = defaultdict(list)
     for ref in record.pairings:
         if store.has(ref.key):
@@ -72,7 +72,7 @@ def p_value(value: float, error: float) -> float:
     return float(erfc(abs(value) / error / math.sqrt(2.0)))
 
 
-def _costs(refs: Iterable[DetectionRef], store: Store) -> Iterable[Cost]:
+def _costs(refs: Iterable[DetectionRef], store: Cells) -> Iterable[Cost]:
     groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     for ref in refs:
         if not store.has(ref.key):

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
+from ood_bench.cells import Cells
 from ood_bench.detectors import Scores
 from ood_bench.metrics import paired_delong, pool
 from ood_bench.metrics.measure import normal_quantile
@@ -13,7 +14,6 @@ from ood_bench.runs.archive import SCORES
 from ood_bench.runs.collect import collect
 from ood_bench.runs.compare import holm, p_value
 from ood_bench.runs.record import RunRecord
-from ood_bench.store import Store
 
 Address = tuple[str, str, str, str]
 
@@ -23,7 +23,7 @@ class Side(NamedTuple):
 
     name: str
     record: RunRecord
-    store: Store
+    store: Cells
 
 
 def versus(sides: Sequence[Side]) -> Versus:
@@ -120,7 +120,7 @@ def _by_seed(side: Side, address: Address) -> dict[int, DetectionRef]:
     }
 
 
-def _scored(store: Store, ref: DetectionRef) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
+def _scored(store: Cells, ref: DetectionRef) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
     """Return the scores of both sides and the digests of their images, or why there are none."""
     scores, images = [], []
     for side in ("inside", "outside"):

@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
+from ood_bench.cells import MANIFEST
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.runs import find_run, read_record
 from ood_bench.runs.record import CELLS
 from ood_bench.scoring.cells import of_cell
 from ood_bench.scoring.exported import DESCRIPTION, read_exported
 from ood_bench.scoring.trained import TrainedModel
-from ood_bench.store import MANIFEST, Store
+from ood_bench.store import Store
 
 
 def find_model(name: str | Path, *, results: Path, run: str | None = None) -> TrainedModel:
