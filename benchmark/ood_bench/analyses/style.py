@@ -6,7 +6,18 @@ from typing import TypeAlias
 
 Colour: TypeAlias = tuple[float, float, float]
 
-_ORDER = (0, 1, 2, 4, 3, 9, 5, 7, 6, 8)
+_PALETTE = [
+    "0173b2",
+    "de8f05",
+    "029e73",
+    "cc78bc",
+    "d55e00",
+    "56b4e9",
+    "ca9161",
+    "949494",
+    "fbafe4",
+    "ece133",
+]
 """Seaborn's colour-blind palette, its faint colours last."""
 
 _STYLE = {"axes.spines.top": False, "axes.spines.right": False}
@@ -37,12 +48,16 @@ def data_colours(names: Sequence[str]) -> dict[str, Colour]:
 
     The same names give the same colours in every figure, and the inside is always blue.
     """
-    import seaborn as sns
+    if len(names) > len(_PALETTE):
+        import seaborn as sns
 
-    if len(names) > len(_ORDER):
         return dict(zip(names, sns.color_palette("husl", len(names)), strict=True))
-    palette = sns.color_palette("colorblind")
-    return {name: palette[i] for name, i in zip(names, _ORDER, strict=False)}
+    return {name: _colour(text) for name, text in zip(names, _PALETTE, strict=False)}
+
+
+def _colour(text: str) -> Colour:
+    red, green, blue = bytes.fromhex(text)
+    return red / 255, green / 255, blue / 255
 
 
 def plain(name: str) -> str:

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from scipy.stats import rankdata
-
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import Results, Row
@@ -83,6 +81,8 @@ def ranks(results: Results) -> dict[tuple[str, str], float]:
 
     On each pair it is ranked among all that were measured there; ties share a rank.
     """
+    from scipy.stats import rankdata
+
     found: dict[tuple[str, str], list[float]] = {}
     everything = entries(results)
     for pair in judged(results):
