@@ -21,6 +21,21 @@ class Deadly(Likelihood):
         os.kill(os.getpid(), signal.SIGKILL)
 """
 
+BUSY = """\
+import multiprocessing
+from ood_bench.detectors.likelihood import Likelihood
+
+
+class Busy(Likelihood):
+    \"\"\"Has a process of its own.\"\"\"
+
+    def fit(self, held_out):
+        child = multiprocessing.get_context("spawn").Process(target=print)
+        child.start()
+        child.join()
+        return super().fit(held_out)
+"""
+
 
 def test_a_run_in_two_processes_gives_the_same_bytes(tiny: Path) -> None:
     finish(start(tiny, "one"))
@@ -67,6 +82,35 @@ def test_a_process_that_dies_fails_its_cell_alone(tiny: Path, ood_bench: Command
     cells = tiny.parent / "results" / "store" / "cells"
     scores = list(cells.glob("*/scores.parquet"))
     assert len(scores) == 2 * 2 * 3  # two models, two detectors, three data sets
+
+
+def test_a_cell_may_have_processes_of_its_own(tiny: Path, ood_bench: Command) -> None:
+    (tiny.parent / "busy.py").write_text(BUSY)
+    tiny.write_text(
+        SUITE.replace(
+            "detectors: [likelihood, typicality, input_complexity]",
+            "detectors: {busy: {use: './busy.py:Busy'}}",
+        ).replace("[histogram, roc, extremes, course]", "[histogram]")
+    )
+    ran = ood_bench("run", tiny, "--jobs", 2, "--only", "detect/*busy")
+    assert ran.status == 0, ran.err
+
+
+def test_an_interrupted_run_ends_its_processes(tiny: Path) -> None:
+    tiny.write_text(LONG)
+    process = start(tiny, "interrupted", jobs=2)
+    children: list[psutil.Process] = []
+    until = time.monotonic() + 60
+    while not list((tiny.parent / "interrupted" / "store").glob("partial/*/training/*")):
+        assert time.monotonic() < until
+        children = psutil.Process(process.pid).children(recursive=True)
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 130, err.decode()
+    assert children
+    _, alive = psutil.wait_procs(children, timeout=20)
+    assert not alive
 
 
 @pytest.mark.parametrize("jobs", ["0", "many"])

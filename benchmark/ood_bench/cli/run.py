@@ -2,6 +2,7 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -135,10 +136,11 @@ def run(
     with Display(plan, store) as display:
         bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
         executor = Inline(bench) if jobs == 1 else Processes(bench, jobs=jobs, threads=share)
-        for outcome in executor.run(plan, store):
-            display.show(outcome)
-            if isinstance(outcome, Failed):
-                failures.append(outcome)
+        with closing(executor.run(plan, store)) as outcomes:
+            for outcome in outcomes:
+                display.show(outcome)
+                if isinstance(outcome, Failed):
+                    failures.append(outcome)
     manifest["wall time"] = f"{time.perf_counter() - began:.0f} s"
     record = replace(
         record,

@@ -1,6 +1,6 @@
 """What an executor is: a plan and a store in, one outcome a cell out."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
@@ -41,9 +41,10 @@ Outcome: TypeAlias = Done | Failed
 class Executor(Protocol):
     """Finishes the cells that the store lacks, in whatever place and order it likes."""
 
-    def run(self, plan: Plan, store: Store) -> Iterator[Outcome]:
+    def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan, each after those of its inputs.
 
-        A failed cell does not stop the others, but for those that need it.
+        A failed cell does not stop the others, but for those that need it. Closing the generator
+        ends what is in work.
         """
         ...

@@ -1,6 +1,6 @@
 """The executor of one process: one cell after the other."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 
 from ood_bench.execute.bench import Bench
 from ood_bench.execute.executor import Outcome
@@ -17,7 +17,7 @@ class Inline:
     def __init__(self, bench: Bench) -> None:
         self.bench = bench
 
-    def run(self, plan: Plan, store: Store) -> Iterator[Outcome]:
+    def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan."""
         worker = Worker(self.bench, store)
         schedule = Schedule(plan.cells)

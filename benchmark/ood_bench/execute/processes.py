@@ -6,7 +6,7 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import replace
 from multiprocessing.connection import Connection, wait
@@ -62,7 +62,7 @@ class Processes:
         self.jobs = jobs
         self.threads = threads
 
-    def run(self, plan: Plan, store: Store) -> Iterator[Outcome]:
+    def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan."""
         schedule = Schedule(plan.cells)
         idle: list[_Worker] = []
@@ -108,7 +108,7 @@ class _Worker:
         self.process = context.Process(
             target=_work,
             args=(theirs, replace(bench, tell=_nobody), store.root, threads),
-            daemon=True,
+            daemon=False,  # a daemon may have no processes of its own, and statistics have
         )
         with _environment(dict.fromkeys(_THREADS, str(threads))):
             self.process.start()
