@@ -10,25 +10,14 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ood_bench.report import conventions
-from ood_bench.report.audited import (
-    SETS,
-    overlaps_note,
-    overlaps_table,
-    separations_note,
-    separations_table,
-    sets_table,
-)
-from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
 from ood_bench.report.html.charts import charts, elements
 from ood_bench.report.html.galleries import data_uri, errors, extremes
 from ood_bench.report.html.matrix import matrix
-from ood_bench.report.measured import bits_table
 from ood_bench.report.numbers import ABSENT, count, percent, plural, with_interval
 from ood_bench.report.overview import Overview
-from ood_bench.report.provenance import omission_table, run_table, training_table
+from ood_bench.report.sections import Section, measured_sections, other_sections
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import AnalysisTable, ClaimResult, Results
 
@@ -36,16 +25,8 @@ if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
 
 SCRIPTS = ("page.js", "matrix.js", "chart.js")
+ROWS = "what `--format csv` writes"
 _STRESSED = re.compile(r"\*\*(.+?)\*\*")
-
-
-class Section(NamedTuple):
-    """A table of the page under its heading, and what its columns mean."""
-
-    id: str
-    heading: str
-    table: TextTable
-    about: str = ""
 
 
 class Group(NamedTuple):
@@ -92,6 +73,14 @@ def html(
 
     histograms = of(Histogram)
     drawn = charts([table for table, _ in histograms], [caption for _, caption in histograms])
+    sections = {
+        section.name: section
+        for section in (*measured_sections(results, rows=ROWS), *other_sections(results))
+    }
+
+    def chosen(*names: str) -> list[Section]:
+        return [sections[name] for name in names if name in sections]
+
     templates = files("ood_bench.report.html") / "templates"
     style = (templates / "style.css").read_text(encoding="utf-8")
     script = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
@@ -109,20 +98,16 @@ def html(
         },
         facts=_facts(results),
         claims=[_claim(claim) for claim in results.claims],
-        about_claims=conventions.CLAIMS.format(level=percent(results.level)),
-        about_detection=conventions.DETECTION.format(
-            level=percent(results.level), rows="what `--format csv` writes"
-        ),
+        sections=sections,
         charts=drawn,
         extremes=extremes(of(Extremes)),
         errors=errors(of(Errors)),
         overviews=overviews,
-        compared=_compared(results),
-        measured=_measured(results),
+        compared=chosen("compared", "quoted", "differences"),
+        measured=chosen("bits", "training"),
+        audited=chosen("audit", "separations", "overlaps"),
+        omitted=chosen("failed", "left-out"),
         groups=_groups(pictures, results),
-        audited=_audited(results),
-        omitted=_omitted(results),
-        run=run_table(results),
     )
 
 
@@ -195,55 +180,6 @@ def _claim(claim: ClaimResult) -> dict[str, Any]:
             for one in claim.beside
         ],
     }
-
-
-def _compared(results: Results) -> list[Section]:
-    return _filled(
-        Section("compared", "Detectors compared", comparison_table(results), conventions.COMPARED),
-        Section("quoted", "Measured and quoted", quotation_table(results), conventions.QUOTED),
-        Section(
-            "differences",
-            "Differences from the baseline",
-            difference_table(results),
-            conventions.DIFFERENCES,
-        ),
-    )
-
-
-def _measured(results: Results) -> list[Section]:
-    level = percent(results.level)
-    return _filled(
-        Section(
-            "bits", "Bits per dimension", bits_table(results), conventions.BITS.format(level=level)
-        ),
-        Section("training", "Training", training_table(results), conventions.TRAINING),
-    )
-
-
-def _audited(results: Results) -> list[Section]:
-    return _filled(
-        Section("audit", "Audit of the data", sets_table(results.audit), SETS),
-        Section(
-            "separations",
-            "What one number of an image tells apart",
-            separations_table(results.audit),
-            separations_note(results.level),
-        ),
-        Section(
-            "shared", "Shared images", overlaps_table(results.audit), overlaps_note(results.audit)
-        ),
-    )
-
-
-def _omitted(results: Results) -> list[Section]:
-    return _filled(
-        Section("failed", "Failed", omission_table(results.failures, "Message")),
-        Section("left-out", "Left out", omission_table(results.skips, "Reason")),
-    )
-
-
-def _filled(*sections: Section) -> list[Section]:
-    return [section for section in sections if section.table.rows]
 
 
 def _groups(pictures: Iterable[Picture], results: Results) -> list[Group]:
