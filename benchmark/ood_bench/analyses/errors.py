@@ -7,7 +7,8 @@ import pandas as pd
 
 from ood_bench.analyses import Analysis, Study
 from ood_bench.analyses.scoring import spread_rows
-from ood_bench.analyses.thumbnails import bare, from_png, show, to_png
+from ood_bench.analyses.strips import Strip, draw_strips
+from ood_bench.analyses.thumbnails import to_png
 from ood_bench.detectors import Scores
 from ood_bench.units import bits_per_dim
 
@@ -80,37 +81,13 @@ class Errors(Analysis):
 
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a row of images for each data set, their bits per dimension above them."""
-        from matplotlib.figure import Figure
-
-        from ood_bench.analyses.style import data_colours, look, plain
-
-        sets = list(table.groupby("data", sort=False))
-        colours = data_colours([str(name) for name, _ in sets])
-        columns = max(int((table["part"] == "image").groupby(table["data"]).sum().max()), 1)
-        with look():
-            size = (0.72 * columns + 1.5, 0.9 * len(sets) + 0.35)
-            figure = Figure(figsize=size, layout="constrained")
-            grid = figure.subplots(len(sets), columns, squeeze=False)
-            for line, (data, part) in zip(grid, sets, strict=True):
-                for axes in line:
-                    bare(axes)
-                images = part[part["part"] == "image"]
-                for axes, bits, png in zip(
-                    line, images["bits_per_dim"], images["png"], strict=False
-                ):
-                    show(axes, from_png(png))
-                    axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
-                line[0].set_ylabel(
-                    plain(f"{data}\n{told(part)}"),
-                    rotation=0,
-                    ha="right",
-                    va="center",
-                    fontsize=8,
-                    color=colours[str(data)],
-                )
-            first = table.iloc[0]
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
-        return figure
+        first = table.iloc[0]
+        strips = [
+            Strip(str(data), told(part), part[part["part"] == "image"])
+            for data, part in table.groupby("data", sort=False)
+        ]
+        title = f"{first['model']} trained on {first['inside']}"
+        return draw_strips(strips, title=title, margin=1.5)
 
     def caption(self, table: pd.DataFrame) -> str:
         """Say what the threshold is and which images are shown."""

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 
 from ood_bench.analyses import Analysis, Study
-from ood_bench.analyses.thumbnails import bare, from_png, show, to_png
+from ood_bench.analyses.strips import Strip, draw_strips
+from ood_bench.analyses.thumbnails import to_png
 from ood_bench.units import bits_per_dim
 
 if TYPE_CHECKING:
@@ -58,34 +59,13 @@ class Extremes(Analysis):
 
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw two rows of images for each data set, their bits per dimension above them."""
-        from matplotlib.figure import Figure
-
-        from ood_bench.analyses.style import data_colours, look, plain
-
-        colours = data_colours(list(dict.fromkeys(table["data"])))
-        strips = list(table.groupby(["data", "likelihood"], sort=False))
-        columns = int(table["rank"].max())
-        with look():
-            size = (0.72 * columns + 1.3, 0.9 * len(strips) + 0.35)
-            figure = Figure(figsize=size, layout="constrained")
-            grid = figure.subplots(len(strips), columns, squeeze=False)
-            for line, ((data, end), strip) in zip(grid, strips, strict=True):
-                for axes in line:
-                    bare(axes)
-                for axes, bits, png in zip(line, strip["bits_per_dim"], strip["png"], strict=False):
-                    show(axes, from_png(png))
-                    axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
-                line[0].set_ylabel(
-                    plain(f"{data}\n{end}"),
-                    rotation=0,
-                    ha="right",
-                    va="center",
-                    fontsize=8,
-                    color=colours[str(data)],
-                )
-            first = table.iloc[0]
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
-        return figure
+        first = table.iloc[0]
+        strips = [
+            Strip(str(data), str(end), strip)
+            for (data, end), strip in table.groupby(["data", "likelihood"], sort=False)
+        ]
+        title = f"{first['model']} trained on {first['inside']}"
+        return draw_strips(strips, title=title, margin=1.3)
 
     def caption(self, table: pd.DataFrame) -> str:
         """Say what the rows and numbers are."""

@@ -1,0 +1,61 @@
+"""Rows of images with a number above each: one row for a data set, or for a part of one."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+import pandas as pd
+
+from ood_bench.analyses.thumbnails import bare, from_png, show
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+
+class Strip(NamedTuple):
+    """A row of images.
+
+    Attributes:
+        data: The data set, which has a colour.
+        told: What is said below its name.
+        images: Columns `png` and `bits_per_dim`; may be empty.
+    """
+
+    data: str
+    told: str
+    images: pd.DataFrame
+
+
+def draw_strips(strips: Sequence[Strip], *, title: str, margin: float) -> "Figure":
+    """Draw each row with its name on the left and bits per dimension above each image.
+
+    Args:
+        strips: The rows, at least one.
+        title: Above them all.
+        margin: Inches for the names.
+    """
+    from matplotlib.figure import Figure
+
+    from ood_bench.analyses.style import data_colours, look, plain
+
+    colours = data_colours(list(dict.fromkeys(strip.data for strip in strips)))
+    columns = max(1, *(len(strip.images) for strip in strips))
+    with look():
+        size = (0.72 * columns + margin, 0.9 * len(strips) + 0.35)
+        figure = Figure(figsize=size, layout="constrained")
+        grid = figure.subplots(len(strips), columns, squeeze=False)
+        for line, (data, told, images) in zip(grid, strips, strict=True):
+            for axes in line:
+                bare(axes)
+            for axes, bits, png in zip(line, images["bits_per_dim"], images["png"], strict=False):
+                show(axes, from_png(png))
+                axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
+            line[0].set_ylabel(
+                plain(f"{data}\n{told}"),
+                rotation=0,
+                ha="right",
+                va="center",
+                fontsize=8,
+                color=colours[data],
+            )
+        figure.suptitle(plain(title), fontsize=9)
+    return figure
