@@ -42,6 +42,31 @@ claims:
 """
 
 
+NORMAL = """\
+import math
+
+import torch
+from torch import Tensor, nn
+
+from ood_bench.data import Shape
+from ood_bench.lit import DensityModule
+
+
+class Normal(DensityModule):
+    \"\"\"Independent normal pixels.\"\"\"
+
+    def __init__(self, shape: Shape, *, width: float = 0.3) -> None:
+        super().__init__(shape)
+        self.mean = nn.Parameter(torch.full((shape.dims,), 0.5))
+        self.width = width
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        y = self.dequantize(x).flatten(1)
+        normal = torch.distributions.Normal(self.mean, self.width)
+        return (normal.log_prob(y) - math.log(256)).sum(dim=1)
+"""
+
+
 class Outcome(NamedTuple):
     """What a command left: exit status and both streams."""
 

@@ -5,31 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.conftest import Command
-
-MODEL = """\
-import math
-
-import torch
-from torch import Tensor, nn
-
-from ood_bench.data import Shape
-from ood_bench.lit import DensityModule
-
-
-class Normal(DensityModule):
-    \"\"\"Independent normal pixels.\"\"\"
-
-    def __init__(self, shape: Shape, *, width: float = 0.3) -> None:
-        super().__init__(shape)
-        self.mean = nn.Parameter(torch.full((shape.dims,), 0.5))
-        self.width = width
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        y = self.dequantize(x).flatten(1)
-        normal = torch.distributions.Normal(self.mean, self.width)
-        return (normal.log_prob(y) - math.log(256)).sum(dim=1)
-"""
+from tests.conftest import NORMAL, Command
 
 DETECTOR = """\
 import numpy as np
@@ -50,7 +26,7 @@ class Rank(Detector):
 
 @pytest.fixture
 def own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    (tmp_path / "normal.py").write_text(MODEL)
+    (tmp_path / "normal.py").write_text(NORMAL)
     (tmp_path / "rank.py").write_text(DETECTOR)
     monkeypatch.chdir(tmp_path)
     return tmp_path
@@ -68,7 +44,7 @@ def test_a_right_model_passes_with_a_verdict_a_law(own: Path, ood_bench: Command
 
 
 def test_a_broken_law_is_told_with_advice_and_status_1(own: Path, ood_bench: Command) -> None:
-    (own / "normal.py").write_text(MODEL.replace(" - math.log(256)", ""))
+    (own / "normal.py").write_text(NORMAL.replace(" - math.log(256)", ""))
     done = ood_bench("models", "check", "./normal.py:Normal")
     assert done.status == 1
     lines = done.out.splitlines()
@@ -99,8 +75,8 @@ def test_a_broken_law_is_told_with_advice_and_status_1(own: Path, ood_bench: Com
 def test_what_cannot_be_loaded_is_one_line_and_status_2(
     own: Path, ood_bench: Command, old: str, new: str, message: str
 ) -> None:
-    assert old in MODEL
-    (own / "normal.py").write_text(MODEL.replace(old, new))
+    assert old in NORMAL
+    (own / "normal.py").write_text(NORMAL.replace(old, new))
     done = ood_bench("models", "check", "./normal.py:Normal")
     assert done.status == 2, done.out
     assert message in done.err

@@ -1,6 +1,7 @@
 """A run in several processes: the same results, and no process left behind."""
 
 import signal
+import subprocess
 import time
 from pathlib import Path
 
@@ -37,6 +38,20 @@ class Busy(Likelihood):
 """
 
 
+def training(tiny: Path, results: str) -> "tuple[subprocess.Popen[bytes], list[psutil.Process]]":
+    """Start a run in two processes; return it once one of them has left a checkpoint."""
+    process = start(tiny, results, jobs=2)
+    children: list[psutil.Process] = []
+    until = time.monotonic() + 60
+    while not list((tiny.parent / results / "store").glob("partial/*/training/*")):
+        assert time.monotonic() < until
+        assert process.poll() is None
+        children = psutil.Process(process.pid).children(recursive=True)
+        time.sleep(0.02)
+    assert children
+    return process, children
+
+
 def test_a_run_in_two_processes_gives_the_same_bytes(tiny: Path) -> None:
     finish(start(tiny, "one"))
     err = finish(start(tiny, "two", jobs=2))
@@ -47,17 +62,9 @@ def test_a_run_in_two_processes_gives_the_same_bytes(tiny: Path) -> None:
 def test_a_killed_run_leaves_no_process_and_ends_with_the_same_bytes(tiny: Path) -> None:
     tiny.write_text(LONG)
     finish(start(tiny, "undisturbed", jobs=2))
-    process = start(tiny, "killed", jobs=2)
-    children: list[psutil.Process] = []
-    until = time.monotonic() + 60
-    while not list((tiny.parent / "killed" / "store").glob("partial/*/training/*")):
-        assert time.monotonic() < until
-        assert process.poll() is None
-        children = psutil.Process(process.pid).children(recursive=True)
-        time.sleep(0.02)
+    process, children = training(tiny, "killed")
     process.send_signal(signal.SIGKILL)
     process.communicate()
-    assert children
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
     finish(start(tiny, "killed", jobs=2))
@@ -98,17 +105,10 @@ def test_a_cell_may_have_processes_of_its_own(tiny: Path, ood_bench: Command) ->
 
 def test_an_interrupted_run_ends_its_processes(tiny: Path) -> None:
     tiny.write_text(LONG)
-    process = start(tiny, "interrupted", jobs=2)
-    children: list[psutil.Process] = []
-    until = time.monotonic() + 60
-    while not list((tiny.parent / "interrupted" / "store").glob("partial/*/training/*")):
-        assert time.monotonic() < until
-        children = psutil.Process(process.pid).children(recursive=True)
-        time.sleep(0.02)
+    process, children = training(tiny, "interrupted")
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130, err.decode()
-    assert children
     _, alive = psutil.wait_procs(children, timeout=20)
     assert not alive
 

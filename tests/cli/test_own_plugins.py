@@ -4,35 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.conftest import Command
-
-MODEL = """\
-import torch
-from torch import Tensor, nn
-
-from ood_bench.data import Shape
-from ood_bench.lit import DensityModule
-
-
-class Normal(DensityModule):
-    \"\"\"Independent normal pixels.\"\"\"
-
-    def __init__(self, shape: Shape, *, width: float = 0.3) -> None:
-        super().__init__(shape)
-        self.mean = nn.Parameter(torch.full((shape.dims,), 0.5))
-        self.width = width
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        y = self.dequantize(x).flatten(1)
-        normal = torch.distributions.Normal(self.mean, self.width)
-        return (normal.log_prob(y) - 5.545177444479562).sum(dim=1)
-"""
+from tests.conftest import NORMAL, Command
 
 
 @pytest.fixture
 def own(tiny: Path) -> Path:
     """A suite that names a model of a file beside it."""
-    (tiny.parent / "normal.py").write_text(MODEL)
+    (tiny.parent / "normal.py").write_text(NORMAL)
     path = tiny.parent / "own.yaml"
     path.write_text(
         "extends: tiny.yaml\nname: own\nclaims: []\nanalyses: [histogram]\n"
@@ -61,7 +39,7 @@ def test_a_changed_file_is_trained_anew_and_an_unchanged_one_is_not(
 ) -> None:
     assert ood_bench("run", own).status == 0
     assert "will run" not in ood_bench("run", own, "--dry-run").out
-    (own.parent / "normal.py").write_text(MODEL + "\n# a remark\n")
+    (own.parent / "normal.py").write_text(NORMAL + "\n# a remark\n")
     assert "will run  train/normal@low/0" in ood_bench("run", own, "--dry-run").out
 
 

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from tests.conftest import Command
+from tests.conftest import NORMAL, Command
 
 COLUMNS = ["file", "log_prob", "bits_per_dim", "score", "verdict"]
 
@@ -133,9 +133,7 @@ def test_what_was_done_to_the_training_images_is_done_to_a_folders(
 def test_a_model_of_a_file_travels_with_its_source(
     tiny: Path, digits: dict[str, np.ndarray], ood_bench: Command, tmp_path: Path
 ) -> None:
-    from tests.cli.test_own_plugins import MODEL
-
-    (tiny.parent / "normal.py").write_text(MODEL)
+    (tiny.parent / "normal.py").write_text(NORMAL)
     own = "models={normal: {use: './normal.py:Normal'}}"
     run = ("run", tiny, "--set", own, "--set", "analyses=[]", "--set", "claims=[]")
     assert ood_bench(*run).status == 0
@@ -144,7 +142,7 @@ def test_a_model_of_a_file_travels_with_its_source(
     (tiny.parent / "normal.py").unlink()
     done = ood_bench("score", "--model", exported, "--data", "high.npz", "-o", "high.csv")
     assert done.status == 0, done.err
-    (exported / "normal.py").write_text(MODEL + "# changed\n")
+    (exported / "normal.py").write_text(NORMAL + "# changed\n")
     changed = ood_bench("score", "--model", exported, "--data", "high.npz")
     assert changed.status == 2
     assert "normal.py is not what was exported" in changed.err

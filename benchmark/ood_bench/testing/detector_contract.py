@@ -1,10 +1,10 @@
 """The contract of a detector: all its laws, for pytest and without it."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
 from ood_bench.testing.detector_laws import DETECTOR_LAWS, DetectorSubject
-from ood_bench.testing.law import Law, Verdict
+from ood_bench.testing.law import Verdict, add_tests
 
 
 class DetectorContract:
@@ -35,17 +35,7 @@ class DetectorContract:
         return DetectorSubject.of(cls.detector, cls.options)
 
 
-def _test_of(law: Law[DetectorSubject]) -> Callable[[DetectorContract], None]:
-    def test(self: DetectorContract) -> None:
-        law.hold(self.subject())
-
-    test.__name__ = f"test_{law.name}"
-    test.__doc__ = law.check.__doc__
-    return test
-
-
-for _law in DETECTOR_LAWS:
-    setattr(DetectorContract, f"test_{_law.name}", _test_of(_law))
+add_tests(DetectorContract, DETECTOR_LAWS)
 
 
 def check_detector(subject: DetectorSubject) -> Iterable[Verdict]:

@@ -1,9 +1,9 @@
 """A law, and what becomes of it: passed, failed, or skipped with the reason."""
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import Generic, Literal, TypeVar
+from typing import Any, Generic, Literal, TypeVar
 from unittest import SkipTest
 
 from ood_bench.errors import raised
@@ -74,6 +74,21 @@ class Verdict:
     outcome: Literal["passed", "failed", "skipped", "measured"]
     says: str = ""
     advice: str = ""
+
+
+def add_tests(contract: type[Any], laws: Iterable[Law[Any]]) -> None:
+    """Give a contract a test method for each law, which holds its `subject()` to the law."""
+    for law in laws:
+        setattr(contract, f"test_{law.name}", _test_of(law))
+
+
+def _test_of(law: Law[Any]) -> Callable[[Any], None]:
+    def test(self: Any) -> None:
+        law.hold(self.subject())
+
+    test.__name__ = f"test_{law.name}"
+    test.__doc__ = law.check.__doc__
+    return test
 
 
 def require(truth: object, message: str) -> None:

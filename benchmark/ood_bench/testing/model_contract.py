@@ -11,7 +11,7 @@ from ood_bench.errors import raised
 from ood_bench.lit import build
 from ood_bench.testing.conduct_laws import CONDUCT_LAWS
 from ood_bench.testing.density_laws import DENSITY_LAWS
-from ood_bench.testing.law import Law, Verdict
+from ood_bench.testing.law import Law, Verdict, add_tests
 from ood_bench.testing.subject import ModelSubject, random_images
 
 MODEL_LAWS: tuple[Law[ModelSubject], ...] = (CONDUCT_LAWS[0], *DENSITY_LAWS, *CONDUCT_LAWS[1:])
@@ -63,17 +63,7 @@ class ModelContract:
         )
 
 
-def _test_of(law: Law[ModelSubject]) -> Callable[[ModelContract], None]:
-    def test(self: ModelContract) -> None:
-        law.hold(self.subject())
-
-    test.__name__ = f"test_{law.name}"
-    test.__doc__ = law.check.__doc__
-    return test
-
-
-for _law in MODEL_LAWS:
-    setattr(ModelContract, f"test_{_law.name}", _test_of(_law))
+add_tests(ModelContract, MODEL_LAWS)
 
 
 def check_model(subject: ModelSubject) -> Iterable[Verdict]:
