@@ -1,0 +1,64 @@
+"""Runs side by side, as values."""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class VersusRow:
+    """AUROC of one detector on one pair in one run; the columns of `compare.csv`, in this order.
+
+    `value`, `low`, `high` are those of the run's own report, pooled over seeds. `difference` is
+    this run's AUROC less the first run's on the same images (paired DeLong, pooled over the
+    seeds that both have), with its interval, two-sided p-value and the same with Holm's
+    correction for all differences of the comparison; None where it cannot be had, and `note`
+    says why.
+    """
+
+    model: str
+    inside: str
+    outside: str
+    detector: str
+    run: str
+    value: float
+    low: float
+    high: float
+    n_inside: int
+    n_outside: int
+    difference: float | None = None
+    difference_low: float | None = None
+    difference_high: float | None = None
+    p: float | None = None
+    p_holm: float | None = None
+    note: str = ""
+
+
+@dataclass(frozen=True)
+class VersusClaim:
+    """What one run has to say about a claim."""
+
+    id: str
+    says: str
+    run: str
+    verdict: str
+    measured: float | None
+    low: float | None
+    high: float | None
+
+
+@dataclass(frozen=True)
+class Versus:
+    """Runs side by side, all compared with the first.
+
+    Attributes:
+        runs: Their names.
+        level: Coverage of the differences' intervals, that of the first run.
+        rows: All detectors on all pairs that the first and another run have measured.
+        claims: The claims of all runs, those of the same id and text together.
+        notes: What must be said above the tables.
+    """
+
+    runs: tuple[str, ...]
+    level: float
+    rows: tuple[VersusRow, ...]
+    claims: tuple[VersusClaim, ...]
+    notes: tuple[str, ...]
