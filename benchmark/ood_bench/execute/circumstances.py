@@ -5,10 +5,11 @@ import platform
 import subprocess
 from datetime import UTC, datetime
 from functools import cache
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
 PACKAGES = ("ood-bench", "torch", "pytorch-lightning", "numpy", "scipy", "scikit-learn", "pillow")
+PLUGINS = ("models", "detectors", "statistics", "analyses", "datasets")
 
 
 def circumstances(seconds: float, device: str) -> dict[str, str]:
@@ -28,13 +29,17 @@ def circumstances(seconds: float, device: str) -> dict[str, str]:
 
 @cache
 def setting() -> dict[str, str]:
-    """Return what does not change while a process runs: machine, versions, commit."""
+    """Return what does not change while a process runs: machine, versions, commit.
+
+    Beside the versions that every run has stand those of the installed packages with plugins.
+    """
     return {
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}, "
         f"{len(os.sched_getaffinity(0)) if hasattr(os, 'sched_getaffinity') else os.cpu_count()}"
         " cores",
         "python": platform.python_version(),
         **{name: _version(name) for name in PACKAGES},
+        **_plugin_packages(),
         "commit": _commit(),
     }
 
@@ -44,6 +49,12 @@ def _version(name: str) -> str:
         return version(name)
     except PackageNotFoundError:
         return "not installed"
+
+
+def _plugin_packages() -> dict[str, str]:
+    points = [point for kind in PLUGINS for point in entry_points(group=f"ood_bench.{kind}")]
+    found = {point.dist.name: point.dist.version for point in points if point.dist}
+    return {name: found[name] for name in sorted(found.keys() - set(PACKAGES))}
 
 
 def _processor() -> str:
