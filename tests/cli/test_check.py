@@ -54,6 +54,15 @@ def test_a_broken_law_is_told_with_advice_and_status_1(own: Path, ood_bench: Com
     assert ", 2 failed, " in lines[-1]
 
 
+def test_a_classifier_is_held_to_laws_of_its_own(ood_bench: Command) -> None:
+    done = ood_bench("models", "check", "classifier", "--set", "width=8")
+    assert done.status == 0, done.out
+    lines = done.out.splitlines()
+    assert lines[0] == "classifier on images of 1×4×4"
+    assert "passed   scores do not depend on the batch" in lines
+    assert lines[-1] == "8 passed, 0 failed, 0 skipped"
+
+
 @pytest.mark.parametrize(
     ("old", "new", "message"),
     [
@@ -91,6 +100,9 @@ def test_what_cannot_be_loaded_is_one_line_and_status_2(
         (["models", "check", "normal:Normal"], "for the file write './normal.py:Normal'"),
         (["models", "check", "glow", "--set", "widht=8"], "did you mean 'width'?"),
         (["models", "check", "glow", "--set", "width"], "--set width: write it as option=value"),
+        (["models", "check", "classifier", "--exact"], "is a classifier; --exact is for densities"),
+        (["models", "check", "classifier", "--tiny", "width=8"], "--tiny is for densities"),
+        (["models", "check", "classifier", "--set", "width=3"], "a width that 8 divides"),
         (["models", "check", "glow", "--shape", "28"], "write channels, height and width"),
         (["models", "check", "glow", "--shape", "1,7,7"], "divisible by 4"),
         (["models", "check"], "Missing argument 'MODEL'"),

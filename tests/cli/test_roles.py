@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from sklearn.datasets import load_digits
 from tests.conftest import Command
 
@@ -55,6 +56,27 @@ def roles(tiny: Path) -> Path:
     path = tiny.parent / "roles.yaml"
     path.write_text(ROLES)
     return path
+
+
+OWN = """\
+import torch
+from torch import Tensor, nn
+
+from ood_bench.capabilities import Classification
+from ood_bench.data import Shape
+from ood_bench.lit import ClassifierModule
+
+
+class Perceptron(ClassifierModule):
+    def __init__(self, shape: Shape, *, classes: int = 10) -> None:
+        super().__init__(shape, classes=classes)
+        self.hidden = nn.Sequential(nn.Flatten(), nn.Linear(shape.dims, 16), nn.ReLU())
+        self.head = nn.Linear(16, classes)
+
+    def classify(self, y: Tensor) -> Classification:
+        features = self.hidden(y)
+        return Classification(self.head(features), features)
+"""
 
 
 def rows(folder: Path, name: str = "results") -> list[dict[str, str]]:
@@ -155,6 +177,30 @@ def test_a_classifier_needs_labels_and_says_whose_are_missing(
     planned = ood_bench("run", roles, "--dry-run").out
     assert "classifier@high × msp: the training images of 'high' have no labels" in planned
     assert "detect/classifier@low/0/high/msp" in planned
+
+
+@pytest.mark.parametrize("given", [False, True])
+def test_a_classifier_of_ones_own_plays_the_role_trained_here_or_elsewhere(
+    roles: Path, ood_bench: Command, given: bool
+) -> None:
+    (roles.parent / "perceptron.py").write_text(OWN)
+    entry = "use: './perceptron.py:Perceptron'"
+    if given:
+        weights = {
+            "hidden.1.weight": torch.randn(16, 64),
+            "hidden.1.bias": torch.zeros(16),
+            "head.weight": torch.randn(5, 16),
+            "head.bias": torch.zeros(5),
+        }
+        torch.save(weights, roles.parent / "perceptron.pt")
+        entry += ", checkpoint: perceptron.pt"
+    own = ROLES.replace("options: {width: 8}, training: {steps: 30}", entry)
+    roles.write_text(own.replace("  knn:", "  odin:\n  vim:\n  knn:"))
+    done = ood_bench("run", roles, "--only", "metric/classifier@low/*")
+    assert done.status == 0, done.err
+    assert {row["detector"] for row in rows(roles.parent)} == {
+        "msp", "mahalanobis", "odin", "vim", "knn"
+    }  # fmt: skip
 
 
 @pytest.mark.parametrize(

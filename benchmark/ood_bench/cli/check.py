@@ -54,7 +54,7 @@ def model_check(
         ),
     ] = False,
 ) -> int:
-    """Hold a model to its contract on tiny images; says of each law what became of it.
+    """Hold a density or a classifier to its contract on tiny images, law by law.
 
     The exit status is 0, 1 where a law is broken, 2 where the model cannot be loaded.
     """
@@ -62,15 +62,18 @@ def model_check(
     images = _shape(shape) if shape else None
 
     from ood_bench.data import Shape
-    from ood_bench.testing import ModelSubject, check_model
+    from ood_bench.lit import ClassifierModule
+    from ood_bench.registry import Registry
+    from ood_bench.testing import ClassifierSubject, ModelSubject, check_classifier, check_model
 
-    subject = ModelSubject.of(
-        model,
-        options,
-        tiny_options=small,
-        exact=exact,
-        shape=Shape(*images) if images else None,
-    )
+    tried = Shape(*images) if images else None
+    if issubclass(Registry().load("models", model), ClassifierModule):
+        if small or exact:
+            flag = "--tiny" if small else "--exact"
+            raise PluginError(f"'{model}' is a classifier; {flag} is for densities")
+        classifier = ClassifierSubject.of(model, options, shape=tried)
+        return _told(f"{model} on images of {classifier.shape}", check_classifier(classifier))
+    subject = ModelSubject.of(model, options, tiny_options=small, exact=exact, shape=tried)
     return _told(f"{model} on images of two pixels and of {subject.shape}", check_model(subject))
 
 

@@ -1,18 +1,25 @@
-"""What a plugin's author checks a model or a detector with, in pytest or without it.
+"""What a plugin's author checks a model, a classifier or a detector with, in pytest or without.
 
 Nothing here needs pytest: laws that do not apply raise `unittest.SkipTest`, which pytest shows as
 a skip.
 """
 
+from ood_bench.testing.classifier_contract import ClassifierContract, check_classifier
+from ood_bench.testing.classifier_laws import CLASSIFIER_LAWS
+from ood_bench.testing.classifier_subject import ClassifierSubject
 from ood_bench.testing.detector_contract import DetectorContract, check_detector
 from ood_bench.testing.detector_laws import DETECTOR_LAWS, DetectorSubject
 from ood_bench.testing.law import Law, NotApplicable, Verdict
 from ood_bench.testing.model_contract import MODEL_LAWS, ModelContract, check_model
-from ood_bench.testing.subject import ModelSubject, displaced, random_images
+from ood_bench.testing.model_subject import ModelSubject
+from ood_bench.testing.subject import displaced, random_images
 
 __all__ = [
+    "CLASSIFIER_LAWS",
     "DETECTOR_LAWS",
     "MODEL_LAWS",
+    "ClassifierContract",
+    "ClassifierSubject",
     "DetectorContract",
     "DetectorSubject",
     "Law",
@@ -20,6 +27,7 @@ __all__ = [
     "ModelSubject",
     "NotApplicable",
     "Verdict",
+    "check_classifier",
     "check_detector",
     "check_model",
     "displaced",

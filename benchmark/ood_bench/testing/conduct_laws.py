@@ -3,14 +3,19 @@
 from collections.abc import Callable
 
 import torch
-from safetensors.torch import load, save
 from torch import Tensor
 
 from ood_bench.capabilities import Samples
-from ood_bench.lit import DensityModule
 from ood_bench.testing.capability import capable
 from ood_bench.testing.law import Law, require
-from ood_bench.testing.subject import ModelSubject, random_images
+from ood_bench.testing.model_subject import ModelSubject
+from ood_bench.testing.shared_laws import (
+    every_parameter_gets_a_gradient,
+    scores_do_not_change_from_call_to_call,
+    scores_do_not_depend_on_the_batch,
+    weights_survive_a_round_trip,
+)
+from ood_bench.testing.subject import random_images
 
 
 @torch.no_grad()
@@ -28,64 +33,6 @@ def log_prob_is_one_finite_number_an_image(subject: ModelSubject) -> str:
     )
     require(found.isfinite().all(), f"log_prob of random images is {found.tolist()}")
     return f"on images of {model.shape}"
-
-
-@torch.no_grad()
-def scores_do_not_depend_on_the_batch(subject: ModelSubject) -> None:
-    """An image has the same score alone, in any batch and in any order."""
-    model, tolerance = _precise(subject)
-    x = random_images(model.shape, 12)
-    expected = model.log_prob(x)
-    order = torch.randperm(12, generator=torch.Generator().manual_seed(0))
-    alone = torch.cat([model.log_prob(image[None]) for image in x])
-    parts = torch.cat([model.log_prob(part) for part in torch.split(x, 5)])
-    for how, got in (("alone", alone), ("in batches of 5", parts)):
-        require(torch.allclose(got, expected, rtol=tolerance), f"scores differ {how}")
-    got = model.log_prob(x[order])
-    require(torch.allclose(got, expected[order], rtol=tolerance), "scores differ in another order")
-
-
-@torch.no_grad()
-def scores_do_not_change_from_call_to_call(subject: ModelSubject) -> None:
-    """In evaluation nothing is drawn: the same image has the same score, whatever the seed."""
-    model = subject.small()
-    x = random_images(model.shape, 8)
-    with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(1)
-        first = model.log_prob(x)
-        torch.manual_seed(2)
-        second = model.log_prob(x)
-    require(
-        torch.equal(first, second),
-        f"scores differ from one call to the next, by up to {float((first - second).abs().max())}",
-    )
-
-
-def every_parameter_gets_a_gradient(subject: ModelSubject) -> str:
-    """The training loss depends on every parameter."""
-    model = subject.small().train()
-    model.zero_grad()
-    torch.autograd.backward(-model.log_prob(random_images(model.shape, 8)).mean())
-    idle = [
-        name
-        for name, parameter in model.named_parameters()
-        if parameter.requires_grad and (parameter.grad is None or not parameter.grad.any())
-    ]
-    require(not idle, f"no gradient reaches {', '.join(idle)}")
-    return f"{sum(p.numel() for p in model.parameters()):,} parameters"
-
-
-@torch.no_grad()
-def weights_survive_a_round_trip(subject: ModelSubject) -> None:
-    """A fresh model with the weights loaded from safetensors has the same scores."""
-    model, fresh = subject.small(), subject.fresh(seed=1)
-    x = random_images(model.shape, 8)
-    fresh.load_state_dict(load(save(model.state_dict())))
-    fresh.eval()
-    require(
-        torch.equal(fresh.log_prob(x), model.log_prob(x)),
-        "scores differ after the weights were saved and loaded",
-    )
 
 
 def samples_depend_on_the_seed_alone(subject: ModelSubject) -> None:
@@ -113,16 +60,6 @@ def an_untrained_model_refuses_to_score(subject: ModelSubject) -> None:
     fresh = subject.fresh().eval()
     x = random_images(fresh.shape, 2)
     _refuses(RuntimeError, lambda: fresh.log_prob(x), "to be scored untrained")
-
-
-def _precise(subject: ModelSubject) -> tuple[DensityModule, float]:
-    """Return the model in float64 where it computes in it, and the rounding to allow for."""
-    model = subject.small().double()
-    try:
-        model.log_prob(random_images(model.shape, 2))
-    except RuntimeError:  # a constant of its own in float32, which nothing forbids
-        return subject.small(), 1e-4
-    return model, 1e-9
 
 
 def _described(found: object) -> str:

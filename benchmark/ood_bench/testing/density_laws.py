@@ -9,7 +9,8 @@ from ood_bench.hashing import seed_for
 from ood_bench.lit import DensityModule
 from ood_bench.testing.capability import capable
 from ood_bench.testing.law import Law, NotApplicable, require
-from ood_bench.testing.subject import ModelSubject, random_images
+from ood_bench.testing.model_subject import ModelSubject
+from ood_bench.testing.subject import random_images
 from ood_bench.units import LN2, bits_per_dim
 
 STEPS = 300

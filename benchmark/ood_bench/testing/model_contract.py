@@ -1,18 +1,14 @@
 """The contract of a model: all its laws, for pytest and without it."""
 
-import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar
 
-import torch
-
 from ood_bench.data import Shape
-from ood_bench.errors import raised
-from ood_bench.lit import build
 from ood_bench.testing.conduct_laws import CONDUCT_LAWS
 from ood_bench.testing.density_laws import DENSITY_LAWS
 from ood_bench.testing.law import Law, Verdict, add_tests
-from ood_bench.testing.subject import ModelSubject, random_images
+from ood_bench.testing.model_subject import ModelSubject
+from ood_bench.testing.speed import speed
 
 MODEL_LAWS: tuple[Law[ModelSubject], ...] = (CONDUCT_LAWS[0], *DENSITY_LAWS, *CONDUCT_LAWS[1:])
 """All laws of a model, in the order in which a mistake is best looked for."""
@@ -76,43 +72,4 @@ def check_model(subject: ModelSubject) -> Iterable[Verdict]:
     """
     for law in MODEL_LAWS:
         yield law.judge(subject)
-    yield _speed(subject)
-
-
-def _speed(subject: ModelSubject, seconds: float = 0.5) -> Verdict:
-    """Measure images a second, scored and trained on, at the size of MNIST where it is taken."""
-    shape = Shape(1, 28, 28)
-    try:
-        model = build(subject.kind, shape, subject.options, 0)
-        model.initialise(random_images(shape, 64))
-    except Exception:  # noqa: BLE001  it does not take such images
-        shape, model = subject.shape, subject.small()
-    x = random_images(shape, 64)
-
-    def train() -> None:
-        model.zero_grad()
-        torch.autograd.backward(-model.train().log_prob(x).mean())
-
-    def score() -> None:
-        with torch.no_grad():
-            model.eval().log_prob(x)
-
-    try:
-        rates = [_rate(act, len(x), seconds) for act in (score, train)]
-    except Exception as error:  # noqa: BLE001  a model may run anybody's code
-        return Verdict("speed", "skipped", raised(error))
-    return Verdict(
-        "speed",
-        "measured",
-        f"{rates[0]:,.0f} images of {shape} scored a second, {rates[1]:,.0f} trained on, in "
-        f"batches of {len(x)} with {torch.get_num_threads()} of the CPU's threads",
-    )
-
-
-def _rate(act: Callable[[], None], images: int, seconds: float) -> float:
-    act()
-    began, done = time.perf_counter(), 0
-    while not done or time.perf_counter() - began < seconds:
-        act()
-        done += 1
-    return done * images / (time.perf_counter() - began)
+    yield speed(subject)

@@ -1,0 +1,76 @@
+"""A classifier under test, on small images of a few made-up classes."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.nn.functional import cross_entropy
+
+from ood_bench.data import Shape
+from ood_bench.errors import PluginError
+from ood_bench.lit import ClassifierModule
+from ood_bench.registry import arguments, construct
+from ood_bench.testing.subject import SMALL, ImageSubject, loaded
+
+CLASSES = 3
+"""Unless the options say another number; ten would not show that the option is unread."""
+
+
+@dataclass(frozen=True)
+class ClassifierSubject(ImageSubject[ClassifierModule]):
+    """A classifier, with the options and shapes that its laws are tried with."""
+
+    @classmethod
+    def of(
+        cls,
+        model: "type[Any] | str",
+        options: Mapping[str, Any] | None = None,
+        *,
+        shape: Shape | None = None,
+        base: Path | None = None,
+    ) -> "ClassifierSubject":
+        """Return a classifier as its laws take it.
+
+        Args:
+            model: A class, or what a suite's `use` may say: a registered name,
+                `package.module:Class` or `./file.py:Class`.
+            options: Options of its constructor; `classes` is three unless given.
+            shape: The one shape to try; unless given the first of a few that the model takes.
+            base: The folder that files are relative to; the working directory unless given.
+
+        Raises:
+            PluginError: If it cannot be loaded, is no classifier, or refuses its options.
+        """
+        name, kind = loaded(model, base)
+        if not issubclass(kind, ClassifierModule):
+            raise PluginError(
+                f"'{name}' is no ClassifierModule; derive it from ood_bench.lit.ClassifierModule "
+                "and write classify"
+            )
+        given = {"classes": CLASSES, **(options or {})}
+        subject = cls(kind, arguments(kind, name, given), (shape,) if shape else SMALL)
+        construct(kind, name, given, subject.shape)
+        return subject
+
+    @property
+    def classes(self) -> int:
+        """The number of classes that the model was asked for."""
+        number: int = self.options["classes"]
+        return number
+
+    def scores(self, model: ClassifierModule, x: Tensor) -> Tensor:
+        """Return logits and features side by side, `(B, K + F)`."""
+        return torch.cat(model.classify(intensities(model, x)), dim=1)
+
+    def loss(self, model: ClassifierModule, x: Tensor) -> Tensor:
+        """Return the cross-entropy of classes dealt out in turn."""
+        labels = torch.arange(len(x)) % self.classes
+        return cross_entropy(model.classify(intensities(model, x)).logits, labels)
+
+
+def intensities(model: ClassifierModule, x: Tensor) -> Tensor:
+    """Return uint8 images as a classifier takes them, on [0, 1] in its own precision."""
+    return x.to(model.dtype) / 255.0

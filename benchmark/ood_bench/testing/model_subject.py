@@ -1,0 +1,105 @@
+"""A density under test, on images of two pixels or a few more."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from torch import Tensor
+
+from ood_bench.data import Shape
+from ood_bench.errors import PluginError
+from ood_bench.lit import DensityModule, build
+from ood_bench.registry import arguments, construct
+from ood_bench.testing.law import NotApplicable
+from ood_bench.testing.subject import SMALL, ImageSubject, displaced, loaded
+
+TWO_PIXELS = (Shape(2, 1, 1), Shape(1, 1, 2), Shape(1, 2, 1))
+
+
+@dataclass(frozen=True)
+class ModelSubject(ImageSubject[DensityModule]):
+    """A density, with the options and shapes that its laws are tried with.
+
+    Attributes:
+        kind: The model's class.
+        options: Options of its constructor.
+        shapes: Shapes to try for all laws that are not about two pixels.
+        tiny_options: On top of the options for images of two pixels.
+        exact: Whether the probabilities of all images add up to one, as they do for a model of
+            the 8-bit image itself; those of a density over floats add up to at most one.
+    """
+
+    tiny_options: Mapping[str, Any] = field(default_factory=dict)
+    exact: bool = False
+
+    @classmethod
+    def of(
+        cls,
+        model: "type[Any] | str",
+        options: Mapping[str, Any] | None = None,
+        *,
+        tiny_options: Mapping[str, Any] | None = None,
+        exact: bool = False,
+        shape: Shape | None = None,
+        base: Path | None = None,
+    ) -> "ModelSubject":
+        """Return a model as its laws take it.
+
+        Args:
+            model: A class, or what a suite's `use` may say: a registered name,
+                `package.module:Class` or `./file.py:Class`.
+            options: Options of its constructor.
+            tiny_options: On top of these for images of two pixels.
+            exact: Whether the probabilities of all images add up to one.
+            shape: The one shape to try; unless given the first of a few that the model takes.
+            base: The folder that files are relative to; the working directory unless given.
+
+        Raises:
+            PluginError: If the model cannot be loaded, is no density, or refuses its options.
+        """
+        name, kind = loaded(model, base)
+        if not issubclass(kind, DensityModule):
+            raise PluginError(
+                f"'{name}' is no DensityModule; derive it from ood_bench.lit.DensityModule and "
+                "write log_prob"
+            )
+        given, tiny = dict(options or {}), dict(tiny_options or {})
+        subject = cls(
+            kind,
+            arguments(kind, name, given),
+            (shape,) if shape else SMALL,
+            {key: arguments(kind, name, {**given, **tiny})[key] for key in tiny},
+            exact,
+        )
+        construct(kind, name, given, subject.shape)
+        return subject
+
+    def scores(self, model: DensityModule, x: Tensor) -> Tensor:
+        """Return the log-likelihoods `(B,)`."""
+        return model.log_prob(x)
+
+    def loss(self, model: DensityModule, x: Tensor) -> Tensor:
+        """Return minus the mean log-likelihood."""
+        return -model.log_prob(x).mean()
+
+    def two_pixels(self) -> DensityModule:
+        """Return the model displaced, on images of two pixels.
+
+        Raises:
+            NotApplicable: If it does not take any.
+        """
+        return next(iter(self.all_two_pixels()))
+
+    def all_two_pixels(self) -> Iterable[DensityModule]:
+        """Yield the model on each shape of two pixels that it takes, as `two_pixels`."""
+        options = {**self.options, **self.tiny_options}
+        refusals = {shape: self.refusal(shape, options, score=True) for shape in TWO_PIXELS}
+        if all(refusals.values()):
+            raise NotApplicable(
+                f"it takes no images of two pixels ({refusals[TWO_PIXELS[0]]}); options for such "
+                "are tiny_options, or --tiny option=value"
+            )
+        for shape, refusal in refusals.items():
+            if not refusal:
+                yield displaced(build(self.kind, shape, options, 0))
