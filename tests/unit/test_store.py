@@ -6,12 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.plan import Cell
 from ood_bench.runs.zipped import ZippedCells
-from ood_bench.store import Store, write_columns
+from ood_bench.store import Store, write_columns, write_table
 
 
 def cell(name: str = "score/x") -> Cell:
@@ -37,6 +38,33 @@ def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
     with store.write(what) as folder:
         write_columns(folder / "columns.parquet", {"log_prob": values})
     assert np.array_equal(store.read_columns(what.key)["log_prob"], values)
+
+
+@pytest.mark.parametrize(
+    "columns",
+    [
+        {"x": [0.1, float("nan"), -0.0], "n": [1, 2, 3], "name": ["a", "ä", ""]},
+        {"x": [1e-300, 2.0, float("inf")]},
+        {"name": ["a", None, "b"], "png": [b"\x00", b"", None], "is": [True, False, None]},
+        {"x": [None, 0.5, None], "n": [None, 2, 3]},
+        {"x": pa.array([], pa.float64()), "n": pa.array([], pa.int64())},
+        {"x": pa.array([1.5, 2.5, 3.5], pa.float32())},
+    ],
+)
+def test_a_table_comes_back_as_it_was(tmp_path: Path, columns: dict[str, list[object]]) -> None:
+    store, what, table = Store(tmp_path), cell(), pa.table(columns)
+    with store.write(what) as folder:
+        write_table(folder / "table.parquet", table)
+    found = store.read_table(what.key, "table.parquet")
+    assert found.schema == table.schema
+    for name in columns:
+        assert repr(found[name].to_pylist()) == repr(table[name].to_pylist())
+
+
+def test_what_was_computed_in_float32_takes_little_more_than_its_digits(tmp_path: Path) -> None:
+    values = np.random.default_rng(0).normal(-7000.0, 500.0, 10_000).astype(np.float32)
+    write_columns(tmp_path / "columns.parquet", {"log_prob": values.astype(np.float64)})
+    assert (tmp_path / "columns.parquet").stat().st_size < 3.5 * len(values)
 
 
 def test_a_key_depends_on_options_and_inputs_and_not_on_names_or_requests() -> None:

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import pandas as pd
 import pyarrow as pa
-import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Study
@@ -28,7 +27,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.registry import arguments, construct
 from ood_bench.statistics import LABEL, in_family
 from ood_bench.statistics.ensemble import mixture_log_prob
-from ood_bench.store import Store, write_columns
+from ood_bench.store import Store, write_columns, write_table
 
 if TYPE_CHECKING:
     from ood_bench.capabilities import DensityModel
@@ -82,7 +81,7 @@ class Worker:
         _write_json(folder / "training.json", told)
         _write_json(folder / "data.json", self.bench.provenance(cell.request["train"]))
         if len(probes):
-            probes.to_parquet(folder / "course.parquet", compression="zstd", index=False)
+            write_table(folder / "course.parquet", _arrow(probes))
         self._model = None
 
     def _fitted(
@@ -268,8 +267,7 @@ class Worker:
         plugin = self.bench.registry.load("analyses", options["plugin"])
         analysis: Analysis = construct(plugin, options["plugin"], options["options"])
         found = analysis.tabulate(study)
-        table = pa.Table.from_pandas(found, preserve_index=False)
-        pq.write_table(table, folder / "table.parquet", compression="zstd")
+        write_table(folder / "table.parquet", _arrow(found))
         _write_json(folder / "findings.json", [asdict(item) for item in analysis.findings(found)])
 
     def _audit(self, cell: Cell, folder: Path) -> None:
@@ -291,6 +289,10 @@ def _require_finite(values: NDArray[np.float64], count: int, what: str) -> None:
         raise PluginError(
             f"{what}: row {bad[0]} is {values[bad[0]]} ({len(bad)} of {count} are not finite)"
         )
+
+
+def _arrow(table: pd.DataFrame) -> pa.Table:
+    return pa.Table.from_pandas(table, preserve_index=False)
 
 
 def _write_json(path: Path, value: object) -> None:
