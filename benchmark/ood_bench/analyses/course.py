@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 Z95 = 1.959964
+REACH = 12.0
+"""Bits per dimension above the inside's lowest that a figure shows."""
 
 
 class Course(Analysis):
@@ -54,6 +56,7 @@ class Course(Analysis):
 
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
+        low, high = _view(table)
         with look():
             figure = Figure(figsize=(6.4, 3.8), layout="constrained")
             axes = figure.subplots()
@@ -62,6 +65,8 @@ class Course(Analysis):
                 label = f"{data} ({'train' if train else 'test'})"
                 colour = colours[str(data)]
                 bits, error = line["bits_per_dim"], Z95 * line["error"]
+                if bits.min() > high:
+                    label += f"\nall beyond the axis, from {bits.min():.1f}"
                 style = (0, (4, 1.5)) if train else "-"
                 axes.plot(line["step"], bits, color=colour, ls=style, lw=1.4, label=plain(label))
                 axes.fill_between(
@@ -69,7 +74,7 @@ class Course(Analysis):
                 )
             axes.set_xscale("symlog", linthresh=1)
             axes.set_xlim(left=0)
-            axes.set_ylim(*_view(table))
+            axes.set_ylim(low, high)
             axes.set_xlabel("Training steps")
             axes.set_ylabel("Bits per dimension (← more likely)")
             axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
@@ -128,10 +133,11 @@ def _crossings(line: pd.DataFrame) -> list[int]:
 
 def _view(table: pd.DataFrame) -> tuple[float, float]:
     """Return a range of bits per dimension that shows where the inside is, and what is near."""
-    bits = table["bits_per_dim"]
     inside = table.loc[table["data"] == table["inside"], "bits_per_dim"]
+    limit = float(inside.min()) + REACH
+    nearest = table.groupby("data")["bits_per_dim"].transform("min")
+    bits = table.loc[nearest < limit, "bits_per_dim"]
     low = float(bits.min())
-    high = max(float(np.quantile(bits, 0.9)), float(inside.max()))
-    high = min(high, float(inside.min()) + 12.0)
+    high = min(max(float(np.quantile(bits, 0.9)), float(inside.max())), limit)
     margin = 0.05 * (high - low)
     return low - margin, high + margin

@@ -58,6 +58,19 @@ def test_the_caption_names_the_step_of_a_crossing(study: Study) -> None:
     analysis.draw(table).savefig(io.BytesIO(), format="png", dpi=40)
 
 
+def test_a_line_far_above_does_not_stretch_the_axis_and_the_legend_says_so(study: Study) -> None:
+    analysis = Course()
+    table = analysis.tabulate(replace(study, course=course([40.0, 30.0, 28.5, 700.0])))
+    figure = analysis.draw(table)
+    (axes,) = figure.axes
+    assert axes.get_ylim()[1] < 8.5
+    labels = [text.get_text() for text in figure.legends[0].get_texts()]
+    assert labels[-1] == "mnist (test)\nall beyond the axis, from 28.5"
+    near = analysis.draw(analysis.tabulate(replace(study, course=course([9.0, 5.0, 2.0, 1.0]))))
+    assert near.axes[0].get_ylim()[0] < 1.0
+    assert [text.get_text() for text in near.legends[0].get_texts()][-1] == "mnist (test)"
+
+
 def test_a_study_without_a_course_is_refused(study: Study) -> None:
     with pytest.raises(ValueError, match="no course"):
         Course().tabulate(study)
