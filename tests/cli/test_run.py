@@ -2,6 +2,7 @@
 
 import csv
 import json
+import shutil
 from io import StringIO
 from pathlib import Path
 
@@ -55,6 +56,30 @@ def test_another_run_elsewhere_gives_the_same_metrics_byte_for_byte(
     found = metrics(tiny.parent / "a")
     assert found
     assert found == metrics(tiny.parent / "b")
+
+
+def test_the_level_of_a_suite_is_that_of_every_interval(tiny: Path, ood_bench: Command) -> None:
+    widths: dict[str, dict[str, float]] = {}
+    for level in ("0.95", "0.8"):
+        tiny.write_text(SUITE.replace("resamples: 100", f"resamples: 100, level: {level}"))
+        done = ood_bench("run", tiny, "--only", "analysis/glow@low/0/*", "--only", "metric/glow*")
+        assert done.status == 0, done.err
+        for name in ("results", "findings"):
+            (path,) = tiny.parent.glob(f"results/*/tables/{name}.csv")
+            for row in csv.DictReader(path.read_text().splitlines()):
+                measure = str(
+                    [row.get(key) for key in ("metric", "name", "outside", "detector")]
+                )
+                width = float(row["high"]) - float(row["low"])
+                widths.setdefault(f"{name}, {measure}", {})[level] = width
+            path.unlink()
+        (page,) = tiny.parent.glob("results/*/report.md")
+        assert ("95 % errors" in page.read_text()) == (level == "0.95")
+        shutil.rmtree(page.parent)
+    shrunk = {key for key, width in widths.items() if width["0.8"] < width["0.95"]}
+    assert any("last_gap_bpd" in key for key in shrunk)
+    assert any("auroc" in key for key in shrunk)
+    assert not [key for key, width in widths.items() if width["0.8"] > width["0.95"] + 1e-12]
 
 
 def test_results_can_be_deleted_and_only_what_is_missing_comes_back(

@@ -76,8 +76,8 @@ class Finding:
     Attributes:
         name: What it is, `volume_gap` say; the unit, if it has one, is part of the name.
         value: The number.
-        low: Lower end of its interval, of the study's coverage of 95 %; `value` where there is
-            no interval.
+        low: Lower end of its interval, whose coverage is the analysis's `level`; `value` where
+            there is no interval.
         high: Upper end.
         outside: The outside data set that it is about; empty for one about the inside alone.
     """
@@ -104,6 +104,7 @@ class Analysis(ABC):
         uses_course: Whether the training must be probed along its course.
         uses_model: Whether `tabulate` calls the model, which is then loaded.
         title: A heading for the report.
+        level: Coverage of every interval; a run sets it to that of the suite.
     """
 
     revision: ClassVar[int] = 1
@@ -113,6 +114,7 @@ class Analysis(ABC):
     uses_course: ClassVar[bool] = False
     uses_model: ClassVar[bool] = False
     title: ClassVar[str]
+    level: float = 0.95
 
     @abstractmethod
     def tabulate(self, study: Study) -> pd.DataFrame:

@@ -65,7 +65,7 @@ class Constants(Analysis):
         sides.append(("noise", "", math.nan, log_prob(study, noise, "uniform noise")))
         records = []
         for part, data, level, values in sides:
-            bits = mean_bpd(values, study.shape.dims)
+            bits = mean_bpd(values, study.shape.dims, level=self.level)
             records.append(
                 {
                     "model": study.model,

@@ -6,11 +6,11 @@ import numpy as np
 import pandas as pd
 
 from ood_bench.analyses import Analysis, Finding, Study
+from ood_bench.metrics.measure import normal_quantile, percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
-Z95 = 1.959964
 REACH = 12.0
 """Bits per dimension above the inside's lowest that a figure shows."""
 
@@ -20,7 +20,7 @@ class Course(Analysis):
 
     Measured in the training run itself, on a few images of each data set. A crossing is a
     change of which of the two is likelier, an outside data set or the inside's test images,
-    between two probes at which they differ by more than their errors of 95 %.
+    between two probes at which their difference is clear: its interval does not hold 0.
 
     Reference:
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 4.
@@ -57,6 +57,7 @@ class Course(Analysis):
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
         low, high = _view(table)
+        reach = normal_quantile(self.level)
         with look():
             figure = Figure(figsize=(6.4, 3.8), layout="constrained")
             axes = figure.subplots()
@@ -64,7 +65,7 @@ class Course(Analysis):
                 train = split == "train"
                 label = f"{data} ({'train' if train else 'test'})"
                 colour = colours[str(data)]
-                bits, error = line["bits_per_dim"], Z95 * line["error"]
+                bits, error = line["bits_per_dim"], reach * line["error"]
                 if bits.min() > high:
                     label += f"\nall beyond the axis, from {bits.min():.1f}"
                 style = (0, (4, 1.5)) if train else "-"
@@ -86,14 +87,15 @@ class Course(Analysis):
         first = table.iloc[0]
         crossing = []
         for name, line in table[table["gap"].notna()].groupby("data", sort=False):
-            steps = _crossings(line)
+            steps = self._crossings(line)
             where = f"at step {', '.join(f'{step:,}' for step in steps)}" if steps else "nowhere"
             crossing.append(f"{name} {where}")
         low, high = int(table["images"].min()), int(table["images"].max())
         count = f"{low}" if low == high else f"{low} to {high}"
         return (
             f"Bits per dimension (lower is more likely) of {count} images of each data set while "
-            f"{first['model']} was trained on {first['inside']}, with 95 % errors; a "
+            f"{first['model']} was trained on {first['inside']}, with "
+            f"{percent(self.level)} errors; a "
             "latent-variable model is scored by its ELBO. Each outside data set crosses the "
             f"inside's test images: {'; '.join(crossing)}."
         )
@@ -110,25 +112,24 @@ class Course(Analysis):
             last = line.iloc[-1]
             learned = line[line["step"] >= last["step"] / 10]
             largest = learned.loc[learned["gap"].idxmax()]
-            crossings = float(len(_crossings(line)))
+            crossings = float(len(self._crossings(line)))
             found += [
                 Finding("crossings", crossings, crossings, crossings, str(name)),
-                _finding("largest_gap_bpd", largest),
-                _finding("last_gap_bpd", last),
+                self._gap("largest_gap_bpd", largest),
+                self._gap("last_gap_bpd", last),
             ]
         return tuple(found)
 
+    def _gap(self, name: str, row: "pd.Series[float]") -> Finding:
+        value = float(row["gap"])
+        reach = normal_quantile(self.level) * float(row["gap_error"])
+        return Finding(name, value, value - reach, value + reach, str(row["data"]))
 
-def _finding(name: str, row: "pd.Series[float]") -> Finding:
-    value, error = float(row["gap"]), Z95 * float(row["gap_error"])
-    return Finding(name, value, value - error, value + error, str(row["data"]))
-
-
-def _crossings(line: pd.DataFrame) -> list[int]:
-    """Return the steps at which the sign of the gap has changed beyond its error."""
-    clear = line[line["gap"].abs() > Z95 * line["gap_error"]]
-    signs = np.sign(clear["gap"].to_numpy())
-    return [int(step) for step in clear["step"].to_numpy()[1:][signs[1:] != signs[:-1]]]
+    def _crossings(self, line: pd.DataFrame) -> list[int]:
+        """Return the steps at which the sign of the gap has changed beyond its error."""
+        clear = line[line["gap"].abs() > normal_quantile(self.level) * line["gap_error"]]
+        signs = np.sign(clear["gap"].to_numpy())
+        return [int(step) for step in clear["step"].to_numpy()[1:][signs[1:] != signs[:-1]]]
 
 
 def _view(table: pd.DataFrame) -> tuple[float, float]:

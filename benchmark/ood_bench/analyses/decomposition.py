@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
 TERMS = {"log_prior": "Prior term log p(z)", "log_volume": "Volume term log |dz/dx|"}
 GAPS = {"log_prior": "prior_gap", "log_volume": "volume_gap"}
-REACH = normal_quantile(0.95)
 
 
 class VolumeSplit(Analysis):
@@ -29,7 +28,7 @@ class VolumeSplit(Analysis):
     bits per dimension of the image. The volume term includes the −8 of the 8-bit image, which
     all images share. Of each term, data set and split the table holds the counts of fine bins
     and quantiles (`part` is `bin` or `quantile`), the mean (`mean`) and, for the outside, the
-    mean less that of the inside's test images (`gap`), with normal 95 % intervals in `low` and
+    mean less that of the inside's test images (`gap`), with normal intervals in `low` and
     `high`. A term that is the same for all images of either set, as the volume term of a
     constant-volume flow, has a gap of exactly 0 with an interval of width 0.
 
@@ -42,6 +41,7 @@ class VolumeSplit(Analysis):
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return bins, quantiles, means and gaps of either term."""
+        reach = normal_quantile(self.level)
         parts = []
         for term in TERMS:
             bits = {
@@ -51,9 +51,9 @@ class VolumeSplit(Analysis):
             inside = bits[study.inside, "test"]
             width = fine_width(inside)
             for (name, split), values in bits.items():
-                rows = [counted(values, width), _row("mean", *_mean(values), len(values))]
+                rows = [counted(values, width), _row("mean", *_mean(values), len(values), reach)]
                 if name != study.inside:
-                    rows.append(_row("gap", *_gap(values, inside), len(values)))
+                    rows.append(_row("gap", *_gap(values, inside), len(values), reach))
                 parts += [part.assign(data=name, split=split, term=term) for part in rows]
         table = pd.concat(parts, ignore_index=True).assign(model=study.model, inside=study.inside)
         columns = ["quantile", "value", "low", "high", "count"]
@@ -123,9 +123,9 @@ def _draw_term(axes: "Axes", table: pd.DataFrame, colours: "dict[str, Colour]") 
         draw_series(axes, s, edges, colours[s.data], label)
 
 
-def _row(part: str, value: float, error: float, count: int) -> pd.DataFrame:
-    reach = REACH * error
-    record = {"value": value, "low": value - reach, "high": value + reach, "count": count}
+def _row(part: str, value: float, error: float, count: int, reach: float) -> pd.DataFrame:
+    low, high = value - reach * error, value + reach * error
+    record = {"value": value, "low": low, "high": high, "count": count}
     return pd.DataFrame([{"part": part, "quantile": math.nan, **record}])
 
 

@@ -18,8 +18,6 @@ from ood_bench.statistics.batches import device_of
 
 Floats = NDArray[np.float64]
 
-REACH = normal_quantile(0.95)
-
 BATCH = 16
 """Copies of the centre in one pass; a double backward keeps all that lies between."""
 
@@ -166,17 +164,14 @@ class Seen(NamedTuple):
     remainders: Scores
     reach: float
 
-    @property
-    def remainder(self) -> Measure:
-        """Mean of log p less the expansion's value, with its interval over images."""
-        return interval(
-            float(self.remainders.mean()), variance(self.remainders) / len(self.remainders)
-        )
+    def remainder(self, level: float) -> Measure:
+        """Return the mean of log p less the expansion's value, with its interval over images."""
+        error = variance(self.remainders) / len(self.remainders)
+        return interval(float(self.remainders.mean()), error, level)
 
-    @property
-    def trace(self) -> Measure:
-        """Tr{H Σ} with its interval over images."""
-        return interval(float(self.bends.mean()), variance(self.bends) / len(self.bends))
+    def trace(self, level: float) -> Measure:
+        """Return Tr{H Σ} with its interval over images."""
+        return interval(float(self.bends.mean()), variance(self.bends) / len(self.bends), level)
 
     @property
     def slope_error(self) -> float:
@@ -251,7 +246,7 @@ def variance(values: Scores) -> float:
     return float(values.var(ddof=1)) if len(values) > 1 else 0.0
 
 
-def interval(value: float, error: float) -> Measure:
-    """Return a value with its normal interval of 95 %, given its squared standard error."""
-    reach = REACH * math.sqrt(max(error, 0.0))
+def interval(value: float, error: float, level: float) -> Measure:
+    """Return a value with its normal interval, given its squared standard error."""
+    reach = normal_quantile(level) * math.sqrt(max(error, 0.0))
     return Measure(value, value - reach, value + reach)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.detectors import Scores
 from ood_bench.metrics import delong, mean_bpd
+from ood_bench.metrics.measure import percent
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -85,11 +86,13 @@ class Graying(Analysis):
                     "data": name,
                     "factor": factor,
                 }
-                measured = _measured(found, plain, reference, study.shape.dims)
+                measured = _measured(found, plain, reference, study.shape.dims, self.level)
                 records.append({**common, "part": "mean", "row": -1, **measured, "png": None})
                 for i in shown:
                     one = slice(i, i + 1)
-                    measured = _measured(found[one], plain[one], reference, study.shape.dims)
+                    measured = _measured(
+                        found[one], plain[one], reference, study.shape.dims, self.level
+                    )
                     example = {"part": "example", "row": int(rows[i]), **measured}
                     records.append({**common, **example, "png": to_png(grayed[i])})
         return pd.DataFrame(records)
@@ -124,10 +127,10 @@ class Graying(Analysis):
         return (
             "Test images x drawn towards the mean μ of the training images, μ + λ(x − μ), as "
             f"{means['model'].iloc[0]} trained on {means['inside'].iloc[0]} sees them. Left: mean "
-            "bits per dimension (lower is more likely) with 95 % intervals. Right: AUROC of the "
-            "likelihood with the grayed images as out-of-distribution against the test images "
-            "of the inside as they are; below 0.5 the grayed images are the likelier. Images: "
-            f"{listed}.{nearest}"
+            f"bits per dimension (lower is more likely) with {percent(self.level)} intervals. "
+            "Right: AUROC of the likelihood with the grayed images as out-of-distribution against "
+            "the test images of the inside as they are; below 0.5 the grayed images are the "
+            f"likelier. Images: {listed}.{nearest}"
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -166,10 +169,12 @@ def toward(
     return np.rint(grayed, out=grayed).astype(np.uint8)
 
 
-def _measured(found: Scores, plain: Scores, reference: Scores, dims: int) -> dict[str, float | int]:
+def _measured(
+    found: Scores, plain: Scores, reference: Scores, dims: int, level: float
+) -> dict[str, float | int]:
     """Return the columns of grayed images, given those as they are and the inside's, in nats."""
-    bits, change = mean_bpd(found, dims), mean_bpd(found - plain, dims)
-    area = delong(-reference, -found)
+    bits, change = (mean_bpd(of, dims, level=level) for of in (found, found - plain))
+    area = delong(-reference, -found, level=level)
     return {
         "count": len(found),
         "bits_per_dim": bits.value,

@@ -20,7 +20,6 @@ PANELS = {
     "mean": "Mean of a dimension, pixels on [0, 1]",
     "variance": "Variance of a dimension, pixels on [0, 1]",
 }
-REACH = normal_quantile(0.95)
 
 
 class Moments(Analysis):
@@ -120,7 +119,7 @@ class Moments(Analysis):
             share = float((away <= np.sqrt(own["variance"].to_numpy())).mean())
             found.append(Finding("mean_within_sd", share, share, share, outside))
             if spread[inside][0] > 0:
-                ratio = quotient(*spread[outside], *spread[inside])
+                ratio = quotient(*spread[outside], *spread[inside], level=self.level)
                 found.append(Finding("variance_ratio", *ratio, outside))
         return tuple(found)
 
@@ -158,10 +157,12 @@ def moments(images: NDArray[np.uint8]) -> Moment:
     return Moment(mean / SCALE, variance, error)
 
 
-def quotient(value: float, error: float, base: float, base_error: float) -> Measure:
-    """Return value / base with its normal 95 % interval by the delta method, cut at 0."""
+def quotient(
+    value: float, error: float, base: float, base_error: float, *, level: float = 0.95
+) -> Measure:
+    """Return value / base with its normal interval by the delta method, cut at 0."""
     ratio = value / base
-    reach = REACH * math.hypot(error, ratio * base_error) / base
+    reach = normal_quantile(level) * math.hypot(error, ratio * base_error) / base
     return Measure(ratio, max(0.0, ratio - reach), ratio + reach)
 
 

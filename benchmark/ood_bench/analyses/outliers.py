@@ -8,6 +8,7 @@ import pandas as pd
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.detectors import Scores
 from ood_bench.metrics import delong
+from ood_bench.metrics.measure import percent
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -34,16 +35,16 @@ class Outliers(Analysis):
         }
         records = []
         for name in study.outside:
-            for percent in PERCENT:
-                inside = trimmed(scores[study.inside], percent)
-                outside = trimmed(scores[name], percent)
-                auroc, low, high = delong(inside, outside)
+            for dropped in PERCENT:
+                inside = trimmed(scores[study.inside], dropped)
+                outside = trimmed(scores[name], dropped)
+                auroc, low, high = delong(inside, outside, level=self.level)
                 records.append(
                     {
                         "model": study.model,
                         "inside": study.inside,
                         "outside": name,
-                        "dropped": percent / 100,
+                        "dropped": dropped / 100,
                         "n_inside": len(inside),
                         "n_outside": len(outside),
                         "auroc": auroc,
@@ -99,7 +100,7 @@ class Outliers(Analysis):
         return (
             f"AUROC of minus the log-likelihood under {first['model']} trained on "
             f"{first['inside']}, after dropping the most extreme images of either set, half of "
-            "the share at each end, with 95 % intervals. Below the gray line the "
+            f"the share at each end, with {percent(self.level)} intervals. Below the gray line the "
             "out-of-distribution images are the likelier ones; a level line says that this is "
             "not due to a few outliers."
         )

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.capabilities import ConstantVolume, Differentiable, has, named
-from ood_bench.metrics.measure import Measure
+from ood_bench.metrics.measure import Measure, percent
 from ood_bench.units import bits_per_dim
 
 if TYPE_CHECKING:
@@ -83,7 +83,7 @@ class SecondOrder(Analysis):
         expansion = Expansion(model, centre)
         weights = _weights(expansion)
         inside = see(expansion, study.images(study.inside, "test"), self.count)
-        table = _Table(study)
+        table = _Table(study, self.level)
         table.add_moments("", inside)
         table.add_trust("", inside)
         for name in study.outside:
@@ -129,7 +129,7 @@ class SecondOrder(Analysis):
             f"{first['model']} trained on {first['inside']}: observed, and predicted by a "
             "second-order expansion around the mean training image (right of the line: the OOD "
             "set is the likelier). What is predicted is the sign; sizes need not agree so far "
-            "from the mean. Bars are 95 % intervals over images."
+            f"from the mean. Bars are {percent(self.level)} intervals over images."
         ]
         agrees = table[table["quantity"] == "second_order_sign_agrees"]["value"]
         parts.append(f"The expansion has the observed sign for {_share(agrees)} OOD sets.")
@@ -183,8 +183,9 @@ def _weights(expansion: "Expansion") -> "dict[str, NDArray[np.float64]]":
 class _Table:
     """Collects the rows of the table."""
 
-    def __init__(self, study: Study) -> None:
+    def __init__(self, study: Study, level: float) -> None:
         self.study = study
+        self.level = level
         self.records: list[dict[str, object]] = []
 
     def add(self, outside: str, quantity: str, unit: str, measure: Measure, channel: int) -> None:
@@ -203,8 +204,9 @@ class _Table:
 
     def add_trust(self, outside: str, seen: "Seen") -> None:
         """Add how far the expansion is off at the images, and where it holds."""
-        self.add(outside, "remainder", "nats", seen.remainder, -1)
-        self.add(outside, "remainder", "bits_per_dim", self._bits(seen.remainder), -1)
+        remainder = seen.remainder(self.level)
+        self.add(outside, "remainder", "nats", remainder, -1)
+        self.add(outside, "remainder", "bits_per_dim", self._bits(remainder), -1)
         self.add(outside, "reach", "share", Measure(seen.reach, seen.reach, seen.reach), -1)
 
     def _bits(self, nats: Measure) -> Measure:
@@ -221,21 +223,26 @@ class _Table:
         from ood_bench.analyses.expansion import interval
 
         gradient = outside.slope - inside.slope
-        trace = (outside.trace.value - inside.trace.value) / 2
+        traces = {"outside": outside.trace(self.level), "inside": inside.trace(self.level)}
+        trace = (traces["outside"].value - traces["inside"].value) / 2
         shift = (outside.mean_bend - inside.mean_bend) / 2
         observed = self._observed(name)
         gaps = {
             "observed_gap": observed,
-            "second_order_gap": interval(gradient + trace, inside.error + outside.error),
+            "second_order_gap": interval(
+                gradient + trace, inside.error + outside.error, self.level
+            ),
         }
         change = outside.moments.variance - inside.moments.variance
         for form in ("closed_form_gap", "jacobian_gap"):
             value = float(-0.5 * (weights[form] * change).sum()) if weights else math.nan
             gaps[form] = Measure(value, value, value)
         terms = {
-            "gradient_term": interval(gradient, inside.slope_error + outside.slope_error),
-            "trace_outside": outside.trace,
-            "trace_inside": inside.trace,
+            "gradient_term": interval(
+                gradient, inside.slope_error + outside.slope_error, self.level
+            ),
+            "trace_outside": traces["outside"],
+            "trace_inside": traces["inside"],
             "mean_shift": Measure(shift, shift, shift),
         }
         for quantity, measure in {**gaps, **terms}.items():
@@ -255,7 +262,7 @@ class _Table:
             self.study.columns[data, "test"]["log_prob"] for data in (name, self.study.inside)
         )
         error = variance(outside) / len(outside) + variance(inside) / len(inside)
-        return interval(float(outside.mean() - inside.mean()), error)
+        return interval(float(outside.mean() - inside.mean()), error, self.level)
 
 
 def _gaps(table: pd.DataFrame) -> pd.DataFrame:

@@ -12,7 +12,7 @@ from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.analyses.bins import Series, view
 from ood_bench.detectors import Scores
 from ood_bench.metrics import Measure
-from ood_bench.metrics.measure import normal_quantile
+from ood_bench.metrics.measure import normal_quantile, percent
 from ood_bench.units import bits_per_dim
 
 if TYPE_CHECKING:
@@ -59,13 +59,13 @@ class Simplicity(Analysis):
                 rows = _even(len(values[name]))
                 bits = bits_per_dim(log_prob[name][rows], dims)
                 points = pd.DataFrame({"x": values[name][rows], "bits_per_dim": bits})
-                found = _correlation(values[name], log_prob[name], "correlation")
+                found = _correlation(values[name], log_prob[name], "correlation", self.level)
                 parts += [
                     points.assign(part="point", count=1, data=name, against=against),
                     found.assign(data=name, against=against),
                 ]
             everything = [np.concatenate(list(by.values())) for by in (values, log_prob)]
-            pooled = _correlation(everything[0], everything[1], "pooled")
+            pooled = _correlation(everything[0], everything[1], "pooled", self.level)
             parts.append(pooled.assign(data="", against=against))
         table = pd.concat([part for part in parts if len(part)], ignore_index=True).assign(
             model=study.model, inside=study.inside
@@ -109,8 +109,8 @@ class Simplicity(Analysis):
             f"Bits per dimension of {first['model']} trained on {first['inside']} against two "
             f"measures of simplicity, at most {POINTS:,} test images of each data set drawn. The "
             "vertical axis is reversed: images further up have a higher likelihood. Spearman's "
-            "rank correlations with the log-likelihood, with 95 % intervals, are over all test "
-            "images: below 0, simpler images are likelier."
+            f"rank correlations with the log-likelihood, with {percent(self.level)} intervals, are "
+            "over all test images: below 0, simpler images are likelier."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -170,9 +170,9 @@ def spearman(x: Scores, y: Scores, *, level: float = 0.95) -> Measure | None:
     return Measure(rho, math.tanh(z - reach), math.tanh(z + reach))
 
 
-def _correlation(x: Scores, y: Scores, part: str) -> pd.DataFrame:
+def _correlation(x: Scores, y: Scores, part: str, level: float) -> pd.DataFrame:
     """Return the row of a correlation; no row where there is none."""
-    found = spearman(x, y)
+    found = spearman(x, y, level=level)
     rows = [] if found is None else [{"part": part, **found._asdict(), "count": len(x)}]
     return pd.DataFrame(rows)
 

@@ -141,10 +141,13 @@ def _analyses(record: "RunRecord") -> "dict[str, Analysis]":
     from ood_bench.registry import Registry, construct
 
     registry = Registry(Path(record.manifest.get("suite", "")).parent)
-    return {
+    analyses = {
         ref.analysis: construct(registry.load("analyses", ref.plugin), ref.plugin, ref.options)
         for ref in record.analyses
     }
+    for analysis in analyses.values():
+        analysis.level = record.level
+    return analyses
 
 
 def show_report(console: Console, folder: Path, results: Path) -> None:

@@ -266,6 +266,7 @@ class Worker:
             study = replace(study, trained=partial(self._density, cell.inputs["model"]))
         plugin = self.bench.registry.load("analyses", options["plugin"])
         analysis: Analysis = construct(plugin, options["plugin"], options["options"])
+        analysis.level = options["level"]
         found = analysis.tabulate(study)
         write_table(folder / "table.parquet", _arrow(found))
         _write_json(folder / "findings.json", [asdict(item) for item in analysis.findings(found)])

@@ -25,3 +25,13 @@ def normal_quantile(level: float) -> float:
     if not 0 < level < 1:
         raise ValueError(f"the level of an interval lies between 0 and 1, got {level}")
     return NormalDist().inv_cdf((1 + level) / 2)
+
+
+def percent(level: float) -> str:
+    """Write a coverage.
+
+    Example:
+        >>> percent(0.95)
+        '95 %'
+    """
+    return f"{100 * level:g} %"

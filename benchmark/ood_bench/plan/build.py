@@ -208,6 +208,7 @@ class _Builder:
                     "outside": list(trial.outside),
                     "shape": list(trial.shape),
                     "first": self.suite.evaluation.train_images,
+                    "level": self.suite.evaluation.level,
                     "data": {
                         f"{name}/{part}": self.sources.info(name, part, trial.shape, place).digest
                         for name, part, place in trial.sides

@@ -1,6 +1,7 @@
 """What the images alone tell, as tables, and as a remark beside the detectors' AUROC."""
 
-from ood_bench.report.numbers import ABSENT, count, decimal, percent, with_interval
+from ood_bench.metrics.measure import percent
+from ood_bench.report.numbers import ABSENT, count, decimal, with_interval
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import TRIVIAL, Audit, Results, Separation
 

@@ -4,8 +4,9 @@ import statistics
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
-from ood_bench.report.numbers import ABSENT, count, decimal, percent, plural, with_interval
+from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
 from ood_bench.results import Metric, Omission, Results, Row
 

@@ -29,16 +29,6 @@ def with_interval(value: float | None, low: float | None, high: float | None) ->
     return f"{decimal(value)} [{decimal(low)}, {decimal(high)}]"
 
 
-def percent(level: float) -> str:
-    """Write a coverage.
-
-    Example:
-        >>> percent(0.95)
-        '95 %'
-    """
-    return f"{100 * level:g} %"
-
-
 def p_text(value: float) -> str:
     """Write a p-value.
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable
 
-from ood_bench.report.numbers import ABSENT, count, decimal, duration, percent, with_interval
+from ood_bench.metrics.measure import percent
+from ood_bench.report.numbers import ABSENT, count, decimal, duration, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
 from ood_bench.results import Omission, Results, TrainingCard
 

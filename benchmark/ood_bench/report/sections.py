@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import (
     SETS,
     overlaps_note,
@@ -24,7 +25,6 @@ from ood_bench.report.conventions import (
     TRAINING,
 )
 from ood_bench.report.measured import bits_table, detection_table
-from ood_bench.report.numbers import percent
 from ood_bench.report.provenance import (
     beside_table,
     claims_table,

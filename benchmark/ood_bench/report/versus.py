@@ -6,10 +6,11 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
+from ood_bench.metrics.measure import percent
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.made import write
 from ood_bench.report.markdown import table_text
-from ood_bench.report.numbers import ABSENT, p_text, percent, with_interval
+from ood_bench.report.numbers import ABSENT, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
 from ood_bench.report.tidy import finite, rows_csv
 from ood_bench.results import Versus, VersusClaim, VersusRow

@@ -10,12 +10,13 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ood_bench.metrics.measure import percent
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
 from ood_bench.report.html.charts import charts, elements
 from ood_bench.report.html.galleries import data_uri, errors, extremes
 from ood_bench.report.html.matrix import matrix
-from ood_bench.report.numbers import ABSENT, count, percent, plural, with_interval
+from ood_bench.report.numbers import ABSENT, count, plural, with_interval
 from ood_bench.report.overview import Overview
 from ood_bench.report.sections import Section, measured_sections, other_sections
 from ood_bench.report.texttable import TextTable
