@@ -67,9 +67,7 @@ def test_the_level_of_a_suite_is_that_of_every_interval(tiny: Path, ood_bench: C
         for name in ("results", "findings"):
             (path,) = tiny.parent.glob(f"results/*/tables/{name}.csv")
             for row in csv.DictReader(path.read_text().splitlines()):
-                measure = str(
-                    [row.get(key) for key in ("metric", "name", "outside", "detector")]
-                )
+                measure = str([row.get(key) for key in ("metric", "name", "outside", "detector")])
                 width = float(row["high"]) - float(row["low"])
                 widths.setdefault(f"{name}, {measure}", {})[level] = width
             path.unlink()
@@ -235,6 +233,17 @@ def test_report_csv_has_the_documented_columns_and_json_the_same_rows(
     assert [float(row["value"]) for row in rows] == [row["value"] for row in content["rows"]]
     assert content["claims"][0]["id"] == "T1"
     assert content["manifest"]["torch"]
+
+
+def test_a_report_that_draws_for_long_says_how_far_it_is(
+    finished: Path, tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ood_bench.cli.drawing.PLAIN_SECONDS", 0.0)
+    done = ood_bench("report", "--results", finished / "results", "--output", tmp_path / "new")
+    assert done.status == 0
+    lines = done.err.splitlines()
+    assert lines[-1] == f"{len(lines)} of {len(lines)} figures"
+    assert len(lines) == len(list((tmp_path / "new" / "figures").glob("*.png")))
 
 
 def test_report_without_a_run_says_how_to_start_one(tmp_path: Path, ood_bench: Command) -> None:

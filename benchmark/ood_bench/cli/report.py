@@ -8,6 +8,7 @@ from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.compare import write_comparison
+from ood_bench.cli.drawing import Drawing
 from ood_bench.cli.options import ResultsRoot
 from ood_bench.errors import OodBenchError
 
@@ -71,14 +72,16 @@ def report(
     with store_of(folder, results) as store:
         found = collect(record, store)
     drawn = _analyses(record) if format in ("markdown", "html", "latex") else {}
-    path = write_report(
-        found,
-        output or folder,
-        format=format,
-        analyses=drawn,
-        small=is_archive(folder),
-        run=folder,
-    )
+    with Drawing() as drawing:
+        path = write_report(
+            found,
+            output or folder,
+            format=format,
+            analyses=drawn,
+            small=is_archive(folder),
+            run=folder,
+            tell=drawing,
+        )
     typer.echo(path)
 
 
@@ -124,14 +127,16 @@ def archive(
     record = without_figures(read_record(folder), tuple(skip or ()))
     with store_of(folder, results) as store:
         found = collect(record, store)
-        write_report(
-            found,
-            output,
-            format="markdown",
-            analyses=_analyses(record),
-            small=True,
-            run=folder,
-        )
+        with Drawing() as drawing:
+            write_report(
+                found,
+                output,
+                format="markdown",
+                analyses=_analyses(record),
+                small=True,
+                run=folder,
+                tell=drawing,
+            )
         write_record(output, record)
         archive(record, store, output / CELLS, scores=scores)
     typer.echo(output)
@@ -158,7 +163,10 @@ def show_report(console: Console, folder: Path, results: Path) -> None:
 
     record = read_record(folder)
     found = collect(record, Store(results / "store"))
-    path = write_report(found, folder, format="markdown", analyses=_analyses(record))
+    with Drawing() as drawing:
+        path = write_report(
+            found, folder, format="markdown", analyses=_analyses(record), tell=drawing
+        )
     for note in found.notes:
         _say(console, note)
     shown = terminal_table(found)

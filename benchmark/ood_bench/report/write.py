@@ -1,13 +1,13 @@
 """Reports as files, each written under a temporary name and renamed."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.encode import Encoding
-from ood_bench.report.figures import draw_all, file_stem
+from ood_bench.report.figures import Picture, draw_all, file_stem
 from ood_bench.report.latex import latex
 from ood_bench.report.made import Made, write
 from ood_bench.report.markdown import markdown
@@ -34,6 +34,7 @@ def write_report(
     analyses: "Mapping[str, Analysis]",
     small: bool = False,
     run: Path | None = None,
+    tell: Callable[[int, int], None] | None = None,
 ) -> Path:
     """Write a report and return its path.
 
@@ -52,6 +53,7 @@ def write_report(
         small: Whether figures are for a screen, in few colours, and analyses' tables of more
             than `LARGE` bytes are left out.
         run: The run's own folder.
+        tell: Called after each analysis's figure with how many of all are there.
     """
     folder.mkdir(parents=True, exist_ok=True)
     if format == "csv":
@@ -60,10 +62,10 @@ def write_report(
         return write(folder / "results.json", json_text(results))
     encoding: Encoding = Pdf() if format == "latex" else SCREEN if small else PRINT
     if format == "html":
-        return write(folder / "report.html", _page(results, folder, analyses, encoding, run))
+        return write(folder / "report.html", _page(results, folder, analyses, encoding, run, tell))
     with Made(folder, run) as made:
         _write_tables(results, folder / "tables", made, small=small)
-        pictures = list(draw_all(results.analyses, analyses, made, encoding))
+        pictures = _drawn(results.analyses, analyses, made, encoding, tell)
         overviews = list(draw_overviews(results, made, encoding))
     if format == "latex":
         for path, text in latex(results, pictures, overviews).items():
@@ -78,6 +80,7 @@ def _page(
     analyses: "Mapping[str, Analysis]",
     encoding: Encoding,
     run: Path | None,
+    tell: Callable[[int, int], None] | None,
 ) -> str:
     """Return the HTML report; its figures are kept in a run's own folder alone."""
     from ood_bench.report.html import drawn_in_page, html
@@ -88,9 +91,24 @@ def _page(
         if table.analysis not in analyses or not drawn_in_page(analyses[table.analysis])
     ]
     with Made(folder if folder == run else None, run) as made:
-        pictures = list(draw_all(shown, analyses, made, encoding))
+        pictures = _drawn(shown, analyses, made, encoding, tell)
         overviews = list(draw_overviews(results, made, encoding))
     return html(results, analyses, pictures, overviews)
+
+
+def _drawn(
+    tables: Sequence[AnalysisTable],
+    analyses: "Mapping[str, Analysis]",
+    made: Made,
+    encoding: Encoding,
+    tell: Callable[[int, int], None] | None,
+) -> list[Picture]:
+    pictures = []
+    for picture in draw_all(tables, analyses, made, encoding):
+        pictures.append(picture)
+        if tell is not None:
+            tell(len(pictures), len(tables))
+    return pictures
 
 
 def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) -> None:

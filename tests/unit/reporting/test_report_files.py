@@ -33,6 +33,22 @@ def test_every_path_on_the_page_is_a_file_beside_it(results: Results, tmp_path: 
     assert (tmp_path / "new/tables/histogram-glow-fashion_mnist-0.csv").is_file()
 
 
+@pytest.mark.parametrize("format", ["markdown", "latex"])
+def test_how_many_figures_are_there_is_told_after_each(
+    results: Results, tmp_path: Path, format: Format
+) -> None:
+    several = replace(results, analyses=(*results.analyses, replace(results.analyses[0], seed=1)))
+    told: list[tuple[int, int]] = []
+    write_report(
+        several,
+        tmp_path,
+        format=format,
+        analyses=ANALYSES,
+        tell=lambda done, total: told.append((done, total)),
+    )
+    assert told == [(1, 2), (2, 2)]
+
+
 def test_figures_are_png_at_200_dots_an_inch(results: Results, tmp_path: Path) -> None:
     write_report(results, tmp_path, format="markdown", analyses=ANALYSES)
     with Image.open(tmp_path / "figures/histogram-glow-fashion_mnist-0.png") as image:
