@@ -50,6 +50,8 @@ class SecondOrder(Analysis):
 
     E_p, Σ_p and the observed gap are those of the inside's test images. All are in nats (and
     bits per dimension), outside minus inside: positive says that the outside is the likelier.
+    Of each form a `_sign_agrees` says whether its sign is the observed one, 1 or 0; where the
+    interval of either gap holds 0, the interval of this is [0, 1].
     `mean_shift` is ½ (μ − x_0)ᵀ H (μ − x_0), outside minus inside, which the expression leaves
     out since it assumes that the means agree; with it, the Taylor polynomial would be complete.
 
@@ -68,6 +70,7 @@ class SecondOrder(Analysis):
     requires = Differentiable
     uses_model = True
     title = "Second-order prediction of the likelihood gap"
+    revision = 2
 
     def __init__(self, *, count: int = 256) -> None:
         if count < 2:
@@ -131,11 +134,11 @@ class SecondOrder(Analysis):
             "set is the likelier). What is predicted is the sign; sizes need not agree so far "
             f"from the mean. Bars are {percent(self.level)} intervals over images."
         ]
-        agrees = table[table["quantity"] == "second_order_sign_agrees"]["value"]
+        agrees = table[table["quantity"] == "second_order_sign_agrees"]
         parts.append(f"The expansion has the observed sign for {_share(agrees)} OOD sets.")
         parts.append(_trust(table))
-        closed = table[table["quantity"] == "closed_form_sign_agrees"]["value"]
-        if closed.isna().all():
+        closed = table[table["quantity"] == "closed_form_sign_agrees"]
+        if closed["value"].isna().all():
             parts.append(
                 f"There is no closed form for {first['model']}: it is for flows of additive "
                 "coupling layers, whose volume term is the same for all images."
@@ -250,10 +253,8 @@ class _Table:
         for quantity, measure in gaps.items():
             self.add(name, quantity, "bits_per_dim", self._bits(measure), -1)
             if quantity != "observed_gap":
-                agrees = float(np.sign(measure.value) == np.sign(observed.value))
-                agrees = agrees if math.isfinite(measure.value) else math.nan
                 what = quantity.replace("_gap", "_sign_agrees")
-                self.add(name, what, "truth", Measure(agrees, agrees, agrees), -1)
+                self.add(name, what, "truth", _agreement(measure, observed), -1)
 
     def _observed(self, name: str) -> Measure:
         from ood_bench.analyses.expansion import interval, variance
@@ -263,6 +264,16 @@ class _Table:
         )
         error = variance(outside) / len(outside) + variance(inside) / len(inside)
         return interval(float(outside.mean() - inside.mean()), error, self.level)
+
+
+def _agreement(predicted: Measure, observed: Measure) -> Measure:
+    """Return 1 where two gaps have one sign, else 0; from 0 to 1 where an interval holds both."""
+    if not math.isfinite(predicted.value):
+        return Measure(math.nan, math.nan, math.nan)
+    agrees = float(np.sign(predicted.value) == np.sign(observed.value))
+    if all(gap.low * gap.high > 0 for gap in (predicted, observed)):
+        return Measure(agrees, agrees, agrees)
+    return Measure(agrees, 0.0, 1.0)
 
 
 def _gaps(table: pd.DataFrame) -> pd.DataFrame:
@@ -315,5 +326,8 @@ def _trust(table: pd.DataFrame) -> str:
     )
 
 
-def _share(agrees: "pd.Series[float]") -> str:
-    return f"{int(agrees.sum())} of {len(agrees)}"
+def _share(agrees: pd.DataFrame) -> str:
+    """Say how many of some signs agree, and how many intervals hold both signs."""
+    unclear = int((agrees["low"] < agrees["high"]).sum())
+    share = f"{int(agrees['value'].sum())} of {len(agrees)}"
+    return f"{share} (for {unclear} of them an interval holds both signs)" if unclear else share

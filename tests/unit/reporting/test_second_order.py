@@ -200,6 +200,24 @@ def test_findings_are_outside_minus_inside_in_bits_per_dimension() -> None:
     )
 
 
+def test_a_sign_that_its_interval_leaves_open_agrees_with_nothing_for_sure() -> None:
+    """Of two halves of one set the gaps are those of chance."""
+    images = np.random.default_rng(3).integers(0, 256, (80, *PLAIN), dtype=np.uint8)
+    apart = np.full((40, *PLAIN), 102, dtype=np.uint8)
+    sets = {"in": images[:40], "same": images[40:], "apart": apart}
+    table = SecondOrder(count=40).tabulate(studied(Quadratic(), sets))
+    found = {(f.name, f.outside): f for f in SecondOrder().findings(table)}
+    gap = found["second_order_gap_bpd", "same"]
+    assert gap.low < 0 < gap.high
+    unclear = found["second_order_sign_agrees", "same"]
+    assert (unclear.low, unclear.high) == (0.0, 1.0)
+    assert unclear.value in (0.0, 1.0)
+    clear = found["second_order_sign_agrees", "apart"]
+    assert (clear.low, clear.value, clear.high) == (1.0, 1.0, 1.0)
+    caption = SecondOrder().caption(table)
+    assert "of 2 (for 1 of them an interval holds both signs) OOD sets" in caption
+
+
 def test_variances_of_each_channel_are_summed_over_pixels_on_the_unit_scale() -> None:
     sets = {"in": mirrored(0, 100), "out": mirrored(1, 40)}
     table = SecondOrder(count=2).tabulate(studied(Quadratic(), sets))
