@@ -236,11 +236,11 @@ def load_run(run: str | Path | None = None, *, results: str | Path = "results") 
         ...     "and metric == 'auroc' and seed == 'all'"
         ... )[["detector", "value"]].round(3)
                       detector  value
-        1063  input_complexity  0.865
-        1073        likelihood  0.030
-        1083        typicality  0.927
+        1063  input_complexity  0.855
+        1073        likelihood  0.029
+        1083        typicality  0.930
         >>> run.scores("glow", "likelihood", "svhn", inside="cifar10").round(1).head(3).tolist()
-        [7033.9, 6589.8, 6802.0]
+        [7029.8, 6533.9, 6755.0]
     """
     return Run(find_run(Path(results), None if run is None else str(run)))
 
