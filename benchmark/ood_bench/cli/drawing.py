@@ -5,10 +5,8 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-PLAIN_SECONDS = 15.0
-"""Time between two plain lines."""
+from ood_bench.cli.bar import PLAIN_SECONDS, live_bar
 
 
 class Drawing:
@@ -16,16 +14,8 @@ class Drawing:
 
     def __init__(self) -> None:
         self._console = Console(stderr=True)
-        self._bar = Progress(
-            TextColumn("{task.description}"),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        self._task = self._bar.add_task("figures", total=None)
+        self._bar = live_bar(self._console)
+        self._task = self._bar.add_task("figures", total=0)
         self._last = time.monotonic()
 
     def __enter__(self) -> Self:

@@ -5,14 +5,12 @@ from types import TracebackType
 from typing import Self
 
 from rich.console import Console
-from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
+from rich.progress import Progress, TaskID
 
+from ood_bench.cli.bar import PLAIN_SECONDS, live_bar
 from ood_bench.execute import Done, Failed, Outcome, Step
 from ood_bench.plan import Plan
 from ood_bench.store import Store
-
-PLAIN_SECONDS = 15.0
-"""Time between two plain lines about one training."""
 
 
 class Display:
@@ -32,14 +30,7 @@ class Display:
         stored = self.total - self.left
         self._line(f"{self.total} cells, {stored} of them stored")
         if self.console.is_terminal and self.left:
-            self._bar = Progress(
-                TextColumn("{task.description}"),
-                BarColumn(),
-                TextColumn("{task.completed:.0f}/{task.total:.0f}"),
-                TimeElapsedColumn(),
-                console=self.console,
-                transient=True,
-            )
+            self._bar = live_bar(self.console)
             self._bar.start()
             self._cells = self._bar.add_task("cells", total=self.left)
         return self

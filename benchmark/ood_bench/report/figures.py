@@ -1,10 +1,10 @@
 """Figures as files, with the names by which a page refers to them."""
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 from ood_bench.errors import OodBenchError
 from ood_bench.hashing import digest
@@ -15,6 +15,9 @@ from ood_bench.results import AnalysisTable
 
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
+
+Tell: TypeAlias = Callable[[int, int], None]
+"""Takes how many figures of all are there."""
 
 
 @dataclass(frozen=True)
@@ -37,10 +40,11 @@ class Picture:
 
 
 def draw_all(
-    tables: Iterable[AnalysisTable],
+    tables: Sequence[AnalysisTable],
     analyses: "Mapping[str, Analysis]",
     made: Made,
     encoding: Encoding,
+    tell: Tell | None = None,
 ) -> Iterator[Picture]:
     """Draw each table by the analysis that made it, unless its figure lies there already.
 
@@ -49,13 +53,14 @@ def draw_all(
         analyses: The analyses by the suite's names.
         made: Where the figures go.
         encoding: Makes a file of a figure.
+        tell: Called after each figure.
 
     Raises:
         OodBenchError: If a table's analysis is not given.
     """
     code = {name: code_digest(type(analysis)) for name, analysis in analyses.items()}
     format = encoding_digest(encoding)
-    for table in tables:
+    for done, table in enumerate(tables, 1):
         if table.analysis not in analyses:
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         analysis = analyses[table.analysis]
@@ -65,6 +70,8 @@ def draw_all(
             together(table.digest, code[table.analysis], format),
             partial(_drawn, analysis, table, encoding),
         )
+        if tell is not None:
+            tell(done, len(tables))
         yield Picture(table, analysis.title, analysis.caption(table.table), path, file or b"")
 
 

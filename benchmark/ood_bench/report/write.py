@@ -1,13 +1,13 @@
 """Reports as files, each written under a temporary name and renamed."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.encode import Encoding
-from ood_bench.report.figures import Picture, draw_all, file_stem
+from ood_bench.report.figures import Tell, draw_all, file_stem
 from ood_bench.report.latex import latex
 from ood_bench.report.made import Made, write
 from ood_bench.report.markdown import markdown
@@ -34,7 +34,7 @@ def write_report(
     analyses: "Mapping[str, Analysis]",
     small: bool = False,
     run: Path | None = None,
-    tell: Callable[[int, int], None] | None = None,
+    tell: Tell | None = None,
 ) -> Path:
     """Write a report and return its path.
 
@@ -65,7 +65,7 @@ def write_report(
         return write(folder / "report.html", _page(results, folder, analyses, encoding, run, tell))
     with Made(folder, run) as made:
         _write_tables(results, folder / "tables", made, small=small)
-        pictures = _drawn(results.analyses, analyses, made, encoding, tell)
+        pictures = list(draw_all(results.analyses, analyses, made, encoding, tell))
         overviews = list(draw_overviews(results, made, encoding))
     if format == "latex":
         for path, text in latex(results, pictures, overviews).items():
@@ -80,7 +80,7 @@ def _page(
     analyses: "Mapping[str, Analysis]",
     encoding: Encoding,
     run: Path | None,
-    tell: Callable[[int, int], None] | None,
+    tell: Tell | None,
 ) -> str:
     """Return the HTML report; its figures are kept in a run's own folder alone."""
     from ood_bench.report.html import drawn_in_page, html
@@ -91,24 +91,9 @@ def _page(
         if table.analysis not in analyses or not drawn_in_page(analyses[table.analysis])
     ]
     with Made(folder if folder == run else None, run) as made:
-        pictures = _drawn(shown, analyses, made, encoding, tell)
+        pictures = list(draw_all(shown, analyses, made, encoding, tell))
         overviews = list(draw_overviews(results, made, encoding))
     return html(results, analyses, pictures, overviews)
-
-
-def _drawn(
-    tables: Sequence[AnalysisTable],
-    analyses: "Mapping[str, Analysis]",
-    made: Made,
-    encoding: Encoding,
-    tell: Callable[[int, int], None] | None,
-) -> list[Picture]:
-    pictures = []
-    for picture in draw_all(tables, analyses, made, encoding):
-        pictures.append(picture)
-        if tell is not None:
-            tell(len(pictures), len(tables))
-    return pictures
 
 
 def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) -> None:
