@@ -1,0 +1,84 @@
+"""Files written whole or not at all, and JSON that carries its own checksum."""
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import Any
+
+from ood_bench.errors import StoreError
+from ood_bench.hashing import digest
+
+UNFINISHED = ".unfinished"
+"""How the name of a file ends that is still being written; one that is left over can go."""
+
+
+def write_whole(path: Path, content: str | bytes) -> Path:
+    """Write a file, its folder too, so that at any moment it has the old content or the new.
+
+    Args:
+        path: The file.
+        content: Bytes, or text for UTF-8; what is not Unicode in it, as in some file names, is
+            escaped.
+
+    Returns:
+        The file.
+    """
+    with unfinished(path) as temporary:
+        data = content.encode(errors="backslashreplace") if isinstance(content, str) else content
+        temporary.write_bytes(data)
+    return path
+
+
+@contextmanager
+def unfinished(path: Path) -> Iterator[Path]:
+    """Give a file of another name to write to; on a clean exit it replaces `path`.
+
+    After an error nothing is left of it. It reaches the disk before it takes the name.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name[:100]}.", path.parent)
+    os.close(handle)
+    temporary = Path(name)
+    try:
+        yield temporary
+        temporary.chmod(0o666 & ~_umask())
+        with temporary.open("rb") as file:
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        with suppress(OSError):
+            temporary.unlink()
+        raise
+
+
+def write_sealed(path: Path, value: Any) -> Path:
+    """Write a JSON value with its checksum, whole or not at all."""
+    text = json.dumps({"digest": digest(value), "content": value}, indent=1, allow_nan=False)
+    return write_whole(path, f"{text}\n")
+
+
+def read_sealed(path: Path) -> Any:
+    """Return the value that `write_sealed` wrote.
+
+    Raises:
+        FileNotFoundError: If there is no such file.
+        OSError: If it cannot be read.
+        StoreError: If it is not what was written.
+    """
+    text = path.read_bytes()
+    try:
+        sealed = json.loads(text)
+        if sealed["digest"] == digest(sealed["content"]):
+            return sealed["content"]
+    except (ValueError, TypeError, LookupError, RecursionError):
+        pass
+    raise StoreError(f"{path} is not what was written")
+
+
+def _umask() -> int:
+    mask = os.umask(0)
+    os.umask(mask)
+    return mask
