@@ -20,13 +20,42 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 
+WEIGHTS = "weights.safetensors"
+SCORES = "scores.parquet"
+COLUMNS = "columns.parquet"
+TABLE = "table.parquet"
+
+REQUIRED: Mapping[str, frozenset[str]] = {
+    "train": frozenset({WEIGHTS, "training.json", "data.json"}),
+    "score": frozenset({COLUMNS}),
+    "detect": frozenset({SCORES}),
+    "metric": frozenset({"metrics.json"}),
+    "analysis": frozenset({TABLE, "findings.json"}),
+    "audit": frozenset({"audit.json"}),
+}
+"""The files that a cell of each kind must have; a cell without one of them is not finished."""
+
+
+def missing(kind: str, files: Collection[str]) -> list[str]:
+    """Return the names of the files that a cell of a kind must have and has not.
+
+    Example:
+        >>> missing("analysis", {"table.parquet"})
+        ['findings.json']
+    """
+    return sorted(REQUIRED.get(kind, frozenset()).difference(files))
+
 
 class Cells(ABC):
     """Finished cells by their keys, in a folder or in an archive.
 
     A cell is its files, `manifest.json` with their checksums and what the cell is of, and
-    `manifest.sha256`, the manifest's own.
+    `manifest.sha256`, the manifest's own. It has all files that `REQUIRED` names for its kind,
+    but for those that may be left out where it lies.
     """
+
+    left_out: frozenset[str] = frozenset()
+    """Files that a cell may lack here though its kind must have them."""
 
     def __init__(self) -> None:
         self._sound: dict[str, dict[str, Any]] = {}
@@ -77,6 +106,13 @@ class Cells(ABC):
         if self._content(key, SEAL) != seal(text):
             raise StoreError(f"{folder / MANIFEST} is not what was written")
         manifest: dict[str, Any] = json.loads(text)
+        lacking = [
+            name
+            for name in missing(manifest["kind"], manifest["files"])
+            if name not in self.left_out
+        ]
+        if lacking:
+            raise StoreError(f"{folder / lacking[0]} was never written")
         for name, checksum in manifest["files"].items():
             if name not in names or self._sha256(key, name) != checksum:
                 raise StoreError(f"{folder / name} is not what was written")

@@ -1,16 +1,21 @@
 """The store: whole cells or none, and no damaged byte goes unseen."""
 
+import json
 import multiprocessing
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
+from ood_bench.cells import MANIFEST, REQUIRED, SEAL, seal
 from ood_bench.errors import OodBenchError, StoreError
+from ood_bench.hashing import file_sha256
 from ood_bench.plan import Cell
+from ood_bench.plan.cell import CellKind
 from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store, write_columns, write_table
 
@@ -22,6 +27,7 @@ def cell(name: str = "score/x") -> Cell:
 def finish(store: Store, what: Cell, text: str = "hello") -> None:
     with store.lock(what.key), store.write(what) as folder:
         (folder / "a.txt").write_text(text)
+        (folder / "columns.parquet").write_bytes(b"columns")
 
 
 def test_a_finished_cell_is_there_with_its_files(tmp_path: Path) -> None:
@@ -54,6 +60,7 @@ def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
 def test_a_table_comes_back_as_it_was(tmp_path: Path, columns: dict[str, list[object]]) -> None:
     store, what, table = Store(tmp_path), cell(), pa.table(columns)
     with store.write(what) as folder:
+        write_table(folder / "columns.parquet", table)
         write_table(folder / "table.parquet", table)
     found = store.read_table(what.key, "table.parquet")
     assert found.schema == table.schema
@@ -91,6 +98,39 @@ def test_every_flipped_byte_of_every_file_is_seen_and_named(
             assert str(path.parent) in caplog.text
         path.write_bytes(content)
     assert Store(tmp_path).has(what.key)
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"), [(kind, name) for kind in REQUIRED for name in sorted(REQUIRED[kind])]
+)
+def test_a_cell_sealed_without_a_file_that_its_kind_must_have_is_not_finished(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: CellKind, name: str
+) -> None:
+    what = Cell(kind, f"{kind}/x", {}, {})
+    folder = Store(tmp_path).path(what.key)
+    folder.mkdir(parents=True)
+    for file in REQUIRED[kind]:
+        (folder / file).write_bytes(b"content")
+    sealed(folder, kind, REQUIRED[kind])
+    assert Store(tmp_path).has(what.key)
+    sealed(folder, kind, REQUIRED[kind] - {name})
+    assert not Store(tmp_path).has(what.key)
+    assert f"{name} was never written" in caplog.text
+    sealed(folder, kind, ())
+    assert not Store(tmp_path).has(what.key)
+
+
+def test_every_kind_of_cell_has_a_file_that_it_must_have() -> None:
+    assert {kind for kind, names in REQUIRED.items() if names} == set(get_args(CellKind))
+
+
+def sealed(folder: Path, kind: str, names: Collection[str]) -> None:
+    """Seal a cell with some of the files that lie there."""
+    files = {name: file_sha256(folder / name) for name in names}
+    manifest = {"kind": kind, "name": f"{kind}/x", "options": {}, "inputs": {}, "files": files}
+    text = json.dumps(manifest).encode()
+    (folder / MANIFEST).write_bytes(text)
+    (folder / SEAL).write_bytes(seal(text))
 
 
 @pytest.mark.parametrize("name", ["a.txt", "manifest.json", "manifest.sha256"])
@@ -144,6 +184,7 @@ def _count(root: Path, start: Callable[[], object]) -> None:
             if not store.has(what.key):
                 with store.write(what) as folder:
                     (folder / "a.txt").write_text(str(i))
+                    (folder / "columns.parquet").write_bytes(b"columns")
                 with (root / f"count-{i}").open("a") as file:
                     file.write("x")
 

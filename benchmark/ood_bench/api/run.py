@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ood_bench.cells import MANIFEST
+from ood_bench.cells import MANIFEST, SCORES
 from ood_bench.detectors import Detector, Scores
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.plan import DetectionRef
@@ -18,7 +18,6 @@ from ood_bench.registry import Registry, construct
 from ood_bench.report.tidy import ordered
 from ood_bench.results import ClaimResult, DataCard, FindingRow, Results, Row, TrainingCard
 from ood_bench.runs import collect, find_run, read_record, store_of
-from ood_bench.runs.archive import SCORES
 
 Part = Literal["test", "held_out", "train"]
 

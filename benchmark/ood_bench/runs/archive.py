@@ -7,17 +7,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ood_bench.cells import Cells
+from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
 from ood_bench.errors import OodBenchError
 from ood_bench.results import Omission
 from ood_bench.runs.record import CELLS, RunRecord
 from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store
-
-WEIGHTS = "weights.safetensors"
-SCORES = "scores.parquet"
-COLUMNS = "columns.parquet"
-TABLE = "table.parquet"
 
 _STAMP = (1980, 1, 1, 0, 0, 0)
 

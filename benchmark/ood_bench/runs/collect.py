@@ -5,7 +5,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ood_bench.cells import Cells
+from ood_bench.cells import TABLE, Cells
 from ood_bench.claims import evaluate as evaluate_claims
 from ood_bench.hashing import digest
 from ood_bench.metrics import Measure, pool
@@ -20,7 +20,7 @@ from ood_bench.results import (
     Row,
     TrainingCard,
 )
-from ood_bench.runs.archive import TABLE, computing_seconds
+from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
 from ood_bench.runs.record import RunRecord

@@ -4,13 +4,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ood_bench.cells import Cells
+from ood_bench.cells import SCORES, Cells
 from ood_bench.detectors import Scores
 from ood_bench.metrics import paired_delong, pool
 from ood_bench.metrics.measure import normal_quantile
 from ood_bench.plan import DetectionRef
 from ood_bench.results import ClaimResult, Results, Row, Versus, VersusClaim, VersusRow
-from ood_bench.runs.archive import SCORES
 from ood_bench.runs.collect import collect
 from ood_bench.runs.compare import holm, p_value
 from ood_bench.runs.record import RunRecord

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 from pathlib import Path
 
-from ood_bench.cells import Cells
+from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
 from ood_bench.errors import OodBenchError
 
 
@@ -19,6 +19,8 @@ class ZippedCells(Cells):
     Raises:
         OodBenchError: If a part of it that is read is damaged.
     """
+
+    left_out = frozenset({WEIGHTS, SCORES, TABLE, COLUMNS})
 
     def __init__(self, file: zipfile.ZipFile) -> None:
         super().__init__()

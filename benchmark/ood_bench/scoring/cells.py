@@ -5,13 +5,11 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from ood_bench.cells import WEIGHTS
 from ood_bench.data import Shape
-from ood_bench.errors import OodBenchError
 from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.statistics import LABEL
 from ood_bench.store import Store
-
-WEIGHTS = "weights.safetensors"
 
 
 def of_cell(store: Store, key: str, *, base: Path) -> TrainedModel:
@@ -27,19 +25,8 @@ def of_cell(store: Store, key: str, *, base: Path) -> TrainedModel:
 
     Raises:
         StoreError: If the cell is not finished, or damaged.
-        OodBenchError: If its weights are not there.
     """
     manifest = store.read_json(key, "manifest.json")
-    if WEIGHTS not in manifest["files"]:
-        raise OodBenchError(
-            f"{manifest['name']}: its weights are not there, as in an archive; "
-            "name the run that it was trained in"
-        )
-    if "data.json" not in manifest["files"]:
-        raise OodBenchError(
-            f"{manifest['name']} was trained by a version that did not keep how its images were "
-            "made; train it again with 'ood-bench run SUITE --fresh'"
-        )
     options = manifest["options"]
     return TrainedModel(
         name=manifest["name"].removeprefix("train/"),

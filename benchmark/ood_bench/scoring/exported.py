@@ -7,10 +7,10 @@ from typing import Any
 
 import pyarrow.parquet as pq
 
+from ood_bench.cells import WEIGHTS
 from ood_bench.data import Shape
 from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.hashing import file_sha256
-from ood_bench.scoring.cells import WEIGHTS
 from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.store import write_columns
 
