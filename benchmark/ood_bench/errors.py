@@ -1,5 +1,8 @@
 """The errors that a user can mend; the command line prints each as one line."""
 
+import errno
+import os
+import re
 import traceback
 from collections.abc import Iterable
 from difflib import get_close_matches
@@ -44,6 +47,84 @@ def did_you_mean(name: str, known: Iterable[str]) -> str:
     if near:
         return f"; did you mean '{near[0]}'?"
     return f"; known: {', '.join(known)}" if known else ""
+
+
+_SPACE = "make space there, then give the same command again"
+_PLACE = "a file stands where a folder is needed; move it away or name another folder"
+_RIGHTS = "take a folder that you may read and write, or ask its owner for the rights"
+_FAULT = "the disk or the network fails; see to it, then give the same command again"
+_FILES = "raise the limit on open files (ulimit -n), or take fewer --jobs"
+_ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: "raise the limit on the size of a file (ulimit -f), or take another file system",
+    errno.EROFS: "take a folder that can be written to, or mount this one for writing",
+    errno.EACCES: _RIGHTS,
+    errno.EPERM: _RIGHTS,
+    errno.ENOTDIR: _PLACE,
+    errno.EEXIST: _PLACE,
+    errno.EISDIR: "a folder stands in the file's place; move it away or name another file",
+    errno.ENOTEMPTY: "a folder stands in the file's place; move it away or name another file",
+    errno.ENAMETOOLONG: "take a shorter name",
+    errno.ELOOP: "its links lead in a circle; mend them",
+    errno.EBUSY: "another program holds it; end that, then give the same command again",
+    errno.EIO: _FAULT,
+    errno.ESTALE: _FAULT,
+    errno.ENODEV: _FAULT,
+    errno.ENXIO: _FAULT,
+    errno.EMFILE: _FILES,
+    errno.ENFILE: _FILES,
+}
+_NUMBER = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)
+
+
+def machine_refusal(error: BaseException, place: "Path | str | None" = None) -> str | None:
+    """Return the line about an error that the machine, not the command, is the cause of.
+
+    Such are a full disk, a folder that must not be written to, a folder in a file's place. What
+    a library raises in place of an `OSError` counts where its text holds the system's number.
+
+    Args:
+        error: What was raised.
+        place: What was being written, for an error that names no path itself.
+
+    Returns:
+        The path, what the system said and what to do; None if the error is another. A file that
+        is not there is another: it may be a mistake of whoever named it.
+
+    Example:
+        >>> machine_refusal(OSError(errno.EFBIG, "File too large", "a.txt")).partition(";")[0]
+        'a.txt: File too large'
+        >>> machine_refusal(ValueError("File too large"))
+    """
+    number = system_number(error)
+    if number not in _ADVICE:
+        return None
+    named = [
+        os.fsdecode(name)
+        for name in (getattr(error, "filename2", None), getattr(error, "filename", None), place)
+        if isinstance(name, str | bytes | os.PathLike)
+    ]
+    advice = _ADVICE[number]
+    if named and number in (errno.ENOTDIR, errno.EEXIST):
+        path = Path(named[0])
+        files = (part for part in (path, *path.parents) if part.exists() and not part.is_dir())
+        named = [str(next(files, path))]
+    said = os.strerror(number)
+    return f"{named[0]}: {said}; {advice}" if named else f"{said}; {advice}"
+
+
+def system_number(error: BaseException) -> int | None:
+    """Return the system's number of an error, also of one that a library gives as text.
+
+    Example:
+        >>> system_number(RuntimeError("I/O error: No space left on device (os error 28)"))
+        28
+    """
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    found = _NUMBER.search(str(error))
+    return int(found[1] or found[2]) if found else None
 
 
 def raised(error: BaseException) -> str:
