@@ -3,6 +3,7 @@
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -10,9 +11,10 @@ from typing import Any
 
 from ood_bench.errors import StoreError
 from ood_bench.hashing import digest
+from ood_bench.owner import Owner
 
 UNFINISHED = ".unfinished"
-"""How the name of a file ends that is still being written; one that is left over can go."""
+"""How the name of a file ends that is still being written."""
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:
@@ -39,7 +41,8 @@ def unfinished(path: Path) -> Iterator[Path]:
     After an error nothing is left of it. It reaches the disk before it takes the name.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name[:100]}.", path.parent)
+    stem = f".{path.name[:100]}.{Owner.here()}."
+    handle, name = tempfile.mkstemp(UNFINISHED, stem, path.parent)
     os.close(handle)
     temporary = Path(name)
     try:
@@ -52,6 +55,19 @@ def unfinished(path: Path) -> Iterator[Path]:
         with suppress(OSError):
             temporary.unlink()
         raise
+
+
+def clear_unfinished(folder: Path) -> None:
+    """Remove what broken-off writers left in a folder and below it.
+
+    Files of a living process of this machine stay, and those of another machine for a day.
+    """
+    for path in folder.rglob(f".*{UNFINISHED}"):
+        owner = Owner.read(path.name)
+        gone = None if owner is None else owner.gone()
+        with suppress(OSError):
+            if gone or (gone is None and time.time() - path.stat().st_mtime > 86_400):
+                path.unlink()
 
 
 def write_sealed(path: Path, value: Any) -> Path:

@@ -3,6 +3,7 @@
 import pytest
 
 from ood_bench.execute import Done, Failed, jobs_for
+from ood_bench.execute.executor import Missing
 from ood_bench.execute.schedule import Schedule
 from ood_bench.plan import Cell, Plan
 
@@ -48,6 +49,47 @@ def test_what_needs_a_failed_cell_is_lost_and_names_it() -> None:
 
 def test_inputs_outside_the_plan_are_not_waited_for() -> None:
     assert Schedule([SCORE]).ready() == SCORE
+
+
+def test_a_cell_whose_input_went_missing_waits_until_that_is_made_again() -> None:
+    schedule = Schedule([TRAIN, SCORE, OTHER, DETECT])
+    for done in (TRAIN, SCORE, OTHER):
+        schedule.take(done)
+        assert schedule.settle(Done(done, stored=False, seconds=1.0)) is not None
+    schedule.take(DETECT)
+    assert schedule.settle(Missing(DETECT, (SCORE.key, TRAIN.key))) is None
+    assert schedule.ready() == TRAIN
+    schedule.take(TRAIN)
+    assert schedule.ready() is None
+    assert schedule.settle(Done(TRAIN, stored=False, seconds=1.0)) is None
+    assert schedule.ready() == SCORE
+    schedule.take(SCORE)
+    assert schedule.settle(Done(SCORE, stored=False, seconds=1.0)) is None
+    assert schedule.ready() == DETECT
+    assert schedule.settle(Done(DETECT, stored=False, seconds=1.0)) is not None
+    assert not schedule
+
+
+def test_an_input_that_goes_missing_again_and_again_fails_the_cell() -> None:
+    schedule = Schedule([TRAIN, SCORE])
+    outcome = schedule.settle(Done(TRAIN, stored=False, seconds=1.0))
+    for _ in range(10):
+        outcome = schedule.settle(Missing(SCORE, (TRAIN.key,)))
+        if outcome is not None:
+            break
+        schedule.settle(Done(TRAIN, stored=False, seconds=1.0))
+    assert isinstance(outcome, Failed)
+    assert "removed or damaged" in outcome.message
+    assert not schedule
+
+
+def test_an_input_that_went_missing_and_fails_fails_what_needs_it() -> None:
+    schedule = Schedule([TRAIN, SCORE])
+    schedule.settle(Done(TRAIN, stored=True, seconds=0.0))
+    schedule.settle(Missing(SCORE, (TRAIN.key,)))
+    assert schedule.settle(Failed(TRAIN, "no")) == Failed(TRAIN, "no")
+    lost = schedule.lost(SCORE)
+    assert lost is not None
 
 
 @pytest.mark.parametrize(

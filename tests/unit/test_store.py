@@ -1,9 +1,11 @@
 """The store: whole cells or none, and no damaged byte goes unseen."""
 
+import errno
 import json
 import multiprocessing
 import zipfile
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from pathlib import Path
 from typing import get_args
 
@@ -13,7 +15,9 @@ import pytest
 
 from ood_bench.cells import MANIFEST, REQUIRED, SEAL, seal
 from ood_bench.errors import OodBenchError, StoreError
+from ood_bench.files import UNFINISHED, unfinished
 from ood_bench.hashing import file_sha256
+from ood_bench.owner import Owner
 from ood_bench.plan import Cell
 from ood_bench.plan.cell import CellKind
 from ood_bench.runs.zipped import ZippedCells
@@ -224,3 +228,106 @@ def test_zipped_cells_read_as_those_of_a_folder_and_damage_is_named(tmp_path: Pa
     kept.write_bytes(bytes(damaged))
     with zipfile.ZipFile(kept) as file, pytest.raises(OodBenchError, match=r"cells.zip is damaged"):
         ZippedCells(file).has(what.key)
+
+
+def left(root: Path) -> list[str]:
+    """Return all that lies in a store beside finished cells."""
+    return sorted(
+        str(path.relative_to(root))
+        for path in root.rglob("*")
+        if path.is_file() and path.relative_to(root).parts[0] != "cells"
+    )
+
+
+def test_a_folder_that_another_process_has_emptied_is_not_sealed(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    with pytest.raises(StoreError, match=r"left no columns\.parquet"), store.write(what) as folder:
+        write_columns(folder / "columns.parquet", {"x": np.arange(3.0)})
+        (folder / "columns.parquet").unlink()
+    assert not Store(tmp_path).has(what.key)
+    assert left(tmp_path) == []
+
+
+def test_of_two_writers_of_a_cell_the_first_counts_and_neither_fails(tmp_path: Path) -> None:
+    one, two, what = Store(tmp_path), Store(tmp_path), cell()
+    with one.write(what, "one") as first, two.write(what, "two") as second:
+        write_columns(first / "columns.parquet", {"x": np.arange(3.0)})
+        write_columns(second / "columns.parquet", {"x": np.arange(4.0)})
+    # the inner one, "two", was sealed first
+    assert Store(tmp_path).count_rows(what.key) == 4
+    assert one.count_rows(what.key) == 4
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("damage", ["file", "empty folder", "folder", "other bytes"])
+def test_whatever_stands_in_a_cells_place_is_replaced(tmp_path: Path, damage: str) -> None:
+    store, what = Store(tmp_path), cell()
+    place = store.path(what.key)
+    place.parent.mkdir(parents=True)
+    if damage == "file":
+        place.write_text("a file")
+    else:
+        place.mkdir()
+    if damage == "folder":
+        (place / "manifest.json").mkdir()
+    if damage == "other bytes":
+        (place / "manifest.json").write_bytes(b"\xff")
+    finish(store, what)
+    assert Store(tmp_path).has(what.key)
+    assert left(tmp_path) == []
+
+
+def test_clearing_leaves_finished_cells_and_checkpoints_alone_and_nothing_else(
+    tmp_path: Path,
+) -> None:
+    store, done, begun = Store(tmp_path), cell("score/done"), cell("score/begun")
+    finish(store, done)
+    gone = f"{replace(Owner.here(), start=1)}"
+    for path in (
+        store.training(done.key) / "last.ckpt",
+        store.partial(done.key) / "dead" / "columns.parquet",
+        store.partial(begun.key) / "dead" / "columns.parquet",
+        store.training(begun.key) / f".last.ckpt.{gone}.x{UNFINISHED}",
+        tmp_path / "held" / begun.key,
+        tmp_path / "held" / f".k.{gone}-1.new{UNFINISHED}",
+        tmp_path / "data" / f".k.json.{gone}.x{UNFINISHED}",
+    ):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(gone)
+    kept = store.training(begun.key) / "last.ckpt"
+    kept.write_text("state")
+    (tmp_path / "partial" / "a file").write_text("x")
+    store.clear()
+    assert left(tmp_path) == [str(kept.relative_to(tmp_path))]
+    assert [path.name for path in (tmp_path / "partial").iterdir()] == [begun.key]
+    assert store.has(done.key)
+
+
+def test_clearing_leaves_the_work_of_a_living_process_alone(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    with store.lock(what.key) as lock, store.write(what, lock.token) as folder:
+        write_columns(folder / "columns.parquet", {"x": np.arange(3.0)})
+        with unfinished(tmp_path / "data" / "a.json") as temporary:
+            Store(tmp_path).clear()
+            assert temporary.exists()
+    assert store.has(what.key)
+    assert left(tmp_path) == ["data/a.json"]
+
+
+@pytest.mark.parametrize("times", [1, 3])
+def test_a_file_that_was_replaced_on_a_file_server_is_read_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, times: int
+) -> None:
+    what, left_over = cell(), times
+    finish(Store(tmp_path), what)
+    real = Path.read_bytes
+
+    def stale(path: Path) -> bytes:
+        nonlocal left_over
+        if left_over:
+            left_over -= 1
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return real(path)
+
+    monkeypatch.setattr(Path, "read_bytes", stale)
+    assert Store(tmp_path).has(what.key)

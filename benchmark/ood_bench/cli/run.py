@@ -1,8 +1,8 @@
 """`ood-bench run`: a suite from its YAML to its report."""
 
 import time
-from collections.abc import Sequence
-from contextlib import closing
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -128,19 +128,20 @@ def run(
     }
     record = RunRecord.of(loaded.suite, plan, notes=notes)
     write_record(folder, replace(record, manifest=manifest))
-    if fresh:
-        for cell in plan.cells:
-            with store.lock(cell.key):
-                store.remove(cell.key, unfinished=True)
     failures: list[Failed] = []
-    with Display(plan, store) as display:
-        bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
-        executor = Inline(bench) if jobs == 1 else Processes(bench, jobs=jobs, threads=share)
-        with closing(executor.run(plan, store)) as outcomes:
-            for outcome in outcomes:
-                display.show(outcome)
-                if isinstance(outcome, Failed):
-                    failures.append(outcome)
+    with _cleared(store, folder):
+        if fresh:
+            for cell in plan.cells:
+                with store.lock(cell.key):
+                    store.remove(cell.key)
+        with Display(plan, store) as display:
+            bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
+            executor = Inline(bench) if jobs == 1 else Processes(bench, jobs=jobs, threads=share)
+            with closing(executor.run(plan, store)) as outcomes:
+                for outcome in outcomes:
+                    display.show(outcome)
+                    if isinstance(outcome, Failed):
+                        failures.append(outcome)
     manifest["wall time"] = f"{time.perf_counter() - began:.0f} s"
     record = replace(
         record,
@@ -159,6 +160,19 @@ def run(
     if any(failed.mistake for failed in failures):
         return 2
     return 1 if failures else 0
+
+
+@contextmanager
+def _cleared(store: "Store", folder: Path) -> Iterator[None]:
+    """Remove what broken-off runs have left, before a run and after it, however it ends."""
+    from ood_bench.files import clear_unfinished
+
+    store.clear()
+    clear_unfinished(folder)
+    try:
+        yield
+    finally:
+        store.clear()
 
 
 def _notes(*, embedded: bool, scale: float, assignments: Sequence[str]) -> tuple[str, ...]:

@@ -8,12 +8,16 @@ from functools import cache
 from importlib.metadata import PackageNotFoundError, entry_points, version
 from pathlib import Path
 
+from ood_bench.execute.devices import threads_at_hand
+
 PACKAGES = ("ood-bench", "torch", "pytorch-lightning", "numpy", "scipy", "scikit-learn", "pillow")
 PLUGINS = ("models", "detectors", "statistics", "analyses", "datasets")
 
 
 def circumstances(seconds: float, device: str) -> dict[str, str]:
     """Return what is recorded beside a result.
+
+    Sums of many floats differ in their last digits with the number of threads.
 
     Args:
         seconds: Wall time of the work.
@@ -23,6 +27,7 @@ def circumstances(seconds: float, device: str) -> dict[str, str]:
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "seconds": f"{seconds:.4f}",
         "device": device,
+        "threads": str(threads_at_hand()),
         **setting(),
     }
 

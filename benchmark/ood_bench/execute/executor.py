@@ -35,6 +35,17 @@ class Failed:
     mistake: bool = False
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A cell that could not be worked on, since finished inputs of it were no longer there.
+
+    Another run may have removed them, or a disk damaged them; they are made again.
+    """
+
+    cell: Cell
+    keys: tuple[str, ...]
+
+
 Outcome: TypeAlias = Done | Failed
 
 

@@ -21,6 +21,8 @@ class Inline:
         """Yield an outcome for every cell of the plan."""
         worker = Worker(self.bench, store)
         schedule = Schedule(plan.cells)
-        for cell in plan.cells:
+        while (cell := schedule.ready()) is not None:
             lost = schedule.lost(cell)
-            yield schedule.settle(lost or finish(cell, worker, store, self.bench))
+            outcome = schedule.settle(lost or finish(cell, worker, store, self.bench))
+            if outcome is not None:
+                yield outcome

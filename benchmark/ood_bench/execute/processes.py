@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from ood_bench.execute.bench import Bench, Step
-from ood_bench.execute.executor import Done, Failed, Outcome
+from ood_bench.execute.executor import Done, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
 from ood_bench.execute.work import Worker
@@ -68,19 +68,21 @@ class Processes:
         idle: list[_Worker] = []
         busy: dict[Connection, tuple[_Worker, Cell]] = {}
         try:
-            while schedule:
+            while True:
                 while (cell := schedule.ready()) is not None:
-                    if (lost := schedule.lost(cell)) is not None:
-                        yield schedule.settle(lost)
-                    elif store.has(cell.key):
-                        yield schedule.settle(Done(cell, stored=True, seconds=0.0))
-                    elif idle or len(busy) < self.jobs:
-                        worker = idle.pop() if idle else _Worker(self.bench, store, self.threads)
-                        schedule.take(cell)
-                        worker.give(cell)
-                        busy[worker.connection] = worker, cell
-                    else:
+                    known = schedule.lost(cell) or _stored(cell, store)
+                    if known is None and len(busy) == self.jobs:
                         break
+                    if known is not None:
+                        yield from _new(schedule.settle(known))
+                        continue
+                    idle = [worker for worker in idle if worker.process.is_alive()]
+                    worker = idle.pop() if idle else _Worker(self.bench, store, self.threads)
+                    schedule.take(cell)
+                    worker.give(cell)
+                    busy[worker.connection] = worker, cell
+                if not busy:  # nothing is in work and nothing can be: all have an outcome
+                    return
                 for connection in wait(busy):
                     worker, cell = busy[cast("Connection", connection)]
                     news = worker.news()
@@ -88,15 +90,29 @@ class Processes:
                         self.bench.tell(news)
                         continue
                     del busy[worker.connection]
+                    if isinstance(news, OSError):
+                        idle.append(worker)
+                        raise news
                     if news is not None:
                         idle.append(worker)
-                    yield schedule.settle(news or Failed(cell, worker.epitaph()))
+                    if isinstance(news, Missing):
+                        for key in news.keys:
+                            store.forget(key)
+                    yield from _new(schedule.settle(news or Failed(cell, worker.epitaph())))
         finally:
-            for worker in idle:
-                worker.stop()
             for worker, _ in busy.values():
                 worker.process.terminate()
+            for worker in (*idle, *(worker for worker, _ in busy.values())):
                 worker.stop()
+
+
+def _stored(cell: Cell, store: Store) -> Done | None:
+    return Done(cell, stored=True, seconds=0.0) if store.has(cell.key) else None
+
+
+def _new(outcome: Outcome | None) -> Iterator[Outcome]:
+    if outcome is not None:
+        yield outcome
 
 
 class _Worker:
@@ -110,7 +126,7 @@ class _Worker:
             args=(theirs, replace(bench, tell=_nobody), store.root, threads),
             daemon=False,  # a daemon may have no processes of its own, and statistics have
         )
-        with _environment(dict.fromkeys(_THREADS, str(threads))):
+        with _environment(dict.fromkeys(_THREADS, str(threads))), _deaf_to_interrupts():
             self.process.start()
         theirs.close()
 
@@ -119,10 +135,10 @@ class _Worker:
         with suppress(OSError):
             self.connection.send(cell)
 
-    def news(self) -> Step | Outcome | None:
+    def news(self) -> Step | Outcome | Missing | OSError | None:
         """Return what it says next; None if it has died."""
         try:
-            said: Step | Outcome = self.connection.recv()
+            said: Step | Outcome | Missing | OSError = self.connection.recv()
         except (EOFError, OSError):
             return None
         return said
@@ -145,7 +161,6 @@ class _Worker:
 
 def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> None:
     """Work on cells as they come, until there is nobody to send any."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the calling process ends this one
     threading.Thread(target=_die_with_parent, daemon=True).start()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
@@ -160,7 +175,13 @@ def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> Non
             cell = connection.recv()
         except EOFError:
             return
-        connection.send(finish(cell, worker, store, bench))
+        store.forget(cell.key)  # the calling process has just seen that it is not there
+        try:
+            said: Outcome | Missing | OSError = finish(cell, worker, store, bench)
+        except OSError as error:
+            said = error
+        with suppress(OSError):  # there is nobody left to hear it
+            connection.send(said)
 
 
 class _Teller:
@@ -186,6 +207,16 @@ def _die_with_parent() -> None:
 
 def _nobody(_: Step) -> None:
     """Hear news and keep it."""
+
+
+@contextmanager
+def _deaf_to_interrupts() -> Iterator[None]:
+    """Let a process that is started meanwhile hear no Ctrl-C, not even while it imports."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @contextmanager

@@ -1,9 +1,13 @@
 """Which cell of a plan can be worked on next, when several are in work at a time."""
 
+from collections import Counter, defaultdict
 from collections.abc import Sequence
+from heapq import heappop, heappush
 
-from ood_bench.execute.executor import Failed, Outcome
+from ood_bench.execute.executor import Failed, Missing, Outcome
 from ood_bench.plan import Cell
+
+_MOST_RETURNS = 3
 
 
 class Schedule:
@@ -14,24 +18,45 @@ class Schedule:
     """
 
     def __init__(self, cells: Sequence[Cell]) -> None:
-        self._open = {cell.key: cell for cell in cells}
-        self._waiting = dict(self._open)
+        self._cells = {cell.key: cell for cell in cells}
+        self._place = {key: place for place, key in enumerate(self._cells)}
+        self._needs = {
+            cell.key: {key for key in cell.inputs.values() if key in self._cells} for cell in cells
+        }
+        self._needed_by: dict[str, list[str]] = defaultdict(list)
+        for key, needs in self._needs.items():
+            for need in needs:
+                self._needed_by[need].append(key)
+        self._open = set(self._cells)
+        self._taken: set[str] = set()
+        self._waits_for = {key: len(needs) for key, needs in self._needs.items()}
+        self._ready: list[tuple[int, str]] = []
         self._failed: dict[str, str] = {}
+        self._shown: set[str] = set()
+        self._returns: Counter[str] = Counter()
+        for key in self._cells:
+            self._push(key)
 
     def __bool__(self) -> bool:
         """Tell whether a cell has no outcome yet."""
         return bool(self._open)
 
+    def _push(self, key: str) -> None:
+        if not self._waits_for[key]:
+            heappush(self._ready, (self._place[key], key))
+
     def ready(self) -> Cell | None:
         """Return the first cell that nobody has taken and whose inputs all have an outcome."""
-        for cell in self._waiting.values():
-            if not any(key in self._open for key in cell.inputs.values()):
-                return cell
+        while self._ready:
+            _, key = self._ready[0]
+            if key in self._open and key not in self._taken and not self._waits_for[key]:
+                return self._cells[key]
+            heappop(self._ready)
         return None
 
     def take(self, cell: Cell) -> None:
         """Hand out a cell; it is not ready a second time."""
-        del self._waiting[cell.key]
+        self._taken.add(cell.key)
 
     def lost(self, cell: Cell) -> Failed | None:
         """Return the outcome of a cell that cannot be finished, since one of its inputs failed."""
@@ -39,12 +64,45 @@ class Schedule:
         name = next(names, None)
         return None if name is None else Failed(cell, f"needs {name}, which failed")
 
-    def settle(self, outcome: Outcome) -> Outcome:
-        """Take note of an outcome and return it; cells that waited for it may become ready."""
+    def settle(self, outcome: Outcome | Missing) -> Outcome | None:
+        """Take note of an outcome; cells that waited for it may become ready.
+
+        Returns:
+            The outcome, for whoever follows the run. None if there is nothing new: a cell whose
+            finished inputs went missing waits for them again, and these are made a second time.
+        """
         cell = outcome.cell
+        if isinstance(outcome, Missing):
+            if self._returns[cell.key] < _MOST_RETURNS and self._cells.keys() >= set(outcome.keys):
+                self._return(outcome)
+                return None
+            outcome = Failed(cell, "its inputs were removed or damaged while it was worked on")
         if isinstance(outcome, Failed):
             lost = (self._failed[key] for key in cell.inputs.values() if key in self._failed)
             self._failed[cell.key] = next(lost, cell.name)
-        del self._open[cell.key]
-        self._waiting.pop(cell.key, None)
+        self._open.discard(cell.key)
+        self._taken.discard(cell.key)
+        for key in self._needed_by[cell.key]:
+            if key in self._open:
+                self._waits_for[key] -= 1
+                self._push(key)
+        if cell.key in self._shown and not isinstance(outcome, Failed):
+            return None
+        self._shown.add(cell.key)
         return outcome
+
+    def _return(self, outcome: Missing) -> None:
+        """Let a cell wait again for inputs that are to be made once more."""
+        for key in outcome.keys:
+            if key in self._open:
+                continue
+            self._open.add(key)
+            self._waits_for[key] = len(self._needs[key] & self._open)
+            for other in self._needed_by[key]:
+                if other in self._open:
+                    self._waits_for[other] += 1
+            self._push(key)
+        key = outcome.cell.key
+        self._returns[key] += 1
+        self._taken.discard(key)
+        self._push(key)

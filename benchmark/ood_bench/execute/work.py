@@ -104,7 +104,7 @@ class Worker:
             images.pixels[parts.validation],
             labels=labels,
             seed=options["seed"],
-            workdir=self.store.partial(cell.key) / "training",
+            workdir=self.store.training(cell.key),
             progress=lambda progress: self.bench.tell(Step(cell, progress)),
             checkpoint_seconds=self.bench.checkpoint_seconds,
             probes=self._probes(cell, parts),

@@ -2,24 +2,15 @@
 
 import logging
 import os
+import shutil
 from pathlib import Path
 
 from pytorch_lightning import Trainer
 
+from ood_bench.files import unfinished, write_whole
 from ood_bench.hashing import file_sha256
 
 _log = logging.getLogger(__name__)
-
-
-def _replace(temporary: Path, path: Path) -> None:
-    with temporary.open("rb+") as file:
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    folder = os.open(path.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)
-    finally:
-        os.close(folder)
 
 
 class Checkpoint:
@@ -38,19 +29,34 @@ class Checkpoint:
 
     def save(self, trainer: Trainer) -> None:
         """Write the trainer's state."""
-        temporary = self.path.with_name(self.path.name + ".tmp")
-        trainer.save_checkpoint(temporary)
-        known = self.checksums.read_text().split()[:1] if self.checksums.exists() else []
-        note = self.checksums.with_name(self.checksums.name + ".tmp")
-        note.write_text("\n".join([file_sha256(temporary), *known]) + "\n")
-        _replace(note, self.checksums)
-        _replace(temporary, self.path)
+        with unfinished(self.path) as temporary:
+            trainer.save_checkpoint(temporary)
+            lines = [file_sha256(temporary), *self._known()[:1]]
+            write_whole(self.checksums, "\n".join(lines) + "\n")
+
+    def _known(self) -> list[str]:
+        """Return the checksums that a file may have; none where their own file is damaged."""
+        try:
+            return self.checksums.read_text(encoding="ascii").split()
+        except (OSError, UnicodeDecodeError):
+            return []
 
     def usable(self) -> bool:
-        """Tell whether there is a checkpoint with one of its checksums; log a damaged one."""
-        if not self.path.exists():
+        """Tell whether there is a checkpoint with one of its checksums.
+
+        A damaged one is named in a warning and removed, whatever stands in its place.
+        """
+        if not os.path.lexists(self.path):
             return False
-        if self.checksums.exists() and file_sha256(self.path) in self.checksums.read_text().split():
-            return True
+        try:
+            if file_sha256(self.path) in self._known():
+                return True
+        except OSError:
+            pass
         _log.warning("%s is damaged; training starts anew", self.path)
+        for path in (self.path, self.checksums):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink(missing_ok=True)
         return False

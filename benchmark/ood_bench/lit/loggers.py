@@ -20,6 +20,8 @@ def logger_for(recipe: Recipe, folder: Path) -> Logger:
     Raises:
         PluginError: If the logger's package is not installed.
     """
+    if (folder / "logs").is_file():
+        (folder / "logs").unlink()
     try:
         match recipe.logger:
             case "csv":

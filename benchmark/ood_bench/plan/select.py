@@ -1,8 +1,9 @@
 """A part of a plan, chosen by the names of its cells."""
 
-from collections.abc import Sequence
-from dataclasses import replace
+from collections.abc import Collection, Sequence
+from dataclasses import fields, replace
 from fnmatch import fnmatchcase
+from typing import Any
 
 from ood_bench.errors import SuiteError
 from ood_bench.plan.cell import Cell, Plan, Skip
@@ -43,16 +44,19 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
     kept = [cell for cell in plan.cells if cell.key not in gone]
     if only:
         kept = _with_inputs(kept, only)
-    return replace(
-        plan,
-        cells=tuple(kept),
-        skips=tuple(skips),
-        audits=tuple(ref for ref in plan.audits if ref.key not in gone),
-        analyses=tuple(ref for ref in plan.analyses if ref.key not in gone),
-        bpds=tuple(ref for ref in plan.bpds if ref.key not in gone),
-        detections=tuple(ref for ref in plan.detections if ref.key not in gone),
-        pairings=tuple(ref for ref in plan.pairings if ref.key not in gone),
-    )
+    return replace(plan, cells=tuple(kept), skips=tuple(skips), **_without(plan, gone))
+
+
+def _without(plan: Plan, gone: Collection[str]) -> dict[str, Any]:
+    """Return all of a plan's lists of references without those to cells that are skipped."""
+    lists = {field.name: getattr(plan, field.name) for field in fields(plan)}
+    return {
+        name: tuple(ref for ref in refs if ref.key not in gone)
+        for name, refs in lists.items()
+        if name not in ("cells", "skips")
+        and isinstance(refs, tuple)
+        and all(hasattr(ref, "key") for ref in refs)
+    }
 
 
 def _with_inputs(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:

@@ -1,0 +1,258 @@
+"""Finished cells in a folder, written whole or not at all; nothing is unpickled."""
+
+import errno
+import json
+import logging
+import os
+import shutil
+import time
+from collections.abc import Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from pathlib import Path
+from typing import TypeVar
+
+from ood_bench.cells import MANIFEST, SEAL, Cells, missing, seal
+from ood_bench.errors import StoreError
+from ood_bench.files import clear_unfinished
+from ood_bench.hashing import file_sha256
+from ood_bench.plan import Cell
+from ood_bench.store.lock import Lock
+
+log = logging.getLogger(__name__)
+
+T = TypeVar("T")
+
+TRAINING = "training"
+"""What a cell's unfinished work keeps: checkpoints, from which the next run goes on."""
+
+
+class Store(Cells):
+    """A folder of finished cells, shared by all suites and by runs at the same time.
+
+    `cells/<key>/` holds a finished cell. A writer has `partial/<key>/<its own>/` to itself and
+    renames it when it is whole; of two writers the first counts, since both are right. Training
+    checkpoints in `partial/<key>/training/` outlast a kill. `held/<key>` says who works on a
+    cell.
+
+    Args:
+        root: The folder.
+    """
+
+    def __init__(self, root: Path) -> None:
+        super().__init__()
+        self.root = root
+
+    def path(self, key: str) -> Path:
+        """Return where the finished cell lies or would lie."""
+        return self.root / "cells" / key
+
+    def partial(self, key: str) -> Path:
+        """Return the folder for unfinished work on a cell."""
+        return self.root / "partial" / key
+
+    def training(self, key: str) -> Path:
+        """Return the folder for the checkpoints of a training."""
+        return self.partial(key) / TRAINING
+
+    def _names(self, key: str) -> Collection[str]:
+        try:
+            return _steady(lambda: os.listdir(self.path(key)))  # noqa: PTH208 - names alone, and fast
+        except OSError:
+            return ()
+
+    def _content(self, key: str, name: str) -> bytes:
+        path = self.path(key) / name
+        try:
+            return _steady(path.read_bytes)
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read") from error
+
+    def _sha256(self, key: str, name: str) -> str:
+        path = self.path(key) / name
+        try:
+            return _steady(lambda: file_sha256(path))
+        except OSError as error:
+            raise StoreError(f"{path} cannot be read") from error
+
+    def forget(self, key: str) -> None:
+        """Look at a cell's files anew when it is next asked for."""
+        self._sound.pop(key, None)
+        self._damaged.discard(key)
+
+    def lock(self, key: str) -> Lock:
+        """Return the lock of a cell, to be entered; that waits while another run holds it."""
+
+        def waiting() -> None:
+            log.warning("waiting for another run that works on cell %s", key)
+
+        return Lock(self.root / "held" / key, waiting=waiting)
+
+    def remove(self, key: str) -> None:
+        """Remove a finished cell and unfinished work on it, for the holder of its lock."""
+        self.forget(key)
+        self._set_aside(key)
+        shutil.rmtree(self.partial(key), ignore_errors=True)
+
+    def _set_aside(self, key: str) -> None:
+        """Move a cell to unfinished work at once, so that nobody reads half of it."""
+        path = self.path(key)
+        if not os.path.lexists(path):
+            return
+        aside = self.partial(key) / f"removed-{os.getpid()}-{time.monotonic_ns()}"
+        aside.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            path.rename(aside)
+        _removed(aside)
+
+    @contextmanager
+    def write(self, cell: Cell, token: str = "new") -> Iterator[Path]:
+        """Give an empty folder for a cell's files; on a clean exit they are a finished cell.
+
+        A finished cell of that key stays if it is sound, and is replaced if it is damaged.
+
+        Args:
+            cell: The cell.
+            token: Names this writer: of two with the same name one may clear the other's files.
+
+        Raises:
+            StoreError: If a file is missing that a cell of its kind must have.
+        """
+        new = self.partial(cell.key) / token
+        _removed(new)
+        new.mkdir(parents=True)
+        try:
+            yield new
+            self._seal(cell, new)
+            self._settle(cell.key, new)
+        finally:
+            shutil.rmtree(new, ignore_errors=True)
+        shutil.rmtree(self.training(cell.key), ignore_errors=True)
+        with suppress(OSError):  # another writer may still have a folder there
+            self.partial(cell.key).rmdir()
+
+    def _seal(self, cell: Cell, new: Path) -> None:
+        files = sorted(path for path in new.iterdir() if path.is_file())
+        lacking = missing(cell.kind, [path.name for path in files])
+        if lacking:
+            raise StoreError(f"{cell.name}: its work left no {lacking[0]}")
+        manifest = {
+            "kind": cell.kind,
+            "name": cell.name,
+            "options": dict(cell.options),
+            "inputs": dict(cell.inputs),
+            "files": {path.name: file_sha256(path) for path in files},
+        }
+        text = json.dumps(manifest, indent=1, sort_keys=True).encode()
+        (new / MANIFEST).write_bytes(text)
+        (new / SEAL).write_bytes(seal(text))
+        for path in new.iterdir():
+            _fsync(path)
+        _fsync(new)
+
+    def _settle(self, key: str, new: Path) -> None:
+        """Give a whole cell its place, unless another writer's stands there already."""
+        final = self.path(key)
+        final.parent.mkdir(parents=True, exist_ok=True)
+        self.forget(key)
+        for _ in range(10):
+            with suppress(StoreError):
+                self._sound[key] = self._verified(key)
+                return
+            self._set_aside(key)
+            try:
+                new.rename(final)
+            except OSError as error:
+                if error.errno not in (errno.ENOTEMPTY, errno.EEXIST, errno.ENOTDIR):
+                    raise
+            else:
+                _fsync(final.parent)
+        raise StoreError(f"{final}: what stands there can neither be used nor replaced")
+
+    def file(self, key: str, name: str) -> Path:
+        """Return the path of one file of a finished cell.
+
+        Raises:
+            StoreError: If the cell is not finished, is damaged, or has no such file.
+        """
+        path = self.path(key) / name
+        if name not in (MANIFEST, SEAL, *self.manifest(key)["files"]):
+            raise StoreError(f"{path}: the cell has no such file")
+        return path
+
+    def clear(self) -> None:
+        """Remove what runs that were broken off have left, but for checkpoints to go on from.
+
+        What a living process works on stays.
+        """
+        for path in _children(self.root / "held"):
+            Lock(path).clear()
+        for folder in _children(self.root / "partial"):
+            key = folder.name
+            lock = self.lock(key)
+            if not lock.take():
+                continue
+            try:
+                self.clear_partial(key)
+            finally:
+                lock.release()
+        clear_unfinished(self.root / "held")
+        clear_unfinished(self.root / "data")
+
+    def clear_partial(self, key: str, *, training: bool = False) -> None:
+        """Remove unfinished work on a cell, for the holder of its lock.
+
+        Args:
+            key: The cell.
+            training: Whether the checkpoints of a training that is not finished go too.
+        """
+        folder = self.partial(key)
+        if training or not folder.is_dir() or self.has(key):
+            _removed(folder)
+            return
+        for path in _children(folder):
+            if path.name == TRAINING and path.is_dir():
+                clear_unfinished(path)
+            else:
+                _removed(path)
+        with suppress(OSError):
+            folder.rmdir()
+
+
+def _children(folder: Path) -> list[Path]:
+    """Return what lies in a folder, hidden files left out; nothing if there is none."""
+    try:
+        return [path for path in folder.iterdir() if not path.name.startswith(".")]
+    except OSError:
+        return []
+
+
+def _removed(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+        return
+    with suppress(OSError):
+        path.unlink()
+
+
+def _steady(read: Callable[[], T]) -> T:
+    """Read again where NFS says that a file was replaced meanwhile."""
+    for pause in (0.01, 0.1, 1.0):
+        try:
+            return read()
+        except OSError as error:
+            if error.errno != errno.ESTALE:
+                raise
+        time.sleep(pause)
+    return read()
+
+
+def _fsync(path: Path) -> None:
+    """Bring a file or a folder to the disk; some file systems know no such thing of folders."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    except OSError as error:
+        if error.errno not in (errno.EINVAL, errno.ENOTSUP):
+            raise
+    finally:
+        os.close(handle)

@@ -1,0 +1,140 @@
+"""Every way in which a run can end, with one, two and three jobs: it ends, and says how."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from tests.conftest import SUITE, Command
+
+LAST = """\
+from ood_bench.analyses.histogram import Histogram
+
+
+class Last(Histogram):
+    \"\"\"Fails.\"\"\"
+
+    def tabulate(self, study):
+        raise RuntimeError("no")
+"""
+
+FAILING = """\
+from ood_bench.detectors.likelihood import Likelihood
+
+
+class Failing(Likelihood):
+    \"\"\"Fails.\"\"\"
+
+    def fit(self, held_out):
+        raise RuntimeError("no")
+"""
+
+DROPPED = """\
+import shutil
+from pathlib import Path
+
+from ood_bench.detectors.likelihood import Likelihood
+
+
+class Dropped(Likelihood):
+    \"\"\"Loses what the store has of all scores of images, once.\"\"\"
+
+    def fit(self, held_out):
+        mark = Path("dropped")
+        if not mark.exists():
+            mark.touch()
+            for path in Path("results/store/cells").glob("*/columns.parquet"):
+                shutil.rmtree(path.parent)
+        return super().fit(held_out)
+"""
+
+JOBS = pytest.mark.parametrize("jobs", [1, 2, 3])
+
+
+@JOBS
+def test_a_finished_suite_run_again_ends_at_once(
+    tiny: Path, finished: Path, ood_bench: Command, jobs: int
+) -> None:
+    shutil.copytree(finished / "results", tiny.parent / "results")
+    store = tiny.parent / "results/store"
+    before = sorted((store / "cells").rglob("*"))
+    ran = ood_bench("run", tiny, "--jobs", jobs)
+    assert ran.status == 0, ran.err
+    cells = len(list((store / "cells").iterdir()))
+    assert f"{cells} cells, {cells} of them stored" in ran.err
+    assert sorted((store / "cells").rglob("*")) == before
+    assert not [path for name in ("held", "partial") for path in (store / name).glob("**/*")]
+
+
+@JOBS
+def test_a_run_whose_last_cell_fails_ends(
+    tiny: Path, finished: Path, ood_bench: Command, jobs: int
+) -> None:
+    shutil.copytree(finished / "results", tiny.parent / "results")
+    (tiny.parent / "last.py").write_text(LAST)
+    tiny.write_text(
+        SUITE.replace(
+            "analyses: [histogram, roc, extremes, course]",
+            "analyses: {last: {use: './last.py:Last'}}",
+        )
+        .replace("claims:\n", "")
+        .partition("  - id:")[0]
+    )
+    ran = ood_bench("run", tiny, "--jobs", jobs)
+    assert ran.status == 1, ran.err
+    assert ran.err.count("failed: analysis/") == 2
+
+
+@JOBS
+def test_a_run_whose_last_cells_need_a_failed_one_ends(
+    tiny: Path, ood_bench: Command, jobs: int
+) -> None:
+    (tiny.parent / "failing.py").write_text(FAILING)
+    tiny.write_text(
+        SUITE.replace(
+            "detectors: [likelihood, typicality, input_complexity]",
+            "detectors: {failing: {use: './failing.py:Failing'}}",
+        )
+    )
+    only = ("--only", "metric/cv-glow@*/failing")
+    ran = ood_bench("run", tiny, *only, "--jobs", jobs)
+    assert ran.status == 1, ran.err
+    assert ran.err.count("failed: metric/") == 2
+    assert "needs detect/cv-glow@low/0/low/failing, which failed" in ran.err
+
+
+@JOBS
+def test_a_run_without_any_cell_ends(tiny: Path, ood_bench: Command, jobs: int) -> None:
+    ran = ood_bench("run", tiny, "--skip", "*", "--jobs", jobs)
+    assert ran.status == 0, ran.err
+    assert "0 cells" in ran.err
+
+
+@JOBS
+def test_finished_cells_that_go_missing_in_a_run_are_made_again(
+    tiny: Path, finished: Path, ood_bench: Command, jobs: int
+) -> None:
+    shutil.copytree(finished / "results", tiny.parent / "results")
+    (tiny.parent / "dropped.py").write_text(DROPPED)
+    tiny.write_text(
+        SUITE.replace(
+            "detectors: [likelihood, typicality, input_complexity]",
+            "detectors: {dropped: {use: './dropped.py:Dropped'}, typicality: }",
+        )
+    )
+    ran = ood_bench("run", tiny, "--jobs", jobs)
+    assert ran.status == 0, ran.err
+    assert (tiny.parent / "dropped").exists()
+    assert "failed" not in ran.err
+
+
+def test_what_is_skipped_is_left_out_and_nothing_is_called_failed_or_missing(
+    tiny: Path, ood_bench: Command
+) -> None:
+    for _ in range(2):
+        ran = ood_bench("run", tiny, "--skip", "train/glow@*")
+        assert ran.status == 0, ran.err
+        (report,) = tiny.parent.glob("results/*/report.md")
+        text = report.read_text()
+        assert "failed" not in text
+        assert "not computed yet" not in text
+        assert "train/glow@low/0, which is skipped" in text
