@@ -123,15 +123,14 @@ def _scored(store: Cells, ref: DetectionRef) -> tuple[tuple[Scores, Scores], tup
     """Return the scores of both sides and the digests of their images, or why there are none."""
     scores, images = [], []
     for side in ("inside", "outside"):
-        key = store.read_json(ref.key, "manifest.json")["inputs"][side]
-        manifest = store.read_json(key, "manifest.json")
-        if SCORES not in manifest["files"]:
+        key = store.input(ref.key, side)
+        if SCORES not in store.manifest(key)["files"]:
             return "a run's scores were not kept; compare the intervals"
-        source = next(of for role, of in manifest["inputs"].items() if role.startswith("images."))
-        scores.append(store.read_columns(key, SCORES)["score"])
+        source = store.input(key, "images.")
+        scores.append(store.read_scores(key))
         if len(scores[-1]) != store.count_rows(source):
             return "scores of groups of images cannot be paired"
-        images.append(store.read_json(source, "manifest.json")["options"]["data"])
+        images.append(str(store.manifest(source)["options"].get("data")))
     return (scores[0], scores[1]), (images[0], images[1])
 
 
