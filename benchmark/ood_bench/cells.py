@@ -160,8 +160,10 @@ class Cells(ABC):
         Raises:
             StoreError: If the cell is not finished or is damaged.
         """
-        if not self.has(key):
-            raise StoreError(f"{self.path(key)}: no finished cell")
+        if key not in self._sound:
+            if not self._names(key):
+                raise StoreError(f"{self.path(key)}: no finished cell")
+            self._sound[key] = self._verified(key)
         return self._sound[key]
 
     def input(self, key: str, role: str) -> str:

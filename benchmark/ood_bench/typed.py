@@ -9,7 +9,7 @@ from typing import Annotated, Any, TypeVar, cast
 from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
-from ood_bench.errors import StoreError
+from ood_bench.errors import OodBenchError, StoreError
 
 LARGEST = 1 << 26
 """Bytes of the largest JSON file that is read."""
@@ -60,7 +60,7 @@ def typed(
         first = error.errors(include_url=False, include_input=False, include_context=False)[0]
         place = ".".join(ascii(part)[:60].strip("'") for part in first["loc"])
         raise StoreError(f"{where} is damaged: {place or 'the whole'}: {first['msg']}") from error
-    except ValueError as error:
+    except (ValueError, OodBenchError) as error:
         raise StoreError(f"{where} is damaged: {' '.join(str(error).split())}") from error
     return found
 

@@ -10,7 +10,7 @@ from typing import NamedTuple, Self
 from ood_bench.errors import StoreError
 from ood_bench.files import read_sealed, write_sealed, write_whole
 from ood_bench.hashing import bytes_sha256
-from ood_bench.typed import Sha256, typed
+from ood_bench.typed import Sha256, read_limited, typed
 
 log = logging.getLogger(__name__)
 
@@ -94,6 +94,7 @@ def _read(folder: Path) -> dict[str, _Entry]:
     """Return a folder's index; one that is damaged counts as none, and all is made again."""
     path = folder / INDEX
     try:
+        read_limited(path)
         return typed(json.dumps(read_sealed(path)), dict[str, _Entry], path)
     except FileNotFoundError:
         return {}
