@@ -181,14 +181,14 @@ def test_a_damaged_file_of_an_archive_is_named_or_made_again(
     figure = next((kept / "figures").glob("histogram*.png"))
     table = next((kept / "tables").glob("roc*.csv"))
     for path in (figure, table, kept / "made.json"):
-        sound = path.read_bytes()
+        sound, made = path.read_bytes(), tmp_path / path.name
         with damaged(path, damage):
-            status, said = answered(ood_bench, "report", kept, "-o", tmp_path / "made")
+            status, said = answered(ood_bench, "report", kept, "-o", made)
             assert status == 0
             named = damage == "missing" and path.name == "made.json"
             assert named or str(path) in said
-            assert (tmp_path / "made" / path.relative_to(kept)).read_bytes() == sound
-    assert (tmp_path / "made/report.md").read_bytes() == page
+            assert (made / path.relative_to(kept)).read_bytes() == sound
+            assert (made / "report.md").read_bytes() == page
 
 
 @pytest.mark.parametrize("name", ["model.json", "held_out.parquet", "weights.safetensors"])
@@ -202,7 +202,7 @@ def test_a_damaged_file_of_a_model_is_one_line_that_names_it(
                 ood_bench, "score", "--model", at_hand.model, "--data", at_hand.images
             )
         assert status == 2
-        assert str(path if path.exists() and damage not in ("missing", "folder") else at_hand.model)
+        assert str(path) in said or (name == "model.json" and str(at_hand.model) in said)
         assert len(said.strip().splitlines()) == 1
 
 

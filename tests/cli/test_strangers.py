@@ -83,7 +83,10 @@ def test_an_archive_runs_no_code_and_is_drawn_from_its_tables(
     done = ood_bench("report", folder, "--format", format)
     assert done.status == 0, done.err
     assert not there.exists()
-    text = Path(done.out.strip()).read_text()
+    page = Path(done.out.strip())
+    if format == "latex":
+        page = next(folder.glob("tables/histogram-*.tex"))
+    text = page.read_text()
     if format not in ("csv", "json"):
         assert "is code that no installed package registers" in " ".join(text.split())
     assert ood_bench("archive", folder, "-o", tmp_path / "again").status == 0
@@ -118,9 +121,10 @@ def test_a_table_that_its_analysis_cannot_draw_is_shown_as_it_is(
     for format in ("markdown", "html", "latex"):
         done = ood_bench("report", folder, "--format", format)
         assert done.status == 0, done.err
-        assert "does not draw this table" in Path(done.out.strip()).read_text().replace(
-            "\n", " "
-        ) or any("does not draw" in path.read_text() for path in folder.rglob("*.tex"))
+        page = Path(done.out.strip())
+        if format == "latex":
+            page = next(folder.glob("tables/histogram-*.tex"))
+        assert "does not draw this table" in page.read_text()
     with next((folder / "tables").glob("roc-*.csv")).open(newline="") as file:
         assert list(csv.reader(file)) == [["'=cmd", "x"], ["'@SUM(1)", "-1.5"], ["", "2.0"]]
 
@@ -325,7 +329,7 @@ def test_a_manifest_of_another_cell_is_refused(archive: Path, tmp_path: Path) ->
 def test_a_metric_that_is_no_number_is_refused_in_a_line_that_names_the_cell(
     archive: Path, tmp_path: Path, ood_bench: Command, number: str
 ) -> None:
-    (name,) = {f"metric/glow@low/0/high/{measures}" for measures in ("likelihood",)}
+    changed_name: list[str] = []
 
     def edit(files: dict[str, bytes]) -> None:
         keys = keys_of(files)
@@ -335,6 +339,7 @@ def test_a_metric_that_is_no_number_is_refused_in_a_line_that_names_the_cell(
             if "/likelihood" in name
             and "metrics.json" in str(files[f"cells/{keys[name]}/manifest.json"])
         ]
+        changed_name.append(names[0])
         text = files[f"cells/{keys[names[0]]}/metrics.json"].decode()
         changed = json.loads(text)
         changed["measures"]["auroc"][0] = "HERE"
@@ -344,8 +349,8 @@ def test_a_metric_that_is_no_number_is_refused_in_a_line_that_names_the_cell(
     folder = forge(archive, tmp_path / "kept", cells=edit)
     done = ood_bench("report", folder)
     assert done.status == 2
-    assert name.split("/", 1)[1].split("@")[0] in done.err
-    assert "metrics.json" in done.err
+    assert "metrics.json (" in done.err
+    assert changed_name[0] in done.err
     assert len(done.err.splitlines()) == 1
 
 
@@ -403,14 +408,17 @@ def test_a_hostile_zip_is_one_line_and_nothing_is_unpacked(
     assert sorted(tmp_path.rglob("*")) == before
 
 
-json_values = st.recursive(
+scalars = (
     st.none()
     | st.booleans()
     | st.integers(-3, 10**30)
     | st.floats(allow_nan=False, allow_infinity=False)
-    | st.sampled_from(["", "=x", "../x", "0" * 32, "glow", "a\nb", "\ud7ff"]),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner),
-    max_leaves=4,
+    | st.sampled_from(["", "=x", "../x", "0" * 32, "glow", "a\nb", "\ud7ff"])
+)
+json_values = (
+    scalars
+    | st.lists(scalars, max_size=3)
+    | st.dictionaries(st.text(max_size=3), scalars, max_size=3)
 )
 
 
@@ -437,6 +445,8 @@ def test_no_change_of_a_record_or_a_cell_gives_anything_but_a_report_or_one_line
 ) -> None:
     def change(value: Any) -> Any:
         spots = places_in(value)
+        if not spots:
+            return data.draw(json_values)
         holder, key = spots[data.draw(st.integers(0, len(spots) - 1))]
         holder[key] = data.draw(json_values)
         return value

@@ -9,7 +9,7 @@ import typer
 from ood_bench.cli.options import ResultsRoot, TrustCode
 from ood_bench.errors import OodBenchError, SuiteError
 from ood_bench.files import unfinished
-from ood_bench.spreadsheet import guarded, unicode_text
+from ood_bench.spreadsheet import guarded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -164,20 +164,17 @@ def _transform(text: str) -> "Transform":
 
 
 def _write(table: "pd.DataFrame", output: Path | None) -> None:
-    """Write a table whole, or to standard output; names are text that anything can read."""
-    if output is None or output.suffix == ".csv":
-        written = table.assign(file=table["file"].map(guarded))
-    else:
-        written = table.assign(file=table["file"].map(unicode_text))
+    """Write a table whole, or to standard output; in CSV no name is a formula."""
+    guarding = table.assign(file=table["file"].map(guarded))
     if output is None:
-        written.to_csv(sys.stdout, index=False, lineterminator="\n")
+        guarding.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
     try:
         with unfinished(output) as path:
             if output.suffix == ".csv":
-                written.to_csv(path, index=False, lineterminator="\n")
+                guarding.to_csv(path, index=False, lineterminator="\n")
             else:
-                written.to_parquet(path, index=False)
+                table.to_parquet(path, index=False)
     except OSError as error:
         raise OodBenchError(f"{output}: cannot be written: {error.strerror}") from error
     typer.echo(output)
