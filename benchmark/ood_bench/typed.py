@@ -26,8 +26,13 @@ FileName = Annotated[
 ]
 """The name of a file in a folder: no path, no hidden file."""
 
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
+_NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
+
+Name = Annotated[str, StringConstraints(pattern=_NAME, max_length=60)]
 """A name of the suite's own: letters, digits, '.', '_' and '-', so that it can name a cell."""
+
+DerivedName = Annotated[str, StringConstraints(pattern=_NAME, max_length=80)]
+"""One of these, or one made of it: that of a model's background say."""
 
 Count = Annotated[int, Field(ge=0)]
 

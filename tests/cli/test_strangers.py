@@ -325,7 +325,7 @@ def test_a_manifest_of_another_cell_is_refused(archive: Path, tmp_path: Path) ->
         load_run(folder).results  # noqa: B018
 
 
-@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", '"0.5"', "null"])
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", '"0.5"', "null", "1.5", "-1e300"])
 def test_a_metric_that_is_no_number_is_refused_in_a_line_that_names_the_cell(
     archive: Path, tmp_path: Path, ood_bench: Command, number: str
 ) -> None:

@@ -60,6 +60,15 @@ def test_a_record_comes_back_as_it_was_written(record: RunRecord, tmp_path: Path
     assert read_record(tmp_path).manifest == {"suite": "a\\udcff.yaml"}
 
 
+def test_the_background_of_a_model_with_the_longest_name_is_read(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    first, *others = record.trainings
+    long = replace(record, trainings=(replace(first, model=f"{'a' * 60}-background"), *others))
+    write_record(tmp_path, long)
+    assert read_record(tmp_path).trainings == long.trainings
+
+
 def read_sealed_digest(folder: Path) -> str:
     digest: str = json.loads((folder / "run.json").read_text())["digest"]
     return digest

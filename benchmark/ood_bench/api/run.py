@@ -12,7 +12,7 @@ import pandas as pd
 
 from ood_bench.cells import SCORES
 from ood_bench.detectors import Detector, Scores
-from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.plan import DetectionRef
 from ood_bench.registry import Registry, construct
 from ood_bench.report.tidy import ordered
@@ -178,7 +178,13 @@ class Run:
                 f"{cell['name']} was not kept, and '{name}' is another revision now"
             )
         detector: Detector = construct(plugin, name, dict(options or {}))
-        return detector.fit(self._columns(key, "held_out."))(self._columns(key, "images."))
+        columns = self._columns(key, "held_out."), self._columns(key, "images.")
+        try:
+            return detector.fit(columns[0])(columns[1])
+        except Exception as error:  # columns of anybody's archive
+            raise OodBenchError(
+                f"{cell['name']}: its scores cannot be made again: {raised(error)}"
+            ) from error
 
     def _columns(self, key: str, prefix: str) -> dict[str, Any]:
         """Return what a detector read, a role's columns under the role's name."""

@@ -3,12 +3,14 @@
 from collections.abc import Mapping
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, field_validator
 
 from ood_bench.audit import FEATURES, Shared
 from ood_bench.metrics import Measure
 from ood_bench.results import Metric
 from ood_bench.typed import Count
+
+ROUNDING = 1e-6
 
 
 class _Content(BaseModel):
@@ -27,6 +29,15 @@ class Detected(_Content):
     measures: Mapping[Metric, Measure]
     n_inside: Count
     n_outside: Count
+
+    @field_validator("measures")
+    @classmethod
+    def _are_shares(cls, measures: Mapping[Metric, Measure]) -> Mapping[Metric, Measure]:
+        """Refuse what lies outside [0, 1] by more than rounding."""
+        for name, measure in measures.items():
+            if not all(-ROUNDING <= value <= 1 + ROUNDING for value in measure):
+                raise ValueError(f"{name} is a share, and {measure} does not lie between 0 and 1")
+        return measures
 
 
 class Bits(_Content):

@@ -26,7 +26,7 @@ from ood_bench.results import Omission
 from ood_bench.runs.own import made_here, mark
 from ood_bench.spreadsheet import unicode_text
 from ood_bench.suite import Quoted, Suite
-from ood_bench.typed import Key, Name, read_limited, typed
+from ood_bench.typed import DerivedName, Key, read_limited, typed
 
 RECORD = "run.json"
 CELLS = "cells.zip"
@@ -37,7 +37,7 @@ FORMAT = 1
 
 Ref: TypeAlias = TrainingRef | BpdRef | DetectionRef | PairingRef | AnalysisRef | AuditRef
 
-_NAME = TypeAdapter[str](Name)
+_NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
 _NAMED = ("model", "inside", "outside", "detector", "baseline", "analysis", "data", "name")
 

@@ -97,7 +97,10 @@ def _differing(
         (own, own_images), (base, base_images) = [one for one in scores if not isinstance(one, str)]
         if own_images != base_images:
             return replace(row, note="the runs scored different images")
-        found.append(paired_delong((own[0], base[0]), (own[1], base[1]), level=level))
+        try:
+            found.append(paired_delong((own[0], base[0]), (own[1], base[1]), level=level))
+        except ValueError as mistake:
+            return replace(row, note=str(mistake))
     measure, _ = pool(found, level=level, bounds=(-1.0, 1.0))
     told = ", ".join(map(str, seeds))
     error = (measure.high - measure.low) / (2 * normal_quantile(level))

@@ -103,10 +103,10 @@ class TrainedModel:
                 f"revision {now} is installed; train it again"
             )
         given = arguments(plugin, self.plugin, self.options)
-        model: ImageModule = build(plugin, self.shape, given, self.seed)
         try:
+            model: ImageModule = build(plugin, self.shape, given, self.seed)
             model.load_state_dict(load_file(self.weights))
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except (OSError, RuntimeError, MemoryError, SafetensorError) as error:
             reason = " ".join(str(error).split())
             raise OodBenchError(f"{self.weights}: no weights of {self.name}: {reason}") from error
         return cast("DensityModel", model.to(device).eval())
