@@ -6,13 +6,13 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ood_bench.errors import StoreError
 from ood_bench.hashing import bytes_sha256, digest
@@ -65,7 +65,7 @@ class Manifest(BaseModel):
     kind: CellKind
     options: dict[str, Any]
     inputs: dict[str, Key]
-    name: str
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)]
     files: dict[FileName, Sha256]
 
     @property

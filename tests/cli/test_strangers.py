@@ -264,6 +264,8 @@ def first(field: str, **changes: Any) -> Callable[[Any], Any]:
         edited(detections={}),
         edited(manifest=[]),
         edited(manifest={"x": 1}),
+        edited(notes=["\x1b[2J"]),
+        edited(title="\x9b31m"),
         edited(hidden=["../x"]),
         first("detections", model="=cmd|calc!A0"),
         first("detections", detector="@x"),

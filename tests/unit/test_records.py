@@ -58,6 +58,8 @@ def test_a_record_comes_back_as_it_was_written(record: RunRecord, tmp_path: Path
     odd = replace(record, manifest={"suite": "a\udcff.yaml"})
     write_record(tmp_path, odd)
     assert read_record(tmp_path).manifest == {"suite": "a\\udcff.yaml"}
+    write_record(tmp_path, replace(record, about="a\x1b[2J\n\tb"))
+    assert read_record(tmp_path).about == "a\\x1b[2J\n\tb"
 
 
 def test_the_background_of_a_model_with_the_longest_name_is_read(

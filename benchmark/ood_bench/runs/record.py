@@ -1,6 +1,7 @@
 """The record of a run: what was asked for, where its results lie, what was left out."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -39,6 +40,7 @@ Ref: TypeAlias = TrainingRef | BpdRef | DetectionRef | PairingRef | AnalysisRef 
 
 _NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 _NAMED = ("model", "inside", "outside", "detector", "baseline", "analysis", "data", "name")
 
 
@@ -115,7 +117,7 @@ class RunRecord:
             "quoted": [quoted.model_dump(mode="json") for quoted in self.quoted],
         }
         del content["own"], content["checksum"]
-        found: dict[str, Any] = _unicode(content)
+        found: dict[str, Any] = _plain(content)
         return found
 
     @classmethod
@@ -195,6 +197,8 @@ def read_record(folder: Path) -> RunRecord:
         given, form = content.pop("mark", ""), content.get("format")
         if form != FORMAT:
             raise StoreError(f"{path}: format {ascii(form)[:20]}, and this reads {FORMAT}")
+        if _plain(content) != content:
+            raise StoreError(f"{path} is damaged: it holds control characters")
         record = typed(json.dumps(content), RunRecord, path)
         _check(record, path)
     except FileNotFoundError as error:
@@ -237,14 +241,17 @@ def _check(record: RunRecord, path: Path) -> None:
         raise StoreError(f"{path} is damaged: {wrong} is no name or key of a suite") from error
 
 
-def _unicode(value: Any) -> Any:
-    """Return a JSON value in which all text is Unicode; what is not is escaped."""
+def _plain(value: Any) -> Any:
+    """Return a JSON value whose text is Unicode, without signs that a terminal would obey.
+
+    What is not is escaped.
+    """
     if isinstance(value, dict):
-        return {_unicode(key): _unicode(item) for key, item in value.items()}
+        return {_plain(key): _plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [_unicode(item) for item in value]
+        return [_plain(item) for item in value]
     if isinstance(value, str):
-        return unicode_text(value)
+        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], unicode_text(value))
     return value
 
 
