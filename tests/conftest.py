@@ -102,6 +102,7 @@ def tiny(tmp_path: Path, digits: dict[str, np.ndarray], monkeypatch: pytest.Monk
     path = write_tiny(tmp_path, digits)
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
     monkeypatch.setenv("OOD_BENCH_JOBS", "1")  # a process more takes seconds to start
     return path
 

@@ -6,14 +6,23 @@ import logging
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ood_bench.errors import StoreError
-from ood_bench.hashing import bytes_sha256
+from ood_bench.hashing import bytes_sha256, digest
+from ood_bench.plan.cell import CellKind
+from ood_bench.typed import FileName, Key, Sha256, typed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -34,6 +43,35 @@ REQUIRED: Mapping[str, frozenset[str]] = {
     "audit": frozenset({"audit.json"}),
 }
 """The files that a cell of each kind must have; a cell without one of them is not finished."""
+
+
+ENTRIES = 1 << 28
+"""Entries of the largest table that is read."""
+
+
+class Manifest(BaseModel):
+    """What `manifest.json` holds; the key of its cell is the digest of the first three.
+
+    Attributes:
+        kind: The cell's kind.
+        options: As in `plan.Cell`.
+        inputs: As in `plan.Cell`.
+        name: What users call the cell.
+        files: Checksums of all its other files.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: CellKind
+    options: dict[str, Any]
+    inputs: dict[str, Key]
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)]
+    files: dict[FileName, Sha256]
+
+    @property
+    def key(self) -> str:
+        """The key of the cell that this is of."""
+        return digest({"kind": self.kind, "options": self.options, "inputs": self.inputs})
 
 
 def missing(kind: str, files: Collection[str]) -> list[str]:
@@ -105,18 +143,16 @@ class Cells(ABC):
         text = self._content(key, MANIFEST)
         if self._content(key, SEAL) != seal(text):
             raise StoreError(f"{folder / MANIFEST} is not what was written")
-        manifest: dict[str, Any] = json.loads(text)
-        lacking = [
-            name
-            for name in missing(manifest["kind"], manifest["files"])
-            if name not in self.left_out
-        ]
+        manifest = typed(text, Manifest, folder / MANIFEST)
+        if manifest.key != key:
+            raise StoreError(f"{folder / MANIFEST} is that of another cell")
+        lacking = {*missing(manifest.kind, manifest.files)} - self.left_out
         if lacking:
-            raise StoreError(f"{folder / lacking[0]} was never written")
-        for name, checksum in manifest["files"].items():
+            raise StoreError(f"{folder / min(lacking)} was never written")
+        for name, checksum in manifest.files.items():
             if name not in names or self._sha256(key, name) != checksum:
                 raise StoreError(f"{folder / name} is not what was written")
-        return manifest
+        return manifest.model_dump()
 
     def manifest(self, key: str) -> Mapping[str, Any]:
         """Return what a finished cell is of: its name, options, inputs, and files' checksums.
@@ -124,9 +160,29 @@ class Cells(ABC):
         Raises:
             StoreError: If the cell is not finished or is damaged.
         """
-        if not self.has(key):
-            raise StoreError(f"{self.path(key)}: no finished cell")
+        if key not in self._sound:
+            if not self._names(key):
+                raise StoreError(f"{self.path(key)}: no finished cell")
+            self._sound[key] = self._verified(key)
         return self._sound[key]
+
+    def input(self, key: str, role: str) -> str:
+        """Return the key of a cell that a finished cell has read.
+
+        Args:
+            key: The cell.
+            role: The other's role, or what it begins with, as in `images.`; the first of several
+                in the order of their names.
+
+        Raises:
+            StoreError: If it has read no such cell.
+        """
+        inputs = self.manifest(key)["inputs"]
+        for name in sorted(inputs):
+            if name == role or (role.endswith(".") and name.startswith(role)):
+                found: str = inputs[name]
+                return found
+        raise StoreError(f"{self.told(key, MANIFEST)} is damaged: no input '{role}'")
 
     def read(self, key: str, name: str) -> bytes:
         """Return what a file of a finished cell holds.
@@ -156,23 +212,87 @@ class Cells(ABC):
         found[SEAL] = seal(found[MANIFEST])
         return found
 
-    def read_json(self, key: str, name: str) -> Any:
-        """Return the content of a JSON file of a finished cell."""
-        return json.loads(self.read(key, name))
+    def read_typed(self, key: str, name: str, kind: type[T], **more: object) -> T:
+        """Return the content of a JSON file of a finished cell.
 
-    def read_columns(self, key: str, name: str = "columns.parquet") -> dict[str, NDArray[Any]]:
-        """Return the columns of a Parquet file of a finished cell as numpy arrays."""
+        Args:
+            key: The cell.
+            name: The file.
+            kind: What it is read into.
+            **more: Fields that are put beside those of the file.
+
+        Raises:
+            StoreError: If it does not have these types; names the cell.
+        """
+        return typed(self.read(key, name), kind, self.told(key, name), more=more)
+
+    def read_columns(self, key: str, name: str = COLUMNS) -> dict[str, NDArray[Any]]:
+        """Return the columns of a Parquet file of a finished cell as numpy arrays.
+
+        Raises:
+            StoreError: If they are not finite numbers; names the cell.
+        """
         table = self.read_table(key, name)
-        return {column: table[column].to_numpy() for column in table.column_names}
+        found = dict[str, NDArray[Any]]()
+        for column in table.column_names:
+            values = table[column].to_numpy()
+            if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+                what = f"column {column!a} is not one finite number an image"
+                raise StoreError(f"{self.told(key, name)} is damaged: {what}")
+            found[column] = values
+        return found
 
-    def count_rows(self, key: str, name: str = "columns.parquet") -> int:
+    def read_scores(self, key: str) -> NDArray[Any]:
+        """Return the scores of a finished cell of a detector."""
+        found = self.read_columns(key, SCORES)
+        if "score" not in found:
+            raise StoreError(f"{self.told(key, SCORES)} is damaged: it has no column 'score'")
+        return found["score"]
+
+    def count_rows(self, key: str, name: str = COLUMNS) -> int:
         """Return the number of rows of a Parquet file of a finished cell; reads no column."""
-        rows: int = pq.read_metadata(pa.BufferReader(self.read(key, name))).num_rows
+        rows: int = self._metadata(key, name, self.read(key, name)).num_rows
         return rows
 
-    def read_table(self, key: str, name: str = "table.parquet") -> pa.Table:
+    def read_table(self, key: str, name: str = TABLE) -> pa.Table:
         """Return a Parquet file of a finished cell."""
-        return pq.read_table(pa.BufferReader(self.read(key, name)))
+        content = self.read(key, name)
+        self._metadata(key, name, content)
+        try:
+            return pq.read_table(pa.BufferReader(content))
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise self._no_table(key, name, error) from error
+
+    def read_frame(self, key: str, name: str = TABLE) -> "pd.DataFrame":
+        """Return a Parquet file of a finished cell as a data frame."""
+        try:
+            table = self.read_table(key, name)
+            if len({*table.column_names}) < table.num_columns:
+                raise ValueError("two columns have the same name")
+            found: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, LookupError, ValueError, TypeError) as error:
+            raise self._no_table(key, name, error) from error
+        return found
+
+    def _metadata(self, key: str, name: str, content: bytes) -> pq.FileMetaData:
+        try:
+            found = pq.read_metadata(pa.BufferReader(content))
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise self._no_table(key, name, error) from error
+        if found.num_rows * found.num_columns > ENTRIES:
+            raise StoreError(
+                f"{self.told(key, name)} is damaged: {found.num_rows:,} rows of "
+                f"{found.num_columns:,} columns, more than {ENTRIES:,} entries"
+            )
+        return found
+
+    def _no_table(self, key: str, name: str, error: Exception) -> StoreError:
+        reason = " ".join(str(error).split())[:200]
+        return StoreError(f"{self.told(key, name)} is damaged: {reason}")
+
+    def told(self, key: str, name: str) -> str:
+        """Return what to call a file of a sound cell in a message."""
+        return f"{self.path(key) / name} ({self.manifest(key)['name']})"
 
 
 def seal(manifest: bytes) -> bytes:

@@ -4,7 +4,8 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -39,10 +40,13 @@ class Registry:
 
     Args:
         base: The folder that files are relative to; the working directory unless given.
+        trust: Whether plugins may be imported that no installed package registers; not where
+            their names come from somebody else.
     """
 
-    def __init__(self, base: Path | None = None) -> None:
+    def __init__(self, base: Path | None = None, *, trust: bool = True) -> None:
         self.base = base or Path()
+        self.trust = trust
         self._files: dict[str, type[Any]] = {}
         self._points: dict[str, dict[str, list[EntryPoint]]] = {}
         for kind in get_args(Kind):
@@ -50,9 +54,9 @@ class Registry:
             for point in entry_points(group=f"ood_bench.{kind}"):
                 named.setdefault(point.name, []).append(point)
 
-    def __reduce__(self) -> tuple[type["Registry"], tuple[Path]]:
+    def __reduce__(self) -> tuple[Callable[..., "Registry"], tuple[Path]]:
         """Pickle the folder alone: another process reads what is installed itself."""
-        return Registry, (self.base,)
+        return partial(Registry, trust=self.trust), (self.base,)
 
     def names(self, kind: Kind) -> list[str]:
         """Return the names of all plugins of a kind, in order."""
@@ -62,7 +66,8 @@ class Registry:
         """Import one plugin.
 
         Raises:
-            PluginError: If the name is unknown or claimed twice, or the import fails.
+            PluginError: If the name is unknown or claimed twice, the import fails, or it may not
+                be imported.
         """
         if ":" in name:
             return self._direct(kind, name)
@@ -98,6 +103,12 @@ class Registry:
     def _direct(self, kind: Kind, name: str) -> type[Any]:
         """Import a class by its module or its file."""
         where, _, attribute = name.rpartition(":")
+        if not self.trust:
+            raise PluginError(
+                f"{kind[:-1]} {name!a} is code that no installed package registers, and "
+                "code that others name is not run; read it first, then allow it with --trust-code "
+                "(in Python, trust_code=True)"
+            )
         if name in self._files:
             return self._files[name]
         try:

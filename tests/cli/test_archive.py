@@ -1,10 +1,14 @@
 """A run in a folder of its own: its report is made again there, without weights or store."""
 
+import json
+import re
 import shutil
 import zipfile
 from pathlib import Path
 
 from tests.conftest import Command
+
+from ood_bench.hashing import file_sha256
 
 
 def test_an_archive_gives_the_same_report_without_weights_or_store(
@@ -14,7 +18,11 @@ def test_an_archive_gives_the_same_report_without_weights_or_store(
     (run,) = tiny.parent.glob("results/tiny-*")
     assert ood_bench("archive", "-o", "kept").status == 0
     page = (tiny.parent / "kept/report.md").read_text()
-    assert page == (run / "report.md").read_text()
+    checksum = json.loads((tiny.parent / "kept/run.json").read_text())["content"]["cells"]
+    assert checksum == file_sha256(tiny.parent / "kept/cells.zip")
+    *lines, last = page.splitlines()
+    assert lines == (run / "report.md").read_text().splitlines()
+    assert re.fullmatch(r"\| checksum of the archive \| [0-9a-f]{32} \|", last)
     again = tiny.parent / "kept/cells.zip"
     before = again.read_bytes()
     names = zipfile.ZipFile(again).namelist()

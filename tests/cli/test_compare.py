@@ -11,6 +11,7 @@ import pytest
 from scipy.stats import norm
 from tests.conftest import Command
 
+from ood_bench.files import read_sealed
 from ood_bench.metrics import paired_delong
 
 LEAN = (
@@ -32,7 +33,7 @@ def two(tiny: Path, ood_bench: Command) -> tuple[Path, Path]:
 
 
 def scores(run: Path, detector: str, data: str) -> list[float]:
-    record = json.loads((run / "run.json").read_text())
+    record = read_sealed(run / "run.json")
     (key,) = {
         ref["key"]
         for ref in record["detections"]

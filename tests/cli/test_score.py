@@ -11,6 +11,8 @@ import pytest
 from PIL import Image
 from tests.conftest import NORMAL, Command
 
+from ood_bench.hashing import file_sha256
+
 COLUMNS = ["file", "log_prob", "bits_per_dim", "score", "verdict"]
 
 
@@ -140,10 +142,18 @@ def test_a_model_of_a_file_travels_with_its_source(
     exported = tmp_path / "exported"
     assert ood_bench("models", "export", "normal", "-o", exported).status == 0
     (tiny.parent / "normal.py").unlink()
-    done = ood_bench("score", "--model", exported, "--data", "high.npz", "-o", "high.csv")
+    arguments = ("score", "--model", exported, "--data", "high.npz")
+    refused = ood_bench(*arguments)
+    assert refused.status == 2
+    assert len(refused.err.splitlines()) == 1
+    assert f"would run the file normal.py (SHA-256 {file_sha256(exported / 'normal.py')})" in (
+        refused.err
+    )
+    assert "--trust-code" in refused.err
+    done = ood_bench(*arguments, "-o", "high.csv", "--trust-code")
     assert done.status == 0, done.err
     (exported / "normal.py").write_text(NORMAL + "# changed\n")
-    changed = ood_bench("score", "--model", exported, "--data", "high.npz")
+    changed = ood_bench(*arguments, "--trust-code")
     assert changed.status == 2
     assert "normal.py is not what was exported" in changed.err
 

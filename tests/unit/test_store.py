@@ -222,7 +222,7 @@ def test_zipped_cells_read_as_those_of_a_folder_and_damage_is_named(tmp_path: Pa
         assert np.array_equal(zipped.read_columns(what.key)["score"], np.arange(1000.0))
         assert zipped.count_rows(what.key) == 1000
         with pytest.raises(StoreError, match="no such file"):
-            zipped.read_json(what.key, "b.json")
+            zipped.read_typed(what.key, "b.json", list)
     damaged = bytearray(kept.read_bytes())
     damaged[200] ^= 0x20
     kept.write_bytes(bytes(damaged))

@@ -10,9 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ood_bench.cells import MANIFEST, SCORES
+from ood_bench.cells import SCORES
 from ood_bench.detectors import Detector, Scores
-from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.plan import DetectionRef
 from ood_bench.registry import Registry, construct
 from ood_bench.report.tidy import ordered
@@ -30,11 +30,12 @@ class Run:
         record: What it asked for, and where its cells lie.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, trust_code: bool = False) -> None:
         self.folder = folder
         self.record = read_record(folder)
+        self._trust = trust_code or self.record.own
         stack = ExitStack()
-        self._store = stack.enter_context(store_of(folder, folder.parent))
+        self._store = stack.enter_context(store_of(folder, folder.parent, self.record))
         weakref.finalize(self, stack.close)
 
     @cached_property
@@ -150,7 +151,7 @@ class Run:
         found: dict[str, Any] = {}
         for bpd in kept:
             if (bpd.inside, bpd.seed, bpd.part) == (*place, part):
-                found |= self._store.read_columns(self._inputs(bpd.key)["columns"])
+                found |= self._store.read_columns(self._store.input(bpd.key, "columns"))
         prefix = "held_out." if part == "held_out" else "images."
         if part != "train":
             for ref in tried:
@@ -162,22 +163,28 @@ class Run:
 
     def _scored(self, ref: DetectionRef, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
-        return self._inputs(ref.key)["inside" if data == ref.inside else "outside"]
+        return self._store.input(ref.key, "inside" if data == ref.inside else "outside")
 
     def _scores(self, key: str) -> Scores:
         """Return the scores of a cell; made again from the statistics where an archive left out."""
-        cell = self._store.read_json(key, MANIFEST)
+        cell = self._store.manifest(key)
         if SCORES in cell["files"]:
-            return self._store.read_columns(key, SCORES)["score"]
-        name, options = cell["options"]["plugin"], cell["options"]["options"]
-        registry = Registry(Path(self.record.manifest.get("suite", "")).parent)
+            return self._store.read_scores(key)
+        name, options = str(cell["options"].get("plugin")), cell["options"].get("options")
+        registry = Registry(Path(self.record.base or self.folder), trust=self._trust)
         plugin = registry.load("detectors", name)
-        if registry.revision(name, plugin) != cell["options"]["revision"]:
+        if registry.revision(name, plugin) != cell["options"].get("revision"):
             raise OodBenchError(
                 f"{cell['name']} was not kept, and '{name}' is another revision now"
             )
-        detector: Detector = construct(plugin, name, options)
-        return detector.fit(self._columns(key, "held_out."))(self._columns(key, "images."))
+        detector: Detector = construct(plugin, name, dict(options or {}))
+        columns = self._columns(key, "held_out."), self._columns(key, "images.")
+        try:
+            return detector.fit(columns[0])(columns[1])
+        except Exception as error:  # columns of anybody's archive
+            raise OodBenchError(
+                f"{cell['name']}: its scores cannot be made again: {raised(error)}"
+            ) from error
 
     def _columns(self, key: str, prefix: str) -> dict[str, Any]:
         """Return what a detector read, a role's columns under the role's name."""
@@ -190,7 +197,7 @@ class Run:
         return found
 
     def _inputs(self, key: str) -> dict[str, str]:
-        inputs: dict[str, str] = self._store.read_json(key, MANIFEST)["inputs"]
+        inputs: dict[str, str] = self._store.manifest(key)["inputs"]
         return inputs
 
     def _known(self, kind: str, name: str, names: Iterable[str]) -> None:
@@ -216,12 +223,16 @@ class Run:
         return "\n".join(lines)
 
 
-def load_run(run: str | Path | None = None, *, results: str | Path = "results") -> Run:
+def load_run(
+    run: str | Path | None = None, *, results: str | Path = "results", trust_code: bool = False
+) -> Run:
     """Read a finished run, or an archive of one.
 
     Args:
         run: The run's folder, its name, or its suite's name; the latest unless given.
         results: The folder of all runs.
+        trust_code: Whether code may be run that the run names and no installed package
+            registers: a detector's, whose scores were not kept. Your own runs need no leave.
 
     Raises:
         OodBenchError: If there is none, or it is damaged.
@@ -241,7 +252,8 @@ def load_run(run: str | Path | None = None, *, results: str | Path = "results") 
         >>> run.scores("glow", "likelihood", "svhn", inside="cifar10").round(1).head(3).tolist()
         [7029.8, 6533.9, 6755.0]
     """
-    return Run(find_run(Path(results), None if run is None else str(run)))
+    folder = find_run(Path(results), None if run is None else str(run))
+    return Run(folder, trust_code=trust_code)
 
 
 def _one(

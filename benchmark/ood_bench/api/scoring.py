@@ -33,6 +33,7 @@ def score(
     results: str | Path = "results",
     root: str | Path | None = None,
     device: str = "auto",
+    trust_code: bool = False,
 ) -> "pd.DataFrame":
     """Score images: log-likelihood, a detector's score, and whether each is in-distribution.
 
@@ -55,6 +56,8 @@ def score(
         results: The folder of all runs.
         root: The data root, for data sets of the catalogue.
         device: `auto`, `cpu`, `cuda` or `cuda:N`, for a model that is loaded.
+        trust_code: Whether code may be run that a model's folder comes with or names, and no
+            installed package registers: read it first.
 
     Returns:
         One row an image: `file`, `log_prob` (log P(x) of the 8-bit image in nats),
@@ -89,7 +92,7 @@ def score(
     if isinstance(model, str | Path):
         from ood_bench.execute.devices import device_named
 
-        found = find_model(model, results=Path(results), run=run)
+        found = find_model(model, results=Path(results), run=run, trust_code=trust_code)
         loaded, columns = found.load(device_named(device)), found.columns(registry)
         shape, usual = found.shape, found.transform
     else:

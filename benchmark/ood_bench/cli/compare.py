@@ -77,12 +77,9 @@ def _compared(runs: list[str], results: Path) -> "Versus":
         )
     short = len({folder.name for folder in folders}) == len(folders)
     with ExitStack() as stack:
-        sides = [
-            Side(
-                folder.name if short else str(folder),
-                read_record(folder),
-                stack.enter_context(store_of(folder, results)),
-            )
-            for folder in folders
-        ]
+        sides = []
+        for folder in folders:
+            record = read_record(folder)
+            store = stack.enter_context(store_of(folder, results, record))
+            sides.append(Side(folder.name if short else str(folder), record, store))
         return versus(sides)

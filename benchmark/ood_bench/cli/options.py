@@ -25,3 +25,11 @@ ResultsRoot: TypeAlias = Annotated[
         help="Where the store and the reports lie.",
     ),
 ]
+
+TrustCode: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--trust-code",
+        help="Run code that the input names and no installed package registers. Read it first.",
+    ),
+]

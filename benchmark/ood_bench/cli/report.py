@@ -9,12 +9,12 @@ from rich.table import Table
 
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.drawing import Drawing
-from ood_bench.cli.options import ResultsRoot
+from ood_bench.cli.options import ResultsRoot, TrustCode
 from ood_bench.errors import OodBenchError
 
 if TYPE_CHECKING:
-    from ood_bench.analyses import Analysis
     from ood_bench.report import TextTable
+    from ood_bench.report.drawers import Drawers
     from ood_bench.runs import RunRecord
 
 Format = Literal["markdown", "html", "latex", "csv", "json"]
@@ -52,6 +52,7 @@ def report(
         ),
     ] = None,
     format: Annotated[Format, typer.Option(help="What to write.")] = "markdown",
+    trust_code: TrustCode = False,
 ) -> None:
     """Write the tables and figures of a run: Markdown, one HTML file, LaTeX, tidy CSV, or JSON.
 
@@ -69,15 +70,16 @@ def report(
         return
     folder = find_run(results, runs[0] if runs else None)
     record = read_record(folder)
-    with store_of(folder, results) as store:
+    with store_of(folder, results, record) as store:
         found = collect(record, store)
-    drawn = _analyses(record) if format in ("markdown", "html", "latex") else {}
+    drawn = _drawers(record, folder, trust=trust_code)
     with Drawing() as drawing:
         path = write_report(
             found,
             output or folder,
             format=format,
-            analyses=drawn,
+            analyses=drawn.analyses,
+            reasons=drawn.reasons,
             small=is_archive(folder),
             run=folder,
             tell=drawing,
@@ -104,6 +106,7 @@ def archive(
             show_default=False,
         ),
     ] = None,
+    trust_code: TrustCode = False,
 ) -> None:
     """Write a run to a folder of its own, from which its reports can be made without weights.
 
@@ -119,53 +122,47 @@ def archive(
         read_record,
         store_of,
         without_figures,
-        write_record,
     )
-    from ood_bench.runs.record import CELLS
 
     folder = find_run(results, run)
     record = without_figures(read_record(folder), tuple(skip or ()))
-    with store_of(folder, results) as store:
-        found = collect(record, store)
-        with Drawing() as drawing:
-            write_report(
-                found,
-                output,
-                format="markdown",
-                analyses=_analyses(record),
-                small=True,
-                run=folder,
-                tell=drawing,
-            )
-        write_record(output, record)
-        archive(record, store, output / CELLS, scores=scores)
+    drawn = _drawers(record, folder, trust=trust_code)
+    with store_of(folder, results, record) as store:
+        found = collect(archive(record, store, output, scores=scores), store)
+    with Drawing() as drawing:
+        write_report(
+            found,
+            output,
+            format="markdown",
+            analyses=drawn.analyses,
+            reasons=drawn.reasons,
+            small=True,
+            run=folder,
+            tell=drawing,
+        )
     typer.echo(output)
 
 
-def _analyses(record: "RunRecord") -> "dict[str, Analysis]":
-    from ood_bench.registry import Registry, construct
+def _drawers(record: "RunRecord", folder: Path, *, trust: bool) -> "Drawers":
+    """Return what draws a run's figures: installed analyses, and the user's own of an own run."""
+    from ood_bench.registry import Registry
+    from ood_bench.report.drawers import drawers
 
-    registry = Registry(Path(record.manifest.get("suite", "")).parent)
-    analyses = {
-        ref.analysis: construct(registry.load("analyses", ref.plugin), ref.plugin, ref.options)
-        for ref in record.analyses
-    }
-    for analysis in analyses.values():
-        analysis.level = record.level
-    return analyses
+    return drawers(record, Registry(Path(record.base or folder), trust=trust or record.own))
 
 
 def show_report(console: Console, folder: Path, results: Path) -> None:
-    """Write the Markdown report of a run, print its table and where the report lies."""
+    """Write the Markdown report of a run made just now, print its table and where it lies."""
     from ood_bench.report import terminal_table, write_report
     from ood_bench.runs import collect, read_record
     from ood_bench.store import Store
 
     record = read_record(folder)
     found = collect(record, Store(results / "store"))
+    analyses, reasons = _drawers(record, folder, trust=True)
     with Drawing() as drawing:
         path = write_report(
-            found, folder, format="markdown", analyses=_analyses(record), tell=drawing
+            found, folder, format="markdown", analyses=analyses, reasons=reasons, tell=drawing
         )
     for note in found.notes:
         _say(console, note)

@@ -126,7 +126,7 @@ def run(
         "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
         **setting(),
     }
-    record = RunRecord.of(loaded.suite, plan, notes=notes)
+    record = RunRecord.of(loaded.suite, plan, notes=notes, base=suite.parent)
     write_record(folder, replace(record, manifest=manifest))
     failures: list[Failed] = []
     with _cleared(store, folder):

@@ -6,8 +6,10 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ood_bench.cli.options import ResultsRoot
+from ood_bench.cli.options import ResultsRoot, TrustCode
 from ood_bench.errors import OodBenchError, SuiteError
+from ood_bench.files import unfinished
+from ood_bench.spreadsheet import guarded
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -83,6 +85,7 @@ def score(
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
     ] = "auto",
+    trust_code: TrustCode = False,
 ) -> None:
     """Score images with a trained model, and say of each whether it is in-distribution.
 
@@ -101,7 +104,7 @@ def score(
 
     registry = Registry()
     built = construct(registry.load("detectors", detector), detector, {})
-    trained = find_model(model, results=results, run=run)
+    trained = find_model(model, results=results, run=run, trust_code=trust_code)
     images = gather(
         data, trained.shape, usual=trained.transform, transform=chosen, split=split, root=root
     )
@@ -161,18 +164,17 @@ def _transform(text: str) -> "Transform":
 
 
 def _write(table: "pd.DataFrame", output: Path | None) -> None:
-    """Write a table whole, or to standard output."""
+    """Write a table whole, or to standard output; in CSV no name is a formula."""
+    guarding = table.assign(file=table["file"].map(guarded))
     if output is None:
-        table.to_csv(sys.stdout, index=False, lineterminator="\n")
+        guarding.to_csv(sys.stdout, index=False, lineterminator="\n")
         return
-    partial = output.with_name(f".{output.name}")
     try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if output.suffix == ".csv":
-            table.to_csv(partial, index=False, lineterminator="\n")
-        else:
-            table.to_parquet(partial, index=False)
-        partial.replace(output)
+        with unfinished(output) as path:
+            if output.suffix == ".csv":
+                guarding.to_csv(path, index=False, lineterminator="\n")
+            else:
+                table.to_parquet(path, index=False)
     except OSError as error:
         raise OodBenchError(f"{output}: cannot be written: {error.strerror}") from error
     typer.echo(output)

@@ -1,7 +1,6 @@
 """Digests of data sets decoded before, so that a plan can be made without decoding again."""
 
-import json
-import os
+import logging
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -9,8 +8,12 @@ from pathlib import Path
 import PIL
 
 from ood_bench.data.shape import Shape
-from ood_bench.errors import DataError
-from ood_bench.hashing import digest
+from ood_bench.errors import DataError, StoreError
+from ood_bench.files import read_sealed, write_sealed
+from ood_bench.hashing import canonical, digest
+from ood_bench.typed import typed
+
+log = logging.getLogger(__name__)
 
 REVISION = 2  # raised when a source, a decoder or a transform yields other pixels
 
@@ -41,30 +44,24 @@ class Index:
         self.folder = folder
 
     def get(self, key: str) -> Record | None:
-        """Return the record of a key, or None if there is none that can be read."""
+        """Return the record of a key, or None if there is none, or not as it was written."""
         if self.folder is None:
             return None
+        path = self.folder / f"{key}.json"
         try:
-            found = json.loads((self.folder / f"{key}.json").read_text(encoding="utf-8"))
-            native = found["native"]
-            return Record(
-                count=int(found["count"]),
-                digest=str(found["digest"]),
-                native=Shape(*native) if native else None,
-                labels=str(found["labels"]),
-                classes=int(found["classes"]),
-            )
-        except (OSError, ValueError, TypeError, LookupError):
+            return typed(canonical(read_sealed(path)), Record, path)
+        except (OSError, StoreError):
             return None
 
     def put(self, key: str, record: Record) -> None:
-        """Write a record under another name and rename it, so that it is whole or not there."""
+        """Write a record with its checksum, whole or not at all."""
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{key}.{os.getpid()}"
-        temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        temporary.replace(self.folder / f"{key}.json")
+        path = self.folder / f"{key}.json"
+        try:
+            write_sealed(path, asdict(record))
+        except IsADirectoryError:
+            log.warning("%s is a folder; what it would remember is found out each time", path)
 
 
 def index_key(files: Iterable[Path], **request: object) -> str:

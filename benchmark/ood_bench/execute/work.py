@@ -131,7 +131,7 @@ class Worker:
         from safetensors.torch import load_file
 
         if self._model is None or self._model[0] != key:
-            options = self.store.read_json(key, "manifest.json")["options"]
+            options = self.store.manifest(key)["options"]
             model = self._build(options)
             model.load_state_dict(load_file(self.store.file(key, "weights.safetensors")))
             self._model = (key, model.eval())

@@ -25,7 +25,10 @@ _HEAD = r"""% Compile with pdflatex or lualatex, twice. Each table is a file for
 
 
 def latex(
-    results: Results, pictures: Sequence[Picture] = (), overviews: Sequence[Overview] = ()
+    results: Results,
+    pictures: Sequence[Picture] = (),
+    overviews: Sequence[Overview] = (),
+    tables: Sequence[Section] = (),
 ) -> dict[str, str]:
     """Return the files of the document by their paths, `report.tex` among them.
 
@@ -36,6 +39,7 @@ def latex(
         results: What a run found.
         pictures: Its figures, referred to by their paths.
         overviews: Its figures over all detectors, likewise.
+        tables: Tables of analyses that have no figure.
     """
     files = {"preamble.tex": PREAMBLE}
     title = tex(results.title or results.suite)
@@ -47,6 +51,7 @@ def latex(
             body += [_figure(one.path, one.title, one.caption) for one in overviews]
     if pictures:
         body += [r"\section*{Figures}", *_figures(pictures, results.findings, files)]
+    body += [_placed(section, files) for section in tables]
     body += [_placed(section, files) for section in other_sections(results)]
     text = "\n\n".join(filter(None, body))
     document = f"{_HEAD}\\begin{{document}}\n\n{text}\n\n\\end{{document}}\n"

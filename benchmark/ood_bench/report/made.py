@@ -1,13 +1,18 @@
 """Files made of stored tables: each is made once, and an index says of what."""
 
 import json
-import os
+import logging
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ood_bench.errors import StoreError
+from ood_bench.files import read_sealed, write_sealed, write_whole
 from ood_bench.hashing import bytes_sha256
+from ood_bench.typed import Sha256, read_limited, typed
+
+log = logging.getLogger(__name__)
 
 INDEX = "made.json"
 
@@ -16,14 +21,15 @@ class _Entry(NamedTuple):
     """What a file was made of, and its checksum; none for one that was left out as too large."""
 
     of: str
-    sha256: str | None
+    sha256: Sha256 | None
 
 
 class Made:
     """The files of a report's folder that need not be made anew.
 
-    `made.json` holds for each a digest of what it was made of and its checksum. A file of which
-    both are still right is left as it is, or copied from another folder that has it.
+    `made.json`, under a checksum of its own, holds for each a digest of what it was made of and
+    its checksum. A file of which both are still right is left as it is, or copied from another
+    folder that has it; one that was damaged is named and made again.
 
     Args:
         folder: Where the files go; None to keep none.
@@ -47,7 +53,7 @@ class Made:
         """Write the index, also of a report that was broken off."""
         if self.folder and self._index:
             lines = {name: self._index[name] for name in sorted(self._index)}
-            write(self.folder / INDEX, json.dumps(lines, indent=0) + "\n")
+            write_sealed(self.folder / INDEX, lines)
 
     def file(
         self, name: str, of: str | None, make: Callable[[], str | bytes | None]
@@ -65,11 +71,12 @@ class Made:
                 continue
             content = _content(place / name) if entry.sha256 else None
             if entry.sha256 and (content is None or bytes_sha256(content) != entry.sha256):
+                log.warning("%s is not what was written; it is made again", place / name)
                 continue
             self._keep(name, of, content, anew=place != self.folder)
             return content
         found = make()
-        content = encoded(found) if isinstance(found, str) else found
+        content = found.encode(errors="backslashreplace") if isinstance(found, str) else found
         self._keep(name, of, content, anew=True)
         return content
 
@@ -77,31 +84,22 @@ class Made:
         if self.folder is None:
             return
         if anew and content is not None:
-            write(self.folder / name, content)
+            write_whole(self.folder / name, content)
         self._index.pop(name, None)
         if of is not None:
             self._index[name] = _Entry(of, None if content is None else bytes_sha256(content))
 
 
-def encoded(text: str) -> bytes:
-    """Return a text as UTF-8; what is not Unicode in it, as in some file names, is escaped."""
-    return text.encode(errors="backslashreplace")
-
-
-def write(path: Path, content: str | bytes) -> Path:
-    """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(encoded(content) if isinstance(content, str) else content)
-    return partial.replace(path)
-
-
 def _read(folder: Path) -> dict[str, _Entry]:
-    """Return a folder's index; one that is damaged counts as none."""
+    """Return a folder's index; one that is damaged counts as none, and all is made again."""
+    path = folder / INDEX
     try:
-        content = json.loads((folder / INDEX).read_text(encoding="utf-8"))
-        return {name: _Entry(of, checksum) for name, (of, checksum) in content.items()}
-    except (OSError, ValueError, TypeError, AttributeError):
+        read_limited(path)
+        return typed(json.dumps(read_sealed(path)), dict[str, _Entry], path)
+    except FileNotFoundError:
+        return {}
+    except (OSError, StoreError):
+        log.warning("%s is not what was written; figures and tables are made again", path)
         return {}
 
 

@@ -8,7 +8,12 @@ from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
 from ood_bench.report.numbers import names, plural
 from ood_bench.report.overview import Overview
-from ood_bench.report.sections import COMPARED_HEADING, measured_sections, other_sections
+from ood_bench.report.sections import (
+    COMPARED_HEADING,
+    Section,
+    measured_sections,
+    other_sections,
+)
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import FindingRow, Results, Verdict
 
@@ -17,7 +22,10 @@ _INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
 
 
 def markdown(
-    results: Results, pictures: Sequence[Picture] = (), overviews: Sequence[Overview] = ()
+    results: Results,
+    pictures: Sequence[Picture] = (),
+    overviews: Sequence[Overview] = (),
+    tables: Sequence[Section] = (),
 ) -> str:
     """Return the whole page.
 
@@ -25,6 +33,7 @@ def markdown(
         results: What a run found.
         pictures: Its figures, referred to by their paths.
         overviews: Its figures over all detectors, likewise.
+        tables: Tables of analyses that have no figure.
     """
     notes = ["\n>\n".join(f"> {paragraph(note)}" for note in results.notes)]
     blocks = [f"# {escape(results.title or results.suite)}", paragraph(results.about)]
@@ -38,6 +47,10 @@ def markdown(
             ]
     if pictures:
         blocks += ["## Figures", *notes, *_figures(pictures, results.findings)]
+    if tables:
+        blocks += ["## Tables without a figure", *notes]
+        for section in tables:
+            blocks += [f"### {escape(section.heading)}", table_text(section.table)]
     for _, heading, table, _ in other_sections(results):
         blocks += [f"## {heading}", table_text(table)]
     return "\n\n".join(filter(None, blocks)) + "\n"

@@ -9,6 +9,7 @@ from dataclasses import asdict, fields
 from typing import Any, get_args
 
 from ood_bench.results import Difference, FindingRow, Metric, Results, Row, Separation
+from ood_bench.spreadsheet import guarded
 
 COLUMNS = tuple(column.name for column in fields(Row))
 DIFFERENCE_COLUMNS = tuple(column.name for column in fields(Difference))
@@ -42,7 +43,10 @@ def audit_csv(results: Results) -> str:
 
 
 def rows_csv(columns: Iterable[str], rows: Iterable[object]) -> str:
-    """Return dataclasses as CSV with a header; what is not finite or None is an empty field."""
+    """Return dataclasses as CSV with a header; what is not finite or None is an empty field.
+
+    Text that a spreadsheet could take for a formula is guarded, see `ood_bench.spreadsheet`.
+    """
     names = tuple(columns)
     buffer = io.StringIO()
     writer = csv.writer(buffer, lineterminator="\n")
@@ -97,8 +101,8 @@ def ordered(rows: Iterable[Row]) -> list[Row]:
 def _field(value: object) -> object:
     if isinstance(value, float) and not math.isfinite(value):
         return ""
-    if isinstance(value, str) and not value.isprintable():
-        return " ".join(value.split())
+    if isinstance(value, str):
+        return guarded(value if value.isprintable() else " ".join(value.split()))
     return value
 
 

@@ -6,9 +6,9 @@ from dataclasses import asdict, fields
 from pathlib import Path
 from typing import Literal
 
+from ood_bench.files import write_whole
 from ood_bench.metrics.measure import percent
 from ood_bench.report.escape import escape, paragraph
-from ood_bench.report.made import write
 from ood_bench.report.markdown import table_text
 from ood_bench.report.numbers import ABSENT, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
@@ -74,11 +74,11 @@ def write_versus(
     and `runs`, `level`, `claims` and `notes`.
     """
     if format == "csv":
-        return write(folder / "compare.csv", rows_csv(VERSUS_COLUMNS, found.rows))
+        return write_whole(folder / "compare.csv", rows_csv(VERSUS_COLUMNS, found.rows))
     if format == "json":
         content = json.dumps(finite(asdict(found)), ensure_ascii=False, allow_nan=False, indent=1)
-        return write(folder / "compare.json", content + "\n")
-    return write(folder / "compare.md", "\n\n".join(_page(found)) + "\n")
+        return write_whole(folder / "compare.json", content + "\n")
+    return write_whole(folder / "compare.md", "\n\n".join(_page(found)) + "\n")
 
 
 def _page(found: Versus) -> Iterable[str]:

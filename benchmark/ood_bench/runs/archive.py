@@ -9,45 +9,49 @@ from pathlib import Path
 
 from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
 from ood_bench.errors import OodBenchError
+from ood_bench.files import unfinished
+from ood_bench.hashing import file_sha256
 from ood_bench.results import Omission
-from ood_bench.runs.record import CELLS, RunRecord
-from ood_bench.runs.zipped import ZippedCells
+from ood_bench.runs.contents import Circumstances
+from ood_bench.runs.record import CELLS, RunRecord, write_record
+from ood_bench.runs.zipped import DAMAGE, ZippedCells
 from ood_bench.store import Store
 
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
-def archive(record: RunRecord, store: Cells, path: Path, *, scores: bool = True) -> int:
-    """Write all finished cells that a run rests on, without weights, and return their number.
+def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = True) -> RunRecord:
+    """Write a run's record and all finished cells that it rests on, without weights.
 
-    Statistics and scores are Parquet files in it, `cells/<key>/columns.parquet` and
+    Statistics and scores are Parquet files in `cells.zip`, `cells/<key>/columns.parquet` and
     `scores.parquet`; the `manifest.json` beside each says what they are of. Hashes of images,
-    which only the audit reads, are left out. The same cells give
-    the same bytes.
+    which only the audit reads, are left out. The same cells give the same bytes. The record holds
+    their checksum, so that its own is one over all.
 
     Args:
         record: The run.
         store: Where its cells lie.
-        path: The file to write, whole or not at all.
+        folder: Where the files go; each is written whole or not at all.
         scores: Whether the detectors' scores go in, which follow from the statistics.
+
+    Returns:
+        The archive's record.
     """
     keys = cells_of(record, store)
     hashes = {
-        key
-        for key in keys
-        if store.read_json(key, "manifest.json")["options"].get("statistic") == "image_hash"
+        key for key in keys if store.manifest(key)["options"].get("statistic") == "image_hash"
     }
     without = {WEIGHTS} if scores else {WEIGHTS, SCORES}
-    partial = path.with_name(f".{path.name}")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
-        for key in sorted(keys):
-            unwanted = without | {TABLE} if key in record.hidden else without
-            if key in hashes:
-                unwanted = unwanted | {COLUMNS}
-            for name, content in sorted(store.read_files(key, without=unwanted).items()):
-                file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
-    partial.replace(path)
-    return len(keys)
+    with unfinished(folder / CELLS) as path:
+        with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+            for key in sorted(keys):
+                unwanted = without | {TABLE} if key in record.hidden else without
+                if key in hashes:
+                    unwanted = unwanted | {COLUMNS}
+                for name, content in sorted(store.read_files(key, without=unwanted).items()):
+                    file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
+        archived = replace(record, base="", own=False, cells=file_sha256(path))
+    return write_record(folder, archived)
 
 
 def is_archive(folder: Path) -> bool:
@@ -56,33 +60,35 @@ def is_archive(folder: Path) -> bool:
 
 
 @contextmanager
-def store_of(folder: Path, results: Path) -> Iterator[Cells]:
+def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
     """Give the store of a run: its own archive if it has one, else that of all runs.
+
+    Args:
+        folder: The run's folder.
+        results: The folder of all runs.
+        record: The run's record.
 
     Raises:
         OodBenchError: If the archive is damaged.
     """
-    if not is_archive(folder):
+    path = folder / CELLS
+    if not is_archive(folder) and not record.cells:
         yield Store(results / "store")
         return
     try:
-        file = zipfile.ZipFile(folder / CELLS)
-    except (zipfile.BadZipFile, OSError) as error:
-        raise OodBenchError(f"{folder / CELLS} is damaged: {error}") from error
+        if file_sha256(path) != record.cells:
+            raise OodBenchError(f"{path} is damaged: it is not what was archived with the record")
+        file = zipfile.ZipFile(path)
+    except (*DAMAGE, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else error
+        raise OodBenchError(f"{path} is damaged: {reason}") from error
     with file:
         yield ZippedCells(file)
 
 
 def cells_of(record: RunRecord, store: Cells) -> set[str]:
     """Return the keys of all finished cells that a run's results come from."""
-    left = [
-        *(ref.key for ref in record.trainings),
-        *(ref.key for ref in record.bpds),
-        *(ref.key for ref in record.detections),
-        *(ref.key for ref in record.pairings),
-        *(ref.key for ref in record.analyses),
-        *(ref.key for ref in record.audits),
-    ]
+    left = [ref.key for ref in record.refs]
     found = set[str]()
     while left:
         key = left.pop()
@@ -95,7 +101,7 @@ def cells_of(record: RunRecord, store: Cells) -> set[str]:
 def computing_seconds(record: RunRecord, store: Cells) -> float:
     """Return the time that a run's finished cells took, in whichever run they were computed."""
     return sum(
-        float(store.read_json(key, "circumstances.json")["seconds"])
+        float(store.read_typed(key, "circumstances.json", Circumstances).seconds)
         for key in cells_of(record, store)
     )
 

@@ -3,11 +3,13 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared
+from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared, Summary
 from ood_bench.cells import Cells
+from ood_bench.errors import StoreError
 from ood_bench.metrics import Measure
 from ood_bench.plan import AuditRef
 from ood_bench.results import Audit, DataAudit, Overlap, Separation
+from ood_bench.runs.contents import PairFound
 from ood_bench.runs.record import RunRecord
 
 Found = Mapping[str, Any]
@@ -16,8 +18,16 @@ Found = Mapping[str, Any]
 def collect_audit(record: RunRecord, store: Cells) -> Audit | None:
     """Return what the audit of a run found; None if nothing was audited."""
     done = [ref for ref in record.audits if store.has(ref.key)]
-    found = [(ref, store.read_json(ref.key, "audit.json")) for ref in done]
-    return gather(found) if found else None
+    return gather((ref, _read(ref, store)) for ref in done) if done else None
+
+
+def _read(ref: AuditRef, store: Cells) -> Found:
+    if ref.outside is None:
+        return store.read_typed(ref.key, "audit.json", Summary)._asdict()
+    found = store.read_typed(ref.key, "audit.json", PairFound)
+    if lacking := found.lacking():
+        raise StoreError(f"{store.told(ref.key, 'audit.json')} is damaged: no {lacking[0]}")
+    return vars(found)
 
 
 def gather(found: Iterable[tuple[AuditRef, Found]]) -> Audit:

@@ -23,6 +23,7 @@ from ood_bench.results import (
 from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
+from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.record import RunRecord
 
 
@@ -69,7 +70,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
                 model=ref.model,
                 inside=ref.inside,
                 seed=ref.seed,
-                table=store.read_table(ref.key).to_pandas(),
+                table=store.read_frame(ref.key),
                 digest=digest(
                     [store.manifest(ref.key)["files"][TABLE], ref.plugin, dict(ref.options)]
                 ),
@@ -78,12 +79,13 @@ def collect(record: RunRecord, store: Cells) -> Results:
             if store.has(ref.key) and ref.key not in record.hidden
         ),
         findings=findings,
-        skips=record.skips,
-        failures=(*record.failures, *unfinished),
+        skips=(*record.skips, *unfinished),
+        failures=record.failures,
         notes=record.notes,
         manifest={
             **record.manifest,
             "time of all cells": f"{computing_seconds(record, store):.0f} s",
+            **({"checksum of the archive": record.checksum} if record.cells else {}),
         },
         comparison=compare(record, store),
         audit=collect_audit(record, store),
@@ -91,16 +93,10 @@ def collect(record: RunRecord, store: Cells) -> Results:
 
 
 def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
+    """Return how much of a run that was stopped is not there; what failed says so itself."""
     if record.failures:
         return ()
-    keys = [
-        *(ref.key for ref in record.trainings),
-        *(ref.key for ref in record.bpds),
-        *(ref.key for ref in record.detections),
-        *(ref.key for ref in record.analyses),
-        *(ref.key for ref in record.audits),
-    ]
-    count = sum(not store.has(key) for key in keys)
+    count = sum(not store.has(key) for key in {ref.key for ref in record.refs})
     reason = "not computed yet; run the suite again to go on"
     return (Omission(f"{count} results", reason),) if count else ()
 
@@ -109,13 +105,14 @@ def _training_cards(record: RunRecord, store: Cells) -> Iterable[TrainingCard]:
     for ref in record.trainings:
         if not store.has(ref.key):
             continue
-        report = store.read_json(ref.key, "training.json")
-        yield TrainingCard(
+        yield store.read_typed(
+            ref.key,
+            "training.json",
+            TrainingCard,
             model=ref.model,
             plugin=ref.plugin,
             inside=ref.inside,
             seed=ref.seed,
-            **report | {"divergences": tuple((s, f) for s, f in report["divergences"])},
         )
 
 
@@ -123,17 +120,17 @@ def _detection_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
     for ref in record.detections:
         if not store.has(ref.key):
             continue
-        found = store.read_json(ref.key, "metrics.json")
-        for metric, measure in found["measures"].items():
+        found = store.read_typed(ref.key, "metrics.json", Detected)
+        for metric, measure in found.measures.items():
             yield _row(
                 record,
                 ref,
                 ref.outside,
                 ref.detector,
                 metric,
-                Measure(*measure),
-                n_inside=found["n_inside"],
-                n_outside=found["n_outside"],
+                measure,
+                n_inside=found.n_inside,
+                n_outside=found.n_outside,
             )
 
 
@@ -141,7 +138,7 @@ def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
     for ref in record.bpds:
         if not store.has(ref.key):
             continue
-        found = store.read_json(ref.key, "metrics.json")
+        found = store.read_typed(ref.key, "metrics.json", Bits)
         own = ref.data == ref.inside
         metric: Metric = (
             "bpd_outside" if not own else "bpd_train" if ref.part == "train" else "bpd_inside"
@@ -152,9 +149,9 @@ def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
             "" if own else ref.data,
             "",
             metric,
-            Measure(*found["measures"]["bpd"]),
-            n_inside=found["n"] if own else 0,
-            n_outside=0 if own else found["n"],
+            found.measures["bpd"],
+            n_inside=found.n if own else 0,
+            n_outside=0 if own else found.n,
         )
 
 
@@ -196,11 +193,11 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
             model=ref.model,
             inside=ref.inside,
             seed=str(ref.seed),
-            **found,
+            **vars(found),
         )
         for ref in record.analyses
         if store.has(ref.key)
-        for found in store.read_json(ref.key, "findings.json")
+        for found in store.read_typed(ref.key, "findings.json", tuple[Found, ...])
     ]
     groups: dict[tuple[str, ...], list[FindingRow]] = defaultdict(list)
     for row in single:

@@ -13,6 +13,7 @@ from ood_bench.metrics import Measure, pool
 from ood_bench.metrics.measure import normal_quantile
 from ood_bench.plan import DetectionRef
 from ood_bench.results import Comparison, Cost, Difference, Quotation
+from ood_bench.runs.contents import Circumstances, Paired
 from ood_bench.runs.record import RunRecord
 
 
@@ -51,9 +52,9 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     groups: dict[tuple[str, str, str, str], list[Measure]] = defaultdict(list)
     for ref in record.pairings:
         if store.has(ref.key):
-            found = store.read_json(ref.key, "metrics.json")["measures"]["auroc_difference"]
+            found = store.read_typed(ref.key, "metrics.json", Paired)
             address = (ref.model, ref.inside, ref.outside, ref.detector)
-            groups[address].append(Measure(*found))
+            groups[address].append(found.measures["auroc_difference"])
     reach = normal_quantile(record.level)
     differences = []
     for address, measures in groups.items():
@@ -77,15 +78,14 @@ def _costs(refs: Iterable[DetectionRef], store: Cells) -> Iterable[Cost]:
     for ref in refs:
         if not store.has(ref.key):
             continue
-        scored = store.read_json(ref.key, "manifest.json")["inputs"]["outside"]
-        inputs = store.read_json(scored, "manifest.json")["inputs"]
+        scored = store.input(ref.key, "outside")
+        inputs = store.manifest(scored)["inputs"]
         cells = {key for role, key in inputs.items() if role.startswith("images.")} | {scored}
-        seconds = sum(float(store.read_json(key, "circumstances.json")["seconds"]) for key in cells)
-        images = store.count_rows(_first(inputs))
+        seconds = sum(
+            float(store.read_typed(key, "circumstances.json", Circumstances).seconds)
+            for key in cells
+        )
+        images = store.count_rows(store.input(scored, "images."))
         groups[ref.model, ref.inside, ref.outside, ref.detector].append(1e3 * seconds / images)
     for address, found in groups.items():
         yield Cost(*address, sum(found) / len(found))
-
-
-def _first(inputs: dict[str, str]) -> str:
-    return next(key for role, key in sorted(inputs.items()) if role.startswith("images."))

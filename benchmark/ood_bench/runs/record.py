@@ -1,15 +1,17 @@
 """The record of a run: what was asked for, where its results lie, what was left out."""
 
 import json
-import os
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass, field
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any, TypeAlias
+
+from pydantic import Field, TypeAdapter, ValidationError
 
 from ood_bench.claims import Claim
-from ood_bench.data import ImagesInfo, Shape
-from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.errors import OodBenchError, StoreError, did_you_mean
+from ood_bench.files import write_sealed
 from ood_bench.hashing import digest
 from ood_bench.plan import (
     AnalysisRef,
@@ -22,11 +24,24 @@ from ood_bench.plan import (
     TrainingRef,
 )
 from ood_bench.results import Omission
+from ood_bench.runs.own import made_here, mark
+from ood_bench.spreadsheet import unicode_text
 from ood_bench.suite import Quoted, Suite
+from ood_bench.typed import DerivedName, Key, read_limited, typed
 
 RECORD = "run.json"
 CELLS = "cells.zip"
 """What an archive has beside its record: all its cells, without weights."""
+
+FORMAT = 1
+"""Raised when records are written in another form."""
+
+Ref: TypeAlias = TrainingRef | BpdRef | DetectionRef | PairingRef | AnalysisRef | AuditRef
+
+_NAME = TypeAdapter[str](DerivedName)
+_KEY = TypeAdapter[str](Key)
+_CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+_NAMED = ("model", "inside", "outside", "detector", "baseline", "analysis", "data", "name")
 
 
 @dataclass(frozen=True)
@@ -48,12 +63,19 @@ class RunRecord:
         audits: Where the audits of data sets and pairs lie; none where the suite wants none.
         hidden: Keys of the analyses whose tables and figures are left out.
         manifest: Suite file, settings, machine, versions, wall time.
+        base: The folder that plugins in files are relative to, the suite's; empty in an archive.
+        cells: Of an archive, the checksum of its `cells.zip`; empty otherwise.
+        scored: Keys of the cells with statistics of held-out images.
+        own: Whether this user made the run here, so that its plugins are the user's own; not
+            written.
+        checksum: Of the file that it was read from or written to, over the cells of an archive
+            as well; not part of what is written.
     """
 
     suite: str
     title: str
     about: str
-    level: float
+    level: Annotated[float, Field(gt=0.5, lt=1)]
     claims: tuple[Claim, ...]
     detections: tuple[DetectionRef, ...]
     bpds: tuple[BpdRef, ...]
@@ -70,10 +92,46 @@ class RunRecord:
     uses: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
     audits: tuple[AuditRef, ...] = ()
+    base: str = ""
+    cells: str = ""
+    scored: tuple[str, ...] = ()
+    own: bool = False
+    checksum: str = ""
+
+    @property
+    def refs(self) -> Iterator[Ref]:
+        """All places in the store that results come from."""
+        yield from self.trainings
+        yield from self.bpds
+        yield from self.detections
+        yield from self.pairings
+        yield from self.analyses
+        yield from self.audits
+
+    @property
+    def content(self) -> dict[str, Any]:
+        """What is written of it, as JSON."""
+        content = asdict(self) | {
+            "format": FORMAT,
+            "claims": [claim.model_dump(mode="json") for claim in self.claims],
+            "quoted": [quoted.model_dump(mode="json") for quoted in self.quoted],
+        }
+        del content["own"], content["checksum"]
+        found: dict[str, Any] = _plain(content)
+        return found
 
     @classmethod
-    def of(cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = ()) -> "RunRecord":
-        """Return the record of a run that has a plan and no outcome yet."""
+    def of(
+        cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = (), base: Path | None = None
+    ) -> "RunRecord":
+        """Return the record of a run that has a plan and no outcome yet.
+
+        Args:
+            suite: What was asked for.
+            plan: What is done.
+            notes: Said above every table.
+            base: The folder that plugins in files are relative to.
+        """
         return cls(
             suite=suite.name,
             title=suite.title,
@@ -92,6 +150,12 @@ class RunRecord:
             quoted=suite.quoted,
             uses=plan.uses,
             audits=plan.audits,
+            base="" if base is None else str(base.absolute()),
+            scored=tuple(
+                cell.key
+                for cell in plan.cells
+                if cell.kind == "score" and cell.options.get("part") == "held_out"
+            ),
         )
 
 
@@ -105,54 +169,90 @@ def run_folder(results: Path, suite: Suite, settings: Mapping[str, Any]) -> Path
     return results / f"{suite.name}-{digest(content)[:8]}"
 
 
-def write_record(folder: Path, record: RunRecord) -> None:
-    """Write a run's record under a temporary name and rename it."""
-    folder.mkdir(parents=True, exist_ok=True)
-    content = asdict(record) | {
-        "claims": [claim.model_dump(mode="json") for claim in record.claims],
-        "quoted": [quoted.model_dump(mode="json") for quoted in record.quoted],
-    }
-    path = folder / f".{RECORD}.{os.getpid()}"
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    path.replace(folder / RECORD)
+def write_record(folder: Path, record: RunRecord) -> RunRecord:
+    """Write a run's record with its checksum, whole or not at all, and return it with that.
+
+    That of a run with plugins that lie in files, or are named by their module, gets the mark of
+    this user's own runs.
+    """
+    content = record.content
+    plugins = {ref.plugin for ref in record.trainings} | {ref.plugin for ref in record.analyses}
+    signed = record.base and any(":" in plugin for plugin in plugins)
+    content = {**content, "mark": mark(content) if signed else ""}
+    write_sealed(folder / RECORD, content)
+    return replace(record, checksum=digest(content))
 
 
 def read_record(folder: Path) -> RunRecord:
     """Read a run's record.
 
     Raises:
-        OodBenchError: If the folder holds none, or one that is damaged.
+        OodBenchError: If the folder holds none, or one that is damaged or carries no checksum.
     """
     path = folder / RECORD
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
-        return RunRecord(
-            **content
-            | {
-                "claims": tuple(Claim.model_validate(claim) for claim in content["claims"]),
-                "detections": tuple(DetectionRef(**ref) for ref in content["detections"]),
-                "bpds": tuple(BpdRef(**ref) for ref in content["bpds"]),
-                "trainings": tuple(TrainingRef(**ref) for ref in content["trainings"]),
-                "analyses": tuple(AnalysisRef(**ref) for ref in content["analyses"]),
-                "data": tuple(_data_ref(ref) for ref in content["data"]),
-                "skips": tuple(Omission(**item) for item in content["skips"]),
-                "failures": tuple(Omission(**item) for item in content["failures"]),
-                "notes": tuple(content["notes"]),
-                "audits": tuple(AuditRef(**ref) for ref in content.get("audits", ())),
-                "hidden": tuple(content.get("hidden", ())),
-                "pairings": tuple(PairingRef(**ref) for ref in content.get("pairings", ())),
-                "quoted": tuple(Quoted.model_validate(item) for item in content.get("quoted", ())),
-            }
-        )
-    except OSError as error:
+        text = read_limited(path)
+        sealed = typed(text, _Sealed, path)
+        content = sealed.sealed(path)
+        given, form = content.pop("mark", ""), content.get("format")
+        if form != FORMAT:
+            raise StoreError(f"{path}: format {ascii(form)[:20]}, and this reads {FORMAT}")
+        if _plain(content) != content:
+            raise StoreError(f"{path} is damaged: it holds control characters")
+        record = typed(json.dumps(content), RunRecord, path)
+        _check(record, path)
+    except FileNotFoundError as error:
         raise OodBenchError(f"{folder}: no run lies here ({RECORD} is missing)") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise OodBenchError(f"{path} is damaged; run the suite again") from error
+    except StoreError as error:
+        raise OodBenchError(f"{error}; run the suite again, or have it archived again") from error
+    own = bool(given) and made_here(content, str(given))
+    return replace(record, own=own, checksum=sealed.digest)
 
 
-def _data_ref(ref: Mapping[str, Any]) -> DataRef:
-    info = ref["info"] | {"shape": Shape(*ref["info"]["shape"])}
-    return DataRef(ref["name"], ref["split"], ImagesInfo(**info))
+@dataclass(frozen=True)
+class _Sealed:
+    """What `files.write_sealed` writes; without a digest it is as early versions wrote it."""
+
+    content: dict[str, Any] = field(default_factory=dict)
+    digest: str = ""
+
+    def sealed(self, path: Path) -> dict[str, Any]:
+        if not self.digest:
+            raise StoreError(f"{path} carries no checksum")
+        if digest(self.content) != self.digest:
+            raise StoreError(f"{path} is damaged: it is not what was written")
+        return dict(self.content)
+
+
+def _check(record: RunRecord, path: Path) -> None:
+    """Refuse names that no suite could have, and keys that are none."""
+    try:
+        _NAME.validate_python(record.suite)
+        for item in (*record.refs, *record.data, *record.skips, *record.failures, *record.quoted):
+            for attribute, value in vars(item).items():
+                if attribute in _NAMED and value:
+                    _NAME.validate_python(value)
+                elif attribute == "key":
+                    _KEY.validate_python(value)
+        for key in (*record.hidden, *record.scored):
+            _KEY.validate_python(key)
+    except ValidationError as error:
+        wrong = ascii(error.errors()[0]["input"])[:80]
+        raise StoreError(f"{path} is damaged: {wrong} is no name or key of a suite") from error
+
+
+def _plain(value: Any) -> Any:
+    """Return a JSON value whose text is Unicode, without signs that a terminal would obey.
+
+    What is not is escaped.
+    """
+    if isinstance(value, dict):
+        return {_plain(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(item) for item in value]
+    if isinstance(value, str):
+        return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], unicode_text(value))
+    return value
 
 
 def find_run(results: Path, name: str | None, *, archives: bool = True) -> Path:

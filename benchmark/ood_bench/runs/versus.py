@@ -97,7 +97,10 @@ def _differing(
         (own, own_images), (base, base_images) = [one for one in scores if not isinstance(one, str)]
         if own_images != base_images:
             return replace(row, note="the runs scored different images")
-        found.append(paired_delong((own[0], base[0]), (own[1], base[1]), level=level))
+        try:
+            found.append(paired_delong((own[0], base[0]), (own[1], base[1]), level=level))
+        except ValueError as mistake:
+            return replace(row, note=str(mistake))
     measure, _ = pool(found, level=level, bounds=(-1.0, 1.0))
     told = ", ".join(map(str, seeds))
     error = (measure.high - measure.low) / (2 * normal_quantile(level))
@@ -123,15 +126,14 @@ def _scored(store: Cells, ref: DetectionRef) -> tuple[tuple[Scores, Scores], tup
     """Return the scores of both sides and the digests of their images, or why there are none."""
     scores, images = [], []
     for side in ("inside", "outside"):
-        key = store.read_json(ref.key, "manifest.json")["inputs"][side]
-        manifest = store.read_json(key, "manifest.json")
-        if SCORES not in manifest["files"]:
+        key = store.input(ref.key, side)
+        if SCORES not in store.manifest(key)["files"]:
             return "a run's scores were not kept; compare the intervals"
-        source = next(of for role, of in manifest["inputs"].items() if role.startswith("images."))
-        scores.append(store.read_columns(key, SCORES)["score"])
+        source = store.input(key, "images.")
+        scores.append(store.read_scores(key))
         if len(scores[-1]) != store.count_rows(source):
             return "scores of groups of images cannot be paired"
-        images.append(store.read_json(source, "manifest.json")["options"]["data"])
+        images.append(str(store.manifest(source)["options"].get("data")))
     return (scores[0], scores[1]), (images[0], images[1])
 
 

@@ -1,5 +1,8 @@
 """The cells of an archive, read where they lie."""
 
+import lzma
+import re
+import struct
 import zipfile
 import zlib
 from collections import defaultdict
@@ -7,7 +10,26 @@ from collections.abc import Collection
 from pathlib import Path
 
 from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
-from ood_bench.errors import OodBenchError
+from ood_bench.errors import OodBenchError, StoreError
+
+LARGEST = 1 << 30
+"""Bytes of the largest file in an archive, unpacked."""
+
+LARGEST_SUM = 1 << 36
+"""Bytes of all files in an archive, unpacked."""
+
+DAMAGE = (
+    zipfile.BadZipFile,
+    zlib.error,
+    lzma.LZMAError,
+    EOFError,
+    RuntimeError,  # a password is wanted, or a way of compression unknown
+    ValueError,
+    struct.error,
+)
+"""What `zipfile` raises where a file is not what it should be, beside `OSError`."""
+
+_ENTRY = re.compile(r"cells/([0-9a-f]{32})/([A-Za-z0-9_][A-Za-z0-9._-]*)")
 
 
 class ZippedCells(Cells):
@@ -27,14 +49,39 @@ class ZippedCells(Cells):
         self._file = file
         self._where = Path(file.filename or "")
         self._known: dict[str, dict[str, zipfile.ZipInfo]] = defaultdict(dict)
+        total = 0
         for entry in file.infolist():
-            match entry.filename.split("/"):
-                case ["cells", key, name]:
-                    self._known[key][name] = entry
+            told = ascii(entry.filename)[:100]
+            match = _ENTRY.fullmatch(entry.filename)
+            if match is None:
+                raise OodBenchError(f"{self._where} is damaged: {told} is no file of a cell")
+            key, name = match.groups()
+            if name in self._known[key]:
+                raise OodBenchError(f"{self._where} is damaged: {told} is in it twice")
+            total += entry.file_size
+            if entry.file_size > LARGEST or total > LARGEST_SUM:
+                raise OodBenchError(
+                    f"{self._where} is damaged: {told} would be {entry.file_size:,} bytes; a file "
+                    f"of an archive has at most {LARGEST:,}, all of them {LARGEST_SUM:,}"
+                )
+            self._known[key][name] = entry
 
     def path(self, key: str) -> Path:
         """Return where the cell lies or would lie in the file."""
         return self._where / "cells" / key
+
+    def has(self, key: str) -> bool:
+        """Tell whether the archive has a cell.
+
+        Raises:
+            OodBenchError: If it is damaged, for nothing can be computed again here.
+        """
+        if key not in self._sound and key in self._known:
+            try:
+                self._sound[key] = self._verified(key)
+            except StoreError as error:
+                raise OodBenchError(f"{error}; the archive is damaged") from error
+        return key in self._sound
 
     def _names(self, key: str) -> Collection[str]:
         return self._known.get(key, {})
@@ -42,5 +89,5 @@ class ZippedCells(Cells):
     def _content(self, key: str, name: str) -> bytes:
         try:
             return self._file.read(self._known[key][name])
-        except (zipfile.BadZipFile, zlib.error, EOFError, OSError) as error:
+        except (*DAMAGE, OSError) as error:
             raise OodBenchError(f"{self._where} is damaged: {error}") from error

@@ -6,13 +6,15 @@ from ood_bench.cells import MANIFEST
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.runs import find_run, read_record
 from ood_bench.runs.record import CELLS
-from ood_bench.scoring.cells import of_cell
+from ood_bench.scoring.cells import of_cell, scored_in_store
 from ood_bench.scoring.exported import DESCRIPTION, read_exported
 from ood_bench.scoring.trained import TrainedModel
 from ood_bench.store import Store
 
 
-def find_model(name: str | Path, *, results: Path, run: str | None = None) -> TrainedModel:
+def find_model(
+    name: str | Path, *, results: Path, run: str | None = None, trust_code: bool = False
+) -> TrainedModel:
     """Find a trained model.
 
     Args:
@@ -21,22 +23,25 @@ def find_model(name: str | Path, *, results: Path, run: str | None = None) -> Tr
             needed to mean one.
         results: The folder of all runs.
         run: The run, as for `find_run`; the latest unless said.
+        trust_code: Whether code may be run that the model comes with or names, and no installed
+            package registers. A run of one's own needs no leave.
 
     Raises:
         OodBenchError: If there is none, or several.
     """
     folder = Path(name)
     if (folder / DESCRIPTION).is_file():
-        return read_exported(folder)
+        return read_exported(folder, trust_code=trust_code)
     if (folder / MANIFEST).is_file():
-        root = folder.resolve().parent.parent
-        return of_cell(Store(root), folder.resolve().name, base=Path())
+        store = Store(folder.resolve().parent.parent)
+        key, scored = folder.resolve().name, scored_in_store(store)
+        return of_cell(store, key, base=Path(), trust=trust_code, scored=scored)
     if folder.is_dir():
         raise OodBenchError(f"{folder}: neither an exported model nor a training lies here")
-    return _of_run(str(name), results=results, run=run)
+    return _of_run(str(name), results, run, trust_code=trust_code)
 
 
-def _of_run(name: str, *, results: Path, run: str | None) -> TrainedModel:
+def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> TrainedModel:
     folder = find_run(results, run, archives=False)
     record = read_record(folder)
     labels = {f"{ref.model}@{ref.inside}/{ref.seed}": ref.key for ref in record.trainings}
@@ -55,4 +60,10 @@ def _of_run(name: str, *, results: Path, run: str | None) -> TrainedModel:
     store, key = Store(folder.parent / "store"), labels[matching[0]]
     if not store.has(key):
         raise OodBenchError(f"{folder}: {matching[0]} is not trained; run the suite again to go on")
-    return of_cell(store, key, base=Path(record.manifest.get("suite", "")).parent)
+    return of_cell(
+        store,
+        key,
+        base=Path(record.base or folder),
+        trust=trust_code or record.own,
+        scored=record.scored,
+    )

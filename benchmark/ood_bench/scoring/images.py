@@ -15,11 +15,15 @@ from ood_bench.data.sources.hub import hub_cache
 from ood_bench.data.sources.npz import own_npz
 from ood_bench.data.transform import applied, describe
 from ood_bench.errors import DataError, did_you_mean
+from ood_bench.spreadsheet import unicode_text
 
 
 @dataclass(frozen=True)
 class Gathered:
-    """Images of one shape, what each is called, and what was done to them in words."""
+    """Images of one shape, what each is called, and what was done to them in words.
+
+    What is not Unicode in the name of a file is escaped.
+    """
 
     names: tuple[str, ...]
     pixels: NDArray[np.uint8]
@@ -54,7 +58,7 @@ def gather(
     path = Path(data).expanduser()
     if path.is_dir():
         files = image_files(path)
-        names = tuple(str(file.relative_to(path)) for file in files)
+        names = tuple(unicode_text(str(file.relative_to(path))) for file in files)
         pictures: Pictures = Encoded(
             len(files), None, lambda: ((str(file), file) for file in files)
         )

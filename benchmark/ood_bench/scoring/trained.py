@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from pydantic import ValidationError
+
 from ood_bench.capabilities import DensityModel, has
 from ood_bench.data import Shape, Transform
 from ood_bench.detectors import Columns, Scores
@@ -40,6 +42,7 @@ class TrainedModel:
         weights: The file of its weights.
         held_out: Columns of held-out in-distribution images, by name.
         base: The folder that a plugin in a file is relative to.
+        trust: Whether a plugin may be loaded that no installed package registers.
     """
 
     name: str
@@ -53,13 +56,20 @@ class TrainedModel:
     weights: Path
     held_out: Mapping[str, HeldOut]
     base: Path
+    trust: bool
 
     @property
     def transform(self) -> Transform:
         """What was done to the training images; nothing, if they had their shape by nature."""
-        if self.data["transform"] == "none":
+        if self.data.get("transform") == "none":
             return Transform()
-        return Transform.model_validate(self.data["pipeline"])
+        try:
+            return Transform.model_validate(self.data.get("pipeline"))
+        except ValidationError as error:
+            raise OodBenchError(
+                f"{self.name}: how its training images were transformed cannot be read; give a "
+                "transform"
+            ) from error
 
     def columns(self, registry: Registry) -> Columns:
         """Return the held-out columns that the installed statistics would yield again."""
@@ -82,7 +92,7 @@ class TrainedModel:
 
         from ood_bench.lit import build
 
-        registry = Registry(self.base)
+        registry = Registry(self.base, trust=self.trust)
         plugin = registry.load("models", self.plugin)
         if not has(plugin, DensityModel):
             raise PluginError(f"{self.name}: {plugin.__name__} has no log_prob to judge images by")
@@ -93,10 +103,10 @@ class TrainedModel:
                 f"revision {now} is installed; train it again"
             )
         given = arguments(plugin, self.plugin, self.options)
-        model: ImageModule = build(plugin, self.shape, given, self.seed)
         try:
+            model: ImageModule = build(plugin, self.shape, given, self.seed)
             model.load_state_dict(load_file(self.weights))
-        except (OSError, RuntimeError, SafetensorError) as error:
+        except (OSError, RuntimeError, MemoryError, SafetensorError) as error:
             reason = " ".join(str(error).split())
             raise OodBenchError(f"{self.weights}: no weights of {self.name}: {reason}") from error
         return cast("DensityModel", model.to(device).eval())

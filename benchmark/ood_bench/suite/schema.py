@@ -8,13 +8,13 @@ from pydantic import (
     BeforeValidator,
     ConfigDict,
     Field,
-    StringConstraints,
     model_validator,
 )
 
 from ood_bench.claims import Claim
 from ood_bench.data import DataOptions
 from ood_bench.recipe import Recipe
+from ood_bench.typed import Name
 
 
 class _Frozen(BaseModel):
@@ -40,10 +40,6 @@ def _lightning_style(value: Any) -> Any:
     rest = {key: item for key, item in value.items() if key not in ("class_path", "init_args")}
     module, _, name = value["class_path"].rpartition(".")
     return {"use": f"{module}:{name}", "options": value.get("init_args") or {}, **rest}
-
-
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$", max_length=60)]
-"""A name of the suite's own: letters, digits, '.', '_' and '-', so that it can name a cell."""
 
 
 class PluginEntry(_Frozen):

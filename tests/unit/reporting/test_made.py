@@ -1,6 +1,5 @@
 """A figure is drawn once, and again only when what it depends on is another."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,6 +8,7 @@ import pytest
 
 from ood_bench.analyses.extremes import Extremes
 from ood_bench.analyses.histogram import Histogram
+from ood_bench.files import read_sealed
 from ood_bench.report import write_report
 from ood_bench.report.code import code_digest
 from ood_bench.report.tablecsv import table_csv
@@ -106,7 +106,7 @@ def test_a_table_too_large_for_an_archive_is_not_tried_again(
     monkeypatch.setattr("ood_bench.report.write.LARGE", 10)
     write(stored, tmp_path, Counting(), small=True)
     assert not (tmp_path / TABLE).exists()
-    assert json.loads((tmp_path / "made.json").read_text())[TABLE][1] is None
+    assert read_sealed(tmp_path / "made.json")[TABLE][1] is None
     monkeypatch.setattr("ood_bench.report.write.table_csv", _never)
     write(stored, tmp_path, Counting(), small=True)
     assert not (tmp_path / TABLE).exists()

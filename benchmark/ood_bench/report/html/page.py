@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
+from ood_bench.errors import raised
 from ood_bench.metrics.measure import percent
 from ood_bench.report.figures import Picture
 from ood_bench.report.findings import findings_table
@@ -52,6 +53,7 @@ def html(
     analyses: "Mapping[str, Analysis]",
     pictures: Sequence[Picture] = (),
     overviews: Sequence[Overview] = (),
+    tables: Sequence[Section] = (),
 ) -> str:
     """Return the whole page; it refers to nothing outside itself.
 
@@ -60,6 +62,7 @@ def html(
         analyses: The analyses by the suite's names; histograms and images are drawn in the page.
         pictures: The figures of all others.
         overviews: The figures over all detectors.
+        tables: Tables of analyses that have no figure.
     """
     from ood_bench.analyses.errors import Errors
     from ood_bench.analyses.extremes import Extremes
@@ -105,7 +108,7 @@ def html(
         errors=errors(of(Errors)),
         overviews=overviews,
         compared=chosen("compared", "quoted", "differences"),
-        measured=chosen("bits", "training"),
+        measured=[*tables, *chosen("bits", "training")],
         audited=chosen("audit", "separations", "overlaps"),
         omitted=chosen("failed", "left-out"),
         groups=_groups(pictures, results),
@@ -119,6 +122,22 @@ def drawn_in_page(analysis: "Analysis") -> bool:
     from ood_bench.analyses.histogram import Histogram
 
     return isinstance(analysis, Errors | Extremes | Histogram)
+
+
+def fails_in_page(table: AnalysisTable, analysis: "Analysis") -> str:
+    """Return why the page cannot show a table of an analysis that it shows itself, or nothing."""
+    from ood_bench.analyses.errors import Errors
+    from ood_bench.analyses.histogram import Histogram
+
+    try:
+        caption = analysis.caption(table.table)
+        if isinstance(analysis, Histogram):
+            charts([table], [caption])
+        else:
+            (errors if isinstance(analysis, Errors) else extremes)([(table, caption)])
+    except Exception as error:  # noqa: BLE001  anybody's table
+        return f"'{table.analysis}' does not draw this table: {raised(error)}"
+    return ""
 
 
 def _environment() -> Environment:

@@ -1,0 +1,41 @@
+"""The analyses of a run, for drawing what they found."""
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from ood_bench.errors import PluginError
+from ood_bench.registry import Registry, construct
+from ood_bench.runs import RunRecord
+
+if TYPE_CHECKING:
+    from ood_bench.analyses import Analysis
+
+
+class Drawers(NamedTuple):
+    """Analyses by the suite's names, and of those that are not at hand the reasons."""
+
+    analyses: "dict[str, Analysis]"
+    reasons: dict[str, str]
+
+
+def drawers(record: RunRecord, registry: Registry) -> Drawers:
+    """Return the analyses that a run names; the table of one that is not at hand is shown itself.
+
+    Args:
+        record: The run.
+        registry: The plugins; what it may import, a record of a stranger decides on.
+    """
+    from ood_bench.analyses import Analysis
+
+    found, reasons = Drawers({}, {})
+    for ref in record.analyses:
+        if ref.analysis in found or ref.analysis in reasons:
+            continue
+        try:
+            plugin = registry.load("analyses", ref.plugin)
+            if not issubclass(plugin, Analysis):
+                raise PluginError(f"'{ref.plugin}' is no analysis")
+            found[ref.analysis] = construct(plugin, ref.plugin, ref.options)
+            found[ref.analysis].level = record.level
+        except PluginError as error:
+            reasons[ref.analysis] = str(error)
+    return Drawers(found, reasons)

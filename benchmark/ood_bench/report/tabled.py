@@ -1,0 +1,47 @@
+"""Tables of analyses that are shown as they are, in place of a figure."""
+
+from typing import NamedTuple
+
+import pandas as pd
+
+from ood_bench.report.escape import line
+from ood_bench.report.sections import Section
+from ood_bench.report.texttable import TextTable
+from ood_bench.results import AnalysisTable
+
+ROWS, COLUMNS, LETTERS = 20, 12, 60
+"""How much of a table is shown."""
+
+
+class Undrawn(NamedTuple):
+    """A table without a figure, and the reason."""
+
+    table: AnalysisTable
+    reason: str
+
+
+def tabled(undrawn: Undrawn, name: str) -> Section:
+    """Return the first rows of a table that has no figure.
+
+    Args:
+        undrawn: The table.
+        name: What files and links call it.
+    """
+    table, frame = undrawn.table, undrawn.table.table
+    shown = frame.iloc[:ROWS, :COLUMNS]
+    rows = tuple(tuple(_cell(value) for value in row) for row in shown.itertuples(index=False))
+    headers = tuple(line(str(column))[:LETTERS] for column in shown.columns)
+    left = f"{len(rows)} of {len(frame):,} rows and {len(headers)} of {frame.shape[1]:,} columns"
+    return Section(
+        name,
+        f"{table.analysis}: {table.model} trained on {table.inside}, seed {table.seed}",
+        TextTable(headers, rows, (f"No figure: {undrawn.reason}", f"{left} are shown.")),
+    )
+
+
+def _cell(value: object) -> str:
+    if isinstance(value, bytes):
+        return f"{len(value):,} bytes"
+    if isinstance(value, float):
+        return "" if pd.isna(value) else f"{value:.6g}"
+    return line(str(value))[:LETTERS]

@@ -1,0 +1,481 @@
+"""What strangers send: nothing of it runs, and nothing of it is more than one line of error."""
+
+import csv
+import json
+import shutil
+import zipfile
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from tests.conftest import NORMAL, Command
+from tests.forged import forge, keys_of, replace_file, replace_manifest
+
+from ood_bench import load_run, score
+from ood_bench.errors import OodBenchError
+from ood_bench.files import read_sealed, write_sealed
+from ood_bench.hashing import digest
+from ood_bench.report import csv_text, json_text, markdown
+from ood_bench.report.html import html
+from ood_bench.report.latex import latex
+from ood_bench.runs import collect, read_record, store_of
+
+EVIL = """\
+from pathlib import Path
+Path({there!r}).write_text("code was run")
+class X: pass
+"""
+
+
+@pytest.fixture(scope="module")
+def archive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An archive of the finished run; nobody writes to it."""
+    from ood_bench.runs import archive
+
+    (run,) = finished.glob("results/tiny-*")
+    folder, record = tmp_path_factory.mktemp("strangers") / "kept", read_record(run)
+    with store_of(run, finished / "results", record) as store:
+        archive(record, store, folder)
+    return folder
+
+
+def named(plugin: str) -> Callable[[Any], Any]:
+    """Return an edit that names one plugin for all analyses and models."""
+
+    def edit(content: Any) -> Any:
+        for ref in (*content["analyses"], *content["trainings"]):
+            ref["plugin"] = plugin
+        return content
+
+    return edit
+
+
+@pytest.mark.parametrize("format", ["markdown", "html", "latex", "csv", "json"])
+@pytest.mark.parametrize("where", ["beside", "absolute", "module"])
+def test_an_archive_runs_no_code_and_is_drawn_from_its_tables(
+    archive: Path,
+    tmp_path: Path,
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    format: str,
+    where: str,
+) -> None:
+    there = tmp_path / "ran"
+    folder = tmp_path / "kept"
+    folder.mkdir()
+    for place in (folder, tmp_path):
+        (place / "evil_module.py").write_text(EVIL.format(there=str(there)))
+    monkeypatch.chdir(folder)
+    monkeypatch.syspath_prepend(folder)
+    plugin = {
+        "beside": "./evil_module.py:X",
+        "absolute": f"{tmp_path}/evil_module.py:X",
+        "module": "evil_module:X",
+    }[where]
+    forge(archive, folder, record=named(plugin))
+    done = ood_bench("report", folder, "--format", format)
+    assert done.status == 0, done.err
+    assert not there.exists()
+    page = Path(done.out.strip())
+    if format == "latex":
+        page = next(folder.glob("tables/histogram-*.tex"))
+    text = page.read_text()
+    if format not in ("csv", "json"):
+        assert "is code that no installed package registers" in " ".join(text.split())
+    assert ood_bench("archive", folder, "-o", tmp_path / "again").status == 0
+    load_run(folder).results  # noqa: B018
+    assert not there.exists()
+
+
+def test_an_analysis_that_is_not_installed_is_shown_as_a_table(
+    archive: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    folder = forge(archive, tmp_path / "kept", record=named("a_strangers"))
+    done = ood_bench("report", folder)
+    assert done.status == 0, done.err
+    page = (folder / "report.md").read_text()
+    assert "### histogram: glow trained on low, seed 0" in page
+    assert "No figure: unknown analysis 'a\\_strangers'" in page or "a_strangers" in page
+    assert not list(folder.rglob("*.png"))
+
+
+def test_a_table_that_its_analysis_cannot_draw_is_shown_as_it_is(
+    archive: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table({"=cmd": ["@SUM(1)", None], "x": [-1.5, 2.0]}), sink)
+
+    def odd(files: dict[str, bytes]) -> None:
+        for name, key in keys_of(files).items():
+            if name.startswith("analysis/"):
+                replace_file(files, key, "table.parquet", sink.getvalue().to_pybytes())
+
+    folder = forge(archive, tmp_path / "kept", cells=odd)
+    for format in ("markdown", "html", "latex"):
+        done = ood_bench("report", folder, "--format", format)
+        assert done.status == 0, done.err
+        page = Path(done.out.strip())
+        if format == "latex":
+            page = next(folder.glob("tables/histogram-*.tex"))
+        assert "does not draw this table" in page.read_text()
+    with next((folder / "tables").glob("roc-*.csv")).open(newline="") as file:
+        assert list(csv.reader(file)) == [["'=cmd", "x"], ["'@SUM(1)", "-1.5"], ["", "2.0"]]
+
+
+def test_ones_own_plugins_draw_an_own_run_from_any_folder_and_a_copy_of_it_does_not(
+    tiny: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tiny.parent / "mine.py").write_text(
+        "from ood_bench.analyses.histogram import Histogram\n"
+        "class Mine(Histogram):\n"
+        '    """Mine."""\n'
+        '    title = "Drawn by mine"\n'
+    )
+    done = ood_bench("run", tiny, "--set", "analyses={mine: {use: './mine.py:Mine'}}")
+    assert done.status == 0, done.err
+    (run,) = tiny.parent.glob("results/tiny-*")
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    results = tiny.parent / "results"
+    for path in run.glob("figures/*mine*"):
+        path.unlink()
+    done = ood_bench("report", "tiny", "--results", results)
+    assert done.status == 0, done.err
+    assert "Drawn by mine" in (run / "report.md").read_text()
+    assert "no figure" not in done.err
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "another user"))
+    done = ood_bench("report", "tiny", "--results", results)
+    assert done.status == 0, done.err
+    assert "Drawn by mine" not in (run / "report.md").read_text()
+    done = ood_bench("report", "tiny", "--results", results, "--trust-code")
+    assert "Drawn by mine" in (run / "report.md").read_text()
+    monkeypatch.undo()
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    content = read_sealed(run / "run.json")
+    content["base"] = str(elsewhere)  # the mark is that of another record now
+    write_sealed(run / "run.json", content)
+    assert not read_record(run).own
+
+
+@pytest.mark.parametrize("where", ["listed", "unlisted", "above", "absolute", "module"])
+def test_a_model_runs_no_code_without_leave_and_never_a_file_without_a_checksum(
+    finished: Path,
+    tmp_path: Path,
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    where: str,
+) -> None:
+    there, model = tmp_path / "ran", tmp_path / "model"
+    results = ("--results", finished / "results")
+    assert ood_bench("models", "export", "glow", *results, "-o", model).status == 0
+    for place in (model, tmp_path):
+        (place / "evil.py").write_text(EVIL.format(there=str(there)) + NORMAL)
+    monkeypatch.syspath_prepend(model)
+    description = json.loads((model / "model.json").read_text())
+    description["plugin"] = {
+        "listed": "./evil.py:Normal",
+        "unlisted": "./evil.py:Normal",
+        "above": "../evil.py:Normal",
+        "absolute": f"{tmp_path}/evil.py:Normal",
+        "module": "evil:Normal",
+    }[where]
+    if where == "listed":
+        from ood_bench.hashing import file_sha256
+
+        description["files"]["evil.py"] = file_sha256(model / "evil.py")
+    del description["digest"]
+    description["digest"] = digest(description)
+    (model / "model.json").write_text(json.dumps(description))
+    arguments = ("score", "--model", model, "--data", finished / "high.npz")
+    done = ood_bench(*arguments)
+    assert done.status == 2
+    assert len(done.err.splitlines()) == 1
+    assert not there.exists()
+    with pytest.raises(OodBenchError):
+        score(model, finished / "high.npz")
+    assert not there.exists()
+    if where in ("listed", "module"):
+        assert "--trust-code" in done.err
+    if where not in ("listed", "module"):
+        assert "has a checksum" in ood_bench(*arguments, "--trust-code").err
+        assert not there.exists()
+
+
+def test_names_that_begin_a_formula_are_guarded_in_scores(
+    finished: Path, tmp_path: Path, ood_bench: Command, digits: dict[str, np.ndarray]
+) -> None:
+    from PIL import Image
+
+    folder = tmp_path / "images"
+    folder.mkdir()
+    names = ["=cmd|calc!A0.png", "@SUM(1).png", "+1.png", "-1.png", "\tx.png", "'q.png", "a.png"]
+    for name in names:
+        Image.fromarray(digits["high"][0, 0]).save(folder / name, format="PNG")
+    raw = str(folder / "b").encode() + b"\xff.png"
+    shutil.copyfile(folder / "a.png", raw)
+    out = tmp_path / "a.csv"
+    arguments = ("--model=glow", "--results", finished / "results", "--data", folder)
+    done = ood_bench("score", *arguments, "-o", out)
+    assert done.status == 0, done.err
+    with out.open(newline="", encoding="utf-8") as file:
+        cells = [row[0] for row in csv.reader(file)][1:]
+    assert sorted(cells) == sorted(
+        [*("'" + name for name in names if name != "a.png"), "a.png", "b\\udcff.png"]
+    )
+    for output in (("-o", tmp_path / "a.parquet"), ()):
+        done = ood_bench("score", *arguments, *output)
+        assert done.status == 0, done.err
+    assert "'=cmd|calc!A0.png" in done.out
+    frame = score("glow", folder, results=finished / "results")
+    assert "=cmd|calc!A0.png" in list(frame["file"])
+
+
+def edited(**changes: Any) -> Callable[[Any], Any]:
+    return lambda content: {**content, **changes}
+
+
+def first(field: str, **changes: Any) -> Callable[[Any], Any]:
+    """Return an edit of the first of a list in a record."""
+    return lambda content: {**content, field: [{**content[field][0], **changes}]}
+
+
+@pytest.mark.parametrize(
+    "edit",
+    [
+        lambda _: [1],
+        lambda _: None,
+        lambda _: 7,
+        lambda _: {},
+        edited(format=2),
+        edited(format=None),
+        edited(level=2.0),
+        edited(level="0.95"),
+        edited(suite="../../etc"),
+        edited(suite="=cmd"),
+        edited(claims=[{"id": 1}]),
+        edited(detections={}),
+        edited(manifest=[]),
+        edited(manifest={"x": 1}),
+        edited(notes=["\x1b[2J"]),
+        edited(title="\x9b31m"),
+        edited(hidden=["../x"]),
+        first("detections", model="=cmd|calc!A0"),
+        first("detections", detector="@x"),
+        first("detections", key="../../../../etc"),
+        first("detections", seed="0"),
+        first("trainings", model="a\nb"),
+        first("analyses", options=[]),
+        first("analyses", analysis="-x"),
+        first("bpds", part="all"),
+        first("data", info={"shape": [1, 2]}),
+        first("data", name="\u202ex"),
+    ],
+)
+def test_a_record_that_is_none_is_one_line(
+    archive: Path, tmp_path: Path, ood_bench: Command, edit: Callable[[Any], Any]
+) -> None:
+    folder = forge(archive, tmp_path / "kept", record=edit)
+    for arguments in (("report", folder), ("compare", folder, archive)):
+        done = ood_bench(*arguments)
+        assert done.status == 2
+        assert str(folder / "run.json") in done.err
+        assert len(done.err.splitlines()) == 1
+        assert "\u202e" not in done.err
+    with pytest.raises(OodBenchError):
+        load_run(folder)
+
+
+MANIFESTS = [b"[1]", b"null", b"7", b"{}", b"no JSON", b"", b"[" * 100_000, b'{"files": []}']
+
+
+@pytest.mark.parametrize("text", MANIFESTS, ids=lambda text: text[:12].decode())
+def test_a_manifest_that_is_none_is_one_line(
+    archive: Path, tmp_path: Path, ood_bench: Command, text: bytes
+) -> None:
+    def edit(files: dict[str, bytes]) -> None:
+        replace_manifest(files, keys_of(files)["train/glow@low/0"], text)
+
+    folder = forge(archive, tmp_path / "kept", cells=edit)
+    for arguments in (
+        ("report", folder, "-o", tmp_path / "a"),
+        ("compare", folder, archive),
+        ("archive", folder, "-o", tmp_path / "b"),
+    ):
+        done = ood_bench(*arguments)
+        assert done.status == 2
+        assert "manifest.json is damaged" in done.err
+        assert len(done.err.splitlines()) == 1
+
+
+def test_a_manifest_of_another_cell_is_refused(archive: Path, tmp_path: Path) -> None:
+    def swap(files: dict[str, bytes]) -> None:
+        keys = keys_of(files)
+        one, other = keys["train/glow@low/0"], keys["train/cv-glow@low/0"]
+        for name in [name for name in files if f"/{other}/" in name]:
+            files[name] = files[name.replace(other, one)]
+
+    folder = forge(archive, tmp_path / "kept", cells=swap)
+    with pytest.raises(OodBenchError, match="is that of another cell"):
+        load_run(folder).results  # noqa: B018
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "1e999", '"0.5"', "null", "1.5", "-1e300"])
+def test_a_metric_that_is_no_number_is_refused_in_a_line_that_names_the_cell(
+    archive: Path, tmp_path: Path, ood_bench: Command, number: str
+) -> None:
+    changed_name: list[str] = []
+
+    def edit(files: dict[str, bytes]) -> None:
+        keys = keys_of(files)
+        names = [
+            name
+            for name in keys
+            if "/likelihood" in name
+            and "metrics.json" in str(files[f"cells/{keys[name]}/manifest.json"])
+        ]
+        changed_name.append(names[0])
+        text = files[f"cells/{keys[names[0]]}/metrics.json"].decode()
+        changed = json.loads(text)
+        changed["measures"]["auroc"][0] = "HERE"
+        told = json.dumps(changed).replace('"HERE"', number)
+        replace_file(files, keys[names[0]], "metrics.json", told.encode())
+
+    folder = forge(archive, tmp_path / "kept", cells=edit)
+    done = ood_bench("report", folder)
+    assert done.status == 2
+    assert "metrics.json (" in done.err
+    assert changed_name[0] in done.err
+    assert len(done.err.splitlines()) == 1
+
+
+def bomb(path: Path) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        entry = zipfile.ZipInfo(f"cells/{'0' * 32}/columns.parquet")
+        with file.open(entry, "w", force_zip64=True) as stream:
+            for _ in range(1025):
+                stream.write(bytes(1 << 20))
+
+
+def entries(*names: str) -> Callable[[Path], None]:
+    def write(path: Path) -> None:
+        with zipfile.ZipFile(path, "w") as file:
+            for name in names:
+                file.writestr(name, b"x")
+
+    return write
+
+
+@pytest.mark.filterwarnings("ignore:Duplicate name")
+@pytest.mark.parametrize(
+    ("write", "message"),
+    [
+        (bomb, "would be 1,074,790,400 bytes"),
+        (entries("../../x"), "is no file of a cell"),
+        (entries("/etc/passwd"), "is no file of a cell"),
+        (entries(f"cells/{'0' * 32}/../x"), "is no file of a cell"),
+        (entries(f"cells/{'0' * 32}/.x"), "is no file of a cell"),
+        (entries("cells/x/manifest.json"), "is no file of a cell"),
+        (entries("a\x1b[31m"), "is no file of a cell"),
+        (entries(*[f"cells/{'0' * 32}/a"] * 2), "is in it twice"),
+        (lambda path: path.write_bytes(b"PK\x05\x06" + b"\xff" * 18), "is damaged"),
+    ],
+)
+def test_a_hostile_zip_is_one_line_and_nothing_is_unpacked(
+    archive: Path,
+    tmp_path: Path,
+    ood_bench: Command,
+    write: Callable[[Path], None],
+    message: str,
+) -> None:
+    from ood_bench.hashing import file_sha256
+
+    folder = forge(archive, tmp_path / "kept")
+    write(folder / "cells.zip")
+    content = read_sealed(folder / "run.json")
+    write_sealed(folder / "run.json", {**content, "cells": file_sha256(folder / "cells.zip")})
+    before = sorted(tmp_path.rglob("*"))
+    done = ood_bench("report", folder, "-o", tmp_path / "out")
+    assert done.status == 2
+    assert message in done.err
+    assert len(done.err.splitlines()) == 1
+    assert "\x1b" not in done.err
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 10**30)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.sampled_from(["", "=x", "../x", "0" * 32, "glow", "a\nb", "\ud7ff"])
+)
+json_values = (
+    scalars
+    | st.lists(scalars, max_size=3)
+    | st.dictionaries(st.text(max_size=3), scalars, max_size=3)
+)
+
+
+def places_in(value: Any) -> list[tuple[Any, Any]]:
+    """Return all places of a JSON value, as what holds them and where."""
+    found: list[tuple[Any, Any]] = []
+    items = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, item in items:
+        found.append((value, key))
+        if isinstance(item, dict | list):
+            found += places_in(item)
+    return found
+
+
+@settings(
+    max_examples=150,
+    deadline=None,
+    derandomize=True,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+)
+@given(data=st.data())
+def test_no_change_of_a_record_or_a_cell_gives_anything_but_a_report_or_one_line(
+    archive: Path, tmp_path: Path, data: st.DataObject
+) -> None:
+    def change(value: Any) -> Any:
+        spots = places_in(value)
+        if not spots:
+            return data.draw(json_values)
+        holder, key = spots[data.draw(st.integers(0, len(spots) - 1))]
+        holder[key] = data.draw(json_values)
+        return value
+
+    def change_cell(files: dict[str, bytes]) -> None:
+        names = sorted(name for name in files if name.endswith(".json"))
+        name = names[data.draw(st.integers(0, len(names) - 1))]
+        _, key, file = name.split("/")
+        text = json.dumps(change(json.loads(files[name]))).encode()
+        if file == "manifest.json":
+            replace_manifest(files, key, text)
+        else:
+            replace_file(files, key, file, text)
+
+    if data.draw(st.booleans()):
+        folder = forge(archive, tmp_path / "kept", record=change)
+    else:
+        folder = forge(archive, tmp_path / "kept", cells=change_cell)
+    try:
+        record = read_record(folder)
+        with store_of(folder, folder, record) as store:
+            results = collect(record, store)
+    except OodBenchError as error:
+        assert "\n" not in str(error)  # noqa: PT017
+        return
+    assert csv_text(results)
+    assert json_text(results)
+    assert markdown(results)
+    assert latex(results)
+    assert html(replace(results, analyses=()), {})
