@@ -8,7 +8,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ood_bench.errors import StoreError
+from ood_bench.errors import StoreError, system_number
 from ood_bench.hashing import digest
 
 UNFINISHED = ".unfinished"
@@ -36,21 +36,25 @@ def write_whole(path: Path, content: str | bytes) -> Path:
 def unfinished(path: Path) -> Iterator[Path]:
     """Give a file of another name to write to; on a clean exit it replaces `path`.
 
-    After an error nothing is left of it. It reaches the disk before it takes the name.
+    After an error nothing is left of it. It reaches the disk before it takes the name. An error
+    of the system's names `path`, also one that a library raises in its own way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name[:100]}.", path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = Path()
     try:
+        handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name[:100]}.", path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
+    except BaseException as error:
         with suppress(OSError):
             temporary.unlink()
+        if (named := _naming(path, temporary, error)) is not None:
+            raise named from error
         raise
 
 
@@ -76,6 +80,17 @@ def read_sealed(path: Path) -> Any:
     except (ValueError, TypeError, LookupError, RecursionError):
         pass
     raise StoreError(f"{path} is not what was written")
+
+
+def _naming(path: Path, temporary: Path, error: BaseException) -> OSError | None:
+    """Return an error of the system's that names the file; None for one that needs no other."""
+    number = system_number(error)
+    if number is None:
+        return None
+    about = getattr(error, "filename", None)
+    if about is not None and os.fsdecode(about) not in (str(temporary), str(path)):
+        return None  # a file that was read, say
+    return OSError(number, os.strerror(number), str(path))
 
 
 def _umask() -> int:

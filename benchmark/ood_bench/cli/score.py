@@ -1,13 +1,14 @@
 """`ood-bench score` and `ood-bench models export`: a trained model on any images."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ood_bench.cli.options import ResultsRoot
-from ood_bench.errors import OodBenchError, SuiteError
+from ood_bench.cli.console import say
+from ood_bench.cli.options import ResultsRoot, folder, output_file, output_folder
+from ood_bench.errors import SuiteError
+from ood_bench.files import unfinished, write_whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,6 +44,7 @@ def score(
             "--output",
             "-o",
             metavar="FILE",
+            callback=output_file,
             help="A .csv or .parquet file; CSV on standard output unless said.",
             show_default=False,
         ),
@@ -76,6 +78,7 @@ def score(
             "--root",
             envvar="OOD_BENCH_DATA",
             metavar="DIR",
+            callback=folder,
             help="Where the catalogue's data sets lie.",
             show_default=False,
         ),
@@ -116,7 +119,7 @@ def score(
     )
     _write(judged.table, output)
     odd = int((judged.table["verdict"] == "OOD").sum())
-    typer.echo(
+    say(
         f"{odd:,} of {len(judged.table):,} images are OOD for {trained.name}: {detector} above "
         f"{judged.threshold:.6g}, as are {100 * (1 - accept):.3g} % of {judged.held_out:,} "
         f"held-out ID images; transform: {images.transform}",
@@ -129,7 +132,10 @@ def export(
         str, typer.Argument(metavar="MODEL", help="A model of a run: model, or model@inside/seed.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", callback=output_folder, help="Where the files go."
+        ),
     ],
     run: Run = None,
     results: ResultsRoot = Path("results"),
@@ -140,7 +146,7 @@ def export(
     """
     from ood_bench.scoring import export, find_model
 
-    typer.echo(export(find_model(model, results=results, run=run), output))
+    say(export(find_model(model, results=results, run=run), output))
 
 
 def _transform(text: str) -> "Transform":
@@ -163,16 +169,11 @@ def _transform(text: str) -> "Transform":
 def _write(table: "pd.DataFrame", output: Path | None) -> None:
     """Write a table whole, or to standard output."""
     if output is None:
-        table.to_csv(sys.stdout, index=False, lineterminator="\n")
+        say(table.to_csv(index=False, lineterminator="\n").rstrip("\n"))
         return
-    partial = output.with_name(f".{output.name}")
-    try:
-        output.parent.mkdir(parents=True, exist_ok=True)
-        if output.suffix == ".csv":
-            table.to_csv(partial, index=False, lineterminator="\n")
-        else:
-            table.to_parquet(partial, index=False)
-        partial.replace(output)
-    except OSError as error:
-        raise OodBenchError(f"{output}: cannot be written: {error.strerror}") from error
-    typer.echo(output)
+    if output.suffix == ".csv":
+        write_whole(output, table.to_csv(index=False, lineterminator="\n"))
+    else:
+        with unfinished(output) as temporary:
+            table.to_parquet(temporary, index=False)
+    say(output)

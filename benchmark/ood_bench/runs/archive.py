@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ood_bench.cells import Cells
 from ood_bench.errors import OodBenchError
+from ood_bench.files import unfinished
 from ood_bench.results import Omission
 from ood_bench.runs.record import CELLS, RunRecord
 from ood_bench.runs.zipped import ZippedCells
@@ -43,15 +44,16 @@ def archive(record: RunRecord, store: Cells, path: Path, *, scores: bool = True)
         if store.read_json(key, "manifest.json")["options"].get("statistic") == "image_hash"
     }
     without = {WEIGHTS} if scores else {WEIGHTS, SCORES}
-    partial = path.with_name(f".{path.name}")
-    with zipfile.ZipFile(partial, "w", zipfile.ZIP_DEFLATED) as file:
+    with (
+        unfinished(path) as temporary,
+        zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as file,
+    ):
         for key in sorted(keys):
             unwanted = without | {TABLE} if key in record.hidden else without
             if key in hashes:
                 unwanted = unwanted | {COLUMNS}
             for name, content in sorted(store.read_files(key, without=unwanted).items()):
                 file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
-    partial.replace(path)
     return len(keys)
 
 

@@ -8,6 +8,7 @@ from string import Template
 from typing import Literal
 
 from ood_bench.errors import PluginError
+from ood_bench.files import write_whole
 
 TEMPLATES = Path(__file__).parent
 FILES = {
@@ -39,7 +40,7 @@ def new_package(kind: Literal["model", "detector"], name: str, folder: Path) -> 
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or find_spec(module) is not None:
         raise PluginError(f"Python has a '{module}' already; take another name")
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    if folder.is_dir() and any(folder.iterdir()):
         raise PluginError(f"{folder}: is there already and not empty; name another folder with -o")
     words = {
         "name": name,
@@ -50,8 +51,6 @@ def new_package(kind: Literal["model", "detector"], name: str, folder: Path) -> 
     for template, target in FILES.items():
         source = TEMPLATES / kind / f"{template}.in"
         path = folder / Template(target).substitute(words)
-        path.parent.mkdir(parents=True, exist_ok=True)
         text = source.read_text(encoding="utf-8")
-        path.write_text(Template(text).substitute(words), encoding="utf-8")
-        written.append(path)
+        written.append(write_whole(path, Template(text).substitute(words)))
     return written
