@@ -40,7 +40,7 @@ def unfinished(path: Path) -> Iterator[Path]:
     of the system's names `path`, also one that a library raises in its own way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    temporary = Path()
+    temporary = None
     try:
         handle, name = tempfile.mkstemp(UNFINISHED, f".{path.name[:100]}.", path.parent)
         os.close(handle)
@@ -51,9 +51,10 @@ def unfinished(path: Path) -> Iterator[Path]:
             os.fsync(file.fileno())
         temporary.replace(path)
     except BaseException as error:
-        with suppress(OSError):
-            temporary.unlink()
-        if (named := _naming(path, temporary, error)) is not None:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+        if (named := _naming(path, error)) is not None:
             raise named from error
         raise
 
@@ -82,13 +83,13 @@ def read_sealed(path: Path) -> Any:
     raise StoreError(f"{path} is not what was written")
 
 
-def _naming(path: Path, temporary: Path, error: BaseException) -> OSError | None:
-    """Return an error of the system's that names the file; None for one that needs no other."""
+def _naming(path: Path, error: BaseException) -> OSError | None:
+    """Return an error of the system's that names the file; None for one that names another."""
     number = system_number(error)
     if number is None:
         return None
     about = getattr(error, "filename", None)
-    if about is not None and os.fsdecode(about) not in (str(temporary), str(path)):
+    if about is not None and not os.fsdecode(about).endswith(UNFINISHED):
         return None  # a file that was read, say
     return OSError(number, os.strerror(number), str(path))
 

@@ -18,7 +18,7 @@ def folder(option: typer.CallbackParam, path: Path | None) -> Path | None:
     """
     if path is not None:
         place = _there(path)
-        if not place.is_dir():
+        if place.exists() and not place.is_dir():
             raise SuiteError(f"{_name(option)} {path}: {place} is a file; name a folder")
     return path
 
@@ -46,7 +46,7 @@ def output_file(option: typer.CallbackParam, path: Path | None) -> Path | None:
         if path.is_dir():
             raise SuiteError(f"{_name(option)} {path}: is a folder; name a file")
         folder(option, path.parent)
-        _require_writable(path.parent)
+        _require_writable(path)
     return path
 
 
@@ -56,16 +56,16 @@ def _name(option: typer.CallbackParam) -> str:
 
 def _there(path: Path) -> Path:
     """Return what is there of a path: itself, or the nearest of what is above it."""
-    return next(part for part in (path, *path.parents, Path()) if os.path.lexists(part))
+    return next((part for part in (path, *path.parents) if part.exists()), Path())
 
 
 def _require_writable(path: Path) -> None:
     """Refuse before anything is computed what would be refused after."""
-    place = _there(path)
+    place = _there(path) if path.is_dir() else _there(path.parent)
     if not os.access(place, os.W_OK | os.X_OK):
         fixed = os.statvfs(place).f_flag & os.ST_RDONLY
         number = errno.EROFS if fixed else errno.EACCES
-        raise OSError(number, os.strerror(number), str(place))
+        raise OSError(number, os.strerror(number), str(path))
 
 
 DataRoot: TypeAlias = Annotated[

@@ -59,7 +59,7 @@ def _show(kind: Kind, name: str) -> None:
     lines = [
         f"{name} ({plugin.__module__}:{plugin.__qualname__})",
         "",
-        inspect.getdoc(plugin) or "",
+        _description(plugin),
     ]
     facts = list(_facts(kind, plugin))
     if facts:
@@ -90,7 +90,12 @@ def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
 
 
 def _summary(plugin: type[Any]) -> str:
-    return (inspect.getdoc(plugin) or "").partition("\n")[0]
+    return _description(plugin).partition("\n")[0]
+
+
+def _description(plugin: type[Any]) -> str:
+    """Return a plugin's own docstring: that of a base class would tell of something else."""
+    return inspect.cleandoc(plugin.__dict__.get("__doc__") or "(no description)")
 
 
 def _type(annotation: Any) -> str:

@@ -24,7 +24,13 @@ Globs = list[str]
 
 
 def run(
-    suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's YAML file.")],
+    suite: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SUITE",
+            help="The suite's YAML file, or the name of one that comes along: quickstart, say.",
+        ),
+    ],
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
     embedded: Annotated[
@@ -85,9 +91,10 @@ def run(
 
     What is finished is kept in the results folder; a run that was stopped goes on from there.
     """
-    from ood_bench.suite import load_suite
+    from ood_bench.suite import load_suite, suite_named
 
     began = time.perf_counter()
+    suite = suite_named(suite)
     loaded = load_suite(suite, assignments=assignments or (), scale=scale)
 
     from ood_bench.data import Library

@@ -1,7 +1,6 @@
 """Digests of data sets decoded before, so that a plan can be made without decoding again."""
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,6 +9,7 @@ import PIL
 
 from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
+from ood_bench.files import write_whole
 from ood_bench.hashing import digest
 
 REVISION = 2  # raised when a source, a decoder or a transform yields other pixels
@@ -61,10 +61,7 @@ class Index:
         """Write a record under another name and rename it, so that it is whole or not there."""
         if self.folder is None:
             return
-        self.folder.mkdir(parents=True, exist_ok=True)
-        temporary = self.folder / f".{key}.{os.getpid()}"
-        temporary.write_text(json.dumps(asdict(record)), encoding="utf-8")
-        temporary.replace(self.folder / f"{key}.json")
+        write_whole(self.folder / f"{key}.json", json.dumps(asdict(record)))
 
 
 def index_key(files: Iterable[Path], **request: object) -> str:

@@ -1,12 +1,12 @@
 """Files made of stored tables: each is made once, and an index says of what."""
 
 import json
-import os
 from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import NamedTuple, Self
 
+from ood_bench.files import write_whole
 from ood_bench.hashing import bytes_sha256
 
 INDEX = "made.json"
@@ -90,10 +90,7 @@ def encoded(text: str) -> bytes:
 
 def write(path: Path, content: str | bytes) -> Path:
     """Write a file whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    partial.write_bytes(encoded(content) if isinstance(content, str) else content)
-    return partial.replace(path)
+    return write_whole(path, content)
 
 
 def _read(folder: Path) -> dict[str, _Entry]:

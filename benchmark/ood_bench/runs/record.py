@@ -1,7 +1,6 @@
 """The record of a run: what was asked for, where its results lie, what was left out."""
 
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import Any
 from ood_bench.claims import Claim
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.files import write_whole
 from ood_bench.hashing import digest
 from ood_bench.plan import (
     AnalysisRef,
@@ -107,14 +107,11 @@ def run_folder(results: Path, suite: Suite, settings: Mapping[str, Any]) -> Path
 
 def write_record(folder: Path, record: RunRecord) -> None:
     """Write a run's record under a temporary name and rename it."""
-    folder.mkdir(parents=True, exist_ok=True)
     content = asdict(record) | {
         "claims": [claim.model_dump(mode="json") for claim in record.claims],
         "quoted": [quoted.model_dump(mode="json") for quoted in record.quoted],
     }
-    path = folder / f".{RECORD}.{os.getpid()}"
-    path.write_text(json.dumps(content, indent=1), encoding="utf-8")
-    path.replace(folder / RECORD)
+    write_whole(folder / RECORD, json.dumps(content, indent=1))
 
 
 def read_record(folder: Path) -> RunRecord:
