@@ -91,7 +91,7 @@ def _naming(path: Path, error: BaseException) -> OSError | None:
     about = getattr(error, "filename", None)
     if about is not None and not os.fsdecode(about).endswith(UNFINISHED):
         return None  # a file that was read, say
-    return OSError(number, os.strerror(number), str(path))
+    return OSError(number, getattr(error, "strerror", None) or os.strerror(number), str(path))
 
 
 def _umask() -> int:
