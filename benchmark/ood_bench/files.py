@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -59,6 +60,30 @@ def unfinished(path: Path) -> Iterator[Path]:
         raise
 
 
+@contextmanager
+def unfinished_folder(path: Path) -> Iterator[Path]:
+    """Give a folder of another name to fill; on a clean exit it replaces `path`.
+
+    After an error nothing is left of it, and what was there stays. An error of the system's
+    names the file as it would lie in `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = None
+    try:
+        temporary = Path(tempfile.mkdtemp(UNFINISHED, f".{path.name[:100]}.", path.parent))
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    except BaseException as error:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and (place := _within(path, temporary, error)) is not None:
+            raise OSError(error.errno, error.strerror, str(place)) from error
+        raise
+
+
 def write_sealed(path: Path, value: Any) -> Path:
     """Write a JSON value with its checksum, whole or not at all."""
     text = json.dumps({"digest": digest(value), "content": value}, indent=1, allow_nan=False)
@@ -81,6 +106,16 @@ def read_sealed(path: Path) -> Any:
     except (ValueError, TypeError, LookupError, RecursionError):
         pass
     raise StoreError(f"{path} is not what was written")
+
+
+def _within(path: Path, temporary: Path | None, error: OSError) -> Path | None:
+    """Return the place in a folder that an error names by the folder's temporary name."""
+    if temporary is None:
+        return path
+    for about in (error.filename2, error.filename):
+        if about is not None and (place := Path(os.fsdecode(about))).is_relative_to(temporary):
+            return path / place.relative_to(temporary)
+    return None
 
 
 def _naming(path: Path, error: BaseException) -> OSError | None:

@@ -8,7 +8,7 @@ from string import Template
 from typing import Literal
 
 from ood_bench.errors import PluginError
-from ood_bench.files import write_whole
+from ood_bench.files import unfinished_folder, write_whole
 
 TEMPLATES = Path(__file__).parent
 FILES = {
@@ -47,10 +47,9 @@ def new_package(kind: Literal["model", "detector"], name: str, folder: Path) -> 
         "module": module,
         "type": "".join(part.capitalize() for part in module.split("_")),
     }
-    written = []
-    for template, target in FILES.items():
-        source = TEMPLATES / kind / f"{template}.in"
-        path = folder / Template(target).substitute(words)
-        text = source.read_text(encoding="utf-8")
-        written.append(write_whole(path, Template(text).substitute(words)))
-    return written
+    targets = {name: Template(target).substitute(words) for name, target in FILES.items()}
+    with unfinished_folder(folder) as new:
+        for template, target in targets.items():
+            text = (TEMPLATES / kind / f"{template}.in").read_text(encoding="utf-8")
+            write_whole(new / target, Template(text).substitute(words))
+    return [folder / target for target in targets.values()]

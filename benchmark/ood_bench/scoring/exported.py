@@ -9,6 +9,7 @@ import pyarrow.parquet as pq
 
 from ood_bench.data import Shape
 from ood_bench.errors import OodBenchError, StoreError
+from ood_bench.files import unfinished_folder
 from ood_bench.hashing import file_sha256
 from ood_bench.scoring.cells import WEIGHTS
 from ood_bench.scoring.trained import HeldOut, TrainedModel
@@ -33,11 +34,15 @@ def export(model: TrainedModel, folder: Path) -> Path:
     Raises:
         OodBenchError: If something lies there that is no exported model.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        if not (folder / DESCRIPTION).is_file():
-            raise OodBenchError(f"{folder}: not empty and no exported model; name a new folder")
-        (folder / DESCRIPTION).unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+    if taken and not (folder / DESCRIPTION).is_file():
+        raise OodBenchError(f"{folder}: not empty and no exported model; name a new folder")
+    with unfinished_folder(folder) as new:
+        _write(model, new)
+    return folder
+
+
+def _write(model: TrainedModel, folder: Path) -> None:
     shutil.copyfile(model.weights, folder / WEIGHTS)
     write_columns(
         folder / HELD_OUT, {name: column.values for name, column in model.held_out.items()}
@@ -68,7 +73,6 @@ def export(model: TrainedModel, folder: Path) -> Path:
     partial = folder / f".{DESCRIPTION}"
     partial.write_text(json.dumps(description, indent=1, sort_keys=True), encoding="utf-8")
     partial.replace(folder / DESCRIPTION)
-    return folder
 
 
 def read_exported(folder: Path) -> TrainedModel:
