@@ -1,8 +1,10 @@
 """Real 8×8 digits on disk, a suite over them, and the command line in this process."""
 
 import os
+import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -107,6 +109,17 @@ def tiny(tmp_path: Path, digits: dict[str, np.ndarray], monkeypatch: pytest.Monk
     return path
 
 
+@contextmanager
+def within_pytest() -> Iterator[None]:
+    """Give the signals back that a command heard, which is to be its process's last."""
+    heard = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    hook = sys.unraisablehook
+    yield
+    sys.unraisablehook = hook
+    for number, handler in heard.items():
+        signal.signal(number, handler)
+
+
 @pytest.fixture(scope="session")
 def finished(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndarray]) -> Path:
     """A folder in which `tiny.yaml` has been run; nobody writes to it."""
@@ -118,7 +131,7 @@ def finished(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndar
         patch.chdir(folder)
         patch.delenv("OOD_BENCH_DATA", raising=False)
         patch.setattr(sys, "argv", ["ood-bench", "run", str(suite)])
-        with pytest.raises(SystemExit) as stop:
+        with within_pytest(), pytest.raises(SystemExit) as stop:
             main()
     assert stop.value.code == 0
     return folder
@@ -132,7 +145,7 @@ def ood_bench(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str
     def run(*arguments: object) -> Outcome:
         monkeypatch.setattr(sys, "argv", ["ood-bench", *map(str, arguments)])
         capsys.readouterr()
-        with pytest.raises(SystemExit) as stop:
+        with within_pytest(), pytest.raises(SystemExit) as stop:
             main()
         status = stop.value.code
         assert isinstance(status, int)

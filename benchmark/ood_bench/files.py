@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Iterator
@@ -9,7 +10,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from ood_bench.errors import StoreError
+from ood_bench.errors import StoreError, system_number
 from ood_bench.hashing import digest
 from ood_bench.owner import Owner
 
@@ -38,22 +39,50 @@ def write_whole(path: Path, content: str | bytes) -> Path:
 def unfinished(path: Path) -> Iterator[Path]:
     """Give a file of another name to write to; on a clean exit it replaces `path`.
 
-    After an error nothing is left of it. It reaches the disk before it takes the name.
+    After an error nothing is left of it. It reaches the disk before it takes the name. An error
+    of the system's names `path`, also one that a library raises in its own way.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    stem = f".{path.name[:100]}.{Owner.here()}."
-    handle, name = tempfile.mkstemp(UNFINISHED, stem, path.parent)
-    os.close(handle)
-    temporary = Path(name)
+    temporary = None
     try:
+        handle, name = tempfile.mkstemp(UNFINISHED, _stem(path), path.parent)
+        os.close(handle)
+        temporary = Path(name)
         yield temporary
         temporary.chmod(0o666 & ~_umask())
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
-    except BaseException:
-        with suppress(OSError):
-            temporary.unlink()
+    except BaseException as error:
+        if temporary is not None:
+            with suppress(OSError):
+                temporary.unlink()
+        if (named := _naming(path, error)) is not None:
+            raise named from error
+        raise
+
+
+@contextmanager
+def unfinished_folder(path: Path) -> Iterator[Path]:
+    """Give a folder of another name to fill; on a clean exit it replaces `path`.
+
+    After an error nothing is left of it, and what was there stays. An error of the system's
+    names the file as it would lie in `path`.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = None
+    try:
+        temporary = Path(tempfile.mkdtemp(UNFINISHED, _stem(path), path.parent))
+        yield temporary
+        temporary.chmod(0o777 & ~_umask())
+        if path.exists():
+            shutil.rmtree(path)
+        temporary.rename(path)
+    except BaseException as error:
+        if temporary is not None:
+            shutil.rmtree(temporary, ignore_errors=True)
+        if isinstance(error, OSError) and (place := _within(path, temporary, error)) is not None:
+            raise OSError(error.errno, error.strerror, str(place)) from error
         raise
 
 
@@ -62,12 +91,15 @@ def clear_unfinished(folder: Path) -> None:
 
     Files of a living process of this machine stay, and those of another machine for a day.
     """
-    for path in folder.rglob(f".*{UNFINISHED}"):
+    for path in list(folder.rglob(f".*{UNFINISHED}")):
         owner = Owner.read(path.name)
         gone = None if owner is None else owner.gone()
         with suppress(OSError):
             if gone or (gone is None and time.time() - path.stat().st_mtime > 86_400):
-                path.unlink()
+                if path.is_dir():
+                    shutil.rmtree(path, ignore_errors=True)
+                else:
+                    path.unlink()
 
 
 def write_sealed(path: Path, value: Any) -> Path:
@@ -92,6 +124,32 @@ def read_sealed(path: Path) -> Any:
     except (ValueError, TypeError, LookupError, RecursionError):
         pass
     raise StoreError(f"{path} is not what was written")
+
+
+def _within(path: Path, temporary: Path | None, error: OSError) -> Path | None:
+    """Return the place in a folder that an error names by the folder's temporary name."""
+    if temporary is None:
+        return path
+    for about in (error.filename2, error.filename):
+        if about is not None and (place := Path(os.fsdecode(about))).is_relative_to(temporary):
+            return path / place.relative_to(temporary)
+    return None
+
+
+def _naming(path: Path, error: BaseException) -> OSError | None:
+    """Return an error of the system's that names the file; None for one that names another."""
+    number = system_number(error)
+    if number is None:
+        return None
+    about = getattr(error, "filename", None)
+    if about is not None and not os.fsdecode(about).endswith(UNFINISHED):
+        return None  # a file that was read, say
+    return OSError(number, getattr(error, "strerror", None) or os.strerror(number), str(path))
+
+
+def _stem(path: Path) -> str:
+    """Return how a name begins that tells what is being written and by whom."""
+    return f".{path.name[:40]}.{Owner.here()}."
 
 
 def _umask() -> int:

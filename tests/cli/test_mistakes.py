@@ -185,3 +185,23 @@ def test_several_runs_have_no_html_report(ood_bench: Command) -> None:
     assert done.status == 2
     assert done.err.count("\n") == 1
     assert "give one run, or another --format" in done.err
+
+
+def test_a_suite_that_comes_along_is_run_by_its_name(tiny: Path, ood_bench: Command) -> None:
+    outcome = ood_bench("run", "quickstart", "--dry-run", "--embedded")
+    assert outcome.status == 0, outcome.err
+    assert "train/glow@fashion_mnist_20k/0" in outcome.out
+    assert not (tiny.parent / "results").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [("quikstart", "did you mean 'quickstart'?"), ("zzz", "known: cifar10, detectors")],
+)
+def test_an_unknown_suites_name_is_answered_with_a_near_one(
+    tiny: Path, ood_bench: Command, name: str, said: str
+) -> None:
+    outcome = ood_bench("run", name)
+    assert outcome.status == 2
+    assert len(outcome.err.splitlines()) == 1
+    assert said in outcome.err

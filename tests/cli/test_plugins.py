@@ -1,9 +1,12 @@
 """`list` and `show` tell of every installed plugin what a suite's author must know."""
 
+import subprocess
+import sys
 from importlib.metadata import entry_points
+from pathlib import Path
 
 import pytest
-from tests.conftest import Command
+from tests.conftest import NORMAL, Command
 
 KINDS = ("models", "detectors", "statistics", "analyses")
 
@@ -46,3 +49,28 @@ def test_an_unknown_plugin_is_answered_with_a_near_match(ood_bench: Command) -> 
     done = ood_bench("detectors", "show", "dosee")
     assert done.status == 2
     assert done.err.strip() == "unknown detector 'dosee'; did you mean 'dose'?"
+
+
+def test_a_plugin_that_says_nothing_does_not_speak_with_its_base_class(
+    tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    docstring = '    """Independent normal pixels."""\n\n'
+    assert docstring in NORMAL
+    (tmp_path / "normal.py").write_text(NORMAL.replace(docstring, ""))
+    page = ood_bench("models", "show", "./normal.py:Normal").out.splitlines()
+    assert page[1:4] == ["", "(no description)", ""]
+
+
+def test_without_docstrings_no_plugin_speaks_with_its_base_class() -> None:
+    for kind in KINDS:
+        listed = subprocess.run(
+            [sys.executable, "-OO", "-m", "ood_bench", kind, "list"],
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+        rows = [line for line in listed.splitlines()[1:] if line.strip() and "broken" not in line]
+        assert rows
+        for row in rows:
+            assert "(no description)" in row

@@ -1,5 +1,6 @@
 """The wheel holds both packages, the embedded data and the entry points."""
 
+import os
 import subprocess
 import sys
 import zipfile
@@ -46,6 +47,25 @@ def test_the_wheel_carries_the_templates_of_the_html_report(wheel: zipfile.ZipFi
     here = {path.name for path in (ROOT / "benchmark" / folder).iterdir()}
     assert {"page.html", "style.css", "page.js"} <= here
     assert {f"{folder}/{name}" for name in here} <= set(wheel.namelist())
+
+
+def test_the_wheel_carries_the_suites(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    code = (
+        "from pathlib import Path; from ood_bench.suite import load_suite, suite_named\n"
+        "for name in ('quickstart', 'paper', 'paper-laptop', 'detectors-laptop'):\n"
+        "    print(suite_named(Path(name)), load_suite(suite_named(Path(name))).suite.name)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert found[0] == f"{tmp_path / 'ood_bench' / 'suites' / 'quickstart.yaml'} quickstart"
+    assert len(found) == 4
 
 
 def test_every_entry_point_of_the_wheel_leads_to_a_module_in_it(wheel: zipfile.ZipFile) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from ood_bench.errors import StoreError
-from ood_bench.files import read_sealed, unfinished, write_sealed, write_whole
+from ood_bench.files import read_sealed, unfinished, unfinished_folder, write_sealed, write_whole
 
 
 def test_a_file_is_replaced_and_nothing_is_left_beside_it(tmp_path: Path) -> None:
@@ -51,3 +51,20 @@ def test_what_is_no_sealed_file_is_one_line(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(StoreError, match=r"a\.json is not what was written"):
         read_sealed(path)
+
+
+def test_a_folder_is_there_whole_or_as_it_was(tmp_path: Path) -> None:
+    place = tmp_path / "a" / "folder"
+    with unfinished_folder(place) as folder:
+        write_whole(folder / "below" / "old.txt", "old")
+        assert not place.exists()
+    with pytest.raises(OSError, match="below/new.txt'$") as caught, unfinished_folder(place) as new:
+        write_whole(new / "kept.txt", "half")
+        (new / "below" / "new.txt" / "x").mkdir(parents=True)
+        write_whole(new / "below" / "new.txt", "new")
+    assert caught.value.filename == str(place / "below" / "new.txt")
+    assert [path.name for path in place.rglob("*")] == ["below", "old.txt"]
+    with unfinished_folder(place) as folder:
+        write_whole(folder / "new.txt", "new")
+    assert [path.name for path in place.rglob("*")] == ["new.txt"]
+    assert [path.name for path in place.parent.iterdir()] == ["folder"]

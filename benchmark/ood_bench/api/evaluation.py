@@ -6,6 +6,7 @@ from numpy.typing import ArrayLike
 
 from ood_bench import metrics
 from ood_bench.metrics import Measure
+from ood_bench.metrics.checks import both_sides
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -72,14 +73,15 @@ def evaluate(
     bootstrap that draws each side anew from its own images.
 
     Args:
-        inside: Scores of in-distribution images, shape `(N,)`.
+        inside: Scores of in-distribution images, shape `(N,)`: a list, an array or a tensor.
         outside: Scores of out-of-distribution images, shape `(M,)`.
         level: Coverage of the intervals.
         resamples: Bootstrap resamples.
         seed: Seed of the bootstrap.
 
     Raises:
-        ValueError: If a side is empty or has a score that is not finite.
+        ValueError: If a side is empty or has a score that is not a finite real number, there are
+            no resamples, or the level is no share.
 
     Example:
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6])
@@ -92,11 +94,6 @@ def evaluate(
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6]).auroc.value
         0.875
     """
+    inside, outside = both_sides(inside, outside)
     found = metrics.evaluate(inside, outside, seed=seed, resamples=resamples, level=level)
-    return Evaluation(**found, n_inside=_count(inside), n_outside=_count(outside), level=level)
-
-
-def _count(scores: ArrayLike) -> int:
-    import numpy as np
-
-    return len(np.asarray(scores))
+    return Evaluation(**found, n_inside=len(inside), n_outside=len(outside), level=level)

@@ -1,14 +1,11 @@
-"""The `ood-bench` command: its subcommands, and what it does with mistakes."""
+"""The `ood-bench` command: its subcommands."""
 
-import logging
-import sys
 from typing import cast, get_args
 
 import typer
-from rich.console import Console
-from rich.logging import RichHandler
 
 from ood_bench.cli.compare import compare
+from ood_bench.cli.console import log_to_terminal
 from ood_bench.cli.data import data_app
 from ood_bench.cli.datasets import datasets_app
 from ood_bench.cli.plugins import plugin_app
@@ -20,11 +17,12 @@ from ood_bench.errors import OodBenchError
 from ood_bench.registry import Kind
 
 # typer's own or the click package's, whichever typer was built on
-(UsageMistake,) = (
+(_UsageMistake,) = (
     base
     for base in typer.BadParameter.__mro__
     if issubclass(base, Exception) and base.__name__ == "ClickException"
 )
+_INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 app = typer.Typer(
     help="Can a generative model's likelihood tell in-distribution from "
@@ -48,29 +46,24 @@ for kind in get_args(Kind):
     app.add_typer(plugins, name=kind)
 
 
-def main() -> None:
-    """Run the command line; a mistake of the user's is one line and exit status 2."""
-    errors = Console(stderr=True)
-    logging.basicConfig(
-        level=logging.WARNING,
-        format="%(message)s",
-        handlers=[RichHandler(console=errors, show_time=False, show_path=False)]
-        if errors.is_terminal
-        else None,
-        force=True,
-    )
+def run_app() -> int | None:
+    """Run what the command line says.
+
+    Returns:
+        The exit status of a command that has one of its own, else None.
+
+    Raises:
+        OodBenchError: If there is no such command or option, and where the command raises it.
+        KeyboardInterrupt: If it was interrupted.
+    """
+    log_to_terminal()
     try:
         status = app(standalone_mode=False)
-    except OodBenchError as error:
-        sys.stderr.write(f"{error}\n")
-        sys.exit(2)
-    except (KeyboardInterrupt, typer.Abort):
-        sys.stderr.write("stopped; the same command goes on from here\n")
-        sys.exit(130)
-    except BrokenPipeError:
-        sys.exit(141)
-    except UsageMistake as error:
+    except typer.Abort:
+        raise KeyboardInterrupt from None
+    except _UsageMistake as error:
         said = cast("typer.BadParameter", error).format_message()
-        sys.stderr.write(f"{' '.join(said.split())}\n")
-        sys.exit(2)
-    sys.exit(status if isinstance(status, int) else 0)
+        raise OodBenchError(" ".join(said.split())) from error
+    if status == _INTERRUPTED:
+        raise KeyboardInterrupt
+    return status if isinstance(status, int) else None

@@ -4,8 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
+from ood_bench.cli.console import say, terminal
 from ood_bench.cli.options import DataRoot, ResultsRoot
 from ood_bench.cli.tables import rich_table
 
@@ -99,7 +99,7 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
             raise CellError(f"{outcome.cell.name}: {outcome.message}")
     for skip in plan.skips:
         if skip.cell.startswith("pair "):
-            typer.echo(f"{skip.cell} is left out: {skip.reason}", err=True)
+            say(f"{skip.cell} is left out: {skip.reason}", err=True)
     found = collect_audit(RunRecord.of(loaded.suite, plan), store)
     if found is None:
         raise CellError(f"{path}: the suite has no pair to audit")
@@ -116,9 +116,7 @@ def _show(found: "Audit", level: float) -> None:
         sets_table,
     )
 
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # a log has no edge
+    console = terminal(log_width=160)
     for table, note in (
         (sets_table(found), SETS),
         (separations_table(found), separations_note(level)),

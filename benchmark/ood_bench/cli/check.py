@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 import yaml
-from rich.console import Console
 from rich.text import Text
 
+from ood_bench.cli.console import terminal
 from ood_bench.errors import PluginError
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def detector_check(
 
 def _told(title: str, verdicts: Iterable["Verdict"]) -> int:
     """Print verdicts as they come, and their number; return the exit status."""
-    console = Console(highlight=False, soft_wrap=True)
+    console = terminal(highlight=False, soft_wrap=True)
     console.print(title, markup=False)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
     for verdict in verdicts:

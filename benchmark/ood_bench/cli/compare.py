@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 
+from ood_bench.cli.console import terminal
 from ood_bench.cli.options import ResultsRoot
 from ood_bench.cli.tables import rich_table
 
@@ -35,9 +35,7 @@ def compare(
     from ood_bench.report import auroc_table, versus_claims_table, versus_note
 
     found = _compared(runs, results)
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160  # a log has no edge
+    console = terminal(log_width=160)
     for note in found.notes:
         console.print(note, highlight=False, markup=False)
     shown = auroc_table(found)

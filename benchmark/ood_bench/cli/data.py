@@ -4,11 +4,13 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.audit import audit
-from ood_bench.cli.options import DataRoot
+from ood_bench.cli.console import say, terminal
+from ood_bench.cli.options import DataRoot, output_file
+from ood_bench.errors import SuiteError
+from ood_bench.files import unfinished
 
 data_app = typer.Typer(help="List, fetch, verify, audit and show data sets.", no_args_is_help=True)
 data_app.command("audit")(audit)
@@ -40,7 +42,7 @@ def list_(data: DataRoot = None) -> None:
             ", ".join(f"{split} {count:,}" for split, count in entry.counts.items()) or "any",
             entry.licence,
         )
-    Console().print(table)
+    terminal().print(table)
 
 
 @data_app.command("fetch")
@@ -49,7 +51,7 @@ def fetch_(name: Name, data: DataRoot = None) -> None:
     from ood_bench.data import fetch
 
     for path in fetch(name, _root(data)):
-        typer.echo(path)
+        say(path)
 
 
 @data_app.command("verify")
@@ -59,7 +61,7 @@ def verify_(name: Name, data: DataRoot = None) -> int:
 
     checks = verify(name, Library(root=data, index=None))
     for check in checks:
-        typer.echo(f"{name} {check.split}: {check.message}")
+        say(f"{name} {check.split}: {check.message}")
     return 0 if all(check.ok for check in checks) else 2
 
 
@@ -71,12 +73,17 @@ def show_(
     count: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
     output: Annotated[
         Path | None,
-        typer.Option("--output", "-o", metavar="PNG", help="NAME.png unless said."),
+        typer.Option(
+            "--output", "-o", metavar="PNG", callback=output_file, help="NAME.png unless said."
+        ),
     ] = None,
 ) -> None:
     """Write a contact sheet of a data set's first images."""
     from ood_bench.data import DataOptions, Library, Shape, catalogue, contact_sheet
 
+    path = output or Path(f"{name}.png")
+    if path.suffix.lower() != ".png":
+        raise SuiteError(f"--output {path}: write to a file that ends in .png")
     library = Library(root=data, index=None)
     missing = library.missing(name, DataOptions())
     if missing:
@@ -85,9 +92,9 @@ def show_(
         raise DataError(missing)
     shape = catalogue()[name].shape or Shape(3, 32, 32)
     images = library.load(name, DataOptions(), split, shape)
-    path = output or Path(f"{name}.png")
-    contact_sheet(images.pixels[:count]).save(path)
-    typer.echo(path)
+    with unfinished(path) as temporary:
+        contact_sheet(images.pixels[:count]).save(temporary, format="PNG")
+    say(path)
 
 
 def _root(data: Path | None) -> Path:

@@ -3,8 +3,8 @@
 from typing import TYPE_CHECKING
 
 import typer
-from rich.console import Console
 
+from ood_bench.cli.console import terminal
 from ood_bench.cli.data import Name, list_
 from ood_bench.cli.options import DataRoot
 
@@ -40,7 +40,7 @@ def show(name: Name, data: DataRoot = None) -> None:
         "At hand": f"no: {missing}" if missing else "yes",
     }
     lines = [f"{name}: {entry.title}", "", *(f"{key}: {text}" for key, text in facts.items())]
-    Console(soft_wrap=True).print("\n".join(lines), highlight=False, markup=False)
+    terminal(soft_wrap=True).print("\n".join(lines), highlight=False, markup=False)
 
 
 def _transform(entry: "Entry") -> str:

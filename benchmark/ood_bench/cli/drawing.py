@@ -4,16 +4,15 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
-
 from ood_bench.cli.bar import PLAIN_SECONDS, live_bar
+from ood_bench.cli.console import terminal
 
 
 class Drawing:
     """Tells on the standard error stream how many figures are there; call it after each."""
 
     def __init__(self) -> None:
-        self._console = Console(stderr=True)
+        self._console = terminal(stderr=True)
         self._bar = live_bar(self._console)
         self._task = self._bar.add_task("figures", total=0)
         self._last = time.monotonic()

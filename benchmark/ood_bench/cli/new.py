@@ -5,6 +5,9 @@ from typing import Annotated, Literal
 
 import typer
 
+from ood_bench.cli.console import say
+from ood_bench.cli.options import output_folder
+
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="What suites will call it: my-flow, say.")
 ]
@@ -14,6 +17,7 @@ Output = Annotated[
         "--output",
         "-o",
         metavar="DIR",
+        callback=output_folder,
         help="Where the package goes; ood-bench-NAME unless said.",
         show_default=False,
     ),
@@ -45,8 +49,8 @@ def _write(kind: Literal["model", "detector"], name: str, output: Path | None) -
         raise PluginError(f"a {kind} '{name}' is installed already; take another name")
     folder = output or Path(f"ood-bench-{name}")
     for path in new_package(kind, name, folder):
-        typer.echo(path)
-    typer.echo(
+        say(path)
+    say(
         f"next: cd {folder} && pip install -e '.[test]' && ood-bench {kind}s check {name} && "
         "ood-bench run suite.yaml --scale 0.1"
     )

@@ -1,9 +1,72 @@
-"""Options that several commands share."""
+"""Options that several commands share, and what a path must be that is written to."""
 
+import errno
+import os
 from pathlib import Path
 from typing import Annotated, TypeAlias
 
 import typer
+
+from ood_bench.errors import SuiteError
+
+
+def folder(option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Return a path that is a folder or can become one.
+
+    Raises:
+        SuiteError: If a file stands there, or in the place of a folder above it.
+    """
+    if path is not None:
+        place = _there(path)
+        if place.exists() and not place.is_dir():
+            raise SuiteError(f"{_name(option)} {path}: {place} is a file; name a folder")
+    return path
+
+
+def output_folder(option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Return a path that is a folder which can be written to, or can become one.
+
+    Raises:
+        SuiteError: If a file stands there, or in the place of a folder above it.
+        OSError: If the machine does not let this process write there.
+    """
+    if folder(option, path) is not None:
+        _require_writable(Path(path or ""))
+    return path
+
+
+def output_file(option: typer.CallbackParam, path: Path | None) -> Path | None:
+    """Return a path that is a file or can become one.
+
+    Raises:
+        SuiteError: If a folder stands there, or a file in the place of a folder above it.
+        OSError: If the machine does not let this process write there.
+    """
+    if path is not None:
+        if path.is_dir():
+            raise SuiteError(f"{_name(option)} {path}: is a folder; name a file")
+        folder(option, path.parent)
+        _require_writable(path)
+    return path
+
+
+def _name(option: typer.CallbackParam) -> str:
+    return max(option.opts, key=len)
+
+
+def _there(path: Path) -> Path:
+    """Return what is there of a path: itself, or the nearest of what is above it."""
+    return next((part for part in (path, *path.parents) if part.exists()), Path())
+
+
+def _require_writable(path: Path) -> None:
+    """Refuse before anything is computed what would be refused after."""
+    place = _there(path) if path.is_dir() else _there(path.parent)
+    if not os.access(place, os.W_OK | os.X_OK):
+        fixed = os.statvfs(place).f_flag & os.ST_RDONLY
+        number = errno.EROFS if fixed else errno.EACCES
+        raise OSError(number, os.strerror(number), str(path))
+
 
 DataRoot: TypeAlias = Annotated[
     Path | None,
@@ -11,6 +74,7 @@ DataRoot: TypeAlias = Annotated[
         "--data",
         envvar="OOD_BENCH_DATA",
         metavar="DIR",
+        callback=folder,
         help="Where data sets lie: DIR/<name>/<split>-*.parquet, or torchvision's files.",
         show_default=False,
     ),
@@ -22,6 +86,7 @@ ResultsRoot: TypeAlias = Annotated[
         "--results",
         envvar="OOD_BENCH_RESULTS",
         metavar="DIR",
+        callback=folder,
         help="Where the store and the reports lie.",
     ),
 ]

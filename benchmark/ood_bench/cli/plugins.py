@@ -4,10 +4,10 @@ import inspect
 from typing import Annotated, Any, get_args
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.check import detector_check, model_check
+from ood_bench.cli.console import terminal
 from ood_bench.cli.new import detector_new, model_new
 from ood_bench.registry import Kind
 
@@ -49,7 +49,7 @@ def _list(kind: Kind) -> None:
             table.add_row(name, f"broken: {error}", "")
             continue
         table.add_row(name, _summary(plugin), plugin.__module__.partition(".")[0])
-    _console().print(table, highlight=False, markup=False)
+    terminal(log_width=160).print(table, highlight=False, markup=False)
 
 
 def _show(kind: Kind, name: str) -> None:
@@ -59,7 +59,7 @@ def _show(kind: Kind, name: str) -> None:
     lines = [
         f"{name} ({plugin.__module__}:{plugin.__qualname__})",
         "",
-        inspect.getdoc(plugin) or "",
+        _description(plugin),
     ]
     facts = list(_facts(kind, plugin))
     if facts:
@@ -68,7 +68,7 @@ def _show(kind: Kind, name: str) -> None:
     for option, (annotation, default) in option_fields(plugin).items():
         given = "required" if default is ... else f"default {default!r}"
         lines.append(f"  {option}: {_type(annotation)}, {given}")
-    _console().print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    terminal(log_width=160).print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
@@ -90,7 +90,12 @@ def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
 
 
 def _summary(plugin: type[Any]) -> str:
-    return (inspect.getdoc(plugin) or "").partition("\n")[0]
+    return _description(plugin).partition("\n")[0]
+
+
+def _description(plugin: type[Any]) -> str:
+    """Return a plugin's own docstring: that of a base class would tell of something else."""
+    return inspect.cleandoc(plugin.__dict__.get("__doc__") or "(no description)")
 
 
 def _type(annotation: Any) -> str:
@@ -107,10 +112,3 @@ def _type(annotation: Any) -> str:
     if choices:
         return " or ".join(map(_type, choices))
     return getattr(annotation, "__name__", str(annotation))
-
-
-def _console() -> Console:
-    console = Console()
-    if not console.is_terminal:
-        console.width = 160
-    return console

@@ -4,10 +4,10 @@ import time
 from types import TracebackType
 from typing import Self
 
-from rich.console import Console
 from rich.progress import Progress, TaskID
 
 from ood_bench.cli.bar import PLAIN_SECONDS, live_bar
+from ood_bench.cli.console import terminal
 from ood_bench.execute import Done, Failed, Outcome, Step
 from ood_bench.plan import Plan
 from ood_bench.store import Store
@@ -17,7 +17,7 @@ class Display:
     """Shows what a run does, on the standard error stream."""
 
     def __init__(self, plan: Plan, store: Store) -> None:
-        self.console = Console(stderr=True)
+        self.console = terminal(stderr=True)
         self.total = len(plan.cells)
         self.left = sum(not store.has(cell.key) for cell in plan.cells)
         self.done = 0

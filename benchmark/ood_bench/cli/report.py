@@ -8,8 +8,9 @@ from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.compare import write_comparison
+from ood_bench.cli.console import say
 from ood_bench.cli.drawing import Drawing
-from ood_bench.cli.options import ResultsRoot, TrustCode
+from ood_bench.cli.options import ResultsRoot, TrustCode, output_folder
 from ood_bench.errors import OodBenchError
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ def report(
             "--output",
             "-o",
             metavar="DIR",
+            callback=output_folder,
             help="Where the files go; the run's folder unless said, for several runs one of its "
             "own in the results folder.",
             show_default=False,
@@ -66,7 +68,7 @@ def report(
             raise OodBenchError(
                 f"several runs have no report in {format}; give one run, or another --format"
             )
-        typer.echo(write_comparison(runs, results, output, format))
+        say(write_comparison(runs, results, output, format))
         return
     folder = find_run(results, runs[0] if runs else None)
     record = read_record(folder)
@@ -84,13 +86,15 @@ def report(
             run=folder,
             tell=drawing,
         )
-    typer.echo(path)
+    say(path)
 
 
 def archive(
     output: Annotated[
         Path,
-        typer.Option("--output", "-o", metavar="DIR", help="Where the files go."),
+        typer.Option(
+            "--output", "-o", metavar="DIR", callback=output_folder, help="Where the files go."
+        ),
     ],
     run: Run = None,
     results: ResultsRoot = Path("results"),
@@ -140,7 +144,7 @@ def archive(
             run=folder,
             tell=drawing,
         )
-    typer.echo(output)
+    say(output)
 
 
 def _drawers(record: "RunRecord", folder: Path, *, trust: bool) -> "Drawers":

@@ -11,7 +11,9 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from ood_bench.cli.console import terminal
 from ood_bench.cli.options import DataRoot, ResultsRoot
+from ood_bench.files import write_whole
 
 if TYPE_CHECKING:
     from ood_bench.execute import Failed
@@ -22,7 +24,13 @@ Globs = list[str]
 
 
 def run(
-    suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's YAML file.")],
+    suite: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SUITE",
+            help="The suite's YAML file, or the name of one that comes along: quickstart, say.",
+        ),
+    ],
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
     embedded: Annotated[
@@ -83,26 +91,29 @@ def run(
 
     What is finished is kept in the results folder; a run that was stopped goes on from there.
     """
-    from ood_bench.suite import load_suite
+    from ood_bench.suite import load_suite, suite_named
 
     began = time.perf_counter()
+    suite = suite_named(suite)
     loaded = load_suite(suite, assignments=assignments or (), scale=scale)
 
     from ood_bench.data import Library
+    from ood_bench.execute.devices import device_named, threads_at_hand
     from ood_bench.plan import build_plan
     from ood_bench.plan.select import select
     from ood_bench.registry import Registry
     from ood_bench.store import Store
 
+    device = device_named(device)
     store = Store(results / "store")
     registry = Registry(suite.parent)
-    library = Library(root=data, index=results / "store" / "data", embedded=embedded)
+    library = Library(
+        root=data, index=results / "store" / "data", remember=not dry_run, embedded=embedded
+    )
     lenient = skip_missing or embedded or dry_run
     whole = build_plan(loaded, registry, library, skip_missing=lenient)
     plan = select(whole, only=only or (), skip=skip or ())
-    console = Console()
-    if not console.is_terminal:
-        console.width = 120  # a log has no edge
+    console = terminal(log_width=120)
     if dry_run:
         _print_plan(console, plan, store)
         return 0
@@ -110,11 +121,9 @@ def run(
     from ood_bench.cli.progress import Display
     from ood_bench.execute import Bench, Failed, Inline, Processes, jobs_for
     from ood_bench.execute.circumstances import setting
-    from ood_bench.execute.devices import device_named, threads_at_hand
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
 
-    device = device_named(device)
     notes = _notes(embedded=embedded, scale=scale, assignments=assignments or ())
     settings = {"embedded": embedded, "only": only or [], "skip": skip or []}
     folder = run_folder(results, loaded.suite, settings)
@@ -211,7 +220,8 @@ def _print_plan(console: Console, plan: "Plan", store: "Store") -> None:
 def _log_tracebacks(folder: Path, failures: Sequence["Failed"]) -> None:
     """Leave the tracebacks of unexpected failures beside the report."""
     path = folder / "failures.log"
-    path.unlink(missing_ok=True)
     texts = [f"{failed.cell.name}\n{failed.traceback}" for failed in failures if failed.traceback]
     if texts:
-        path.write_text("\n".join(texts), encoding="utf-8")
+        write_whole(path, "\n".join(texts))
+    else:
+        path.unlink(missing_ok=True)

@@ -6,7 +6,9 @@ from typing import Annotated
 
 import typer
 
-from ood_bench.errors import OodBenchError
+from ood_bench.cli.console import say
+from ood_bench.cli.options import output_file
+from ood_bench.files import write_whole
 
 
 def schema(
@@ -16,6 +18,7 @@ def schema(
             "--output",
             "-o",
             metavar="FILE",
+            callback=output_file,
             help="Where to write it; standard output unless said.",
             show_default=False,
         ),
@@ -29,10 +32,6 @@ def schema(
 
     text = json.dumps(json_schema(), indent=1, ensure_ascii=False)
     if output is None:
-        typer.echo(text)
+        say(text)
         return
-    try:
-        output.write_text(f"{text}\n", encoding="utf-8")
-    except OSError as error:
-        raise OodBenchError(f"{output}: cannot be written: {error.strerror}") from error
-    typer.echo(output)
+    say(write_whole(output, f"{text}\n"))

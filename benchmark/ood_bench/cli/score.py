@@ -1,14 +1,14 @@
 """`ood-bench score` and `ood-bench models export`: a trained model on any images."""
 
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ood_bench.cli.options import ResultsRoot, TrustCode
-from ood_bench.errors import OodBenchError, SuiteError
-from ood_bench.files import unfinished
+from ood_bench.cli.console import say
+from ood_bench.cli.options import ResultsRoot, TrustCode, folder, output_file, output_folder
+from ood_bench.errors import SuiteError
+from ood_bench.files import unfinished, write_whole
 from ood_bench.spreadsheet import guarded
 
 if TYPE_CHECKING:
@@ -45,6 +45,7 @@ def score(
             "--output",
             "-o",
             metavar="FILE",
+            callback=output_file,
             help="A .csv or .parquet file; CSV on standard output unless said.",
             show_default=False,
         ),
@@ -78,6 +79,7 @@ def score(
             "--root",
             envvar="OOD_BENCH_DATA",
             metavar="DIR",
+            callback=folder,
             help="Where the catalogue's data sets lie.",
             show_default=False,
         ),
@@ -119,7 +121,7 @@ def score(
     )
     _write(judged.table, output)
     odd = int((judged.table["verdict"] == "OOD").sum())
-    typer.echo(
+    say(
         f"{odd:,} of {len(judged.table):,} images are OOD for {trained.name}: {detector} above "
         f"{judged.threshold:.6g}, as are {100 * (1 - accept):.3g} % of {judged.held_out:,} "
         f"held-out ID images; transform: {images.transform}",
@@ -132,7 +134,10 @@ def export(
         str, typer.Argument(metavar="MODEL", help="A model of a run: model, or model@inside/seed.")
     ],
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="DIR", help="Where the files go.")
+        Path,
+        typer.Option(
+            "--output", "-o", metavar="DIR", callback=output_folder, help="Where the files go."
+        ),
     ],
     run: Run = None,
     results: ResultsRoot = Path("results"),
@@ -143,7 +148,7 @@ def export(
     """
     from ood_bench.scoring import export, find_model
 
-    typer.echo(export(find_model(model, results=results, run=run), output))
+    say(export(find_model(model, results=results, run=run), output))
 
 
 def _transform(text: str) -> "Transform":
@@ -167,14 +172,11 @@ def _write(table: "pd.DataFrame", output: Path | None) -> None:
     """Write a table whole, or to standard output; in CSV no name is a formula."""
     guarding = table.assign(file=table["file"].map(guarded))
     if output is None:
-        guarding.to_csv(sys.stdout, index=False, lineterminator="\n")
+        say(guarding.to_csv(index=False, lineterminator="\n").rstrip("\n"))
         return
-    try:
-        with unfinished(output) as path:
-            if output.suffix == ".csv":
-                guarding.to_csv(path, index=False, lineterminator="\n")
-            else:
-                table.to_parquet(path, index=False)
-    except OSError as error:
-        raise OodBenchError(f"{output}: cannot be written: {error.strerror}") from error
-    typer.echo(output)
+    if output.suffix == ".csv":
+        write_whole(output, guarding.to_csv(index=False, lineterminator="\n"))
+    else:
+        with unfinished(output) as temporary:
+            table.to_parquet(temporary, index=False)
+    say(output)

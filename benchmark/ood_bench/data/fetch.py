@@ -1,13 +1,13 @@
 """Download a data set from the Hugging Face hub into the data root."""
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 
 from ood_bench.data.catalogue import catalogue
 from ood_bench.data.entry import Entry
 from ood_bench.data.sources.hub import Hub
-from ood_bench.errors import DataError, did_you_mean
+from ood_bench.errors import DataError, did_you_mean, machine_refusal
+from ood_bench.files import unfinished
 
 
 def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) -> tuple[Path, ...]:
@@ -47,18 +47,16 @@ def _download(name: str, hub: Hub, split: str, path: Path) -> None:
     import datasets
     from datasets.exceptions import DatasetsError
 
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
     ours = {hub.columns.image: "image", hub.columns.label or "label": "label"}
     try:
         found = datasets.load_dataset(hub.repo, hub.config, split=split)
         kept = [column for column in ours if column in found.column_names]
         found = found.select_columns(kept)
         found = found.rename_columns({old: ours[old] for old in kept if old != ours[old]})
-        path.parent.mkdir(parents=True, exist_ok=True)
-        found.to_parquet(str(temporary))
-        temporary.replace(path)
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
+        if machine_refusal(error):  # the cache that it downloads to is full, say
+            raise
         reason = " ".join(str(error).split())
         raise DataError(f"cannot fetch '{name}' from the hub ({hub.repo}): {reason}") from error
-    finally:
-        temporary.unlink(missing_ok=True)
+    with unfinished(path) as temporary:
+        found.to_parquet(str(temporary))

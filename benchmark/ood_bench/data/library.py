@@ -29,6 +29,7 @@ class Library:
     Args:
         root: The data root, or None.
         index: Folder in which the digests of decoded sets are remembered, or None.
+        remember: Whether digests of what is decoded now go there too.
         embedded: Whether the subsets in the wheel stand in for the sets that have one.
         hub: Whether to look into the cache of the Hugging Face hub; nothing is downloaded.
         entries: The data sets known by name.
@@ -39,6 +40,7 @@ class Library:
         *,
         root: Path | None,
         index: Path | None,
+        remember: bool = True,
         embedded: bool = False,
         hub: bool = True,
         entries: Mapping[str, Entry] | None = None,
@@ -46,6 +48,7 @@ class Library:
         self.place = Place(root, hub_cache() if hub else None)
         self.embedded = embedded
         self.entries = catalogue() if entries is None else entries
+        self.remember = remember
         self._index = Index(index)
         self._located: dict[str, Located] = {}
         self._memory: OrderedDict[str, tuple[Images, Record]] = OrderedDict()
@@ -56,6 +59,7 @@ class Library:
             Library,
             root=self.place.root,
             index=self._index.folder,
+            remember=self.remember,
             embedded=self.embedded,
             hub=self.place.hub is not None,
             entries=dict(self.entries),
@@ -163,7 +167,7 @@ class Library:
             self._memory.move_to_end(key)
             return self._memory[key]
         loaded = _decode(located, split, target)
-        if not located.generated:
+        if self.remember and not located.generated:
             self._index.put(key, loaded[1])
         self._memory[key] = loaded
         while len(self._memory) > 1 and self._bytes() > MEMORY:

@@ -7,12 +7,16 @@ def device_named(name: str) -> str:
     """Return a device's name for PyTorch: a GPU for `auto` where there is one, else the CPU.
 
     Raises:
-        SuiteError: If there is no such device.
+        SuiteError: If there is no such device, or none that computes.
     """
     import torch
 
     if name == "auto":
         return "cuda" if torch.cuda.is_available() else "cpu"
+    if name != "cpu" and name.startswith("cpu"):
+        raise SuiteError(f"--device {name}: the CPU has no number; write cpu")
+    if name.startswith("meta"):
+        raise SuiteError(f"--device {name}: it holds no numbers; write cpu or cuda")
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:

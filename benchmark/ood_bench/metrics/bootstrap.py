@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import ArrayLike
 
+from ood_bench.metrics.checks import positive, share
 from ood_bench.metrics.measure import Measure
 from ood_bench.metrics.roc import delong
 from ood_bench.metrics.thresholds import Counts, Tally, places
@@ -39,8 +40,10 @@ def evaluate(
         level: Coverage of the intervals.
 
     Raises:
-        ValueError: If a side is empty or has a score that is not finite.
+        ValueError: If a side is empty or has a score that is not a finite real number, there are
+            no resamples, or the level is no share.
     """
+    resamples, level = positive(resamples, "resamples"), share(level, "level")
     area = delong(inside, outside, level=level)
     inside, outside, distinct = places(inside, outside)
     random = np.random.Generator(np.random.PCG64(seed))

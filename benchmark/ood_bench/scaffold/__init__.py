@@ -8,6 +8,7 @@ from string import Template
 from typing import Literal
 
 from ood_bench.errors import PluginError
+from ood_bench.files import unfinished_folder, write_whole
 
 TEMPLATES = Path(__file__).parent
 FILES = {
@@ -39,19 +40,16 @@ def new_package(kind: Literal["model", "detector"], name: str, folder: Path) -> 
     module = name.replace("-", "_")
     if keyword.iskeyword(module) or find_spec(module) is not None:
         raise PluginError(f"Python has a '{module}' already; take another name")
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
+    if folder.is_dir() and any(folder.iterdir()):
         raise PluginError(f"{folder}: is there already and not empty; name another folder with -o")
     words = {
         "name": name,
         "module": module,
         "type": "".join(part.capitalize() for part in module.split("_")),
     }
-    written = []
-    for template, target in FILES.items():
-        source = TEMPLATES / kind / f"{template}.in"
-        path = folder / Template(target).substitute(words)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        text = source.read_text(encoding="utf-8")
-        path.write_text(Template(text).substitute(words), encoding="utf-8")
-        written.append(path)
-    return written
+    targets = {name: Template(target).substitute(words) for name, target in FILES.items()}
+    with unfinished_folder(folder) as new:
+        for template, target in targets.items():
+            text = (TEMPLATES / kind / f"{template}.in").read_text(encoding="utf-8")
+            write_whole(new / target, Template(text).substitute(words))
+    return [folder / target for target in targets.values()]

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 from ood_bench.cells import WEIGHTS
 from ood_bench.data import Shape
 from ood_bench.errors import OodBenchError, PluginError, StoreError
-from ood_bench.files import write_whole
+from ood_bench.files import unfinished_folder, write_whole
 from ood_bench.hashing import digest, file_sha256
 from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.store import write_columns
@@ -38,11 +38,15 @@ def export(model: TrainedModel, folder: Path) -> Path:
     Raises:
         OodBenchError: If something lies there that is no exported model, or the source is gone.
     """
-    if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):
-        if not (folder / DESCRIPTION).is_file():
-            raise OodBenchError(f"{folder}: not empty and no exported model; name a new folder")
-        (folder / DESCRIPTION).unlink()
-    folder.mkdir(parents=True, exist_ok=True)
+    taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
+    if taken and not (folder / DESCRIPTION).is_file():
+        raise OodBenchError(f"{folder}: not empty and no exported model; name a new folder")
+    with unfinished_folder(folder) as new:
+        _write(model, new)
+    return folder
+
+
+def _write(model: TrainedModel, folder: Path) -> None:
     shutil.copyfile(model.weights, folder / WEIGHTS)
     write_columns(
         folder / HELD_OUT, {name: column.values for name, column in model.held_out.items()}
@@ -75,7 +79,6 @@ def export(model: TrainedModel, folder: Path) -> Path:
     }
     described = {**description, "digest": digest(description)}
     write_whole(folder / DESCRIPTION, json.dumps(described, indent=1, sort_keys=True))
-    return folder
 
 
 class Origin(BaseModel):

@@ -2,6 +2,7 @@
 
 from ood_bench.suite.load import LoadedSuite, load_suite
 from ood_bench.suite.schema import Evaluation, ModelEntry, Pair, PluginEntry, Quoted, Suite
+from ood_bench.suite.shipped import shipped_suites, suite_named
 
 __all__ = [
     "Evaluation",
@@ -12,4 +13,6 @@ __all__ = [
     "Quoted",
     "Suite",
     "load_suite",
+    "shipped_suites",
+    "suite_named",
 ]
