@@ -22,7 +22,9 @@ Globs = list[str]
 
 
 def run(
-    suite: Annotated[Path, typer.Argument(metavar="SUITE", help="The suite's YAML file.")],
+    suite: Annotated[
+        Path, typer.Argument(metavar="SUITE", help="The suite's YAML file; - for standard input.")
+    ],
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
     embedded: Annotated[
@@ -95,7 +97,7 @@ def run(
     from ood_bench.store import Store
 
     store = Store(results / "store")
-    registry = Registry(suite.parent)
+    registry = Registry(loaded.folder)
     library = Library(root=data, index=results / "store" / "data", embedded=embedded)
     lenient = skip_missing or embedded or dry_run
     whole = build_plan(loaded, registry, library, skip_missing=lenient)
@@ -122,7 +124,7 @@ def run(
     jobs = jobs or jobs_for(plan, device=device, threads=threads)
     share = max(1, threads // jobs) if jobs > 1 else threads
     manifest = {
-        "suite": str(suite),
+        "suite": str(loaded.source.path),
         "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
         **setting(),
     }

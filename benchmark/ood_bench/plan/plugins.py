@@ -118,13 +118,15 @@ class Plugins:
         found: dict[str, Named] = {}
         mistakes: list[str] = []
         for name, entry in entries.items():
-            use = entry.use or name
             place: Place = (*(at or (kind,)), name)
+            use = self.loaded.plugin((*place, "use"), entry.use or name)
             try:
                 plugin = self.registry.load(kind, use)
                 revision = self.registry.revision(use, plugin)
                 options = resolve_options(plugin, use, entry.options)
-                checkpoint = self._checkpoint(entry) if isinstance(entry, ModelEntry) else None
+                checkpoint = (
+                    self._checkpoint(entry, place) if isinstance(entry, ModelEntry) else None
+                )
                 found[name] = Named(name, use, plugin, options, place, revision, checkpoint)
             except OSError as error:
                 text = f"{error.filename}: cannot be read: {error.strerror}"
@@ -141,10 +143,10 @@ class Plugins:
             raise SuiteError("\n".join(mistakes))
         return found
 
-    def _checkpoint(self, entry: ModelEntry) -> Checkpoint | None:
+    def _checkpoint(self, entry: ModelEntry, place: Place) -> Checkpoint | None:
         if entry.checkpoint is None:
             return None
-        path = self.registry.base / entry.checkpoint
+        path = self.loaded.path((*place, "checkpoint"), entry.checkpoint)
         return Checkpoint(path, file_sha256(path))
 
     def build(self, found: Named, base: type[Any], *args: object) -> Any:

@@ -47,7 +47,7 @@ class Sources:
         split = _split(part)
         key = (name, split, shape)
         if key not in self.data:
-            options = self.suite.data_options(name)
+            options = self.loaded.data_options(name)
             try:
                 info = self.trials.library.info(name, options, split, shape)
             except DataError as error:
@@ -57,7 +57,7 @@ class Sources:
 
     def request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
         """Return how a worker finds one part of a data set."""
-        options: DataOptions = self.suite.data_options(name)
+        options: DataOptions = self.loaded.data_options(name)
         return {
             "data": name,
             "options": options.model_dump(mode="json"),
