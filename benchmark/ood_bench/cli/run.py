@@ -190,6 +190,8 @@ def _print_plan(console: Console, plan: "Plan", store: "Store") -> None:
     for skip in plan.skips:
         table.add_row("skip", f"{skip.cell}: {skip.reason}")
     console.print(table)
+    for model, size in plan.sizes.items():
+        console.print(f"{model}: {size}", highlight=False, markup=False)
     console.print(
         f"{len(plan.cells)} cells: {count} stored, {len(plan.cells) - count} to run; "
         f"{len(plan.skips)} skipped"

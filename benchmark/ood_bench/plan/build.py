@@ -1,10 +1,9 @@
 """Suite to plan: resolve every option, find every data set, name every cell."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from ood_bench.data import Library
-from ood_bench.errors import OodBenchError, PluginError
+from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import audits
 from ood_bench.plan.cell import (
     AnalysisRef,
@@ -236,9 +235,7 @@ class _Builder:
 
     def add_trial(self, trial: Trial) -> None:
         """Add all that one trial asks for, for every seed."""
-        from ood_bench.lit import DensityModule
-
-        self._check_model(trial.members[0] if trial.members else trial, DensityModule)
+        self.sources.models.check(trial.members[0] if trial.members else trial)
         own = {
             name: found
             for name, found in self.plugins.detectors.items()
@@ -267,8 +264,6 @@ class _Builder:
 
     def add_classifier(self, trial: Trial) -> None:
         """Add the detectors that read a classifier alone, on one inside data set."""
-        from ood_bench.lit import ClassifierModule
-
         detectors = [
             found
             for name, found in self.plugins.detectors.items()
@@ -286,7 +281,6 @@ class _Builder:
             return
         info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
         classifier = self.trials.classifier(trial, info.classes)
-        self._check_model(classifier, ClassifierModule)
         for trained in self.sources.trainings_of(classifier):
             for found in fit:
                 self.detection(found, trained)
@@ -318,22 +312,6 @@ class _Builder:
                 return reason
         return None
 
-    def _check_model(self, trial: Trial, base: type[Any]) -> None:
-        """Build the model once, so that a shape that it refuses is known before any training."""
-        import torch
-
-        from ood_bench.lit import load_pretrained
-
-        model = trial.model
-        with torch.random.fork_rng(devices=[]):
-            built = self.plugins.build(model, base, trial.shape)
-        if model.checkpoint is not None:
-            try:
-                load_pretrained(built, model.checkpoint.path)
-            except PluginError as error:
-                place = (*model.place, "checkpoint")
-                raise self.loaded.mistake(place, str(error)) from error
-
     def plan(self) -> Plan:
         """Return what was added."""
         return Plan(
@@ -347,6 +325,7 @@ class _Builder:
             analyses=tuple(self.analyses),
             data=tuple(self.sources.data.values()),
             audits=tuple(self.audits),
+            sizes=self.sources.models.sizes,
         )
 
 

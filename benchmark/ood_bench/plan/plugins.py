@@ -8,7 +8,7 @@ from typing import Any
 from ood_bench.analyses import Analysis
 from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Detector
-from ood_bench.errors import PluginError, SuiteError
+from ood_bench.errors import PluginError, SuiteError, TooLargeError
 from ood_bench.hashing import file_sha256
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider
@@ -153,6 +153,8 @@ class Plugins:
         """Build a plugin once, so that what it refuses is known before any work."""
         try:
             built = construct(found.type, found.plugin, found.options, *args)
+        except TooLargeError:
+            raise
         except PluginError as error:
             raise self.loaded.mistake(found.place, str(error)) from error
         if not isinstance(built, base):

@@ -8,6 +8,7 @@ from ood_bench.data.partition import partition
 from ood_bench.errors import DataError, SuiteError
 from ood_bench.hashing import digest
 from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
+from ood_bench.plan.models import Models
 from ood_bench.plan.plugins import Plugins, split_role
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
@@ -24,6 +25,7 @@ class Sources:
         self.suite = loaded.suite
         self.plugins = plugins
         self.trials = trials
+        self.models = Models(loaded, plugins)
         self.cells: dict[str, Cell] = {}
         self.names: set[str] = set()
         self.data: dict[tuple[str, str, Shape], DataRef] = {}
@@ -67,6 +69,7 @@ class Sources:
 
     def train(self, trial: Trial, seed: int) -> Trained:
         """Add one training."""
+        self.models.check(trial)
         recipe = trial.recipe
         info = self.info(trial.inside, "train", trial.shape, trial.place)
         try:
