@@ -15,6 +15,7 @@ from ood_bench.plan.cell import (
     Plan,
     Skip,
 )
+from ood_bench.plan.fits import Fits
 from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources, sizes
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
@@ -36,6 +37,7 @@ class _Builder:
         self.bpds: list[BpdRef] = []
         self.analyses: list[AnalysisRef] = []
         self.audits: list[AuditRef] = []
+        self.fits = Fits(loaded, plugins, self.sources)
 
     def bpd(self, trained: Trained, side: Side) -> None:
         """Add the mean bits per dimension of one side."""
@@ -248,6 +250,7 @@ class _Builder:
                 cell, model = f"{trial.model.name} × {name}", trial.model.name
                 absent = {"model": model, "detector": name} if name in own else {}
                 self.skips[Skip(cell, reason, **absent)] = None
+        self.fits.check([name for name in own if not lacks[name]], trial)
         for trained in self.sources.trainings_of(trial):
             for side in trial.sides:
                 self.bpd(trained, side)
@@ -281,6 +284,7 @@ class _Builder:
             return
         info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
         classifier = self.trials.classifier(trial, info.classes)
+        self.fits.check([found.name for found in fit], classifier)
         for trained in self.sources.trainings_of(classifier):
             for found in fit:
                 self.detection(found, trained)
@@ -306,7 +310,11 @@ class _Builder:
             if role == "classifier":
                 info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
                 if not info.classes:
-                    return f"the training images of '{trial.inside}' have no labels"
+                    return (
+                        f"the training images of '{trial.inside}' have no labels, or not all "
+                        "have one of 0 or more"
+                    )
+                self.fits.check_classes(trial, info.classes)
             model = self.trials.player(role, trial)
             if column != LABEL and (reason := self.plugins.lack((column,), model)):
                 return reason

@@ -11,7 +11,7 @@ from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError, TooLargeError
 from ood_bench.hashing import file_sha256
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
-from ood_bench.statistics import LABEL, Statistic, provider
+from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 from ood_bench.suite.source import Place
 
@@ -107,6 +107,26 @@ class Plugins:
                 self.statistics[name] = registry.load("statistics", name)
             except PluginError as error:
                 self.broken[name] = str(error)
+        self._refuse_unknown_columns()
+
+    def _refuse_unknown_columns(self) -> None:
+        """Refuse detectors and analyses that read a column which no model can have.
+
+        A column of a statistic that a suite's model lacks is no mistake, but a skip.
+        """
+        mistakes = []
+        for named, built in (
+            (self.detectors, self.built_detectors),
+            (self.analyses, self.built_analyses),
+        ):
+            for name, found in built.items():
+                for need in (*found.needs, *getattr(found, "fits_on", ())):
+                    reason = unknown_column(split_role(need)[1], self.statistics)
+                    if reason:
+                        reason += f" ({'; '.join(self.broken.values())})" if self.broken else ""
+                        mistakes.append(str(self.loaded.mistake(named[name].place, reason)))
+        if mistakes:
+            raise SuiteError("\n".join(dict.fromkeys(mistakes)))
 
     def _resolve(
         self,
@@ -196,13 +216,10 @@ class Plugins:
                 for statistic in self.statistics.values()
                 if column in statistic.columns and statistic.requires is not None
             }
-            if wanted:
-                return (
-                    f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
-                    f"{model.type.__name__} does not name it"
-                )
-            broken = f" ({'; '.join(self.broken.values())})" if self.broken else ""
-            return f"no statistic yields the column '{column}'{broken}"
+            return (
+                f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
+                f"{model.type.__name__} does not name it"
+            )
         return None
 
     def unfit(self, analysis: str, model: Named) -> str | None:
