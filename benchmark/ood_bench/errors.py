@@ -21,6 +21,10 @@ class PluginError(OodBenchError):
     """A plugin that is unknown, does not import, or breaks its contract."""
 
 
+class TooLargeError(PluginError):
+    """A model that asks for more memory than the machine has."""
+
+
 class DataError(OodBenchError):
     """A data set that is missing, damaged, empty or of the wrong shape."""
 

@@ -13,7 +13,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
-from ood_bench.errors import PluginError, did_you_mean, raised
+from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import file_sha256
 
 Kind = Literal["models", "detectors", "statistics", "analyses"]
@@ -83,7 +83,7 @@ class Registry:
             raise PluginError(f"two packages offer a {kind[:-1]} '{name}': {where}")
         try:
             plugin = points[0].load()
-        except Exception as error:
+        except (Exception, SystemExit) as error:
             raise PluginError(
                 f"{kind[:-1]} '{name}' ({points[0].value}) does not import: "
                 f"{type(error).__name__}: {error}"
@@ -119,7 +119,7 @@ class Registry:
             )
         except FileNotFoundError as error:
             raise PluginError(f"{kind[:-1]} '{name}': there is no file {error.filename}") from error
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a script may end the process as it is read
             file = f"{where.replace('.', '/')}.py"
             beside = not where.endswith(".py") and (self.base / file).is_file()
             hint = f"; for the file write './{file}:{attribute}'" if beside else ""
@@ -151,9 +151,14 @@ def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:
     """Return type and default of each option of a plugin; `...` for one that must be given.
 
     Raises:
-        PluginError: If the constructor takes `**kwargs`.
+        PluginError: If the constructor takes `**kwargs`, or its types cannot be read.
     """
-    hints = get_type_hints(inspect.unwrap(plugin.__init__))
+    try:
+        hints = get_type_hints(inspect.unwrap(plugin.__init__))
+    except Exception as error:
+        raise PluginError(
+            f"{plugin.__name__}: the types of its options cannot be read: {raised(error)}"
+        ) from error
     fields: dict[str, tuple[Any, Any]] = {}
     for parameter in inspect.signature(plugin).parameters.values():
         if parameter.kind is parameter.VAR_KEYWORD:
@@ -236,9 +241,11 @@ def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: obj
         )
     try:
         return plugin(*args, **options)
-    except ValueError as error:
-        raise PluginError(f"'{name}': {error}") from error
-    except Exception as error:
+    except TooLargeError:
+        raise
+    except (ValueError, PluginError) as error:
+        raise PluginError(f"'{name}': {' '.join(str(error).split())}") from error
+    except (Exception, SystemExit) as error:
         hint = ""
         if "before Module.__init__() call" in str(error):
             hint = "; begin its __init__ with super().__init__(shape)"

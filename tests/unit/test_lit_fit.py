@@ -1,6 +1,7 @@
 import csv
 import logging
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -326,6 +327,18 @@ def test_an_average_of_the_weights_is_the_trained_model(images: Images, tmp_path
     moved = (plain.mean - start).abs().mean()
     behind = (plain.mean - averaged.mean).abs().mean()
     assert 0 < behind < 0.5 * moved
+
+
+def test_training_is_quiet_beside_slurms_client(
+    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client = tmp_path / "bin/srun"
+    client.parent.mkdir()
+    client.write_text("#!/bin/sh\n")
+    client.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{client.parent}{os.pathsep}{os.environ['PATH']}")
+    assert shutil.which("srun") == str(client)
+    trained(model(), images, tmp_path / "work")  # any warning is an error in tests
 
 
 def test_a_missing_logger_is_a_plugin_error(images: Images, tmp_path: Path) -> None:

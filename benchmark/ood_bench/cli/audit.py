@@ -90,7 +90,7 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
     from ood_bench.suite import load_suite
 
     loaded = load_suite(path, assignments=["evaluation.audit=true"])
-    store, registry = Store(results / "store"), Registry(path.parent)
+    store, registry = Store(results / "store"), Registry(loaded.folder)
     library = Library(root=root, index=results / "store" / "data")
     plan = build_plan(loaded, registry, library, skip_missing=True)
     plan = select(plan, only=["audit/*"])

@@ -28,7 +28,8 @@ def run(
         Path,
         typer.Argument(
             metavar="SUITE",
-            help="The suite's YAML file, or the name of one that comes along: quickstart, say.",
+            help="The suite's YAML file, or the name of one that comes along: quickstart, say; "
+            "- for standard input.",
         ),
     ],
     data: DataRoot = None,
@@ -106,7 +107,7 @@ def run(
 
     device = device_named(device)
     store = Store(results / "store")
-    registry = Registry(suite.parent)
+    registry = Registry(loaded.folder)
     library = Library(
         root=data, index=results / "store" / "data", remember=not dry_run, embedded=embedded
     )
@@ -131,11 +132,11 @@ def run(
     jobs = jobs or jobs_for(plan, device=device, threads=threads)
     share = max(1, threads // jobs) if jobs > 1 else threads
     manifest = {
-        "suite": str(suite),
+        "suite": str(loaded.source.path),
         "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
         **setting(),
     }
-    record = RunRecord.of(loaded.suite, plan, notes=notes, base=suite.parent)
+    record = RunRecord.of(loaded.suite, plan, notes=notes, base=loaded.folder)
     write_record(folder, replace(record, manifest=manifest))
     failures: list[Failed] = []
     with _cleared(store, folder):
@@ -211,6 +212,8 @@ def _print_plan(console: Console, plan: "Plan", store: "Store") -> None:
     for skip in plan.skips:
         table.add_row("skip", f"{skip.cell}: {skip.reason}")
     console.print(table)
+    for model, size in plan.sizes.items():
+        console.print(f"{model}: {size}", highlight=False, markup=False)
     console.print(
         f"{len(plan.cells)} cells: {count} stored, {len(plan.cells) - count} to run; "
         f"{len(plan.skips)} skipped"

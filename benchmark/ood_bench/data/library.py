@@ -13,6 +13,7 @@ from ood_bench.data.locate import Located, locate
 from ood_bench.data.options import DataOptions, Transform
 from ood_bench.data.pictures import native_shape
 from ood_bench.data.provenance import provenance
+from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources import Place
 from ood_bench.data.sources.hub import hub_cache
@@ -92,7 +93,8 @@ class Library:
             reason = "takes any shape" if located.generated else "has images of many sizes"
             raise DataError(f"'{name}' {reason}; say which with `shape` beside the pair's inside")
         split = located.splits[0]
-        native = native_shape(located.read(split, 1))
+        with quiet_decoders():
+            native = native_shape(located.read(split, 1))
         channels, height, width = cropped(located.transform, native)
         fixed = {"gray": 1, "rgb": 3}.get(located.transform.channels or "")
         return Shape(fixed or channels, height, width)
@@ -184,9 +186,8 @@ def _decode(located: Located, split: str, target: Shape) -> tuple[Images, Record
         images = Images(pixels, None, content_digest(pixels))
         return images, Record(len(pixels), images.digest, target)
     pictures = located.read(split, located.options.limit)
-    if not pictures.count:
-        raise DataError(f"'{located.name}': its split '{split}' is empty")
-    fitted = fit(pictures, located.transform, target, name=located.name)
+    with quiet_decoders():
+        fitted = fit(pictures, located.transform, target, name=located.name)
     images = Images(fitted.pixels, pictures.labels, content_digest(fitted.pixels))
     labels, classes = "", 0
     if pictures.labels is not None and pictures.labels.min() >= 0:  # −1 where it is kept secret

@@ -6,7 +6,9 @@ from pathlib import Path
 
 from ood_bench.data.entry import Entry
 from ood_bench.data.options import DataOptions, Transform
-from ood_bench.data.pictures import Pictures
+from ood_bench.data.pictures import Decoded, Pictures
+from ood_bench.data.reading import in_words
+from ood_bench.data.shape import Shape
 from ood_bench.data.sources import Found, Place
 from ood_bench.data.sources.folder import own_folder
 from ood_bench.data.sources.hub import Hub
@@ -90,8 +92,18 @@ class Located:
         return self._found(split).files[split]
 
     def read(self, split: str, limit: int | None) -> Pictures:
-        """Return the images of a split, at most so many if a number is given."""
-        return self._found(split).read(split, limit)
+        """Return the images of a split, at most so many if a number is given.
+
+        Raises:
+            DataError: If the split is empty, or its files cannot be read.
+        """
+        pictures = self._found(split).read(split, limit)
+        if not pictures.count:
+            raise DataError(f"'{self.name}': its split '{split}' is empty")
+        if isinstance(pictures, Decoded) and not pictures.pixels.size:
+            shape = Shape(*pictures.pixels.shape[1:])
+            raise DataError(f"'{self.name}': its images are {shape} and have no pixels")
+        return pictures
 
 
 def locate(
@@ -164,10 +176,13 @@ def _own(name: str, options: DataOptions, place: Place) -> Located:
         if getattr(options, option) is not None:
             raise DataError(f"'{name}': a {options.own} does not take `{option}`")
     path = options.folder or options.npz or options.parquet
-    if path is not None and not path.expanduser().exists():
-        line = f"'{name}' is not at hand; there is nothing at {path}"
-        return Located(name, options, None, transform, missing=line)
-    found = _own_source(options, place)
+    try:
+        if path is not None and not path.expanduser().exists():
+            line = f"'{name}' is not at hand; there is nothing at {path}"
+            return Located(name, options, None, transform, missing=line)
+        found = _own_source(options, place)
+    except (OSError, RuntimeError, ValueError) as error:  # no permission, '~nobody', a NUL
+        raise DataError(f"'{name}': {path}: cannot be read: {in_words(error)}") from error
     if found is None:
         line = (
             f"'{name}' is not at hand; '{options.hub}' is not in the hub's cache at {place.hub}; "
@@ -187,6 +202,8 @@ def _own_source(options: DataOptions, place: Place) -> Found | None:
         return own_npz(options.npz.expanduser())
     if options.parquet:
         path = options.parquet.expanduser()
+        if not path.is_dir() and not path.is_file():
+            raise DataError(f"{path}: neither a Parquet file nor a folder of such")
         files = parquet_files(path) if path.is_dir() else {"all": (path,)}
         return tables("Parquet", files, columns)
     return Hub(options.hub or "", columns, options.config).find("", place)

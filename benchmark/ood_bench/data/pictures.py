@@ -1,37 +1,23 @@
 """Images as a source holds them: encoded files, or an array, of any size."""
 
 import io
-import struct
-import zlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
+from ood_bench.data.reading import in_words
 from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
 
 Labels: TypeAlias = NDArray[np.int64] | None
 Blob: TypeAlias = bytes | Path
 
-# What Pillow raises on damaged files, by its plugins.
-_DAMAGE = (
-    OSError,
-    SyntaxError,
-    ValueError,
-    TypeError,
-    EOFError,
-    IndexError,
-    OverflowError,
-    MemoryError,
-    struct.error,
-    zlib.error,
-    Image.DecompressionBombError,
-)
+_BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 
 
 @dataclass(frozen=True)
@@ -70,11 +56,33 @@ class Decoded:
 Pictures: TypeAlias = Encoded | Decoded
 
 
+def as_labels(where: str, values: NDArray[Any], count: int) -> NDArray[np.int64]:
+    """Return classes as a source holds them, whatever the type of their integers.
+
+    Args:
+        where: Where they lie, for messages.
+        values: The classes.
+        count: How many images they are of.
+
+    Raises:
+        DataError: If they are not one integer an image, or one is too large for 64 bits.
+    """
+    if values.shape != (count,) or not np.issubdtype(values.dtype, np.integer):
+        raise DataError(f"{where} must hold one integer for each of {count} images")
+    if count and int(values.max()) > np.iinfo(np.int64).max:
+        raise DataError(f"{where}: {values.max()} is no class; number the classes from 0")
+    return values.astype(np.int64)
+
+
 def decode(where: str, blob: Blob) -> Image.Image:
     """Decode one file to 8-bit gray (mode L) or colour (mode RGB).
 
+    A pass over images is made within `quiet_decoders`, so that a file that declares more pixels
+    than `PIL.Image.MAX_IMAGE_PIXELS` is refused before it is decompressed.
+
     Raises:
-        DataError: If it does not decode, has 16 bits a channel, or has transparent pixels.
+        DataError: If it does not decode, has too many pixels, has 16 bits a channel, or has
+            transparent pixels.
     """
     try:
         with Image.open(io.BytesIO(blob) if isinstance(blob, bytes) else blob) as image:
@@ -82,9 +90,16 @@ def decode(where: str, blob: Blob) -> Image.Image:
                 image.load()
                 return image
             return _eight_bit(where, image)
-    except _DAMAGE as error:
+    except DataError:
+        raise
+    except _BOMBS as error:
+        most = Image.MAX_IMAGE_PIXELS or 0
+        raise DataError(
+            f"{where}: more than {most:,} pixels, the most that is decoded; make it smaller first"
+        ) from error
+    except Exception as error:
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "unknown format" if unknown else " ".join(str(error).split())
+        reason = "unknown format" if unknown else in_words(error)
         raise DataError(f"{where}: not a readable image: {reason}") from error
 
 

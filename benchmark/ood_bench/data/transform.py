@@ -112,6 +112,7 @@ def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -
         return Fitted(np.array(pictures.pixels, order="C"), target)
     pixels = np.empty((pictures.count, *target), np.uint8)
     natives: set[Shape] = set()
+    found = 0
     for i, (where, native, result) in enumerate(applied(pictures, transform, target)):
         if result.shape != target:
             first = next(iter(natives), native)
@@ -123,6 +124,9 @@ def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -
             raise _misfit(name, native, Shape(*result.shape), target)
         natives.add(native)
         pixels[i] = result
+        found += 1
+    if found != pictures.count:
+        raise DataError(f"'{name}': {found} images where its files say {pictures.count}")
     return Fitted(pixels, natives.pop() if len(natives) == 1 else None)
 
 

@@ -4,9 +4,11 @@ from ood_bench.lit.build import build
 from ood_bench.lit.course import Progress
 from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
+from ood_bench.lit.loggers import refuse_missing_logger
 from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
 from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
+from ood_bench.lit.size import Size, outline, refuse_too_large
 
 __all__ = [
     "ClassifierModule",
@@ -16,8 +18,12 @@ __all__ = [
     "ImageModule",
     "Probe",
     "Progress",
+    "Size",
     "adopt",
     "build",
     "fit",
     "load_pretrained",
+    "outline",
+    "refuse_missing_logger",
+    "refuse_too_large",
 ]

@@ -73,6 +73,7 @@ def _quiet() -> Iterator[None]:
     try:
         with warnings.catch_warnings():
             warnings.filterwarnings("ignore", module="pytorch_lightning")
+            warnings.filterwarnings("ignore", message="The `srun` command is available")
             yield
     except SystemExit as stop:
         if isinstance(stop.__context__, KeyboardInterrupt):

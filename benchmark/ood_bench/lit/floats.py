@@ -81,7 +81,14 @@ class FloatDensity(DensityModule, Differentiable):
         """
         found = self.density
         if not isinstance(found, HasLogProb) and callable(found):
-            found = found()
+            try:
+                found = found()
+            except TypeError as error:
+                raise ValueError(
+                    f"{type(self).__name__}: {type(found).__name__} is called without arguments "
+                    f"for what has a log_prob, and refuses that: {error}; a density that takes "
+                    "more, as a context, is given it in distribution()"
+                ) from error
         if not isinstance(found, HasLogProb):
             raise ValueError(
                 f"{type(self).__name__}: {type(found).__name__} has no log_prob; hand "

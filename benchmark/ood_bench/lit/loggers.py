@@ -1,5 +1,6 @@
 """Lightning's loggers by the name that a recipe gives."""
 
+from importlib.util import find_spec
 from pathlib import Path
 
 from pytorch_lightning.loggers import (
@@ -12,6 +13,31 @@ from pytorch_lightning.loggers import (
 
 from ood_bench.errors import PluginError
 from ood_bench.recipe import Recipe
+
+_PACKAGES = {
+    "csv": ("csv",),
+    "tensorboard": ("tensorboard", "tensorboardX"),
+    "wandb": ("wandb",),
+    "mlflow": ("mlflow",),
+}
+"""What each logger is made of; one of them is enough."""
+
+
+def refuse_missing_logger(recipe: Recipe) -> None:
+    """Refuse a recipe whose logger cannot be made here.
+
+    Raises:
+        PluginError: If the logger's package is not installed.
+    """
+    if not any(map(find_spec, _PACKAGES[recipe.logger])):
+        raise _missing(recipe)
+
+
+def _missing(recipe: Recipe) -> PluginError:
+    return PluginError(
+        f"logger '{recipe.logger}' needs a package that is not installed; "
+        f"pip install 'ood-bench[{recipe.logger}]'"
+    )
 
 
 def logger_for(recipe: Recipe, folder: Path) -> Logger:
@@ -33,7 +59,4 @@ def logger_for(recipe: Recipe, folder: Path) -> Logger:
             case "mlflow":
                 return MLFlowLogger("ood-bench", tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
     except ModuleNotFoundError as error:
-        raise PluginError(
-            f"logger '{recipe.logger}' needs a package that is not installed; "
-            f"pip install 'ood-bench[{recipe.logger}]'"
-        ) from error
+        raise _missing(recipe) from error

@@ -1,10 +1,9 @@
 """Suite to plan: resolve every option, find every data set, name every cell."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from ood_bench.data import Library
-from ood_bench.errors import OodBenchError, PluginError
+from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import audits
 from ood_bench.plan.cell import (
     AnalysisRef,
@@ -16,6 +15,7 @@ from ood_bench.plan.cell import (
     Plan,
     Skip,
 )
+from ood_bench.plan.fits import Fits
 from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources, sizes
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
@@ -37,6 +37,7 @@ class _Builder:
         self.bpds: list[BpdRef] = []
         self.analyses: list[AnalysisRef] = []
         self.audits: list[AuditRef] = []
+        self.fits = Fits(loaded, plugins, self.sources)
 
     def bpd(self, trained: Trained, side: Side) -> None:
         """Add the mean bits per dimension of one side."""
@@ -236,9 +237,7 @@ class _Builder:
 
     def add_trial(self, trial: Trial) -> None:
         """Add all that one trial asks for, for every seed."""
-        from ood_bench.lit import DensityModule
-
-        self._check_model(trial.members[0] if trial.members else trial, DensityModule)
+        self.sources.models.check(trial.members[0] if trial.members else trial)
         own = {
             name: found
             for name, found in self.plugins.detectors.items()
@@ -251,6 +250,7 @@ class _Builder:
                 cell, model = f"{trial.model.name} × {name}", trial.model.name
                 absent = {"model": model, "detector": name} if name in own else {}
                 self.skips[Skip(cell, reason, **absent)] = None
+        self.fits.check([name for name in own if not lacks[name]], trial)
         for trained in self.sources.trainings_of(trial):
             for side in trial.sides:
                 self.bpd(trained, side)
@@ -267,8 +267,6 @@ class _Builder:
 
     def add_classifier(self, trial: Trial) -> None:
         """Add the detectors that read a classifier alone, on one inside data set."""
-        from ood_bench.lit import ClassifierModule
-
         detectors = [
             found
             for name, found in self.plugins.detectors.items()
@@ -286,7 +284,7 @@ class _Builder:
             return
         info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
         classifier = self.trials.classifier(trial, info.classes)
-        self._check_model(classifier, ClassifierModule)
+        self.fits.check([found.name for found in fit], classifier)
         for trained in self.sources.trainings_of(classifier):
             for found in fit:
                 self.detection(found, trained)
@@ -312,27 +310,15 @@ class _Builder:
             if role == "classifier":
                 info = self.sources.info(trial.inside, "train", trial.shape, trial.place)
                 if not info.classes:
-                    return f"the training images of '{trial.inside}' have no labels"
+                    return (
+                        f"the training images of '{trial.inside}' have no labels, or not all "
+                        "have one of 0 or more"
+                    )
+                self.fits.check_classes(trial, info.classes)
             model = self.trials.player(role, trial)
             if column != LABEL and (reason := self.plugins.lack((column,), model)):
                 return reason
         return None
-
-    def _check_model(self, trial: Trial, base: type[Any]) -> None:
-        """Build the model once, so that a shape that it refuses is known before any training."""
-        import torch
-
-        from ood_bench.lit import load_pretrained
-
-        model = trial.model
-        with torch.random.fork_rng(devices=[]):
-            built = self.plugins.build(model, base, trial.shape)
-        if model.checkpoint is not None:
-            try:
-                load_pretrained(built, model.checkpoint.path)
-            except PluginError as error:
-                place = (*model.place, "checkpoint")
-                raise self.loaded.mistake(place, str(error)) from error
 
     def plan(self) -> Plan:
         """Return what was added."""
@@ -347,6 +333,7 @@ class _Builder:
             analyses=tuple(self.analyses),
             data=tuple(self.sources.data.values()),
             audits=tuple(self.audits),
+            sizes=self.sources.models.sizes,
         )
 
 

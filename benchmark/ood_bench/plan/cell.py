@@ -140,7 +140,8 @@ class DataRef:
 class Plan:
     """All cells in topological order, what is skipped, and where results will lie.
 
-    `uses` says of each detector what it takes beside the model and held-out ID images.
+    `uses` says of each detector what it takes beside the model and held-out ID images, `sizes` of
+    each model on a shape how large it is.
     """
 
     cells: tuple[Cell, ...]
@@ -153,6 +154,7 @@ class Plan:
     pairings: tuple[PairingRef, ...] = ()
     uses: Mapping[str, str] = field(default_factory=dict)
     audits: tuple[AuditRef, ...] = ()
+    sizes: Mapping[str, str] = field(default_factory=dict)
 
     def address(self, cell: Cell) -> dict[str, str]:
         """Return the names of the rows that a cell fills: those of a detector on a pair."""

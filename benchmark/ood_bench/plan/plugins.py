@@ -8,10 +8,10 @@ from typing import Any
 from ood_bench.analyses import Analysis
 from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Detector
-from ood_bench.errors import PluginError, SuiteError
+from ood_bench.errors import PluginError, SuiteError, TooLargeError
 from ood_bench.hashing import file_sha256
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
-from ood_bench.statistics import LABEL, Statistic, provider
+from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 from ood_bench.suite.source import Place
 
@@ -107,6 +107,26 @@ class Plugins:
                 self.statistics[name] = registry.load("statistics", name)
             except PluginError as error:
                 self.broken[name] = str(error)
+        self._refuse_unknown_columns()
+
+    def _refuse_unknown_columns(self) -> None:
+        """Refuse detectors and analyses that read a column which no model can have.
+
+        A column of a statistic that a suite's model lacks is no mistake, but a skip.
+        """
+        mistakes = []
+        for named, built in (
+            (self.detectors, self.built_detectors),
+            (self.analyses, self.built_analyses),
+        ):
+            for name, found in built.items():
+                for need in (*found.needs, *getattr(found, "fits_on", ())):
+                    reason = unknown_column(split_role(need)[1], self.statistics)
+                    if reason:
+                        reason += f" ({'; '.join(self.broken.values())})" if self.broken else ""
+                        mistakes.append(str(self.loaded.mistake(named[name].place, reason)))
+        if mistakes:
+            raise SuiteError("\n".join(dict.fromkeys(mistakes)))
 
     def _resolve(
         self,
@@ -118,13 +138,15 @@ class Plugins:
         found: dict[str, Named] = {}
         mistakes: list[str] = []
         for name, entry in entries.items():
-            use = entry.use or name
             place: Place = (*(at or (kind,)), name)
+            use = self.loaded.plugin((*place, "use"), entry.use or name)
             try:
                 plugin = self.registry.load(kind, use)
                 revision = self.registry.revision(use, plugin)
                 options = resolve_options(plugin, use, entry.options)
-                checkpoint = self._checkpoint(entry) if isinstance(entry, ModelEntry) else None
+                checkpoint = (
+                    self._checkpoint(entry, place) if isinstance(entry, ModelEntry) else None
+                )
                 found[name] = Named(name, use, plugin, options, place, revision, checkpoint)
             except OSError as error:
                 text = f"{error.filename}: cannot be read: {error.strerror}"
@@ -141,16 +163,18 @@ class Plugins:
             raise SuiteError("\n".join(mistakes))
         return found
 
-    def _checkpoint(self, entry: ModelEntry) -> Checkpoint | None:
+    def _checkpoint(self, entry: ModelEntry, place: Place) -> Checkpoint | None:
         if entry.checkpoint is None:
             return None
-        path = self.registry.base / entry.checkpoint
+        path = self.loaded.path((*place, "checkpoint"), entry.checkpoint)
         return Checkpoint(path, file_sha256(path))
 
     def build(self, found: Named, base: type[Any], *args: object) -> Any:
         """Build a plugin once, so that what it refuses is known before any work."""
         try:
             built = construct(found.type, found.plugin, found.options, *args)
+        except TooLargeError:
+            raise
         except PluginError as error:
             raise self.loaded.mistake(found.place, str(error)) from error
         if not isinstance(built, base):
@@ -192,13 +216,10 @@ class Plugins:
                 for statistic in self.statistics.values()
                 if column in statistic.columns and statistic.requires is not None
             }
-            if wanted:
-                return (
-                    f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
-                    f"{model.type.__name__} does not name it"
-                )
-            broken = f" ({'; '.join(self.broken.values())})" if self.broken else ""
-            return f"no statistic yields the column '{column}'{broken}"
+            return (
+                f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
+                f"{model.type.__name__} does not name it"
+            )
         return None
 
     def unfit(self, analysis: str, model: Named) -> str | None:

@@ -8,6 +8,7 @@ from ood_bench.data.partition import partition
 from ood_bench.errors import DataError, SuiteError
 from ood_bench.hashing import digest
 from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
+from ood_bench.plan.models import Models
 from ood_bench.plan.plugins import Plugins, split_role
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
@@ -24,6 +25,7 @@ class Sources:
         self.suite = loaded.suite
         self.plugins = plugins
         self.trials = trials
+        self.models = Models(loaded, plugins)
         self.cells: dict[str, Cell] = {}
         self.names: set[str] = set()
         self.data: dict[tuple[str, str, Shape], DataRef] = {}
@@ -47,7 +49,7 @@ class Sources:
         split = _split(part)
         key = (name, split, shape)
         if key not in self.data:
-            options = self.suite.data_options(name)
+            options = self.loaded.data_options(name)
             try:
                 info = self.trials.library.info(name, options, split, shape)
             except DataError as error:
@@ -57,7 +59,7 @@ class Sources:
 
     def request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
         """Return how a worker finds one part of a data set."""
-        options: DataOptions = self.suite.data_options(name)
+        options: DataOptions = self.loaded.data_options(name)
         return {
             "data": name,
             "options": options.model_dump(mode="json"),
@@ -67,6 +69,7 @@ class Sources:
 
     def train(self, trial: Trial, seed: int) -> Trained:
         """Add one training."""
+        self.models.check(trial)
         recipe = trial.recipe
         info = self.info(trial.inside, "train", trial.shape, trial.place)
         try:

@@ -211,7 +211,7 @@ class Trials:
 
     def _missing(self, name: str, place: Place) -> str | None:
         try:
-            line = self.library.missing(name, self.suite.data_options(name))
+            line = self.library.missing(name, self.loaded.data_options(name))
         except DataError as error:
             raise self.mistake(place, error) from error
         if line and not self.skip_missing:
@@ -220,7 +220,7 @@ class Trials:
 
     def _untrainable(self, pair: Pair) -> str | None:
         """Say that a pair's inside has nothing to train on; None if it has."""
-        splits = self.library.splits(pair.inside, self.suite.data_options(pair.inside))
+        splits = self.library.splits(pair.inside, self.loaded.data_options(pair.inside))
         if "train" in splits:
             return None
         return (
@@ -229,7 +229,7 @@ class Trials:
         )
 
     def _inside_shape(self, pair: Pair, place: Place) -> Shape:
-        options = self.suite.data_options(pair.inside)
+        options = self.loaded.data_options(pair.inside)
         try:
             if reason := self._untrainable(pair):
                 raise DataError(reason)

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from ood_bench.data import DataOptions, Shape, Transform, catalogue
 from ood_bench.data.locate import locate
 from ood_bench.data.pictures import Decoded, Encoded, Pictures
+from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.sources import Place
 from ood_bench.data.sources.folder import image_files
 from ood_bench.data.sources.hub import hub_cache
@@ -104,18 +105,18 @@ def _fitted(
         raise DataError(f"{what} holds no images")
     pixels = np.empty((len(names), *shape), np.uint8)
     natives: set[Shape] = set()
-    for i, (where, native, result) in enumerate(applied(pictures, transform, shape)):
-        if result.shape != shape:
-            place = f"{what}: {where}" if isinstance(pictures, Decoded) else where
-            after = (
-                "" if result.shape == native else f", after its transform {Shape(*result.shape)},"
-            )
-            raise DataError(
-                f"{place} is {native}{after} but the model takes {shape}; give a transform "
-                "such as {crop: square, resize: bicubic, channels: match}"
-            )
-        natives.add(native)
-        pixels[i] = result
+    with quiet_decoders():
+        for i, (where, native, result) in enumerate(applied(pictures, transform, shape)):
+            if result.shape != shape:
+                place = f"{what}: {where}" if isinstance(pictures, Decoded) else where
+                same = result.shape == native
+                after = "" if same else f", after its transform {Shape(*result.shape)},"
+                raise DataError(
+                    f"{place} is {native}{after} but the model takes {shape}; give a transform "
+                    "such as {crop: square, resize: bicubic, channels: match}"
+                )
+            natives.add(native)
+            pixels[i] = result
     common = natives.pop() if len(natives) == 1 else None
     return Gathered(names, pixels, describe(transform, common, shape))
 

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Columns
+from ood_bench.errors import did_you_mean
 
 
 class Statistic(ABC):
@@ -53,6 +54,19 @@ def in_family(column: str, name: str) -> bool:
     if name.endswith(".*"):
         return column.startswith(name[:-1])
     return column == name
+
+
+def unknown_column(column: str, statistics: Mapping[str, type[Statistic]]) -> str | None:
+    """Say that no statistic yields a column, with a near match; None if one does.
+
+    Args:
+        column: The column, or a family, without the role whose model it is of.
+        statistics: Statistics by name.
+    """
+    known = {LABEL, *(name for found in statistics.values() for name in found.columns)}
+    if column in known:
+        return None
+    return f"no statistic yields the column '{column}'{did_you_mean(column, known)}"
 
 
 def provider(column: str, statistics: Mapping[str, type[Statistic]], model: type) -> str | None:

@@ -1,5 +1,6 @@
 """YAML to a validated Suite; every mistake in one line with file, line, path and near match."""
 
+import os
 import types
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ from typing import Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ood_bench.claims import validate as validate_claim
+from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.suite.extend import KEY, read_suite
@@ -19,7 +21,7 @@ from ood_bench.suite.source import Place, Source, one_line, override
 
 @dataclass(frozen=True)
 class LoadedSuite:
-    """A suite and the file that it came from, for messages."""
+    """A suite and the file that it came from, for messages and for the paths in it."""
 
     suite: Suite
     source: Source
@@ -28,12 +30,63 @@ class LoadedSuite:
         """Return an error that says where in the file the mistake is."""
         return SuiteError(f"{self.source.where(place)}{one_line(message)}")
 
+    @property
+    def folder(self) -> Path:
+        """The folder that the suite lies in."""
+        return self.source.path.parent
+
+    def path(self, place: Place, written: Path) -> Path:
+        """Return a path of the suite as this process finds it.
+
+        A path is relative to the file in which it stands; to the working directory where `--set`
+        gives it, or the suite is read from standard input.
+
+        Raises:
+            SuiteError: If nothing is there, but something at the same path from the working
+                directory.
+        """
+        try:
+            wanted = written.expanduser()
+        except RuntimeError as error:  # no home is known
+            raise self.mistake(place, f"{written}: {error}") from error
+        path = self.source.folder(place) / wanted
+        if not path.exists() and wanted.exists():
+            raise self.mistake(
+                place,
+                f"there is nothing at {path}, though there is at {written} in the working "
+                "directory; paths in a suite are relative to the suite",
+            )
+        return path
+
+    def data_options(self, name: str) -> DataOptions:
+        """Return what the suite says about a data set, its path as this process finds it."""
+        options = self.suite.data_options(name)
+        kind = options.own
+        if kind is None or kind == "hub":
+            return options
+        path = self.path(("datasets", name, kind), getattr(options, kind))
+        return options.model_copy(update={kind: path})
+
+    def plugin(self, place: Place, use: str) -> str:
+        """Return what a plugin is called from the suite's folder, `./file.py:Class` for a file.
+
+        Raises:
+            SuiteError: As `path`.
+        """
+        file, colon, attribute = use.rpartition(":")
+        if not file.endswith(".py"):
+            return use
+        beside, path = self.folder, self.path(place, Path(file))
+        if self.source.folder(place).resolve() == beside.resolve():
+            return use
+        return f"./{os.path.relpath(path, beside)}{colon}{attribute}"
+
 
 def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.0) -> LoadedSuite:
     """Read and check a suite; no plugin is imported.
 
     Args:
-        path: The YAML file, which may extend another.
+        path: The YAML file, which may extend another; `-` for standard input.
         assignments: `path=value` settings on top of it, in order.
         scale: Factor on every number of training steps, warm-up included.
 

@@ -1,14 +1,19 @@
 """YAML as plain data, with the line that each value came from."""
 
+import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import yaml
 
 from ood_bench.errors import SuiteError
 
 Place: TypeAlias = tuple[str | int, ...]
+Where = TypeVar("Where")
+
+STANDARD_INPUT = Path("standard input")
+"""What a suite that `-` names is called in messages and in the record of its run."""
 
 MAX_NODES = 100_000
 MAX_DEPTH = 50
@@ -53,6 +58,19 @@ class Source:
                 path, line = self.lines[place[:length]]
                 return f"{path}:{line}: {name + ': ' if name else ''}"
         return f"{self.path}: "
+
+    def folder(self, place: Place) -> Path:
+        """Return the folder that a path at a place is relative to.
+
+        It is that of the file in which the path stands, or the working directory where `--set`
+        gives it.
+        """
+        for length in range(len(place), -1, -1):
+            if place[:length] in self.overrides:
+                return Path()
+            if place[:length] in self.lines:
+                return self.lines[place[:length]][0].parent
+        return self.path.parent
 
 
 class _Reader:
@@ -109,13 +127,16 @@ def one_line(text: object) -> str:
 
 
 def read_yaml(path: Path) -> Source:
-    """Read a YAML file whose keys are names, each given once.
+    """Read a YAML file whose keys are names, each given once; `-` is standard input.
 
     Raises:
         SuiteError: If the file cannot be read or is not such YAML; one line, with the line.
     """
     try:
-        text = path.read_text(encoding="utf-8")
+        if path == Path("-"):
+            path, text = STANDARD_INPUT, sys.stdin.buffer.read().decode("utf-8")
+        else:
+            text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"{path}: cannot read the suite: {reason}") from error
@@ -159,7 +180,14 @@ def override(source: Source, assignment: str) -> Source:
             steps.append(int(index))
     place = tuple(steps)
     data = _replaced(source.data, place, value, assignment)
-    return Source(source.path, data, source.lines, {**source.overrides, place: assignment})
+    lines = _without(source.lines, place)
+    overrides = {**_without(source.overrides, place), place: assignment}
+    return Source(source.path, data, lines, overrides)
+
+
+def _without(places: dict[Place, Where], gone: Place) -> dict[Place, Where]:
+    """Return what is known of places, but for those at and below one."""
+    return {place: where for place, where in places.items() if place[: len(gone)] != gone}
 
 
 def _replaced(data: Any, place: Place, value: Any, assignment: str) -> Any:

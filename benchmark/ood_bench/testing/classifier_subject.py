@@ -12,7 +12,7 @@ from torch.nn.functional import cross_entropy
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import ClassifierModule
-from ood_bench.registry import arguments, construct
+from ood_bench.registry import arguments
 from ood_bench.testing.subject import SMALL, ImageSubject, loaded
 
 CLASSES = 3
@@ -52,7 +52,7 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
             )
         given = {"classes": CLASSES, **(options or {})}
         subject = cls(kind, arguments(kind, name, given), (shape,) if shape else SMALL)
-        construct(kind, name, given, subject.shape)
+        subject.require_a_score(name)
         return subject
 
     @property

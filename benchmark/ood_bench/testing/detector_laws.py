@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.detectors import Columns, Detector, Scorer, Scores
+from ood_bench.detectors.made_up import random_columns, rows
 from ood_bench.errors import PluginError
+from ood_bench.plan.plugins import split_role
 from ood_bench.registry import Registry, construct
-from ood_bench.testing.columns import random_columns, rows
+from ood_bench.statistics import unknown_column
 from ood_bench.testing.law import Law, NotApplicable, require
 
 IMAGES = 40
@@ -106,6 +108,20 @@ def it_states_what_it_reads_and_reads_no_more(subject: DetectorSubject) -> str:
     require(scores.shape == wanted, f"{IMAGES} images have scores of shape {scores.shape}")
     require(np.isfinite(scores).all(), "not all scores are finite")
     return f"it reads {', '.join((*needs, *detector.fits_on))}"
+
+
+def every_column_it_reads_is_one_that_a_statistic_yields(subject: DetectorSubject) -> None:
+    """Each name in needs and fits_on is a column of an installed statistic, or `label`."""
+    registry, detector = Registry(), subject.build()
+    statistics = {}
+    for name in registry.names("statistics"):
+        try:
+            statistics[name] = registry.load("statistics", name)
+        except PluginError:
+            continue
+    for need in (*detector.needs, *detector.fits_on):
+        reason = unknown_column(split_role(need)[1], statistics)
+        require(not reason, str(reason))
 
 
 def a_score_does_not_depend_on_the_images_beside_it(subject: DetectorSubject) -> None:
@@ -212,6 +228,11 @@ DETECTOR_LAWS: tuple[Law[DetectorSubject], ...] = (
         it_states_what_it_reads_and_reads_no_more,
         "Name every column that fit and the scorer read in needs (those that fit alone reads in "
         "fits_on), and return a float64 array with one score an image, larger = more OOD.",
+    ),
+    Law(
+        every_column_it_reads_is_one_that_a_statistic_yields,
+        "`ood-bench statistics list` shows the columns. One of another model begins with its role, "
+        "background, member.* or classifier; one of a statistic of your own needs its package.",
     ),
     Law(
         a_score_does_not_depend_on_the_images_beside_it,

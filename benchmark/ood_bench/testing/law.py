@@ -43,7 +43,7 @@ class Law(Generic[Subject]):
             return Verdict(self.name, "skipped", str(reason))
         except AssertionError as error:
             return Verdict(self.name, "failed", str(error), self.advice)
-        except Exception as error:  # noqa: BLE001  a model may run anybody's code
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a model may run anybody's code
             return Verdict(self.name, "failed", raised(error), self.advice)
         return Verdict(self.name, "passed", remark or "")
 

@@ -10,7 +10,7 @@ from torch import Tensor
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import DensityModule, build
-from ood_bench.registry import arguments, construct
+from ood_bench.registry import arguments
 from ood_bench.testing.law import NotApplicable
 from ood_bench.testing.subject import SMALL, ImageSubject, displaced, loaded
 
@@ -72,7 +72,7 @@ class ModelSubject(ImageSubject[DensityModule]):
             {key: arguments(kind, name, {**given, **tiny})[key] for key in tiny},
             exact,
         )
-        construct(kind, name, given, subject.shape)
+        subject.require_a_score(name)
         return subject
 
     def scores(self, model: DensityModule, x: Tensor) -> Tensor:

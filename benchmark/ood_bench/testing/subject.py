@@ -11,10 +11,10 @@ import torch
 from torch import Tensor
 
 from ood_bench.data import Shape
-from ood_bench.errors import raised
-from ood_bench.lit import build
+from ood_bench.errors import PluginError, TooLargeError, raised
+from ood_bench.lit import Size, build, outline, refuse_too_large
 from ood_bench.lit.module import ImageModule
-from ood_bench.registry import Registry
+from ood_bench.registry import Registry, construct
 
 Model = TypeVar("Model", bound=ImageModule)
 
@@ -66,9 +66,21 @@ class ImageSubject(ABC, Generic[Model]):
     @cached_property
     def shape(self) -> Shape:
         """The first of the shapes that the model takes and scores, or else that it takes."""
-        takes = [shape for shape in self.shapes if not self.refusal(shape, self.options)]
-        scores = (shape for shape in takes if not self.refusal(shape, self.options, score=True))
-        return next(scores, (*takes, self.shapes[-1])[0])
+        scored = (s for s in self.shapes if not self.refusal(s, self.options, score=True))
+        taken = (s for s in self.shapes if not self.refusal(s, self.options))
+        return next(scored, None) or next(taken, self.shapes[-1])
+
+    def require_a_score(self, name: str) -> None:
+        """Refuse a model that scores none of the shapes, of which no law can be asked.
+
+        Raises:
+            PluginError: If there is none; says why the first that it takes is not scored.
+            TooLargeError: If it needs more memory than the machine has.
+        """
+        shape = self.shape
+        construct(self.kind, name, self.options, shape)
+        if refusal := self.refusal(shape, self.options, score=True):
+            raise PluginError(f"'{name}' scores no images of {shape}: {refusal}")
 
     def fresh(self, seed: int = 0) -> Model:
         """Return the model at its initialisation, never shown an image."""
@@ -88,14 +100,24 @@ class ImageSubject(ABC, Generic[Model]):
         return model, 1e-9
 
     def refusal(self, shape: Shape, options: Mapping[str, Any], *, score: bool = False) -> str:
-        """Return why the model does not take images of a shape; empty if it does."""
+        """Return why the model does not take images of a shape; empty if it does.
+
+        Raises:
+            TooLargeError: If it needs more memory than the machine has.
+        """
+        name = self.kind.__name__
         try:
-            model = build(self.kind, shape, options, 0)
+            model = outline(name, lambda: build(self.kind, shape, options, 0))
+            refuse_too_large(name, Size.of(model))
+            if any(tensor.is_meta for tensor in model.state_dict().values()):
+                model = build(self.kind, shape, options, 0)
             if score:
                 model.initialise(random_images(shape, 16))
                 with torch.no_grad():
                     self.scores(model.eval(), random_images(shape, 2))
-        except Exception as error:  # noqa: BLE001  a model may run anybody's code
+        except TooLargeError:
+            raise
+        except (Exception, SystemExit) as error:  # noqa: BLE001  a model may run anybody's code
             return str(error) if isinstance(error, ValueError) else raised(error)
         return ""
 

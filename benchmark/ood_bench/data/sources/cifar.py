@@ -1,6 +1,5 @@
 """The python batches of CIFAR-10 and CIFAR-100, read without running what a pickle may hold."""
 
-import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data.pictures import Decoded
+from ood_bench.data.reading import reading
 from ood_bench.data.sources import Found, Place
 from ood_bench.data.sources.restricted_pickle import load_arrays
 from ood_bench.errors import DataError
@@ -58,14 +58,9 @@ class CifarBatches:
 
 
 def _batch(path: Path, key: str) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:
-    # A damaged pickle stream may raise almost any of the built-in exceptions.
-    try:
+    with reading(path, "not a CIFAR batch"):
         batch = load_arrays(path.read_bytes())
         pixels, labels = batch["data"], np.asarray(batch[key], np.int64)
-    except pickle.UnpicklingError as error:
-        raise DataError(f"{path}: not a CIFAR batch: {error}") from error
-    except (OSError, EOFError, ValueError, TypeError, LookupError, AttributeError) as error:
-        raise DataError(f"{path}: not a CIFAR batch: {type(error).__name__}: {error}") from error
     if not isinstance(pixels, np.ndarray) or pixels.dtype != np.uint8 or labels.ndim != 1:
         raise DataError(f"{path}: not a CIFAR batch: no uint8 array and list of labels")
     if pixels.shape != (len(labels), 3072):

@@ -2,7 +2,6 @@
 
 import gzip
 import math
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data.pictures import Decoded
+from ood_bench.data.reading import reading
 from ood_bench.data.sources import Found, Place
 from ood_bench.errors import DataError
 
@@ -64,15 +64,15 @@ def read_idx(path: Path) -> NDArray[np.uint8]:
     Raises:
         DataError: If it is not such a file, or is longer or shorter than its header says.
     """
-    try:
+    with reading(path, "not a readable IDX file"):
         data = path.read_bytes()
         if data[:2] == b"\x1f\x8b":
             data = gzip.decompress(data)
-    except (OSError, EOFError, zlib.error) as error:
-        raise DataError(f"{path}: cannot be read: {error}") from error
     if len(data) < 4 or data[:2] != b"\0\0" or data[2] != UNSIGNED_BYTE:
         raise DataError(f"{path}: not an IDX file of unsigned bytes")
     start = 4 + 4 * data[3]
+    if len(data) < start:
+        raise DataError(f"{path}: {len(data)} bytes end within its header of {start}")
     shape = tuple(int(size) for size in np.frombuffer(data[4:start], ">u4"))
     if len(data) != start + math.prod(shape):
         raise DataError(

@@ -1,12 +1,12 @@
 """SVHN's cropped digits, as published: `train_32x32.mat` and `test_32x32.mat`."""
 
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
 from ood_bench.data.pictures import Decoded
+from ood_bench.data.reading import reading
 from ood_bench.data.sources import Found, Place
 from ood_bench.errors import DataError
 
@@ -37,15 +37,10 @@ def _files(folder: Path) -> dict[str, tuple[Path, ...]]:
 
 def _read(path: Path, limit: int | None) -> Decoded:
     from scipy.io import loadmat
-    from scipy.io.matlab import MatReadError
 
-    try:
+    with reading(path, "not SVHN's .mat file"):
         content = loadmat(str(path), variable_names=["X", "y"])
         pixels, labels = content["X"], content["y"].astype(np.int64).ravel()
-    except (OSError, EOFError, ValueError, TypeError, LookupError, NotImplementedError) as error:
-        raise DataError(f"{path}: not SVHN's .mat file: {error}") from error
-    except (MatReadError, zlib.error) as error:
-        raise DataError(f"{path}: damaged: {error}") from error
     if pixels.dtype != np.uint8 or pixels.shape != (32, 32, 3, len(labels)):
         raise DataError(
             f"{path}: not SVHN's cropped digits: {pixels.dtype} pixels of shape {pixels.shape}, "

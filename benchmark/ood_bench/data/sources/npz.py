@@ -1,14 +1,13 @@
 """NumPy archives of uint8 arrays."""
 
-import zipfile
-import zlib
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.data.pictures import Decoded
+from ood_bench.data.pictures import Decoded, as_labels
+from ood_bench.data.reading import reading
 from ood_bench.data.sources import Found
 from ood_bench.errors import DataError
 
@@ -18,6 +17,8 @@ _NAMES = {
     "val": (("val_images", "val_labels"), ("x_val", "y_val")),
     "all": (("images", "labels"), ("x", "y"), ("arr_0", "arr_1")),
 }
+
+_ZIP, _ARRAY = b"PK\x03\x04", b"\x93NUMPY"
 
 
 def own_npz(path: Path) -> Found:
@@ -37,30 +38,34 @@ def own_npz(path: Path) -> Found:
     def read(split: str, limit: int | None) -> Decoded:
         images, labels = pairs[split]
         pixels = _channels_first(path, images, _open(path, lambda archive: archive[images]))
-        classes = _open(path, lambda archive: archive[labels]) if labels in names else None
-        if classes is None:
+        if labels not in names:
             return Decoded(pixels[:limit], None)
+        classes = np.asarray(_open(path, lambda archive: archive[labels]))
         classes = np.squeeze(classes)[None] if classes.size == 1 else np.squeeze(classes)
-        if classes.shape != (len(pixels),) or not np.issubdtype(classes.dtype, np.integer):
-            raise DataError(
-                f"{path}: '{labels}' must hold one integer for each of {len(pixels)} images"
-            )
-        return Decoded(pixels[:limit], classes[:limit].astype(np.int64))
+        classes = as_labels(f"{path}: '{labels}'", classes, len(pixels))
+        return Decoded(pixels[:limit], classes[:limit])
 
     return Found("npz", dict.fromkeys(pairs, (path,)), read)
 
 
 def _open(path: Path, read: Any) -> Any:
-    try:
-        with np.load(path, allow_pickle=False) as archive:
+    with reading(path, "not a readable .npz archive"):
+        with path.open("rb") as file:
+            begins = file.read(len(_ZIP))
+        if begins == _ARRAY[: len(_ZIP)]:
+            raise DataError(
+                f"{path}: one array (.npy) and no .npz archive; "
+                "write it with np.savez(path, images=array)"
+            )
+        if begins != _ZIP:
+            raise DataError(f"{path}: not a readable .npz archive: it does not begin as one")
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as archive:
             return read(archive)
-    except (OSError, EOFError, ValueError, LookupError, AttributeError) as error:
-        raise DataError(f"{path}: not a readable .npz archive: {error}") from error
-    except (zipfile.BadZipFile, zlib.error) as error:
-        raise DataError(f"{path}: damaged: {error}") from error
 
 
-def _channels_first(path: Path, name: str, pixels: NDArray[Any]) -> NDArray[np.uint8]:
+def _channels_first(path: Path, name: str, pixels: Any) -> NDArray[np.uint8]:
+    if not isinstance(pixels, np.ndarray):
+        raise DataError(f"{path}: '{name}' is no array")
     if pixels.dtype != np.uint8:
         advice = "(255 * x).round().astype('uint8') if x lies in [0, 1]"
         raise DataError(f"{path}: '{name}' is {pixels.dtype}; store uint8 values, {advice}")

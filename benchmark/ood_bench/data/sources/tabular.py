@@ -3,6 +3,7 @@
 import re
 from collections import defaultdict
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from ood_bench.data.pictures import Encoded, Labels
+from ood_bench.data.pictures import Encoded, Labels, as_labels
+from ood_bench.data.reading import reading
 from ood_bench.data.sources import Files, Found, Place
 from ood_bench.errors import DataError
 
@@ -142,41 +144,44 @@ def _labels_and_count(
             column = batch.column(0)
             if not pa.types.is_integer(column.type) or column.null_count:
                 raise DataError(f"{path}: column '{label}' must hold an integer in every row")
-            parts.append(column.cast(pa.int64()).to_numpy(zero_copy_only=False))
+            values = column.to_numpy(zero_copy_only=False)
+            parts.append(as_labels(f"{path}: column '{label}'", values, len(column)))
     labels = np.concatenate([np.empty(0, np.int64), *parts])[:limit]
     return labels, len(labels)
 
 
 def _schema(path: Path) -> Any:
-    try:
+    with _reading(path):
         if path.suffix == ".arrow":
             with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
                 return stream.schema
         return pq.read_schema(path)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
 
 
 def _rows(path: Path, image: str) -> int:
     if path.suffix == ".parquet":
-        return int(pq.read_metadata(path).num_rows)
+        with _reading(path):
+            return int(pq.read_metadata(path).num_rows)
     return sum(len(batch) for batch in _batches(path, [image]))
 
 
 def _batches(path: Path, columns: list[str]) -> Iterator[Any]:
-    try:
-        if path.suffix == ".arrow":
-            with pa.ipc.open_stream(pa.memory_map(str(path))) as stream:
-                for batch in stream:
-                    yield batch.select(columns)
-        else:
-            with pq.ParquetFile(path) as file:
-                yield from file.iter_batches(ROWS, columns=columns)
-    except (pa.ArrowException, OSError) as error:
-        raise _damaged(path, error) from error
+    with ExitStack() as stack:
+        with _reading(path):
+            if path.suffix == ".arrow":
+                stream = pa.ipc.open_stream(pa.memory_map(str(path)))
+                batches = (batch.select(columns) for batch in stack.enter_context(stream))
+            else:
+                file = stack.enter_context(pq.ParquetFile(path))
+                batches = file.iter_batches(ROWS, columns=columns)
+        while True:
+            with _reading(path):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
 
 
-def _damaged(path: Path, error: Exception) -> DataError:
+def _reading(path: Path) -> AbstractContextManager[None]:
     kind = "Arrow" if path.suffix == ".arrow" else "Parquet"
-    reason = " ".join(str(error).split())
-    return DataError(f"{path}: not a readable {kind} file: {reason}")
+    return reading(path, f"not a readable {kind} file")

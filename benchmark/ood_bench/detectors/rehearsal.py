@@ -1,0 +1,44 @@
+"""A detector fitted on made-up columns, to learn before any work whether it has images enough."""
+
+import warnings
+
+from ood_bench.detectors import Detector
+from ood_bench.detectors.made_up import random_columns
+from ood_bench.errors import raised
+
+MANY = 10_000
+"""Held-out images that are enough for any detector; what fails with them too fails otherwise."""
+
+
+def too_few(detector: Detector, held_out: int) -> str | None:
+    """Say why a detector cannot be fitted on so many images; None if nothing says it cannot.
+
+    It is fitted on made-up columns of as many images, and where it fails on many more: only a
+    failure that more images mend is one of their number. An estimator that warns that it takes
+    another number than its options say counts as failed.
+
+    Args:
+        detector: A new detector.
+        held_out: Images that it will be fitted on.
+
+    Example:
+        >>> from ood_bench.detectors.knn import Knn
+        >>> too_few(Knn(k=50), 50)
+        >>> too_few(Knn(k=50), 20)
+        'k = 50 needs as many held-out images, got 20'
+    """
+    said = _fails(detector, held_out)
+    return said if said and held_out < MANY and not _fails(detector, MANY) else None
+
+
+def _fails(detector: Detector, images: int) -> str | None:
+    columns = random_columns((*detector.needs, *detector.fits_on), images, seed=0)
+    with warnings.catch_warnings(record=True) as heard:
+        warnings.simplefilter("always")
+        try:
+            detector.fit(columns)
+        except Exception as error:  # noqa: BLE001  a detector may run anybody's code
+            text = " ".join(str(error).split())
+            return text if isinstance(error, ValueError) and text else raised(error)
+    plain = (str(warning.message) for warning in heard if warning.category is UserWarning)
+    return next((" ".join(text.split()) for text in plain), None)

@@ -1,0 +1,212 @@
+"""How large a model is, found before memory is spent on it."""
+
+import os
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_parameter_registration_hook
+from torch.nn.parameter import is_lazy
+from torch.overrides import TorchFunctionMode
+
+from ood_bench.errors import TooLargeError
+
+Model = TypeVar("Model")
+
+GIB = 1 << 30
+MOST_TENSORS = 10_000
+"""Weights in so many tensors take minutes to make, and no optimiser gets through them."""
+RULE = "weights, their gradients and the two moments of the optimiser"
+
+_FACTORIES = (
+    torch.empty,
+    torch.zeros,
+    torch.ones,
+    torch.full,
+    torch.rand,
+    torch.randn,
+    torch.randint,
+    torch.eye,
+    torch.arange,
+    torch.linspace,
+)
+_LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_bytes")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How large a model is.
+
+    Attributes:
+        parameters: Number of trained numbers.
+        weights: Bytes of all weights and buffers.
+        training: Bytes that training takes at the least: weights, their gradients and the two
+            moments of the optimiser. Activations come on top.
+    """
+
+    parameters: int
+    weights: int
+    training: int
+
+    @classmethod
+    def of(cls, model: nn.Module) -> "Size":
+        """Return the size of a model, which may lie on the meta device."""
+        parameters = [p for p in model.parameters() if not is_lazy(p)]
+        trained = [p for p in parameters if p.requires_grad]
+        buffers = [b for b in model.buffers() if not is_lazy(b)]
+        weights = sum(map(_bytes, [*parameters, *buffers]))
+        return cls(
+            parameters=sum(p.numel() for p in trained),
+            weights=weights,
+            training=weights + 3 * sum(map(_bytes, trained)),
+        )
+
+    def __str__(self) -> str:
+        return (
+            f"{self.parameters:,} parameters; training takes at least "
+            f"{in_gib(self.training)} ({RULE})"
+        )
+
+
+def in_gib(count: int) -> str:
+    """Return a number of bytes in GiB.
+
+    Example:
+        >>> in_gib(3 << 29), in_gib(1 << 20), in_gib(200 << 40)
+        ('1.5 GiB', '0.001 GiB', '204,800 GiB')
+    """
+    gib = count / GIB
+    return f"{gib:,.0f} GiB" if gib >= 100 else f"{gib:.2g} GiB"
+
+
+def memory_at_hand() -> int | None:
+    """Return the bytes of memory that this process may have; None where nobody says."""
+    try:
+        found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
+    except (AttributeError, ValueError, OSError):  # not a POSIX system
+        return None
+    for path in map(Path, _LIMITS):
+        try:
+            found.append(int(path.read_text()))
+        except (OSError, ValueError):  # no such limit, or "max"
+            continue
+    return min(found)
+
+
+def outline(name: str, construct: Callable[[], Model]) -> Model:
+    """Build a model without its memory: on the meta device, where its constructor allows that.
+
+    A constructor that looks at values cannot run there and is run as usual, watched: it is
+    stopped where it asks for more than the machine has. What it refuses is its own error, then.
+    The random state is left as it was.
+
+    Args:
+        name: What messages call it.
+        construct: Builds it.
+
+    Raises:
+        TooLargeError: If the weights alone do not fit in the machine's memory.
+    """
+    at_hand = memory_at_hand()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with _Watch(name, at_hand, meta=True), torch.device("meta"), _counted(name, at_hand):
+                return construct()
+        except TooLargeError:
+            raise
+        except Exception:  # noqa: BLE001  it says what is wrong when it is built for real
+            pass
+        with _Watch(name, at_hand, meta=False), _counted(name, at_hand):
+            return construct()
+
+
+def refuse_too_large(name: str, size: Size, *, trained: bool = True) -> None:
+    """Refuse a model for which this machine has not the memory.
+
+    Args:
+        name: What messages call it.
+        size: Its size.
+        trained: Whether it is to be trained, and not only to score.
+
+    Raises:
+        TooLargeError: If its weights do not fit in memory, or all that training keeps of them.
+    """
+    at_hand = memory_at_hand()
+    need = size.training if trained else size.weights
+    if at_hand is None or need <= at_hand:
+        return
+    what = f"training takes at least {in_gib(need)} ({RULE})"
+    if not trained:
+        what = f"its weights take {in_gib(need)}"
+    raise TooLargeError(
+        f"'{name}' has {size.parameters:,} parameters: {what}, and this machine has "
+        f"{in_gib(at_hand)}"
+    )
+
+
+def _bytes(tensor: Tensor) -> int:
+    return tensor.numel() * tensor.element_size()
+
+
+@contextmanager
+def _counted(name: str, at_hand: int | None) -> Iterator[None]:
+    """Stop a constructor whose parameters become too many; those of one block count once."""
+    seen: dict[int, nn.Parameter] = {}
+    total = 0
+
+    def count(module: nn.Module, key: str, parameter: nn.Parameter | None) -> None:
+        del module, key
+        nonlocal total
+        if parameter is None or is_lazy(parameter) or id(parameter) in seen:
+            return
+        seen[id(parameter)] = parameter
+        total += parameter.numel()
+        if len(seen) > MOST_TENSORS:
+            raise TooLargeError(f"'{name}' has more than {MOST_TENSORS:,} tensors of parameters")
+        # a constructor may replace what it has registered; the whole is judged at the end
+        if at_hand is not None and parameter.device.type != "meta" and 4 * total > at_hand:
+            raise TooLargeError(
+                f"'{name}' has more than {total:,} parameters: its weights take more than "
+                f"{in_gib(4 * total)}, and this machine has {in_gib(at_hand)}"
+            )
+
+    handle = register_module_parameter_registration_hook(count)
+    try:
+        yield
+    finally:
+        handle.remove()
+
+
+class _Watch(TorchFunctionMode):
+    """Stops a constructor that asks for one tensor larger than all memory, before it is made."""
+
+    def __init__(self, name: str, at_hand: int | None, *, meta: bool) -> None:
+        super().__init__()
+        self.name = name
+        self.at_hand = at_hand
+        self.meta = meta
+
+    def __torch_function__(
+        self,
+        func: Callable[..., Any],
+        types: tuple[type, ...],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """Call a function of torch, once a factory's result is known to fit."""
+        del types
+        given = dict(kwargs or {})
+        device = given.get("device", "meta" if self.meta else "cpu")
+        if func in _FACTORIES and self.at_hand is not None and str(device) != "meta":
+            rest = {key: value for key, value in given.items() if key in ("size", "dtype")}
+            size = _bytes(func(*args, **{**rest, "device": "meta"}))
+            if size > self.at_hand:
+                raise TooLargeError(
+                    f"'{self.name}' asks for a tensor of {in_gib(size)} while it is built, and "
+                    f"this machine has {in_gib(self.at_hand)}"
+                )
+        return func(*args, **given)

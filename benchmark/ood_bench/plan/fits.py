@@ -1,0 +1,55 @@
+"""Whether a suite's detectors have images enough, and a classifier classes few enough."""
+
+from collections.abc import Iterable
+
+from ood_bench.detectors.rehearsal import too_few
+from ood_bench.plan.plugins import Plugins
+from ood_bench.plan.sources import Sources
+from ood_bench.plan.trial import Trial
+from ood_bench.suite import LoadedSuite
+
+MOST_CLASSES = 100_000
+"""A classifier has an output for each number up to the largest label."""
+
+
+class Fits:
+    """Refuses what would fail only when all is trained: too few images, too many classes."""
+
+    def __init__(self, loaded: LoadedSuite, plugins: Plugins, sources: Sources) -> None:
+        self.loaded = loaded
+        self.plugins = plugins
+        self.sources = sources
+        self._rehearsed: dict[tuple[str, int], str | None] = {}
+
+    def check(self, detectors: Iterable[str], trial: Trial) -> None:
+        """Refuse detectors that a trial's held-out or test images are too few for.
+
+        Raises:
+            SuiteError: If there is one.
+        """
+        images = trial.recipe.held_out
+        for name in detectors:
+            built, place = self.plugins.built_detectors[name], self.plugins.detectors[name].place
+            if (name, images) not in self._rehearsed:
+                self._rehearsed[name, images] = too_few(built, images)
+            if reason := self._rehearsed[name, images]:
+                text = f"'{name}' cannot be fitted on {images} held-out images: {reason}"
+                raise self.loaded.mistake(place, f"{text}; raise training.held_out")
+            for data, part, where in trial.sides if built.group > 1 else ():
+                count = self.sources.info(data, part, trial.shape, where).count
+                if part == "test" and count < built.group:
+                    text = f"'{name}' scores groups of {built.group} images"
+                    raise self.loaded.mistake(place, f"{text}; '{data}' has {count} to test on")
+
+    def check_classes(self, trial: Trial, classes: int) -> None:
+        """Refuse labels that ask for an absurd number of outputs.
+
+        Raises:
+            DataError: If they do.
+        """
+        if classes > MOST_CLASSES:
+            raise self.sources.trials.mistake(
+                trial.place,
+                f"'{trial.inside}': its labels run to {classes - 1:,}, and a classifier has an "
+                f"output for each number; number the classes from 0, at most {MOST_CLASSES:,}",
+            )

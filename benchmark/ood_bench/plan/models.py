@@ -1,0 +1,87 @@
+"""The models of a plan, outlined once: what they refuse, and how large they are."""
+
+from typing import TYPE_CHECKING
+
+from ood_bench.data import Shape
+from ood_bench.errors import PluginError, TooLargeError
+from ood_bench.hashing import digest
+from ood_bench.plan.plugins import Plugins
+from ood_bench.plan.trial import Trial
+from ood_bench.suite import LoadedSuite
+from ood_bench.suite.source import Place
+
+if TYPE_CHECKING:
+    from ood_bench.lit import ImageModule
+
+
+class Models:
+    """Checks each model of a suite on each shape that it is trained on, before any training.
+
+    Attributes:
+        sizes: How large each is, in words, by its name and shape.
+    """
+
+    def __init__(self, loaded: LoadedSuite, plugins: Plugins) -> None:
+        self.loaded = loaded
+        self.plugins = plugins
+        self.sizes: dict[str, str] = {}
+        self._checked: set[tuple[str, str, Shape]] = set()
+
+    def check(self, trial: Trial) -> None:
+        """Check a trial's model, once however many trials it has.
+
+        Raises:
+            SuiteError: If it refuses its options or the shape, is no model, needs more memory
+                than the machine has, has a logger that is not installed, or a checkpoint that
+                does not fit it.
+        """
+        model = trial.model
+        key = (model.name, digest(model.options), trial.shape)
+        if key in self._checked:
+            return
+        self._checked.add(key)
+        if model.checkpoint is None:
+            self._check_logger(trial)
+        self._check_size(trial)
+
+    def _check_size(self, trial: Trial) -> None:
+        from ood_bench.lit import Size, load_pretrained, outline, refuse_too_large
+
+        model = trial.model
+        try:
+            built = outline(model.plugin, lambda: self._built(trial))
+            size = Size.of(built)
+            refuse_too_large(model.plugin, size, trained=model.checkpoint is None)
+        except TooLargeError as error:
+            raise self.loaded.mistake(model.place, str(error)) from error
+        self.sizes[f"{model.name} on {trial.shape}"] = str(size)
+        if model.checkpoint is None:
+            return
+        try:
+            import torch
+
+            with torch.random.fork_rng(devices=[]):
+                load_pretrained(self._built(trial), model.checkpoint.path)
+        except PluginError as error:
+            raise self.loaded.mistake((*model.place, "checkpoint"), str(error)) from error
+
+    def _built(self, trial: Trial) -> "ImageModule":
+        from ood_bench.lit import ClassifierModule, DensityModule
+
+        base = ClassifierModule if trial.supervised else DensityModule
+        built: ImageModule = self.plugins.build(trial.model, base, trial.shape)
+        return built
+
+    def _check_logger(self, trial: Trial) -> None:
+        from ood_bench.lit import refuse_missing_logger
+
+        try:
+            refuse_missing_logger(trial.recipe)
+        except PluginError as error:
+            raise self.loaded.mistake(self._place(trial, "logger"), str(error)) from error
+
+    def _place(self, trial: Trial, option: str) -> Place:
+        """Return where a training option of a model stands: at the model, or at the suite."""
+        source = self.loaded.source
+        own: Place = (*trial.model.place, "training", option)
+        return own if own in {**source.lines, **source.overrides} else ("training", option)
