@@ -79,3 +79,17 @@ def test_mistakes_in_own_plugins_are_one_line_each(
     assert done.status == 2
     assert message in done.err
     assert len(done.err.strip().splitlines()) == 1
+
+
+def test_ones_own_model_scores_by_name_and_that_of_another_users_run_needs_leave(
+    own: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert ood_bench("run", own, "--set", "analyses=[]").status == 0
+    arguments = ("score", "--model=normal", "--data", "high.npz", "-o", "a.csv")
+    done = ood_bench(*arguments)
+    assert done.status == 0, done.err
+    monkeypatch.setenv("XDG_STATE_HOME", str(own.parent / "another user"))
+    refused = ood_bench(*arguments)
+    assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+    assert "--trust-code" in refused.err
+    assert ood_bench(*arguments, "--trust-code").status == 0

@@ -1,8 +1,7 @@
 """Tables of analyses that are shown as they are, in place of a figure."""
 
+import math
 from typing import NamedTuple
-
-import pandas as pd
 
 from ood_bench.report.escape import line
 from ood_bench.report.sections import Section
@@ -43,5 +42,5 @@ def _cell(value: object) -> str:
     if isinstance(value, bytes):
         return f"{len(value):,} bytes"
     if isinstance(value, float):
-        return "" if pd.isna(value) else f"{value:.6g}"
+        return "" if math.isnan(value) else f"{value:.6g}"
     return line(str(value))[:LETTERS]

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ood_bench.report import csv_text, json_text
 from ood_bench.results import Results, Row
+from ood_bench.spreadsheet import unguarded
 
 HEADER = (
     "suite,model,inside,outside,detector,seed,metric,value,low,high,n_inside,n_outside,"
@@ -49,7 +50,7 @@ def test_any_text_survives_json_and_on_one_line_csv(text: str) -> None:
     results = of(row(note=text))
     assert json.loads(json_text(results))["rows"][0]["note"] == text
     assert len(csv_text(results).split("\n")) == 3
-    note = read(csv_text(results))[0]["note"]
+    note = unguarded(read(csv_text(results))[0]["note"])
     assert note == (text if len(text.splitlines()) <= 1 and text.isprintable() else note)
     assert note.split() == text.split()
 
