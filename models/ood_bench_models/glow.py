@@ -68,9 +68,10 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
                 f"got levels={levels}, steps={steps}, width={width}"
             )
         C, H, W = shape
-        if H % 2**levels or W % 2**levels:
+        halved = 2 ** min(levels, H.bit_length())  # 2^levels may be too large to write down
+        if H % halved or W % halved:
             raise ValueError(
-                f"Glow with levels={levels} needs a height and width divisible by {2**levels}, "
+                f"Glow with levels={levels} needs a height and width divisible by {halved}, "
                 f"got images of {shape}"
             )
         if levels == 0 and C % 2:

@@ -50,7 +50,13 @@ class LoadedSuite:
         except RuntimeError as error:  # no home is known
             raise self.mistake(place, f"{written}: {error}") from error
         path = self.source.folder(place) / wanted
-        if not path.exists() and wanted.exists():
+        try:
+            elsewhere = not path.exists() and wanted.exists()
+        except OSError as error:  # a name too long, a folder that may not be looked into
+            raise self.mistake(place, f"{path}: {error.strerror}") from error
+        if "\0" in str(path):
+            raise self.mistake(place, "no path has a NUL in it")
+        if elsewhere:
             raise self.mistake(
                 place,
                 f"there is nothing at {path}, though there is at {written} in the working "
