@@ -5,6 +5,7 @@ from ood_bench.lit.course import Progress
 from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
 from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
+from ood_bench.lit.optimizers import check_optimizer
 from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
 
@@ -18,6 +19,7 @@ __all__ = [
     "Progress",
     "adopt",
     "build",
+    "check_optimizer",
     "fit",
     "load_pretrained",
 ]
