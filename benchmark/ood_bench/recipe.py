@@ -1,8 +1,33 @@
 """How a model is trained: the options of a suite's `training` block."""
 
-from typing import Any, Literal
+import math
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
+
+from ood_bench.errors import did_you_mean
+
+OPTIMIZERS: Mapping[str, str] = MappingProxyType(
+    {
+        "adam": "torch.optim.Adam",
+        "adamax": "torch.optim.Adamax",
+        "rmsprop": "torch.optim.RMSprop",
+    }
+)
+"""The optimisers that have a name of their own, and their classes."""
+
+_LATER = ("optimizer_options", "schedule", "decay_from")
+"""Fields that keys hold only where they are set: older trainings keep their keys."""
 
 
 class Recipe(BaseModel):
@@ -11,11 +36,20 @@ class Recipe(BaseModel):
     Attributes:
         steps: Optimiser steps. 0 leaves a model at its initialisation.
         batch_size: Images in a step.
-        optimizer: `adam`, `adamax` or `rmsprop`, with PyTorch's defaults but for the rate.
+        optimizer: `adam`, `adamax` or `rmsprop`, or the path of a subclass of
+            `torch.optim.Optimizer`, such as `torch.optim.AdamW`.
+        optimizer_options: Arguments of the optimiser, such as `{betas: [0.9, 0.99]}`; the
+            class's own defaults stand for the others. `learning_rate` and `weight_decay` are
+            given beside them.
         learning_rate: Peak learning rate.
         warmup: Steps over which the rate rises linearly from 0.
-        decay: Fractions of `steps` at which the rate is halved; the paper has 80 % and 90 %.
-        weight_decay: L2 penalty that the optimiser adds.
+        schedule: What follows the warm-up. `halvings`: the rate is halved at each of `decay`.
+            `linear` and `cosine`: it falls to 0 over all steps. `flat`: it stays until
+            `decay_from` and falls linearly to 0 from there.
+        decay: For `halvings`, the fractions of `steps` at which the rate is halved; the paper
+            has 80 % and 90 %.
+        decay_from: For `flat`, the fraction of `steps` at which the rate begins to fall.
+        weight_decay: The optimiser's `weight_decay`: an L2 penalty, or decoupled in AdamW.
         clip_norm: Largest gradient norm; larger gradients are scaled down. None leaves them.
         ema: Decay of an exponential moving average of the weights, whose average is the
             trained model. None keeps the last weights.
@@ -35,10 +69,15 @@ class Recipe(BaseModel):
 
     steps: int = Field(default=10_000, ge=0)
     batch_size: int = Field(default=64, gt=0)
-    optimizer: Literal["adam", "adamax", "rmsprop"] = "adam"
+    optimizer: str = Field(
+        default="adam", json_schema_extra={"anyOf": [{"enum": [*OPTIMIZERS]}, {"pattern": "[.]"}]}
+    )
+    optimizer_options: dict[str, Annotated[JsonValue, WithJsonSchema({})]] = {}
     learning_rate: float = Field(default=1e-3, gt=0)
     warmup: int = Field(default=0, ge=0)
+    schedule: Literal["halvings", "linear", "cosine", "flat"] = "halvings"
     decay: tuple[float, ...] = (0.8, 0.9)
+    decay_from: float = Field(default=0.5, ge=0, lt=1)
     weight_decay: float = Field(default=0.0, ge=0)
     clip_norm: float | None = Field(default=None, gt=0)
     ema: float | None = Field(default=None, gt=0, lt=1)
@@ -49,18 +88,60 @@ class Recipe(BaseModel):
     validate_every: int = Field(default=0, ge=0)
     logger: Literal["csv", "tensorboard", "wandb", "mlflow"] = "csv"
 
+    @field_validator("optimizer")
+    @classmethod
+    def _named_or_a_path(cls, optimizer: str) -> str:
+        """Refuse what is neither a name nor the path of a class; nothing is imported."""
+        if optimizer in OPTIMIZERS:
+            return optimizer
+        parts = optimizer.split(".")
+        if len(parts) < 2:
+            near = did_you_mean(optimizer, OPTIMIZERS)
+            raise ValueError(f"neither an optimizer's name nor the path of its class{near}")
+        if not all(part.isidentifier() for part in parts):
+            raise ValueError("optimizer must be a name or a path such as torch.optim.AdamW")
+        return optimizer
+
+    @field_validator("decay", "decay_from")
+    @classmethod
+    def _read_by_the_schedule(cls, value: object, info: ValidationInfo) -> object:
+        """Refuse an option of another schedule than the recipe's."""
+        name, schedule = str(info.field_name), info.data.get("schedule")
+        reader = "halvings" if name == "decay" else "flat"
+        if schedule not in (reader, None) and value != cls.model_fields[name].default:
+            raise ValueError(f"only schedule '{reader}' reads {name}; this one is '{schedule}'")
+        return value
+
     def rate_at(self, step: int) -> float:
-        """Return the factor on the learning rate at a step: warm-up, then halvings.
+        """Return the factor on the learning rate at a step: warm-up times the schedule.
 
         Example:
             >>> recipe = Recipe(steps=100, warmup=10)
             >>> [recipe.rate_at(step) for step in (0, 4, 50, 80, 90)]
             [0.1, 0.5, 1.0, 0.5, 0.25]
+            >>> recipe = Recipe(steps=100, schedule="flat", decay_from=0.6)
+            >>> [recipe.rate_at(step) for step in (0, 60, 80, 100)]
+            [1.0, 1.0, 0.5, 0.0]
         """
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
-        halvings = sum(step >= fraction * self.steps for fraction in self.decay)
-        return rise * 0.5**halvings
+        done = min(1.0, step / self.steps) if self.steps else 0.0
+        match self.schedule:
+            case "halvings":
+                halvings = sum(step >= fraction * self.steps for fraction in self.decay)
+                return rise * 0.5**halvings
+            case "linear":
+                return rise * (1.0 - done)
+            case "cosine":
+                return rise * 0.5 * (1.0 + math.cos(math.pi * done))
+            case "flat":
+                return rise * min(1.0, (1.0 - done) / (1.0 - self.decay_from))
 
     def hashed(self) -> dict[str, Any]:
         """Return the options that change the trained weights, as JSON."""
-        return self.model_dump(mode="json", exclude={"logger", "validate_every"})
+        found = self.model_dump(mode="json", exclude={"logger", "validate_every"})
+        for field in _LATER:
+            if getattr(self, field) == type(self).model_fields[field].default:
+                del found[field]
+        if self.schedule != "halvings":
+            del found["decay"]
+        return found

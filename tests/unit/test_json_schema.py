@@ -13,7 +13,7 @@ from ood_bench.suite import load_suite
 from ood_bench.suite.json_schema import json_schema
 
 SUITES = Path(__file__).parents[2] / "suites"
-SHIPPED = sorted(SUITES.glob("*.yaml"))
+SHIPPED = sorted(SUITES.rglob("*.yaml"))
 
 
 def validator() -> Any:
@@ -33,7 +33,9 @@ def test_the_schema_beside_the_suites_is_current(tmp_path: Path, ood_bench: Comm
 
 @pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.stem)
 def test_shipped_suites_name_the_schema_and_fit_it(path: Path) -> None:
-    assert path.read_text().splitlines()[0] == "# yaml-language-server: $schema=schema.json"
+    schema = "schema.json" if path.parent == SUITES else "../schema.json"
+    assert path.read_text().splitlines()[0] == f"# yaml-language-server: $schema={schema}"
+    load_suite(path)
     validator().validate(yaml.safe_load(path.read_text()))
 
 

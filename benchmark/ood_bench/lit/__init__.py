@@ -6,6 +6,7 @@ from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
 from ood_bench.lit.loggers import refuse_missing_logger
 from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
+from ood_bench.lit.optimizers import check_optimizer
 from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
 from ood_bench.lit.size import Size, outline, refuse_too_large
@@ -21,6 +22,7 @@ __all__ = [
     "Size",
     "adopt",
     "build",
+    "check_optimizer",
     "fit",
     "load_pretrained",
     "outline",

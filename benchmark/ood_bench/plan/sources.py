@@ -5,7 +5,7 @@ from typing import Any
 
 from ood_bench.data import DataOptions, ImagesInfo, Shape
 from ood_bench.data.partition import partition
-from ood_bench.errors import DataError, SuiteError
+from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.hashing import digest
 from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
 from ood_bench.plan.models import Models
@@ -76,6 +76,7 @@ class Sources:
             partition(info.count, digest=info.digest, **sizes(recipe))
         except DataError as error:
             raise self.trials.mistake(trial.place, error) from error
+        self._check_optimizer(trial)
         options: dict[str, Any] = {
             "plugin": trial.model.plugin,
             "revision": trial.model.revision,
@@ -110,6 +111,19 @@ class Sources:
         ref = TrainingRef(model.name, plugin, trial.inside, seed, cell.key)
         self.trainings[ref] = None
         return Trained(trial, seed, cell)
+
+    def _check_optimizer(self, trial: Trial) -> None:
+        """Refuse a recipe whose optimiser does not exist or does not take its options."""
+        from ood_bench.lit import check_optimizer
+
+        try:
+            check_optimizer(trial.recipe)
+        except PluginError as error:
+            own: Place = (*trial.model.place, "training", "optimizer")
+            source = self.loaded.source
+            given = own in source.lines or own in source.overrides
+            place = own if given else ("training", "optimizer")
+            raise self.loaded.mistake(place, str(error)) from error
 
     def trainings_of(self, trial: Trial) -> Iterable[Trained]:
         """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
