@@ -49,7 +49,7 @@ def unfinished(path: Path) -> Iterator[Path]:
         os.close(handle)
         temporary = Path(name)
         yield temporary
-        temporary.chmod(0o666 & ~_umask())
+        grant(temporary)
         with temporary.open("rb") as file:
             os.fsync(file.fileno())
         temporary.replace(path)
@@ -150,6 +150,11 @@ def _naming(path: Path, error: BaseException) -> OSError | None:
 def _stem(path: Path) -> str:
     """Return how a name begins that tells what is being written and by whom."""
     return f".{path.name[:40]}.{Owner.here()}."
+
+
+def grant(path: Path) -> None:
+    """Give a file the rights of a new one, whatever a library has taken from it."""
+    path.chmod(0o666 & ~_umask())
 
 
 def _umask() -> int:

@@ -20,6 +20,7 @@ from ood_bench.execute.schedule import Schedule
 from ood_bench.execute.work import Worker
 from ood_bench.plan import Cell, Plan
 from ood_bench.store import Store
+from ood_bench.streams import steady_streams
 
 TELL_SECONDS = 0.2
 """Least time between two messages about the progress of a training."""
@@ -162,6 +163,7 @@ class _Worker:
 def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> None:
     """Work on cells as they come, until there is nobody to send any."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
+    steady_streams()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
 
     import torch

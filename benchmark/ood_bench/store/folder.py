@@ -13,7 +13,7 @@ from typing import TypeVar
 
 from ood_bench.cells import MANIFEST, SEAL, Cells, missing, seal
 from ood_bench.errors import StoreError
-from ood_bench.files import clear_unfinished
+from ood_bench.files import clear_unfinished, grant
 from ood_bench.hashing import file_sha256
 from ood_bench.plan import Cell
 from ood_bench.store.lock import Lock
@@ -146,6 +146,7 @@ class Store(Cells):
         (new / MANIFEST).write_bytes(text)
         (new / SEAL).write_bytes(seal(text))
         for path in new.iterdir():
+            grant(path)  # safetensors keeps weights from all other users
             _fsync(path)
         _fsync(new)
 
