@@ -13,6 +13,7 @@ from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
 from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
+from ood_bench.cli.store import store_app
 from ood_bench.errors import OodBenchError
 from ood_bench.registry import Kind
 
@@ -39,6 +40,7 @@ app.command()(score)
 app.command()(schema)
 app.add_typer(data_app, name="data")
 app.add_typer(datasets_app, name="datasets")
+app.add_typer(store_app, name="store")
 for kind in get_args(Kind):
     plugins = plugin_app(kind)
     if kind == "models":

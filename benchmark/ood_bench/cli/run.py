@@ -136,7 +136,10 @@ def run(
         "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
         **setting(),
     }
-    record = RunRecord.of(loaded.suite, plan, notes=notes, base=loaded.folder)
+    record = replace(
+        RunRecord.of(loaded.suite, plan, notes=notes, base=loaded.folder),
+        planned=tuple(cell.key for cell in whole.cells),
+    )
     write_record(folder, replace(record, manifest=manifest))
     failures: list[Failed] = []
     with _cleared(store, folder):

@@ -74,6 +74,14 @@ class Store(Cells):
         except OSError as error:
             raise StoreError(f"{path} cannot be read") from error
 
+    def finished_keys(self) -> list[str]:
+        """Return the keys of all cells that lie here, also of damaged ones."""
+        return [path.name for path in _children(self.root / "cells")]
+
+    def unfinished_keys(self) -> list[str]:
+        """Return the keys of all cells with unfinished work."""
+        return [path.name for path in _children(self.root / "partial")]
+
     def forget(self, key: str) -> None:
         """Look at a cell's files anew when it is next asked for."""
         self._sound.pop(key, None)

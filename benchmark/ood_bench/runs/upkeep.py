@@ -1,0 +1,108 @@
+"""What a store holds, what of it the runs of a results folder need, and the rest to be freed."""
+
+import json
+import os
+from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
+from pathlib import Path
+
+from ood_bench.cells import MANIFEST
+from ood_bench.errors import OodBenchError
+from ood_bench.files import clear_unfinished
+from ood_bench.runs.archive import is_archive
+from ood_bench.runs.record import RECORD, read_record
+from ood_bench.store import Store
+
+DAMAGED = "damaged"
+UNFINISHED_WORK = "unfinished work"
+
+
+@dataclass
+class Space:
+    """What takes space in a store: how many there are of it, and their bytes.
+
+    `unneeded` and `unneeded_bytes` are the part that no run needs.
+    """
+
+    count: int = 0
+    bytes: int = 0
+    unneeded: int = 0
+    unneeded_bytes: int = 0
+
+    def add(self, size: int, *, needed: bool) -> None:
+        """Count one more."""
+        self.count += 1
+        self.bytes += size
+        if not needed:
+            self.unneeded += 1
+            self.unneeded_bytes += size
+
+
+def needed_by_runs(results: Path) -> set[str]:
+    """Return the keys of all cells that the runs of a results folder plan, finished or not.
+
+    Raises:
+        OodBenchError: If there is no run, or the record of one cannot be read: what it needs
+            is then not known.
+    """
+    folders = [path.parent for path in sorted(results.glob(f"*/{RECORD}"))]
+    records = [read_record(folder) for folder in folders if not is_archive(folder)]
+    if not records:
+        raise OodBenchError(f"{results}: no run lies here that says what of the store it needs")
+    return {key for record in records for key in record.planned}
+
+
+def space_of(store: Store, needed: Collection[str]) -> dict[str, Space]:
+    """Return what takes space in a store, by the kind of cell.
+
+    Checksums are not computed, so a cell counts as damaged only if its manifest tells nothing.
+
+    Args:
+        store: The store.
+        needed: Keys of the cells that are needed.
+    """
+    found: dict[str, Space] = defaultdict(Space)
+    for key in store.finished_keys():
+        found[_kind(store, key)].add(_size(store.path(key)), needed=key in needed)
+    for key in store.unfinished_keys():
+        found[UNFINISHED_WORK].add(_size(store.partial(key)), needed=key in needed)
+    return dict(sorted(found.items()))
+
+
+def free(store: Store, results: Path, needed: Collection[str]) -> dict[str, Space]:
+    """Remove the cells and the unfinished work that are not needed, and return what went.
+
+    What a living process works on stays, and so does what it has written meanwhile. What
+    broken-off writers have left in the results folder goes too.
+    """
+    gone: dict[str, Space] = defaultdict(Space)
+    for key in {*store.finished_keys(), *store.unfinished_keys()} - {*needed}:
+        lock = store.lock(key)
+        if not lock.take():
+            continue
+        try:
+            if os.path.lexists(store.path(key)):
+                gone[_kind(store, key)].add(_size(store.path(key)), needed=False)
+            if os.path.lexists(store.partial(key)):
+                gone[UNFINISHED_WORK].add(_size(store.partial(key)), needed=False)
+            store.remove(key)
+        finally:
+            lock.release()
+    store.clear()
+    clear_unfinished(results)
+    return dict(sorted(gone.items()))
+
+
+def _kind(store: Store, key: str) -> str:
+    try:
+        manifest = json.loads((store.path(key) / MANIFEST).read_bytes())
+        kind = manifest["kind"]
+    except (OSError, ValueError, TypeError, LookupError, RecursionError):
+        return DAMAGED
+    return kind if isinstance(kind, str) and kind.isidentifier() else DAMAGED
+
+
+def _size(path: Path) -> int:
+    files = [path] if not path.is_dir() else path.rglob("*")
+    return sum(file.lstat().st_size for file in files if file.is_file() or file.is_symlink())
