@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import SUITE
 
+from ood_bench.files import UNFINISHED
+
 LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[low, black]", "[low]")
 
 
@@ -43,8 +45,8 @@ def outputs(tiny: Path, results: str) -> dict[str, bytes]:
     }
 
 
-def killed_once(tiny: Path, results: str, after: float) -> bool:
-    process = start(tiny, results)
+def killed_once(tiny: Path, results: str, after: float, jobs: int = 1) -> bool:
+    process = start(tiny, results, jobs)
     try:
         process.communicate(timeout=after)
     except subprocess.TimeoutExpired:
@@ -76,6 +78,40 @@ def test_a_run_killed_while_it_trains_ends_with_the_same_bytes(tiny: Path) -> No
 @pytest.mark.slow
 def test_runs_killed_at_twenty_random_moments_end_with_the_same_bytes(tiny: Path) -> None:
     check_kills(tiny, kills=20)
+
+
+def left_behind(tiny: Path, results: str) -> list[Path]:
+    """Return what a run should not leave: unfinished work, locks, files of other names."""
+    root = tiny.parent / results
+    work = [path for name in ("held", "partial") for path in (root / "store" / name).iterdir()]
+    return [*work, *root.rglob(f"*{UNFINISHED}")]
+
+
+def check_repeated_kills(tiny: Path, kills: int) -> None:
+    """Kill runs in two processes up to three times each, then let each end."""
+    tiny.write_text(LONG)
+    began = time.monotonic()
+    finish(start(tiny, "undisturbed", jobs=2))
+    whole = time.monotonic() - began
+    expected = outputs(tiny, "undisturbed")
+    moments, done, number = random.Random(1), 0, 0
+    while done < kills:
+        number += 1
+        results = f"killed-{number}"
+        for _ in range(moments.randint(1, 3)):
+            done += killed_once(tiny, results, moments.uniform(0.1, 1.0) * whole, jobs=2)
+        finish(start(tiny, results, jobs=2))
+        assert outputs(tiny, results) == expected
+        assert left_behind(tiny, results) == []
+
+
+def test_a_run_in_two_processes_killed_again_and_again_leaves_nothing_behind(tiny: Path) -> None:
+    check_repeated_kills(tiny, kills=1)
+
+
+@pytest.mark.slow
+def test_two_hundred_kills_of_runs_in_two_processes_lose_nothing(tiny: Path) -> None:
+    check_repeated_kills(tiny, kills=200)
 
 
 def test_two_runs_on_one_store_at_once_do_not_harm_each_other(tiny: Path) -> None:
