@@ -15,6 +15,9 @@ from sklearn.datasets import load_digits
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: one thread for each
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:  # as in a shell's background job
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # tests send it to what they start
+
 collect_ignore = ["packages"]
 """Plugins of strangers, which tests install; nothing here imports them otherwise."""
 

@@ -1,6 +1,9 @@
 """Every way in which a run can end, with one, two and three jobs: it ends, and says how."""
 
+import resource
 import shutil
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -138,3 +141,27 @@ def test_what_is_skipped_is_left_out_and_nothing_is_called_failed_or_missing(
         assert "failed" not in text
         assert "not computed yet" not in text
         assert "train/glow@low/0, which is skipped" in text
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+@pytest.mark.parametrize("checkpoint_seconds", [0, 30])
+def test_a_machine_that_takes_no_more_bytes_ends_the_run_in_one_line_and_nothing_is_lost(
+    tiny: Path, jobs: int, checkpoint_seconds: int
+) -> None:
+    tiny.write_text(SUITE.replace("steps: 2, width: 8}}", "steps: 2, width: 96}}"))
+    command = [sys.executable, "-m", "ood_bench", "run", str(tiny), "--jobs", str(jobs)]
+    limited = subprocess.run(
+        [*command, "--checkpoint-seconds", str(checkpoint_seconds)],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (60_000, 60_000)),
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert limited.returncode == 1, limited.stderr
+    *progress, last = limited.stderr.splitlines()
+    assert "File too large" in last
+    assert str(Path("results") / "store") in last
+    assert not [line for line in progress if line.startswith(("failed", "Traceback"))]
+    whole = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert whole.returncode == 0, whole.stderr
+    assert not list((tiny.parent / "results/store/partial").iterdir())

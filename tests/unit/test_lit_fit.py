@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -202,7 +203,26 @@ def test_a_training_resumed_around_a_divergence_ends_with_the_same_weights(
     assert report.divergences == expected.divergences == ((10, 0.5), (25, 0.25))
 
 
+def flip(path: Path) -> None:
+    damaged = bytearray(path.read_bytes())
+    damaged[len(damaged) // 2] ^= 1
+    path.write_bytes(damaged)
+
+
+def make_folder(path: Path) -> None:
+    path.unlink()
+    (path / "below").mkdir(parents=True)
+
+
+@pytest.mark.parametrize("name", ["last.ckpt", "last.ckpt.sha256"])
+@pytest.mark.parametrize(
+    "damage",
+    [flip, make_folder, Path.unlink, lambda path: path.write_bytes(b"\xff\xfe\x00")],
+    ids=["flipped", "a folder", "missing", "not text"],
+)
 def test_a_damaged_checkpoint_is_logged_and_training_starts_anew(
+    damage: Callable[[Path], None],
+    name: str,
     images: Images,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -213,13 +233,14 @@ def test_a_damaged_checkpoint_is_logged_and_training_starts_anew(
     trained(undisturbed, images, tmp_path / "a")
     with pytest.raises(Killed):
         trained(stopped, images, tmp_path / "b", checkpoint_seconds=0.0, progress=kill_at(10))
-    path = tmp_path / "b" / "last.ckpt"
-    damaged = bytearray(path.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    path.write_bytes(damaged)
+    damage(tmp_path / "b" / name)
     trained(resumed, images, tmp_path / "b")
-    assert "last.ckpt is damaged" in caplog.text
+    assert "last.ckpt is damaged" in caplog.text or not (tmp_path / "b" / "last.ckpt").exists()
     assert torch.equal(resumed.mean, undisturbed.mean)
+    again = model()
+    with pytest.raises(Killed):
+        trained(again, images, tmp_path / "b", checkpoint_seconds=0.0, progress=kill_at(10))
+    assert Checkpoint(tmp_path / "b" / "last.ckpt").usable()
 
 
 def test_a_kill_between_the_two_renames_leaves_a_usable_checkpoint(
