@@ -142,4 +142,4 @@ def test_a_check_needs_no_pytest(own: Path) -> None:
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
-    assert done.stdout.endswith("6 passed, 0 failed, 0 skipped\n")
+    assert done.stdout.endswith("7 passed, 0 failed, 0 skipped\n")

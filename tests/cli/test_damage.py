@@ -237,12 +237,15 @@ def test_a_damaged_index_of_data_is_made_again(
     arguments = ("run", finished / "tiny.yaml", "--dry-run", "--results", at_hand.results)
     sound = ood_bench(*arguments)
     assert "74 stored, 0 to run" in sound.out
-    for path in sorted(at_hand.results.glob("store/data/*.json"))[:2]:
-        before = json.loads(path.read_text())
+    paths = sorted(at_hand.results.glob("store/data/*.json"))[:2]
+    were = {path: json.loads(path.read_text()) for path in paths}
+    for path, before in were.items():
         for damage in ALL:
             with damaged(path, damage):
                 assert ood_bench(*arguments).out == sound.out, damage
         edited = {**before, "content": {**before["content"], "count": 7}}
         path.write_text(json.dumps(edited))
         assert ood_bench(*arguments).out == sound.out
+    assert ood_bench(*(word for word in arguments if word != "--dry-run")).status == 0
+    for path, before in were.items():
         assert json.loads(path.read_text()) == before

@@ -1,7 +1,6 @@
 """Paths in a suite are relative to the suite, from wherever it is run."""
 
 import io
-import json
 import shutil
 import sys
 from pathlib import Path
@@ -14,6 +13,7 @@ from PIL import Image
 from tests.conftest import NORMAL, SUITE, Command, write_tiny
 
 from ood_bench.data import Library
+from ood_bench.files import read_sealed
 from ood_bench.plan import build_plan
 from ood_bench.registry import Registry
 from ood_bench.suite import load_suite
@@ -158,7 +158,7 @@ def test_a_suite_is_read_from_standard_input(
     outcome = ood_bench("run", "-", "--only", "metric/glow@low/0/high/likelihood")
     assert outcome.status == 0, outcome.err
     (record,) = sub.glob("results/tiny-*/run.json")
-    assert json.loads(record.read_text())["manifest"]["suite"] == "standard input"
+    assert read_sealed(record)["manifest"]["suite"] == "standard input"
     type_in(SUITE.replace("steps: 20", "steps: soon"))
     outcome = ood_bench("run", "-", "--dry-run")
     assert outcome.status == 2

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from ood_bench.data import Shape
-from ood_bench.errors import PluginError, TooLargeError, raised
+from ood_bench.errors import OodBenchError, PluginError, TooLargeError, raised
 from ood_bench.lit import Size, build, outline, refuse_too_large
 from ood_bench.lit.module import ImageModule
 from ood_bench.registry import Registry, construct
@@ -79,8 +79,14 @@ class ImageSubject(ABC, Generic[Model]):
         """
         shape = self.shape
         construct(self.kind, name, self.options, shape)
-        if refusal := self.refusal(shape, self.options, score=True):
-            raise PluginError(f"'{name}' scores no images of {shape}: {refusal}")
+        try:
+            self._try(shape, self.options, score=True)
+        except (TypeError, NotImplementedError, SystemExit, OodBenchError) as error:
+            if isinstance(error, TooLargeError):
+                raise
+            raise PluginError(f"'{name}' scores no images of {shape}: {_said(error)}") from error
+        except Exception:  # noqa: BLE001  the laws say what breaks, and where
+            return
 
     def fresh(self, seed: int = 0) -> Model:
         """Return the model at its initialisation, never shown an image."""
@@ -105,21 +111,29 @@ class ImageSubject(ABC, Generic[Model]):
         Raises:
             TooLargeError: If it needs more memory than the machine has.
         """
-        name = self.kind.__name__
         try:
-            model = outline(name, lambda: build(self.kind, shape, options, 0))
-            refuse_too_large(name, Size.of(model))
-            if any(tensor.is_meta for tensor in model.state_dict().values()):
-                model = build(self.kind, shape, options, 0)
-            if score:
-                model.initialise(random_images(shape, 16))
-                with torch.no_grad():
-                    self.scores(model.eval(), random_images(shape, 2))
+            self._try(shape, options, score=score)
         except TooLargeError:
             raise
         except (Exception, SystemExit) as error:  # noqa: BLE001  a model may run anybody's code
-            return str(error) if isinstance(error, ValueError) else raised(error)
+            return _said(error)
         return ""
+
+    def _try(self, shape: Shape, options: Mapping[str, Any], *, score: bool) -> None:
+        """Build the model, and let it score two images; raises whatever it raises."""
+        name = self.kind.__name__
+        model = outline(name, lambda: build(self.kind, shape, options, 0))
+        refuse_too_large(name, Size.of(model))
+        if any(tensor.is_meta for tensor in model.state_dict().values()):
+            model = build(self.kind, shape, options, 0)
+        if score:
+            model.initialise(random_images(shape, 16))
+            with torch.no_grad():
+                self.scores(model.eval(), random_images(shape, 2))
+
+
+def _said(error: BaseException) -> str:
+    return str(error) if isinstance(error, ValueError | OodBenchError) else raised(error)
 
 
 def loaded(model: "type[Any] | str", base: Path | None = None) -> tuple[str, type[Any]]:
