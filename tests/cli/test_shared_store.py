@@ -8,6 +8,7 @@ import random
 import signal
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
@@ -56,7 +57,7 @@ def check_trials(tiny: Path, trials: int) -> None:
     context = multiprocessing.get_context("fork")
     given = (plan, registry, library)
 
-    def started(results: str, locks: str) -> "multiprocessing.process.BaseProcess":
+    def started(results: str, locks: str) -> BaseProcess:
         root = tiny.parent / results / "store"
 
         def target() -> None:

@@ -76,8 +76,8 @@ def in_gib(count: int) -> str:
     """Return a number of bytes in GiB.
 
     Example:
-        >>> in_gib(3 << 29), in_gib(1 << 20), in_gib(200 << 40)
-        ('1.5 GiB', '0.001 GiB', '204,800 GiB')
+        >>> in_gib(3 << 29), in_gib(1 << 28), in_gib(200 << 40)
+        ('1.5 GiB', '0.25 GiB', '204,800 GiB')
     """
     gib = count / GIB
     return f"{gib:,.0f} GiB" if gib >= 100 else f"{gib:.2g} GiB"
