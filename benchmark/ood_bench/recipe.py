@@ -119,8 +119,8 @@ class Recipe(BaseModel):
             >>> recipe = Recipe(steps=100, warmup=10)
             >>> [recipe.rate_at(step) for step in (0, 4, 50, 80, 90)]
             [0.1, 0.5, 1.0, 0.5, 0.25]
-            >>> recipe = Recipe(steps=100, schedule="flat", decay_from=0.6)
-            >>> [recipe.rate_at(step) for step in (0, 60, 80, 100)]
+            >>> recipe = Recipe(steps=100, schedule="flat")
+            >>> [recipe.rate_at(step) for step in (0, 50, 75, 100)]
             [1.0, 1.0, 0.5, 0.0]
         """
         rise = min(1.0, (step + 1) / self.warmup) if self.warmup else 1.0
