@@ -50,6 +50,14 @@ class Dropped(Likelihood):
         return super().fit(held_out)
 """
 
+
+def write_detectors(tiny: Path, source: str, detectors: str) -> None:
+    """Give the tiny suite other detectors, one of them in a file beside it."""
+    (tiny.parent / "own.py").write_text(source)
+    listed = "detectors: [likelihood, typicality, input_complexity]"
+    tiny.write_text(SUITE.replace(listed, f"detectors: {{{detectors}}}"))
+
+
 JOBS = pytest.mark.parametrize("jobs", [1, 2, 3])
 
 
@@ -91,13 +99,7 @@ def test_a_run_whose_last_cell_fails_ends(
 def test_a_run_whose_last_cells_need_a_failed_one_ends(
     tiny: Path, ood_bench: Command, jobs: int
 ) -> None:
-    (tiny.parent / "failing.py").write_text(FAILING)
-    tiny.write_text(
-        SUITE.replace(
-            "detectors: [likelihood, typicality, input_complexity]",
-            "detectors: {failing: {use: './failing.py:Failing'}}",
-        )
-    )
+    write_detectors(tiny, FAILING, "failing: {use: './own.py:Failing'}")
     only = ("--only", "metric/cv-glow@*/failing")
     ran = ood_bench("run", tiny, *only, "--jobs", jobs)
     assert ran.status == 1, ran.err
@@ -117,13 +119,7 @@ def test_finished_cells_that_go_missing_in_a_run_are_made_again(
     tiny: Path, finished: Path, ood_bench: Command, jobs: int
 ) -> None:
     shutil.copytree(finished / "results", tiny.parent / "results")
-    (tiny.parent / "dropped.py").write_text(DROPPED)
-    tiny.write_text(
-        SUITE.replace(
-            "detectors: [likelihood, typicality, input_complexity]",
-            "detectors: {dropped: {use: './dropped.py:Dropped'}, typicality: }",
-        )
-    )
+    write_detectors(tiny, DROPPED, "dropped: {use: './own.py:Dropped'}, typicality: ")
     ran = ood_bench("run", tiny, "--jobs", jobs)
     assert ran.status == 0, ran.err
     assert (tiny.parent / "dropped").exists()

@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from ood_bench.cells import MANIFEST, SEAL, Cells, missing, seal
 from ood_bench.errors import StoreError
@@ -130,15 +130,15 @@ class Store(Cells):
         new.mkdir(parents=True)
         try:
             yield new
-            self._seal(cell, new)
-            self._settle(cell.key, new)
+            self._settle(cell.key, new, self._seal(cell, new))
         finally:
             shutil.rmtree(new, ignore_errors=True)
         shutil.rmtree(self.training(cell.key), ignore_errors=True)
         with suppress(OSError):  # another writer may still have a folder there
             self.partial(cell.key).rmdir()
 
-    def _seal(self, cell: Cell, new: Path) -> None:
+    def _seal(self, cell: Cell, new: Path) -> dict[str, Any]:
+        """Write a cell's manifest and its seal, bring all to the disk, and return the manifest."""
         files = sorted(path for path in new.iterdir() if path.is_file())
         lacking = missing(cell.kind, [path.name for path in files])
         if lacking:
@@ -157,8 +157,9 @@ class Store(Cells):
             grant(path)  # safetensors keeps weights from all other users
             _fsync(path)
         _fsync(new)
+        return manifest
 
-    def _settle(self, key: str, new: Path) -> None:
+    def _settle(self, key: str, new: Path, manifest: dict[str, Any]) -> None:
         """Give a whole cell its place, unless another writer's stands there already."""
         final = self.path(key)
         final.parent.mkdir(parents=True, exist_ok=True)
@@ -175,6 +176,8 @@ class Store(Cells):
                     raise
             else:
                 _fsync(final.parent)
+                self._sound[key] = manifest
+                return
         raise StoreError(f"{final}: what stands there can neither be used nor replaced")
 
     def file(self, key: str, name: str) -> Path:
