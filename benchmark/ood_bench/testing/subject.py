@@ -81,7 +81,7 @@ class ImageSubject(ABC, Generic[Model]):
         construct(self.kind, name, self.options, shape)
         try:
             self._try(shape, self.options, score=True)
-        except (TypeError, NotImplementedError, SystemExit, OodBenchError) as error:
+        except (ValueError, TypeError, NotImplementedError, SystemExit, OodBenchError) as error:
             if isinstance(error, TooLargeError):
                 raise
             raise PluginError(f"'{name}' scores no images of {shape}: {_said(error)}") from error
