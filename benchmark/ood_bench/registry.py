@@ -6,15 +6,16 @@ import inspect
 import sys
 from collections.abc import Callable, Mapping
 from functools import partial
+from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import ModuleType
+from types import CodeType, ModuleType
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
-from ood_bench.hashing import file_sha256
+from ood_bench.hashing import bytes_sha256
 
 Kind = Literal["models", "detectors", "statistics", "analyses"]
 Options: TypeAlias = dict[str, Any]
@@ -48,6 +49,7 @@ class Registry:
         self.base = base or Path()
         self.trust = trust
         self._files: dict[str, type[Any]] = {}
+        self._sha256: dict[str, str] = {}  # of the content that a file's class was made from
         self._points: dict[str, dict[str, list[EntryPoint]]] = {}
         for kind in get_args(Kind):
             named = self._points.setdefault(kind, {})
@@ -98,7 +100,7 @@ class Registry:
         where, _, _ = name.rpartition(":")
         if not where.endswith(".py"):
             return revision
-        return f"{revision}-{file_sha256(self.base / where)[:12]}"
+        return f"{revision}-{self._sha256[name][:12]}"
 
     def _direct(self, kind: Kind, name: str) -> type[Any]:
         """Import a class by its module or its file."""
@@ -112,11 +114,13 @@ class Registry:
         if name in self._files:
             return self._files[name]
         try:
-            module = (
-                _module_of(self.base / where)
-                if where.endswith(".py")
-                else importlib.import_module(where)
-            )
+            if where.endswith(".py"):
+                path = self.base / where
+                content = path.read_bytes()
+                self._sha256[name] = bytes_sha256(content)
+                module = _module_of(path, content)
+            else:
+                module = importlib.import_module(where)
         except FileNotFoundError as error:
             raise PluginError(f"{kind[:-1]} '{name}': there is no file {error.filename}") from error
         except (Exception, SystemExit) as error:  # a script may end the process as it is read
@@ -135,10 +139,23 @@ class Registry:
         return plugin
 
 
-def _module_of(path: Path) -> ModuleType:
-    """Import a file as a module of its own."""
-    name = f"ood_bench_file_{file_sha256(path)[:12]}"
-    spec = importlib.util.spec_from_file_location(name, path)
+class _Read(SourceFileLoader):
+    """Loads what was read of a file, and no bytecode that Python keeps of it by its time."""
+
+    def __init__(self, name: str, path: Path, content: bytes) -> None:
+        super().__init__(name, str(path))
+        self.content = content
+
+    def get_code(self, fullname: str) -> CodeType:
+        """Compile the content."""
+        del fullname
+        return self.source_to_code(self.content, self.path)
+
+
+def _module_of(path: Path, content: bytes) -> ModuleType:
+    """Import a file's content as a module of its own."""
+    name = f"ood_bench_file_{bytes_sha256(content)[:12]}"
+    spec = importlib.util.spec_from_loader(name, _Read(name, path, content))
     if spec is None or spec.loader is None:
         raise ImportError(f"{path} is no Python file")
     module = importlib.util.module_from_spec(spec)

@@ -234,10 +234,13 @@ def test_a_damaged_index_of_data_is_made_again(
     at_hand: Places, ood_bench: Command, finished: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(finished)
+    monkeypatch.setattr("ood_bench.data.index.GRANULARITY", -(10**18))  # files of this moment
     arguments = ("run", finished / "tiny.yaml", "--dry-run", "--results", at_hand.results)
+    assert ood_bench(*(word for word in arguments if word != "--dry-run")).status == 0
     sound = ood_bench(*arguments)
     assert "74 stored, 0 to run" in sound.out
     paths = sorted(at_hand.results.glob("store/data/*.json"))[:2]
+    assert len(paths) == 2
     were = {path: json.loads(path.read_text()) for path in paths}
     for path, before in were.items():
         for damage in ALL:

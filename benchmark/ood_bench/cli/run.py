@@ -69,7 +69,10 @@ def run(
         typer.Option(metavar="GLOB", help="Leave out these cells.", show_default=False),
     ] = None,
     fresh: Annotated[
-        bool, typer.Option("--fresh", help="Compute all cells anew, also those that are stored.")
+        bool,
+        typer.Option(
+            "--fresh", help="Read all data and compute all cells anew, also those that are stored."
+        ),
     ] = False,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
@@ -109,7 +112,11 @@ def run(
     store = Store(results / "store")
     registry = Registry(loaded.folder)
     library = Library(
-        root=data, index=results / "store" / "data", remember=not dry_run, embedded=embedded
+        root=data,
+        index=results / "store" / "data",
+        remember=not dry_run,
+        fresh=fresh,
+        embedded=embedded,
     )
     lenient = skip_missing or embedded or dry_run
     whole = build_plan(loaded, registry, library, skip_missing=lenient)

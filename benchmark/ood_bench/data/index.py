@@ -1,6 +1,8 @@
 """Digests of data sets decoded before, so that a plan can be made without decoding again."""
 
 import logging
+import os
+import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -16,6 +18,9 @@ from ood_bench.typed import typed
 log = logging.getLogger(__name__)
 
 REVISION = 2  # raised when a source, a decoder or a transform yields other pixels
+
+GRANULARITY = 2_000_000_000
+"""Nanoseconds in which a file can change twice under one time; FAT's two seconds are the most."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +72,10 @@ class Index:
 def index_key(files: Iterable[Path], **request: object) -> str:
     """Return the key of a request: it changes when a file, the request or Pillow does.
 
+    A file's size and modification time say too little: archives, Nix and git-annex give other
+    content the same. The time of its last change of any kind cannot be set, and another file of
+    that name has another inode.
+
     Args:
         files: The files that the images are read from.
         **request: All else that decides on the pixels, as JSON values.
@@ -76,10 +85,34 @@ def index_key(files: Iterable[Path], **request: object) -> str:
     """
     stamps = []
     for path in files:
-        try:
-            stat = path.stat()
-        except OSError as error:
-            raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-        stamps.append([str(path.absolute()), stat.st_size, stat.st_mtime_ns])
+        stat = _stat(path)
+        times = [stat.st_ctime_ns, stat.st_mtime_ns]
+        stamps.append([str(path.absolute()), stat.st_ino, stat.st_size, *times])
     versions = {"revision": REVISION, "pillow": PIL.__version__}
     return digest({"files": stamps, "versions": versions, "request": request})
+
+
+def settled(files: Iterable[Path]) -> bool:
+    """Tell whether any further change of some files will change their key.
+
+    Right after a change another one may get the same time, as clocks of file systems tick
+    slowly; what is read then must not be remembered. Ask after `index_key`, and before reading.
+
+    Raises:
+        DataError: If a file is not there.
+    """
+    now = time.time_ns()
+    for path in files:
+        stat = _stat(path)
+        # a time of modification may be set to any, also to one to come; that of a change may not
+        recent = abs(now - stat.st_mtime_ns) < GRANULARITY
+        if recent or stat.st_ctime_ns > now - GRANULARITY:
+            return False
+    return True
+
+
+def _stat(path: Path) -> os.stat_result:
+    try:
+        return path.stat()
+    except OSError as error:
+        raise DataError(f"{path}: cannot be read: {error.strerror}") from error

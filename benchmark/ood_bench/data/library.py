@@ -8,7 +8,7 @@ from pathlib import Path
 from ood_bench.data.catalogue import catalogue
 from ood_bench.data.entry import Entry
 from ood_bench.data.images import Images, ImagesInfo, content_digest
-from ood_bench.data.index import Index, Record, index_key
+from ood_bench.data.index import Index, Record, index_key, settled
 from ood_bench.data.locate import Located, locate
 from ood_bench.data.options import DataOptions, Transform
 from ood_bench.data.pictures import native_shape
@@ -31,6 +31,7 @@ class Library:
         root: The data root, or None.
         index: Folder in which the digests of decoded sets are remembered, or None.
         remember: Whether digests of what is decoded now go there too.
+        fresh: Whether all is decoded again, whatever is remembered there.
         embedded: Whether the subsets in the wheel stand in for the sets that have one.
         hub: Whether to look into the cache of the Hugging Face hub; nothing is downloaded.
         entries: The data sets known by name.
@@ -42,6 +43,7 @@ class Library:
         root: Path | None,
         index: Path | None,
         remember: bool = True,
+        fresh: bool = False,
         embedded: bool = False,
         hub: bool = True,
         entries: Mapping[str, Entry] | None = None,
@@ -50,6 +52,7 @@ class Library:
         self.embedded = embedded
         self.entries = catalogue() if entries is None else entries
         self.remember = remember
+        self.fresh = fresh
         self._index = Index(index)
         self._located: dict[str, Located] = {}
         self._memory: OrderedDict[str, tuple[Images, Record]] = OrderedDict()
@@ -61,6 +64,7 @@ class Library:
             root=self.place.root,
             index=self._index.folder,
             remember=self.remember,
+            fresh=self.fresh,
             embedded=self.embedded,
             hub=self.place.hub is not None,
             entries=dict(self.entries),
@@ -117,7 +121,7 @@ class Library:
         target = shape or self.shape(name, options)
         source_split = located.source_split(split)
         key = self._key(located, source_split, target)
-        record = self._memory[key][1] if key in self._memory else self._index.get(key)
+        record = self._memory[key][1] if key in self._memory else self._remembered(key)
         if record is None:
             record = self._load(located, source_split, target)[1]
         return provenance(located, split, source_split, target, record)
@@ -136,6 +140,14 @@ class Library:
         """
         located = self._at_hand(name, options)
         return self._load(located, located.source_split(split), shape)[0]
+
+    def again(self) -> "Library":
+        """Return a library of the same data sets that has not read any of them yet."""
+        make, _ = self.__reduce__()
+        return make()
+
+    def _remembered(self, key: str) -> Record | None:
+        return None if self.fresh else self._index.get(key)
 
     def _locate(self, name: str, options: DataOptions) -> Located:
         key = f"{name} {options.model_dump_json()}"
@@ -168,8 +180,9 @@ class Library:
         if key in self._memory:
             self._memory.move_to_end(key)
             return self._memory[key]
+        lasting = self.remember and not located.generated and settled(located.files(split))
         loaded = _decode(located, split, target)
-        if self.remember and not located.generated:
+        if lasting:
             self._index.put(key, loaded[1])
         self._memory[key] = loaded
         while len(self._memory) > 1 and self._bytes() > MEMORY:

@@ -32,6 +32,8 @@ class Verification:
 def verify(name: str, library: Library) -> tuple[Verification, ...]:
     """Decode every image of a catalogued data set, and compare counts and content.
 
+    All files are read, whatever the library remembers of them.
+
     Raises:
         DataError: If the name is unknown, or the data set is generated or not at hand.
     """
@@ -39,6 +41,7 @@ def verify(name: str, library: Library) -> tuple[Verification, ...]:
         raise DataError(f"unknown data set '{name}'{did_you_mean(name, library.entries)}")
     if library.entries[name].generate:
         raise DataError(f"'{name}' is generated; there is nothing to verify")
+    library = library.again()
     return tuple(_check(name, split, library) for split in library.splits(name, DataOptions()))
 
 

@@ -1,13 +1,13 @@
 """What cells are worked on with: plugins, data, a device and somebody to tell."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from ood_bench.data import DataOptions, Images, Library, Shape
-from ood_bench.errors import DataError
+from ood_bench.errors import DataError, PluginError
 from ood_bench.plan import Cell
-from ood_bench.registry import Registry
+from ood_bench.registry import Kind, Registry
 
 if TYPE_CHECKING:
     from ood_bench.lit import Progress
@@ -57,6 +57,18 @@ class Bench:
                 "run again"
             )
         return images
+
+    def plugin(self, kind: Kind, options: Mapping[str, Any]) -> type[Any]:
+        """Import the plugin that a cell's options name.
+
+        Raises:
+            PluginError: If it does not import, or is no longer what was planned with.
+        """
+        name = options["plugin"]
+        plugin = self.registry.load(kind, name)
+        if self.registry.revision(name, plugin) != options["revision"]:
+            raise PluginError(f"'{name}' changed since the run was planned; run again")
+        return plugin
 
     def provenance(self, request: dict[str, Any]) -> dict[str, Any]:
         """Return where the images that a cell asks for come from, and what is done to them.

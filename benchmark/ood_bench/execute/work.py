@@ -58,7 +58,7 @@ class Worker:
     def _build(self, options: Mapping[str, Any]) -> "ImageModule":
         from ood_bench.lit import build
 
-        plugin = self.bench.registry.load("models", options["plugin"])
+        plugin = self.bench.plugin("models", options)
         given = arguments(plugin, options["plugin"], options["options"])
         model: ImageModule = build(plugin, Shape(*options["shape"]), given, options["seed"])
         return model.to(self.device)
@@ -187,7 +187,7 @@ class Worker:
 
     def _detect(self, cell: Cell, folder: Path) -> None:
         options = cell.options
-        plugin = self.bench.registry.load("detectors", options["plugin"])
+        plugin = self.bench.plugin("detectors", options)
         detector: Detector = construct(plugin, options["plugin"], options["options"])
         images = self._columns(cell, "images.")
         scores = detector.fit(self._columns(cell, "held_out."))(images)
@@ -264,7 +264,7 @@ class Worker:
             study = replace(study, course=course.to_pandas())
         if "model" in cell.inputs:
             study = replace(study, trained=partial(self._density, cell.inputs["model"]))
-        plugin = self.bench.registry.load("analyses", options["plugin"])
+        plugin = self.bench.plugin("analyses", options)
         analysis: Analysis = construct(plugin, options["plugin"], options["options"])
         analysis.level = options["level"]
         found = analysis.tabulate(study)

@@ -18,10 +18,11 @@ SPLITS = ("train", "test", "val", "valid", "validation")
 
 
 class Listing(NamedTuple):
-    """Image files of one split in order, and their classes if they have any."""
+    """Image files of one split in order, their classes if any, and other files that say those."""
 
     paths: tuple[Path, ...]
     labels: Labels
+    beside: tuple[Path, ...] = ()
 
 
 Layout: TypeAlias = Callable[[Path], Mapping[str, Listing]]
@@ -53,7 +54,7 @@ def listed(title: str, listings: Mapping[str, Listing]) -> Found:
     """Return a data set whose images are files, listed by split."""
 
     def read(split: str, limit: int | None) -> Encoded:
-        paths, labels = listings[split]
+        paths, labels, _ = listings[split]
         paths = paths[:limit]
 
         def blobs() -> Iterator[tuple[str, Path]]:
@@ -61,7 +62,8 @@ def listed(title: str, listings: Mapping[str, Listing]) -> Found:
 
         return Encoded(len(paths), None if labels is None else labels[:limit], blobs)
 
-    return Found(title, {split: listing.paths for split, listing in listings.items()}, read)
+    files = {split: listing.paths + listing.beside for split, listing in listings.items()}
+    return Found(title, files, read)
 
 
 def own_folder(folder: Path) -> Found:
@@ -107,9 +109,11 @@ def _classes(folder: Path) -> Listing:
     return _labelled(paths, [str(path.parent.relative_to(folder)) for path in paths])
 
 
-def _labelled(paths: Sequence[Path], classes: list[str]) -> Listing:
+def _labelled(
+    paths: Sequence[Path], classes: list[str], *, beside: tuple[Path, ...] = ()
+) -> Listing:
     _, labels = np.unique(np.asarray(classes, np.str_), return_inverse=True)
-    return Listing(tuple(paths), labels.astype(np.int64))
+    return Listing(tuple(paths), labels.astype(np.int64), beside)
 
 
 def omniglot(folder: Path) -> dict[str, Listing]:
@@ -156,7 +160,9 @@ def tiny_imagenet(folder: Path) -> dict[str, Listing]:
     if annotations.is_file():
         rows = [line.split("\t") for line in _lines(annotations)]
         paths = [folder / "val" / "images" / row[0] for row in rows]
-        found["test"] = _labelled(paths, [row[min(1, len(row) - 1)] for row in rows])
+        found["test"] = _labelled(
+            paths, [row[min(1, len(row) - 1)] for row in rows], beside=(annotations,)
+        )
     return found
 
 
