@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import bytes_sha256
+from ood_bench.scalars import changes, refusal
 
 Kind = Literal["models", "detectors", "statistics", "analyses"]
 Options: TypeAlias = dict[str, Any]
@@ -29,7 +30,8 @@ class OptionError(PluginError):
     """
 
     def __init__(self, mistakes: list[tuple[tuple[str | int, ...], str]]) -> None:
-        super().__init__("; ".join(message for _, message in mistakes))
+        named = (f"{'.'.join(map(str, path))}: {message}" for path, message in mistakes)
+        super().__init__("; ".join(named))
         self.mistakes = mistakes
 
 
@@ -204,7 +206,7 @@ def _schema(plugin: type[Any]) -> type[BaseModel]:
 def _validated(plugin: type[Any], name: str, given: Mapping[str, Any]) -> BaseModel:
     schema = _schema(plugin)
     try:
-        return schema.model_validate(dict(given))
+        found = schema.model_validate(dict(given))
     except ValidationError as error:
         mistakes: list[tuple[tuple[str | int, ...], str]] = []
         for problem in error.errors():
@@ -216,8 +218,11 @@ def _validated(plugin: type[Any], name: str, given: Mapping[str, Any]) -> BaseMo
             elif problem["type"] == "missing":
                 mistakes.append((path, f"'{name}' needs the option '{path[-1]}'"))
             else:
-                mistakes.append((path, f"{problem['msg']}, got {problem['input']!r}"))
+                mistakes.append((path, refusal(problem)))
         raise OptionError(mistakes) from error
+    if changed := [(change.place, change.say()) for change in changes(given, found)]:
+        raise OptionError(changed)
+    return found
 
 
 def resolve_options(plugin: type[Any], name: str, given: Mapping[str, Any]) -> Options:

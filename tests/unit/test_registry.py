@@ -1,5 +1,7 @@
 """Options come from a plugin's signature; a typo has nowhere to go."""
 
+import re
+from pathlib import Path
 from typing import Any, Literal
 
 import pytest
@@ -22,17 +24,63 @@ class Plugin:
         self.shape, self.width, self.kind, self.rates = shape, width, kind, rates
 
 
+class Typed:
+    def __init__(
+        self,
+        *,
+        width: int = 8,
+        rates: tuple[float, ...] = (),
+        flag: bool = False,
+        name: str = "",
+        either: int | None = None,
+        chosen: frozenset[int] = frozenset(),
+        nested: dict[str, dict[str, float]] = {},  # noqa: B006  read alone
+        path: Path = Path(),
+        free: dict[str, Any] = {},  # noqa: B006
+    ) -> None:
+        pass
+
+
 class Greedy:
     def __init__(self, **options: Any) -> None:
         self.options = options
 
 
 def test_defaults_are_filled_in_as_json_values() -> None:
-    assert resolve_options(Plugin, "p", {"width": "8"}) == {
+    assert resolve_options(Plugin, "p", {"width": 8}) == {
         "width": 8,
         "kind": "a",
         "rates": [0.5],
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"width": True}, "width: a number is wanted, got true; write 1 if that is meant"),
+        ({"width": "8"}, "width: a number is wanted, got the text '8'; write 8, without quotes"),
+        ({"rates": [0.1, False]}, "rates.1: a number is wanted, got false; write 0"),
+        ({"flag": "yes"}, "flag: true or false is wanted, got 'yes'; write true"),
+        ({"flag": 0}, "flag: true or false is wanted, got 0; write false"),
+        ({"name": 1.5}, "name: Input should be a valid string, got 1.5; write it in quotes"),
+        ({"either": True}, "either: "),
+        ({"chosen": [1, "2"]}, "chosen.1: a number is wanted, got the text '2'"),
+        ({"nested": {"inner": {"x": True}}}, "nested.inner.x: a number is wanted, got true"),
+    ],
+)
+def test_a_value_of_another_kind_is_refused_with_what_to_write(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(OptionError, match=f"^{re.escape(message)}"):
+        resolve_options(Typed, "t", given)
+
+
+def test_a_number_may_be_whole_or_not_and_free_values_stay() -> None:
+    given = {"width": 1e3, "rates": [1], "path": "a/b", "free": {"x": ["1", True]}}
+    found = resolve_options(Typed, "t", given)
+    assert (found["width"], found["rates"]) == (1000, [1.0])
+    assert (found["path"], found["free"]) == ("a/b", {"x": ["1", True]})
+    assert resolve_options(Typed, "t", found) == found
 
 
 def test_an_unknown_option_is_answered_with_a_near_match() -> None:

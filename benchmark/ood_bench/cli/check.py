@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-import yaml
 from rich.text import Text
 
 from ood_bench.cli.console import terminal
@@ -120,15 +119,17 @@ def _told(title: str, verdicts: Iterable["Verdict"]) -> int:
 
 def _options(settings: Sequence[str] | None, flag: str) -> Mapping[str, Any]:
     """Return options given as `name=value`, the values read as a suite's are."""
+    from ood_bench.suite.core_yaml import YamlError, read_text
+
     found: dict[str, Any] = {}
     for setting in settings or ():
         name, equals, value = setting.partition("=")
         if not equals or not name:
             raise PluginError(f"{flag} {setting}: write it as option=value")
         try:
-            found[name] = yaml.safe_load(value)
-        except yaml.YAMLError as error:
-            raise PluginError(f"{flag} {setting}: the value is not YAML") from error
+            found[name] = read_text(value).data
+        except YamlError as error:
+            raise PluginError(f"{flag} {setting}: {error}") from error
     return found
 
 

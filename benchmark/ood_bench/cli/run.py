@@ -55,7 +55,10 @@ def run(
     assignments: Annotated[
         Globs | None,
         typer.Option(
-            "--set", metavar="PATH=VALUE", help="Set a value of the suite.", show_default=False
+            "--set",
+            metavar="PATH=VALUE",
+            help="Set a value of the suite; a new key that has a dot in it in double quotes.",
+            show_default=False,
         ),
     ] = None,
     only: Annotated[

@@ -153,19 +153,24 @@ def export(
 
 def _transform(text: str) -> "Transform":
     """Read a transform as a suite would have it."""
-    import yaml
     from pydantic import ValidationError
 
     from ood_bench.data import Transform
+    from ood_bench.scalars import changes, refusal
+    from ood_bench.suite.core_yaml import YamlError, read_text, spell
 
     try:
-        return Transform.model_validate(yaml.safe_load(text))
-    except yaml.YAMLError as error:
-        raise SuiteError(f"--transform {text}: not YAML") from error
+        given = read_text(text).data
+        found = Transform.model_validate(given)
+    except YamlError as error:
+        raise SuiteError(f"--transform {text}: {error}") from error
     except ValidationError as error:
         first = error.errors()[0]
         where = ".".join(map(str, first["loc"]))
-        raise SuiteError(f"--transform {text}: {where}: {first['msg']}") from error
+        raise SuiteError(f"--transform {text}: {where}: {refusal(first)}") from error
+    for change in changes(given, found):
+        raise SuiteError(f"--transform {text}: {spell(change.place)}: {change.say()}")
+    return found
 
 
 def _write(table: "pd.DataFrame", output: Path | None) -> None:

@@ -14,7 +14,7 @@ from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
 from ood_bench.statistics import LABEL, Statistic
 from ood_bench.suite import LoadedSuite
-from ood_bench.suite.source import Place
+from ood_bench.suite.core_yaml import Place
 
 
 class Sources:

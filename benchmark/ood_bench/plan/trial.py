@@ -9,7 +9,7 @@ from ood_bench.plan.cell import Cell, Part, Skip
 from ood_bench.plan.plugins import Named, Plugins
 from ood_bench.recipe import Recipe
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
-from ood_bench.suite.source import Place
+from ood_bench.suite.core_yaml import Place
 
 Side = tuple[str, Part, Place]
 """A data set, which part of it, and where the suite names it."""

@@ -1,12 +1,16 @@
 """Suites that extend another: mappings are merged, all else is replaced."""
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from ood_bench.errors import SuiteError
-from ood_bench.suite.source import Place, Source, read_yaml
+from ood_bench.suite.core_yaml import Place
+from ood_bench.suite.source import Source, read_yaml
 
 KEY = "extends"
+
+Where = TypeVar("Where")
 
 
 def read_suite(path: Path, *, below: tuple[Path, ...] = ()) -> Source:
@@ -44,12 +48,16 @@ def read_suite(path: Path, *, below: tuple[Path, ...] = ()) -> Source:
     own = {key: value for key, value in source.data.items() if key != KEY}
     replaced: list[Place] = []
     data = _merged(base.data, own, (), replaced)
-    kept = {
-        place: spot
-        for place, spot in base.lines.items()
-        if not any(place[: len(gone)] == gone for gone in replaced)
-    }
-    return Source(path, data, kept | source.lines)
+
+    def kept(places: Mapping[Place, Where]) -> dict[Place, Where]:
+        return {
+            place: where
+            for place, where in places.items()
+            if not any(place[: len(gone)] == gone for gone in replaced)
+        }
+
+    lines, written = kept(base.lines), kept(base.written)
+    return Source(path, data, lines | source.lines, {**written, **source.written})
 
 
 def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:

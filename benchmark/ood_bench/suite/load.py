@@ -14,9 +14,11 @@ from ood_bench.claims import validate as validate_claim
 from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
+from ood_bench.scalars import changes, refusal
+from ood_bench.suite.core_yaml import Place, one_line
 from ood_bench.suite.extend import KEY, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
-from ood_bench.suite.source import Place, Source, one_line, override
+from ood_bench.suite.source import Source, override
 
 
 @dataclass(frozen=True)
@@ -108,6 +110,7 @@ def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.
         suite = Suite.model_validate(source.data)
     except ValidationError as error:
         raise SuiteError("\n".join(_messages(error, Suite, source, ()))) from error
+    _refuse_changes(source.data, suite, source, ())
     loaded = LoadedSuite(_scaled(suite, source, scale), source)
     _check_names(loaded)
     return loaded
@@ -126,6 +129,8 @@ def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
             ):
                 mistakes[line] = None
             return entry
+        _refuse_changes(suite.training, recipe, source, ("training",))
+        _refuse_changes(entry.training, recipe, source, own)
         steps = {
             key: max(1, round(value * scale)) if value else 0
             for key, value in (("steps", recipe.steps), ("warmup", recipe.warmup))
@@ -181,13 +186,24 @@ def _messages(
         elif problem["type"] == "missing":
             place, text = place[:-1], f"the key '{below[-1]}' is missing"
         else:
-            text = f"{problem['msg']}, got {_shortened(problem['input'])}"
+            text = refusal(problem, source.written.get(place))
         yield f"{source.where(place)}{one_line(text)}"
 
 
-def _shortened(value: object) -> str:
-    text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."
+def _refuse_changes(given: Any, taken: object, source: Source, root: Place) -> None:
+    """Refuse values that were taken for another kind, or for a text that is not as written.
+
+    Raises:
+        SuiteError: With one line for each.
+    """
+    lines: dict[str, None] = {}
+    for change in changes(given, taken):
+        place = (*root, *change.place)
+        written = source.written.get(place)
+        if change.taken != written:  # a claim's `id: 7` is "7", and nothing is lost
+            lines[f"{source.where(place)}{one_line(change.say(written))}"] = None
+    if lines:
+        raise SuiteError("\n".join(lines))
 
 
 def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:

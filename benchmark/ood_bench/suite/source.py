@@ -1,51 +1,41 @@
 """YAML as plain data, with the line that each value came from."""
 
+import re
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeAlias, TypeVar
-
-import yaml
+from typing import Any, TypeVar
 
 from ood_bench.errors import SuiteError
+from ood_bench.suite.core_yaml import Place, YamlError, read_text, spell
 
-Place: TypeAlias = tuple[str | int, ...]
 Where = TypeVar("Where")
 
 STANDARD_INPUT = Path("standard input")
 """What a suite that `-` names is called in messages and in the record of its run."""
 
-MAX_NODES = 100_000
-MAX_DEPTH = 50
-
-
-def spell(place: Place) -> str:
-    """Write a place as users write it.
-
-    Example:
-        >>> spell(("models", "glow", "options", "width"))
-        'models.glow.options.width'
-        >>> spell(("pairs", 0, "outside"))
-        'pairs[0].outside'
-    """
-    text = ""
-    for step in place:
-        if isinstance(step, str) and not step.isprintable():
-            step = step.encode("unicode_escape").decode()
-        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else step
-    return text
+_ASSIGNMENT = re.compile(r'(?P<path>(?:"[^"]*"|[^"=])*)=(?P<value>.*)', re.DOTALL)
+_STEP = re.compile(r'"(?P<quoted>[^"]*)"|\[(?P<index>[^\]]*)\]|(?P<name>[^."\[\]]+)')
 
 
 @dataclass(frozen=True)
 class Source:
-    """The data of a YAML file, and the file and line at which each value stands.
+    """The data of a YAML file.
 
-    The file is another one for a value of a suite that this one extends.
+    Attributes:
+        path: The file.
+        data: Its value.
+        lines: File and line at which each value stands. The file is another one for a value of a
+            suite that this one extends.
+        written: How each value that is no text is written.
+        overrides: What was set on top, by its place.
     """
 
     path: Path
     data: Any
     lines: dict[Place, tuple[Path, int]]
+    written: Mapping[Place, str] = field(default_factory=dict)
     overrides: dict[Place, str] = field(default_factory=dict)
 
     def where(self, place: Place) -> str:
@@ -73,59 +63,6 @@ class Source:
         return self.path.parent
 
 
-class _Reader:
-    def __init__(self, path: Path, loader: yaml.SafeLoader) -> None:
-        self.path = path
-        self.loader = loader
-        self.lines: dict[Place, tuple[Path, int]] = {}
-        self.nodes = 0
-
-    def fail(self, node: yaml.Node, place: Place, message: str) -> SuiteError:
-        spot = f"{spell(place)}: " if place else ""
-        return SuiteError(f"{self.path}:{node.start_mark.line + 1}: {spot}{message}")
-
-    def read(self, node: yaml.Node, place: Place) -> Any:
-        self.nodes += 1
-        if self.nodes > MAX_NODES or len(place) > MAX_DEPTH:
-            raise self.fail(node, (), "nested too deeply or expanded from aliases too often")
-        self.lines[place] = (self.path, node.start_mark.line + 1)
-        if isinstance(node, yaml.MappingNode):
-            return self.mapping(node, place)
-        if isinstance(node, yaml.SequenceNode):
-            return [self.read(item, (*place, i)) for i, item in enumerate(node.value)]
-        try:
-            return self.loader.construct_object(node)
-        except (yaml.YAMLError, ValueError, OverflowError) as error:
-            reason = getattr(error, "problem", None) or str(error)
-            raise self.fail(node, place, f"cannot read this value: {one_line(reason)}") from error
-
-    def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
-        result: dict[str, Any] = {}
-        first: dict[str, int] = {}
-        for key_node, value_node in node.value:
-            if not isinstance(key_node, yaml.ScalarNode):
-                raise self.fail(key_node, place, "a key must be a name")
-            key = key_node.value
-            if key in result:
-                raise self.fail(
-                    key_node, (*place, key), f"duplicate key, first given in line {first[key]}"
-                )
-            first[key] = key_node.start_mark.line + 1
-            result[key] = self.read(value_node, (*place, key))
-            self.lines[(*place, key)] = (self.path, first[key])
-        return result
-
-
-def one_line(text: object) -> str:
-    r"""Return a message on one line.
-
-    Example:
-        >>> one_line("a\n   b")
-        'a b'
-    """
-    return " ".join(str(text).split())
-
-
 def read_yaml(path: Path) -> Source:
     """Read a YAML file whose keys are names, each given once; `-` is standard input.
 
@@ -141,51 +78,98 @@ def read_yaml(path: Path) -> Source:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
         raise SuiteError(f"{path}: cannot read the suite: {reason}") from error
     try:
-        loader = yaml.SafeLoader(text)
-        node = loader.get_single_node()
-    except (yaml.YAMLError, RecursionError) as error:
-        mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
-        reason = getattr(error, "problem", None) or getattr(error, "reason", None) or error
-        raise SuiteError(f"{path}{line}: not YAML: {one_line(reason)}") from error
-    if node is None:
+        found = read_text(text)
+    except YamlError as error:
+        line = f":{error.line}" if error.line else ""
+        raise SuiteError(f"{path}{line}: {error}") from error
+    if not found.lines:
         raise SuiteError(f"{path}: the suite is empty")
-    reader = _Reader(path, loader)
-    return Source(path, reader.read(node, ()), reader.lines)
+    lines = {place: (path, line) for place, line in found.lines.items()}
+    return Source(path, found.data, lines, found.written)
 
 
 def override(source: Source, assignment: str) -> Source:
     """Set one value, given as `path=value`, on top of a file's data.
 
-    A step of the path names a key, or an item of a list by number in brackets.
+    A step of the path names a key, or an item of a list by number in brackets. A key that has a
+    dot in it is found where it is there; a new one is written in double quotes.
 
     Raises:
         SuiteError: If the assignment has no `=`, its value is not YAML, or its path leads
             through something that is not there.
     """
-    path_text, equals, value_text = assignment.partition("=")
-    if not equals or not path_text:
+    match = _ASSIGNMENT.fullmatch(assignment)
+    if match is None or not match["path"]:
         raise SuiteError(f"--set {assignment}: write it as path=value")
     try:
-        value = yaml.safe_load(value_text)
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise SuiteError(f"--set {assignment}: the value is not YAML") from error
-    steps: list[str | int] = []
-    for part in path_text.split("."):
-        name, *indices = part.replace("]", "").split("[")
-        steps += [name] if name else []
-        for index in indices:
-            if not index.isdecimal():
-                raise SuiteError(f"--set {assignment}: '[{index}]' is not a number in brackets")
-            steps.append(int(index))
-    place = tuple(steps)
-    data = _replaced(source.data, place, value, assignment)
+        found = read_text(match["value"])
+    except YamlError as error:
+        text = str(error).replace("not YAML", "the value is not YAML", 1)
+        raise SuiteError(f"--set {assignment}: {text}") from error
+    place = _place(match["path"], source.data, assignment)
+    data = _replaced(source.data, place, found.data, assignment)
     lines = _without(source.lines, place)
     overrides = {**_without(source.overrides, place), place: assignment}
-    return Source(source.path, data, lines, overrides)
+    written = {(*place, *below): text for below, text in found.written.items()}
+    written = {**_without(source.written, place), **written}
+    return Source(source.path, data, lines, written, overrides)
 
 
-def _without(places: dict[Place, Where], gone: Place) -> dict[Place, Where]:
+def _place(path: str, data: Any, assignment: str) -> Place:
+    """Return the place that a path leads to in some data, as far as there is any."""
+    steps: list[re.Match[str]] = []
+    at = 0
+    while at < len(path):
+        at += path[at] == "." and bool(steps)
+        step = _STEP.match(path, at)
+        if step is None:
+            raise SuiteError(
+                f"--set {assignment}: write the path as keys with dots between them and numbers "
+                'in brackets, pairs[0].outside; a key that has others in it in quotes, "a[b"'
+            )
+        steps.append(step)
+        at = step.end()
+    place: list[str | int] = []
+    while steps:
+        index, quoted = steps[0]["index"], steps[0]["quoted"]
+        if index is not None and not index.isdecimal():
+            raise SuiteError(f"--set {assignment}: '[{index}]' is not a number in brackets")
+        taken: str | int = int(index) if index is not None else quoted
+        count = 1
+        if taken is None:
+            taken, count = _key(steps, data, assignment)
+        place.append(taken)
+        data = _below(data, taken)
+        del steps[:count]
+    return tuple(place)
+
+
+def _key(steps: list[re.Match[str]], data: Any, assignment: str) -> tuple[str, int]:
+    """Return the key that names with dots between them begin with, and of how many it is made."""
+    names: list[str] = []
+    for step in steps:
+        if step["name"] is None:
+            break
+        names.append(step["name"])
+    joined = {".".join(names[:count]): count for count in range(1, len(names) + 1)}
+    known = [key for key in joined if isinstance(data, dict) and key in data]
+    if len(known) > 1:
+        choices = " or ".join(f'"{key}"' for key in known)
+        raise SuiteError(
+            f"--set {assignment}: '{known[-1]}' may mean the key {choices}; write the one that is "
+            "meant in quotes"
+        )
+    key = known[0] if known else names[0]
+    return key, joined[key]
+
+
+def _below(data: Any, step: str | int) -> Any:
+    if isinstance(step, int):
+        return data[step] if isinstance(data, list) and step < len(data) else None
+    return data.get(step) if isinstance(data, dict) else None
+
+
+def _without(places: Mapping[Place, Where], gone: Place) -> dict[Place, Where]:
     """Return what is known of places, but for those at and below one."""
     return {place: where for place, where in places.items() if place[: len(gone)] != gone}
 
