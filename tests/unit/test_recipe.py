@@ -60,6 +60,36 @@ def test_what_changes_the_weights_changes_the_key_and_survives_json(
         assert Recipe.model_validate(kept) == recipe
 
 
+OTHER: dict[str, object] = {
+    "steps": 7,
+    "batch_size": 7,
+    "optimizer": "adamax",
+    "optimizer_options": {"eps": 1e-7},
+    "learning_rate": 0.5,
+    "warmup": 7,
+    "schedule": "cosine",
+    "decay": (0.5,),
+    "decay_from": 0.6,
+    "weight_decay": 0.5,
+    "clip_norm": 7.0,
+    "ema": 0.5,
+    "mutation": 0.5,
+    "precision": "float32",
+    "held_out": 70,
+    "validation": 70,
+}
+"""Another value than the default, for every option that changes the trained weights."""
+
+
+@pytest.mark.parametrize("field", sorted(Recipe.model_fields))
+def test_every_option_that_changes_the_weights_is_in_the_key(field: str) -> None:
+    if field in ("logger", "validate_every"):  # how a training is watched
+        assert field not in OTHER
+        return
+    base = Recipe(schedule="flat") if field == "decay_from" else Recipe()
+    assert digest(base.model_copy(update={field: OTHER[field]}).hashed()) != digest(base.hashed())
+
+
 @pytest.mark.parametrize("recipe", SCHEDULES, ids=lambda recipe: recipe.schedule)
 @pytest.mark.parametrize("warmup", [0, 20])
 def test_a_schedule_to_zero_is_continuous_and_ends_there(recipe: Recipe, warmup: int) -> None:
