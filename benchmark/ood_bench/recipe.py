@@ -59,8 +59,9 @@ class Recipe(BaseModel):
         precision: `float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16
             on hardware that computes in it.
         held_out: Images taken off the training split, by a fixed permutation, on which
-            detectors are fitted.
-        validation: Images taken off likewise, on which training reports bits per dimension.
+            detectors are fitted; by default a tenth of them, at most 2,000.
+        validation: Images taken off likewise, on which training reports bits per dimension; by
+            default a twentieth, at most 1,000.
         validate_every: Steps between two such reports; 0 for one at the end alone.
         logger: `csv`, `tensorboard`, `wandb` or `mlflow`.
     """
@@ -83,8 +84,8 @@ class Recipe(BaseModel):
     ema: float | None = Field(default=None, gt=0, lt=1)
     mutation: float = Field(default=0.0, ge=0, lt=1)
     precision: Literal["auto", "float32", "bf16"] = "auto"
-    held_out: int = Field(default=2_000, ge=2)
-    validation: int = Field(default=1_000, ge=1)
+    held_out: int | None = Field(default=None, ge=2)
+    validation: int | None = Field(default=None, ge=1)
     validate_every: int = Field(default=0, ge=0)
     logger: Literal["csv", "tensorboard", "wandb", "mlflow"] = "csv"
 
@@ -136,8 +137,32 @@ class Recipe(BaseModel):
             case "flat":
                 return rise * min(1.0, (1.0 - done) / (1.0 - self.decay_from))
 
+    def sized(self, images: int) -> "Recipe":
+        """Return the recipe with `held_out` and `validation` filled in where they are not given.
+
+        Args:
+            images: Images of the training split.
+
+        Example:
+            >>> [(r.held_out, r.validation) for r in map(Recipe().sized, (600, 20_000, 60_000))]
+            [(60, 30), (2000, 1000), (2000, 1000)]
+        """
+        sizes = {
+            "held_out": max(2, min(2_000, images // 10)),
+            "validation": max(1, min(1_000, images // 20)),
+        }
+        return self.model_copy(
+            update={name: size for name, size in sizes.items() if getattr(self, name) is None}
+        )
+
     def hashed(self) -> dict[str, Any]:
-        """Return the options that change the trained weights, as JSON."""
+        """Return the options that change the trained weights, as JSON.
+
+        Raises:
+            ValueError: If `held_out` or `validation` is not filled in.
+        """
+        if self.held_out is None or self.validation is None:
+            raise ValueError("a key needs the sizes of all parts; fill them in with sized()")
         found = self.model_dump(mode="json", exclude={"logger", "validate_every"})
         for field in _LATER:
             if getattr(self, field) == type(self).model_fields[field].default:

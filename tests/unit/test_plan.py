@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from tests.conftest import Command
 
 from ood_bench.data import Library
-from ood_bench.plan import build_plan
+from ood_bench.errors import DataError
+from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
 from ood_bench.suite import load_suite
 
@@ -69,3 +71,49 @@ def test_what_a_plugin_computes_depends_on_its_revision(
     assert {name.partition("/")[0] + "/" for name in different} >= set(changed)
     if changed[0] == "detect/":
         assert all("typicality" in name for name in different)
+
+
+def divided(tiny: Path, training: str) -> Plan:
+    """Plan the suite with these sizes of the parts in place of its own."""
+    text = tiny.read_text().replace("held_out: 60, validation: 20, ", training)
+    path = tiny.with_name("divided.yaml")
+    path.write_text(text)
+    return build_plan(load_suite(path), Registry(), Library(root=None, index=None))
+
+
+@pytest.mark.parametrize(
+    ("training", "sizes", "said"),
+    [
+        ("", (60, 30), "510 trained on, 30 to validate, 60 held out (`validation` and `held_out` "),
+        ("held_out: 70, ", (70, 30), "500 trained on, 30 to validate, 70 held out (`validation` "),
+        ("held_out: 70, validation: 40, ", (70, 40), ""),
+    ],
+)
+def test_parts_of_a_small_training_split_scale_and_the_plan_says_what_was_taken(
+    tiny: Path, training: str, sizes: tuple[int, int], said: str
+) -> None:
+    plan = divided(tiny, training)
+    cells = {cell.name: cell for cell in plan.cells}
+    trained = cells["train/glow@low/0"]
+    part = cells["score/glow@low/0/low/held_out/decomposition"]
+    for options in (trained.options["recipe"], trained.request["recipe"], part.options):
+        assert (options["held_out"], options["validation"]) == sizes
+    (note,) = (ref.info.note for ref in plan.data if (ref.name, ref.split) == ("low", "train"))
+    assert note == (f"{said}by default)" if said else "")
+    assert said in plan.divisions["low on 1×8×8"]
+    assert f"{sizes[0]} held out" in plan.divisions["low on 1×8×8"]
+
+
+def test_default_sizes_give_the_keys_of_the_same_sizes_stated(tiny: Path) -> None:
+    default, stated = divided(tiny, ""), divided(tiny, "held_out: 60, validation: 30, ")
+    assert [cell.key for cell in default.cells] == [cell.key for cell in stated.cells]
+
+
+def test_stated_sizes_that_leave_nothing_to_train_on_are_refused(tiny: Path) -> None:
+    with pytest.raises(DataError, match="600 validate and 60 are held out, leave none"):
+        divided(tiny, "validation: 600, ")
+
+
+def test_a_dry_run_says_how_a_training_split_is_divided(tiny: Path, ood_bench: Command) -> None:
+    said = "training images of low on 1×8×8: 520 trained on, 20 to validate, 60 held out"
+    assert said in ood_bench("run", tiny, "--dry-run").out.splitlines()

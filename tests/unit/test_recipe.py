@@ -7,6 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import ValidationError
 from tests.conftest import Command
 from torch.optim import Optimizer
@@ -36,9 +38,9 @@ class Plain(Optimizer):
 
 
 def test_keys_of_older_trainings_stay_what_they_were() -> None:
-    assert digest(Recipe().hashed()) == "ccb8ff493540b0a8c337808cdfb1aca0"
+    assert digest(Recipe().sized(20_000).hashed()) == "ccb8ff493540b0a8c337808cdfb1aca0"
     older = Recipe(steps=7, optimizer="adamax", decay=(0.5,), clip_norm=100, ema=0.9, mutation=0.1)
-    assert digest(older.hashed()) == "76b0a6d20c06f0d8b06161f90c9fd0c9"
+    assert digest(older.sized(60_000).hashed()) == "76b0a6d20c06f0d8b06161f90c9fd0c9"
 
 
 @pytest.mark.parametrize(
@@ -54,8 +56,8 @@ def test_keys_of_older_trainings_stay_what_they_were() -> None:
 def test_what_changes_the_weights_changes_the_key_and_survives_json(
     change: dict[str, object],
 ) -> None:
-    recipe = Recipe.model_validate(change)
-    assert digest(recipe.hashed()) != digest(Recipe().hashed())
+    recipe = Recipe.model_validate(change).sized(60_000)
+    assert digest(recipe.hashed()) != digest(Recipe().sized(60_000).hashed())
     for kept in (recipe.hashed(), recipe.model_dump(mode="json")):
         assert Recipe.model_validate(kept) == recipe
 
@@ -86,8 +88,20 @@ def test_every_option_that_changes_the_weights_is_in_the_key(field: str) -> None
     if field in ("logger", "validate_every"):  # how a training is watched
         assert field not in OTHER
         return
-    base = Recipe(schedule="flat") if field == "decay_from" else Recipe()
+    base = (Recipe(schedule="flat") if field == "decay_from" else Recipe()).sized(60_000)
     assert digest(base.model_copy(update={field: OTHER[field]}).hashed()) != digest(base.hashed())
+
+
+@given(st.integers(0, 10**6), st.none() | st.integers(2, 99), st.none() | st.integers(2, 99))
+def test_parts_that_are_not_given_scale_with_the_images(
+    images: int, held_out: int | None, validation: int | None
+) -> None:
+    recipe = Recipe(held_out=held_out, validation=validation).sized(images)
+    assert recipe.held_out == (held_out or min(2_000, max(2, images // 10)))
+    assert recipe.validation == (validation or min(1_000, max(1, images // 20)))
+    assert recipe.sized(7) == recipe
+    with pytest.raises(ValueError, match="sized"):
+        Recipe(validation=validation).hashed()
 
 
 @pytest.mark.parametrize("recipe", SCHEDULES, ids=lambda recipe: recipe.schedule)

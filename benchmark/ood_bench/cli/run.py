@@ -227,6 +227,8 @@ def _print_plan(console: Console, plan: "Plan", store: "Store") -> None:
     console.print(table)
     for model, size in plan.sizes.items():
         console.print(f"{model}: {size}", highlight=False, markup=False)
+    for data, division in plan.divisions.items():
+        console.print(f"training images of {data}: {division}", highlight=False, markup=False)
     console.print(
         f"{len(plan.cells)} cells: {count} stored, {len(plan.cells) - count} to run; "
         f"{len(plan.skips)} skipped"

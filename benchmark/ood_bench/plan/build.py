@@ -17,7 +17,7 @@ from ood_bench.plan.cell import (
 )
 from ood_bench.plan.fits import Fits
 from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
-from ood_bench.plan.sources import Sources, sizes
+from ood_bench.plan.sources import Sources
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.registry import Registry
 from ood_bench.statistics import LABEL
@@ -214,7 +214,7 @@ class _Builder:
                         f"{name}/{part}": self.sources.info(name, part, trial.shape, place).digest
                         for name, part, place in trial.sides
                     },
-                    **sizes(trial.recipe),
+                    **self.sources.sizes(trial),
                 },
                 inputs,
                 {
@@ -331,9 +331,13 @@ class _Builder:
             bpds=tuple(self.bpds),
             trainings=tuple(self.sources.trainings),
             analyses=tuple(self.analyses),
-            data=tuple(self.sources.data.values()),
+            data=self.sources.data_read(),
             audits=tuple(self.audits),
             sizes=self.sources.models.sizes,
+            divisions={
+                f"{name} on {shape}": "; ".join(texts)
+                for (name, _, shape), texts in self.sources.divisions.items()
+            },
         )
 
 

@@ -141,7 +141,8 @@ class Plan:
     """All cells in topological order, what is skipped, and where results will lie.
 
     `uses` says of each detector what it takes beside the model and held-out ID images, `sizes` of
-    each model on a shape how large it is.
+    each model on a shape how large it is, `divisions` of each training split on a shape how many
+    images of it serve which end.
     """
 
     cells: tuple[Cell, ...]
@@ -155,6 +156,7 @@ class Plan:
     uses: Mapping[str, str] = field(default_factory=dict)
     audits: tuple[AuditRef, ...] = ()
     sizes: Mapping[str, str] = field(default_factory=dict)
+    divisions: Mapping[str, str] = field(default_factory=dict)
 
     def address(self, cell: Cell) -> dict[str, str]:
         """Return the names of the rows that a cell fills: those of a detector on a pair."""

@@ -1,6 +1,7 @@
 """What detectors and analyses read: trainings, and the columns of a model or of a role's models."""
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import Any
 
 from ood_bench.data import DataOptions, ImagesInfo, Shape
@@ -30,6 +31,7 @@ class Sources:
         self.names: set[str] = set()
         self.data: dict[tuple[str, str, Shape], DataRef] = {}
         self.trainings: dict[TrainingRef, None] = {}
+        self.divisions: dict[tuple[str, str, Shape], dict[str, None]] = {}
 
     def add(self, cell: Cell) -> Cell:
         """Add a cell, or return the one that does the same work under another name."""
@@ -57,6 +59,39 @@ class Sources:
             self.data[key] = DataRef(name, split, info)
         return self.data[key].info
 
+    def recipe(self, trial: Trial) -> Recipe:
+        """Return how a trial's model is trained, with the sizes of all parts filled in."""
+        recipe = trial.recipe
+        if recipe.held_out is not None and recipe.validation is not None:
+            return recipe
+        return recipe.sized(self.info(trial.inside, "train", trial.shape, trial.place).count)
+
+    def sizes(self, trial: Trial) -> dict[str, int]:
+        """Return what decides on the parts of a trial's training split."""
+        return sizes(self.recipe(trial))
+
+    def _note_division(self, trial: Trial) -> None:
+        """Note how a training split is divided."""
+        images = self.info(trial.inside, "train", trial.shape, trial.place).count
+        parts = self.sizes(trial)
+        division = (
+            f"{images - sum(parts.values()):,} trained on, {parts['validation']:,} to validate, "
+            f"{parts['held_out']:,} held out"
+        )
+        default = [name for name in parts if getattr(trial.recipe, name) is None]
+        if default:
+            division += f" (`{'` and `'.join(default)}` by default)"
+        self.divisions.setdefault((trial.inside, "train", trial.shape), {})[division] = None
+
+    def data_read(self) -> tuple[DataRef, ...]:
+        """Return all data sets that were asked for; the notes say what was taken by default."""
+        found = []
+        for key, ref in self.data.items():
+            taken = [text for text in self.divisions.get(key, ()) if text.endswith("by default)")]
+            note = "; ".join(filter(None, (ref.info.note, *taken)))
+            found.append(replace(ref, info=replace(ref.info, note=note)))
+        return tuple(found)
+
     def request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
         """Return how a worker finds one part of a data set."""
         options: DataOptions = self.loaded.data_options(name)
@@ -70,12 +105,13 @@ class Sources:
     def train(self, trial: Trial, seed: int) -> Trained:
         """Add one training."""
         self.models.check(trial)
-        recipe = trial.recipe
+        recipe = self.recipe(trial)
         info = self.info(trial.inside, "train", trial.shape, trial.place)
         try:
             partition(info.count, digest=info.digest, **sizes(recipe))
         except DataError as error:
             raise self.trials.mistake(trial.place, error) from error
+        self._note_division(trial)
         self._check_optimizer(trial)
         options: dict[str, Any] = {
             "plugin": trial.model.plugin,
@@ -182,7 +218,7 @@ class Sources:
         else:
             players = {f"{role}." if role else "": trained}
         for player in players.values():
-            if sizes(player.trial.recipe) != sizes(trial.recipe):
+            if self.sizes(player.trial) != self.sizes(trial):
                 raise SuiteError(
                     f"{self.loaded.source.path}: {player.label} and {trained.label} are read "
                     "together and must have the same training.held_out and training.validation"
@@ -232,7 +268,7 @@ class Sources:
         """Return which rows of a split are one part of it."""
         if part == "test":
             return {}
-        found: dict[str, Any] = {"part": part, **sizes(trial.recipe)}
+        found: dict[str, Any] = {"part": part, **self.sizes(trial)}
         if part == "train":
             found["first"] = self.suite.evaluation.train_images
         return found
@@ -251,7 +287,13 @@ class Sources:
 
 
 def sizes(recipe: Recipe) -> dict[str, int]:
-    """Return what decides on the parts of a training split."""
+    """Return what decides on the parts of a training split.
+
+    Raises:
+        ValueError: If a size is not filled in.
+    """
+    if recipe.validation is None or recipe.held_out is None:
+        raise ValueError("fill the sizes in with Recipe.sized()")
     return {"validation": recipe.validation, "held_out": recipe.held_out}
 
 
