@@ -9,6 +9,7 @@ from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
 from ood_bench.lit.optimizers import check_optimizer
 from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
+from ood_bench.lit.rehearsal import cannot_score
 from ood_bench.lit.size import Size, outline, refuse_too_large
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "Size",
     "adopt",
     "build",
+    "cannot_score",
     "check_optimizer",
     "fit",
     "load_pretrained",

@@ -97,7 +97,7 @@ def memory_at_hand() -> int | None:
     return min(found)
 
 
-def outline(name: str, construct: Callable[[], Model]) -> Model:
+def outline(name: str, construct: Callable[[], Model], *, most: int | None = None) -> Model:
     """Build a model without its memory: on the meta device, where its constructor allows that.
 
     A constructor that looks at values cannot run there and is run as usual, watched: it is
@@ -107,20 +107,26 @@ def outline(name: str, construct: Callable[[], Model]) -> Model:
     Args:
         name: What messages call it.
         construct: Builds it.
+        most: The most parameters that it may have, if there is a limit.
 
     Raises:
-        TooLargeError: If the weights alone do not fit in the machine's memory.
+        TooLargeError: If the weights alone do not fit in the machine's memory, or there are more
+            parameters than that.
     """
     at_hand = memory_at_hand()
     with torch.random.fork_rng(devices=[]):
         try:
-            with _Watch(name, at_hand, meta=True), torch.device("meta"), _counted(name, at_hand):
+            with (
+                _Watch(name, at_hand, meta=True),
+                torch.device("meta"),
+                _counted(name, at_hand, most),
+            ):
                 return construct()
         except TooLargeError:
             raise
         except Exception:  # noqa: BLE001  it says what is wrong when it is built for real
             pass
-        with _Watch(name, at_hand, meta=False), _counted(name, at_hand):
+        with _Watch(name, at_hand, meta=False), _counted(name, at_hand, most):
             return construct()
 
 
@@ -153,7 +159,7 @@ def _bytes(tensor: Tensor) -> int:
 
 
 @contextmanager
-def _counted(name: str, at_hand: int | None) -> Iterator[None]:
+def _counted(name: str, at_hand: int | None, most: int | None) -> Iterator[None]:
     """Stop a constructor whose parameters become too many; those of one block count once."""
     seen: dict[int, nn.Parameter] = {}
     total = 0
@@ -167,6 +173,11 @@ def _counted(name: str, at_hand: int | None) -> Iterator[None]:
         total += parameter.numel()
         if len(seen) > MOST_TENSORS:
             raise TooLargeError(f"'{name}' has more than {MOST_TENSORS:,} tensors of parameters")
+        if most is not None and total > most:
+            raise TooLargeError(
+                f"'{name}' has more than {most:,} parameters, too many for laws that build it "
+                "again and again on images of a few pixels; give it options that make it smaller"
+            )
         # a constructor may replace what it has registered; the whole is judged at the end
         if at_hand is not None and parameter.device.type != "meta" and 4 * total > at_hand:
             raise TooLargeError(

@@ -31,9 +31,9 @@ class Models:
         """Check a trial's model, once however many trials it has.
 
         Raises:
-            SuiteError: If it refuses its options or the shape, is no model, needs more memory
-                than the machine has, has a logger that is not installed, or a checkpoint that
-                does not fit it.
+            SuiteError: If it refuses its options or the shape, is no model, scores no images,
+                needs more memory than the machine has, has a logger that is not installed, or a
+                checkpoint that does not fit it.
         """
         model = trial.model
         key = (model.name, digest(model.options), trial.shape)
@@ -55,6 +55,7 @@ class Models:
         except TooLargeError as error:
             raise self.loaded.mistake(model.place, str(error)) from error
         self.sizes[f"{model.name} on {trial.shape}"] = str(size)
+        self._rehearse(trial, built)
         if model.checkpoint is None:
             return
         try:
@@ -64,6 +65,23 @@ class Models:
                 load_pretrained(self._built(trial), model.checkpoint.path)
         except PluginError as error:
             raise self.loaded.mistake((*model.place, "checkpoint"), str(error)) from error
+
+    def _rehearse(self, trial: Trial, outlined: "ImageModule") -> None:
+        """Refuse a density of another package that scores no images: it wants a context, say."""
+        from ood_bench.lit import FloatDensity, cannot_score
+
+        if not isinstance(outlined, FloatDensity):
+            return
+
+        def again() -> FloatDensity:
+            found = self._built(trial)
+            if not isinstance(found, FloatDensity):
+                raise TypeError(f"{type(found).__name__} is no FloatDensity any more")
+            return found
+
+        if reason := cannot_score(outlined, again):
+            text = f"'{trial.model.plugin}' scores no images of {trial.shape}: {reason}"
+            raise self.loaded.mistake(trial.model.place, text)
 
     def _built(self, trial: Trial) -> "ImageModule":
         from ood_bench.lit import ClassifierModule, DensityModule

@@ -21,6 +21,9 @@ Model = TypeVar("Model", bound=ImageModule)
 SMALL = tuple(Shape(*s) for s in ((1, 4, 4), (2, 4, 4), (1, 8, 8), (1, 28, 28), (3, 32, 32)))
 """Shapes that laws are tried on: the first that a model takes."""
 
+MOST_PARAMETERS = 100_000_000
+"""A larger model takes minutes for each law."""
+
 
 def random_images(shape: Shape, n: int, *, seed: int = 0) -> Tensor:
     """Return uniformly random images, uint8 `(n, C, H, W)`."""
@@ -109,7 +112,7 @@ class ImageSubject(ABC, Generic[Model]):
         """Return why the model does not take images of a shape; empty if it does.
 
         Raises:
-            TooLargeError: If it needs more memory than the machine has.
+            TooLargeError: If it needs more memory than the machine has, or has too many parameters.
         """
         try:
             self._try(shape, options, score=score)
@@ -122,7 +125,7 @@ class ImageSubject(ABC, Generic[Model]):
     def _try(self, shape: Shape, options: Mapping[str, Any], *, score: bool) -> None:
         """Build the model, and let it score two images; raises whatever it raises."""
         name = self.kind.__name__
-        model = outline(name, lambda: build(self.kind, shape, options, 0))
+        model = outline(name, lambda: build(self.kind, shape, options, 0), most=MOST_PARAMETERS)
         refuse_too_large(name, Size.of(model))
         if any(tensor.is_meta for tensor in model.state_dict().values()):
             model = build(self.kind, shape, options, 0)

@@ -1,0 +1,45 @@
+"""Whether a density of another package scores images at all, found before it is trained."""
+
+from collections.abc import Callable
+
+import torch
+
+from ood_bench.errors import raised
+from ood_bench.lit.floats import FloatDensity
+from ood_bench.lit.size import Size
+
+LARGEST = 64 << 20
+"""Bytes of weights of the largest model that is built for real to find out."""
+IMAGES = 4
+
+
+def cannot_score(outlined: FloatDensity, build: Callable[[], FloatDensity]) -> str | None:
+    """Say why a density does not score a few images; None if it does, or is too large to tell.
+
+    It is asked as it was outlined. On the meta device that shows shapes that do not fit; what
+    fails there for other reasons is built, if it is small, and asked for real. The random state is
+    left as it was.
+
+    Args:
+        outlined: The density, perhaps on the meta device.
+        build: Builds it for real.
+    """
+    on_meta = any(tensor.is_meta for tensor in outlined.state_dict().values())
+    small = Size.of(outlined).weights <= LARGEST
+    with torch.random.fork_rng(devices=[]):
+        if not on_meta:
+            return _failure(outlined) if small else None
+        if _failure(outlined, "meta") is None or not small:
+            return None
+        return _failure(build())
+
+
+def _failure(model: FloatDensity, device: str = "cpu") -> str | None:
+    generator = torch.Generator().manual_seed(0)
+    y = torch.rand((IMAGES, *model.shape), generator=generator).to(device)
+    try:
+        with torch.no_grad():
+            model.log_density(y)
+    except Exception as error:  # noqa: BLE001  it may be anybody's code
+        return str(error) if isinstance(error, ValueError) else raised(error)
+    return None
