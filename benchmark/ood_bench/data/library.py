@@ -5,13 +5,17 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from ood_bench.data.catalogue import catalogue
+from ood_bench.data.division import content_hashes, divide
 from ood_bench.data.entry import Entry
 from ood_bench.data.images import Images, ImagesInfo, content_digest
 from ood_bench.data.index import Index, Record, index_key, settled
 from ood_bench.data.locate import Located, locate
 from ood_bench.data.options import DataOptions, Transform
-from ood_bench.data.pictures import native_shape
+from ood_bench.data.pictures import Labels, native_shape
 from ood_bench.data.provenance import provenance
 from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.shape import Shape
@@ -96,7 +100,7 @@ class Library:
         if not located.sized:
             reason = "takes any shape" if located.generated else "has images of many sizes"
             raise DataError(f"'{name}' {reason}; say which with `shape` beside the pair's inside")
-        split = located.splits[0]
+        split = located.sources(located.splits[0])[0]
         with quiet_decoders():
             native = native_shape(located.read(split, 1))
         channels, height, width = cropped(located.transform, native)
@@ -182,28 +186,56 @@ class Library:
             return self._memory[key]
         lasting = self.remember and not located.generated and settled(located.files(split))
         loaded = _decode(located, split, target)
-        if lasting:
-            self._index.put(key, loaded[1])
-        self._memory[key] = loaded
+        for name in sorted(loaded, key=split.__eq__):  # the one that is asked for is kept longest
+            known = self._key(located, name, target)
+            if lasting:
+                self._index.put(known, loaded[name][1])
+            self._memory[known] = loaded[name]
         while len(self._memory) > 1 and self._bytes() > MEMORY:
             self._memory.popitem(last=False)
-        return loaded
+        return loaded[split]
 
     def _bytes(self) -> int:
         return sum(images.pixels.nbytes for images, _ in self._memory.values())
 
 
-def _decode(located: Located, split: str, target: Shape) -> tuple[Images, Record]:
+def _decode(located: Located, split: str, target: Shape) -> dict[str, tuple[Images, Record]]:
+    """Return the images of a split; of a set that is divided by content those of both splits."""
     if located.entry and located.entry.generate:
         pixels = located.entry.generate(located.options, split, target)
         images = Images(pixels, None, content_digest(pixels))
-        return images, Record(len(pixels), images.digest, target)
-    pictures = located.read(split, located.options.limit)
+        return {split: (images, Record(len(pixels), images.digest, target))}
+    limit = None if located.division else located.options.limit
+    parts, fitted = [], []
+    for source in located.sources(split):
+        parts.append(located.read(source, limit))
+        with quiet_decoders():
+            fitted.append(fit(parts[-1], located.transform, target, name=located.name))
+    natives = {one.native for one in fitted}
+    native = natives.pop() if len(natives) == 1 else None
+    if located.division is None:
+        return {split: _recorded(fitted[0].pixels, parts[0].labels, native)}
     with quiet_decoders():
-        fitted = fit(pictures, located.transform, target, name=located.name)
-    images = Images(fitted.pixels, pictures.labels, content_digest(fitted.pixels))
-    labels, classes = "", 0
-    if pictures.labels is not None and pictures.labels.min() >= 0:  # −1 where it is kept secret
-        labels = digest({"labels": pictures.labels.tolist()})
-        classes = int(pictures.labels.max()) + 1
-    return images, Record(pictures.count, images.digest, fitted.native, labels, classes)
+        transform, seed = located.transform, located.division.seed
+        hashes = [one for part in parts for one in content_hashes(part, transform, seed=seed)]
+    pixels = np.concatenate([one.pixels for one in fitted])
+    known = [part.labels for part in parts if part.labels is not None]
+    labels = np.concatenate(known) if len(known) == len(parts) else None
+    order = np.zeros(len(pixels), np.int64) if labels is None else labels
+    sides = divide(hashes, order.tolist(), located.division, name=located.name)
+    found = {}
+    for side, rows in sides.items():
+        kept = rows[: located.options.limit]
+        found[side] = _recorded(pixels[kept], None if labels is None else labels[kept], native)
+    return found
+
+
+def _recorded(
+    pixels: NDArray[np.uint8], classes: Labels, native: Shape | None
+) -> tuple[Images, Record]:
+    images = Images(pixels, classes, content_digest(pixels))
+    labels, count = "", 0
+    if classes is not None and classes.min() >= 0:  # −1 where it is kept secret
+        labels = digest({"labels": classes.tolist()})
+        count = int(classes.max()) + 1
+    return images, Record(len(pixels), images.digest, native, labels, count)

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ood_bench.data.entry import Entry
-from ood_bench.data.options import DataOptions, Transform
+from ood_bench.data.options import DataOptions, Division, Transform
 from ood_bench.data.pictures import Decoded, Pictures
 from ood_bench.data.reading import in_words
 from ood_bench.data.shape import Shape
@@ -16,7 +16,7 @@ from ood_bench.data.sources.npz import own_npz
 from ood_bench.data.sources.tabular import Columns, parquet_files, tables
 from ood_bench.errors import DataError, did_you_mean
 
-GENERATED_SPLITS = ("train", "test")
+TRAIN_AND_TEST = ("train", "test")
 
 
 @dataclass(frozen=True)
@@ -52,13 +52,26 @@ class Located:
         return self.entry is None or self.entry.shape is not None
 
     @property
+    def division(self) -> Division | None:
+        """How its images are divided by their content; None where its own splits are read."""
+        return self.options.split if isinstance(self.options.split, Division) else None
+
+    @property
     def splits(self) -> tuple[str, ...]:
         """The splits at hand, `train` and `test` first; without one that is scored as test."""
-        if self.generated:
-            return GENERATED_SPLITS
+        if self.generated or self.division:
+            return TRAIN_AND_TEST
+        return tuple(
+            split for split in self._sources() if split != "train" or self.options.split != "train"
+        )
+
+    def sources(self, split: str) -> tuple[str, ...]:
+        """Return the source's splits that the images of a split are read from."""
+        return self._sources() if self.division else (split,)
+
+    def _sources(self) -> tuple[str, ...]:
         names = {split for found in self.found for split in found.files}
-        order = sorted(names, key=lambda split: (split != "train", split != "test", split))
-        return tuple(split for split in order if split != "train" or self.options.split != "train")
+        return tuple(sorted(names, key=lambda split: (split != "train", split != "test", split)))
 
     def source_split(self, split: str) -> str:
         """Return the source's split that is read when `train` or `test` is asked for.
@@ -68,9 +81,9 @@ class Located:
         """
         at_hand = self.splits
         wanted = split
-        if split == "test" and not self.generated:
+        if split == "test" and not self.generated and not self.division:
             instead = "all" if "test" not in at_hand and "all" in at_hand else "test"
-            wanted = self.options.split or instead
+            wanted = str(self.options.split or instead)
         if wanted in at_hand or (wanted == self.options.split == "train" and split == "test"):
             return wanted
         raise DataError(
@@ -85,11 +98,13 @@ class Located:
 
     def title(self, split: str) -> str:
         """Say where a split was found."""
-        return "generated" if self.generated else self._found(split).title
+        if self.generated:
+            return "generated"
+        return ", ".join(dict.fromkeys(self._found(one).title for one in self.sources(split)))
 
     def files(self, split: str) -> tuple[Path, ...]:
         """Return the files of a split."""
-        return self._found(split).files[split]
+        return tuple(path for one in self.sources(split) for path in self._found(one).files[one])
 
     def read(self, split: str, limit: int | None) -> Pictures:
         """Return the images of a split, at most so many if a number is given.

@@ -1,9 +1,17 @@
 """What a suite may say about a data set."""
 
 from pathlib import Path
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, PositiveInt, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Discriminator,
+    Field,
+    PositiveInt,
+    Tag,
+    model_validator,
+)
 
 Level = Annotated[int, Field(ge=0, le=255)]
 OwnSource = Literal["folder", "npz", "parquet", "hub"]
@@ -43,6 +51,31 @@ class Transform(_Frozen):
     invert: bool = False
 
 
+class Division(_Frozen):
+    """How a source without training and test images is divided, by a hash of their content.
+
+    All images of the source are divided, whatever their split. Equal images fall on one side, and
+    neither the names nor the order of files matter.
+
+    Attributes:
+        test: Share of the images to test on; the others are to train on.
+        seed: Another seed, another division.
+    """
+
+    test: float = Field(gt=0, lt=1)
+    seed: int = Field(default=0, ge=0)
+
+
+def _split_kind(value: Any) -> str:
+    return "[division]" if isinstance(value, dict | Division) else "[name]"
+
+
+Split = Annotated[
+    Annotated[str, Tag("[name]")] | Annotated[Division, Tag("[division]")],
+    Discriminator(_split_kind),
+]
+
+
 class DataOptions(_Frozen):
     """A data set of a suite: one of the catalogue, or an own source named without code.
 
@@ -57,8 +90,9 @@ class DataOptions(_Frozen):
         image_column: Column of the images, for `parquet` and `hub`; `image` unless said.
         label_column: Column of the labels, for `parquet` and `hub`; `label`, if there, unless
             said.
-        split: The source's split that is scored as test. Unless said, `test`, or `all` where
-            a source has no other.
+        split: The source's split that is scored as test; `test` unless said, or `all` where a
+            source has no other. `{test: 0.2, seed: 0}` divides its images in ones to train on
+            and ones to test on.
         limit: Only the first so many images of each split.
         transform: What is done to every image. Unless said, the catalogue's way to make the
             data set fit any shape; for own sources nothing.
@@ -76,7 +110,7 @@ class DataOptions(_Frozen):
     config: str | None = None
     image_column: str | None = None
     label_column: str | None = None
-    split: str | None = None
+    split: Split | None = None
     limit: PositiveInt | None = None
     transform: Transform | None = None
     level: Level | None = None

@@ -58,9 +58,14 @@ def _notes(
         notes.append(f"embedded subset {entry.name} stands in for {located.stands_in_for.name}")
     if split != source_split:
         notes.append(f"split `{source_split}` scored as {split}")
+    if division := located.division:
+        text = f"divided by content: {division.test:g} of the images to test, seed {division.seed}"
+        pooled = located.sources(source_split)
+        together = f"; splits {', '.join(pooled)} together" if len(pooled) > 1 else ""
+        notes.append(f"{text}{together}")
     if limit is not None and record.count == limit:
         notes.append(f"first {limit:,} images only")
-    if entry is None or located.generated:
+    if entry is None or located.generated or located.division:
         return notes
     everything = sum(entry.counts.values())
     published = everything if source_split == "all" else entry.counts.get(source_split)

@@ -225,7 +225,8 @@ class Trials:
             return None
         return (
             f"'{pair.inside}' has no training split ({', '.join(splits)}); "
-            "it can only be an outside data set"
+            "it can only be an outside data set, unless "
+            f"datasets.{pair.inside}.split: {{test: 0.2, seed: 0}} divides it"
         )
 
     def _inside_shape(self, pair: Pair, place: Place) -> Shape:

@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from ood_bench.claims import Claim
 from ood_bench.data import DataOptions, Transform
+from ood_bench.data.options import Division
 from ood_bench.recipe import Recipe
 from ood_bench.suite import schema as suite_schema
 from ood_bench.suite.extend import KEY
@@ -72,7 +73,12 @@ def _models() -> dict[str, type[BaseModel]]:
         for name, value in vars(suite_schema).items()
         if isinstance(value, type) and issubclass(value, BaseModel)
     }
-    return found | {"DataOptions": DataOptions, "Transform": Transform, "Claim": Claim}
+    return found | {
+        "DataOptions": DataOptions,
+        "Division": Division,
+        "Transform": Transform,
+        "Claim": Claim,
+    }
 
 
 def _explain(schema: Schema, model: type[BaseModel]) -> None:

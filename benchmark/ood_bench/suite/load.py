@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, Union, get_args, get_origin
+from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -176,7 +176,7 @@ def _messages(
     for problem in problems:
         if problem["loc"] in (misspelt if problem["type"] == "missing" else broken):
             continue
-        below = tuple(step for step in problem["loc"] if step != "[key]")
+        below = tuple(step for step in problem["loc"] if not str(step).startswith("["))
         place = (*root, *below)
         if fallback is not None and given is not None and below and below[0] not in given:
             place = (*fallback, *below)
@@ -210,13 +210,23 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """Return the keys that the schema has at a place of the data."""
     found: Any = model
     for step in loc:
+        if str(step).startswith("["):  # which of several types it is
+            continue
         if isinstance(found, type) and issubclass(found, BaseModel):
             field = found.model_fields.get(str(step))
             found = field.annotation if field else None
         elif get_origin(found) in (dict, tuple, list):
             found = [item for item in get_args(found) if item is not Ellipsis][-1]
         if get_origin(found) in (Union, types.UnionType):
-            found = next((item for item in get_args(found) if item is not type(None)), None)
+            items = [
+                get_args(item)[0] if get_origin(item) is Annotated else item
+                for item in get_args(found)
+                if item is not type(None)
+            ]
+            models = [
+                item for item in items if isinstance(item, type) and issubclass(item, BaseModel)
+            ]
+            found = next(iter(models or items), None)
     if isinstance(found, type) and issubclass(found, BaseModel):
         return [*found.model_fields, *([KEY] if found is Suite else [])]
     return []
