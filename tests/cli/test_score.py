@@ -12,6 +12,7 @@ from PIL import Image
 from tests.conftest import NORMAL, Command
 
 from ood_bench.hashing import file_sha256
+from ood_bench.zoo import summary
 
 COLUMNS = ["file", "log_prob", "bits_per_dim", "score", "verdict"]
 
@@ -58,8 +59,11 @@ def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
     done = ood_bench("models", "export", "cv-glow", "--results", results, "-o", tmp_path / "kept")
     assert done.status == 0, done.err
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "README.md",
+        "data.json",
         "held_out.parquet",
         "model.json",
+        "training.json",
         "weights.safetensors",
     ]
     moved = (tmp_path / "kept").rename(tmp_path / "moved")
@@ -68,6 +72,37 @@ def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
         before = scored(ood_bench, finished, "--model=cv-glow", *arguments)
         after = scored(ood_bench, tmp_path, "--model", moved, *arguments)
         pd.testing.assert_frame_equal(before, after)
+
+
+def test_an_exported_model_has_a_card_and_can_be_fetched_by_a_name(
+    finished: Path,
+    photos: Path,
+    tmp_path: Path,
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OOD_BENCH_ZOO", str(tmp_path / "zoo"))
+    results, kept = finished / "results", tmp_path / "kept"
+    assert ood_bench("models", "export", "glow", "--results", results, "-o", kept).status == 0
+    told = summary(kept)
+    (run,) = results.glob("tiny-*")
+    table = pd.read_csv(run / "tables" / "results.csv")
+    own = table.query("metric == 'bpd_inside' and model == 'glow' and seed == '0'")
+    assert told.measured == pytest.approx(own["value"].item(), abs=1e-4)
+    assert (told.plugin, told.data, told.measure) == ("glow", "low", "bits per dimension")
+    card = (kept / "README.md").read_text()
+    training = json.loads((kept / "training.json").read_text())
+    assert f"{training['bpd_validation']:.3f}" in card
+    assert "# kept\n" in card
+    assert json.loads((kept / "data.json").read_text())["name"] == "low"
+    assert ood_bench("models", "fetch", "mine", "--from", kept).status == 0
+    listed = ood_bench("models", "zoo").out
+    assert "mine" in listed
+    assert "fetched" in listed
+    by_name = scored(ood_bench, tmp_path, "--model=zoo:mine", "--data", photos)
+    pd.testing.assert_frame_equal(
+        by_name, scored(ood_bench, tmp_path, "--model", kept, "--data", photos)
+    )
 
 
 def test_the_folder_of_a_training_cell_is_a_model(

@@ -26,7 +26,10 @@ Run = Annotated[
     ),
 ]
 
-MODEL = "An exported model's folder, a training's folder in a store, or a model of a run by name."
+MODEL = (
+    "zoo:NAME, an exported model's folder, a training's folder in a store, or a model of a run by "
+    "name."
+)
 
 
 def score(
