@@ -104,13 +104,12 @@ class Fault:
 
 def faults_of(path: Path) -> Iterator[Fault]:
     """Yield all faults that mutmut makes of a file."""
-    from mutmut.mutation.file_mutation import create_mutations, deep_replace
-
+    mutmut = importlib.import_module("mutmut.mutation.file_mutation")
     code = path.read_text()
-    module, mutations, *_ = create_mutations(str(path), code)
+    module, mutations, *_ = mutmut.create_mutations(str(path), code)
     old = code.splitlines()
     for mutation in mutations:
-        source = deep_replace(module, mutation.original_node, mutation.mutated_node).code
+        source = mutmut.deep_replace(module, mutation.original_node, mutation.mutated_node).code
         new = source.splitlines()
         line = next((i for i, (a, b) in enumerate(zip(old, new, strict=False)) if a != b), None)
         if line is not None:

@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ood_bench.data.catalogue import catalogue
 from ood_bench.data.entry import Entry
@@ -49,7 +50,9 @@ def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) 
 
 def _download(name: str, hub: Hub, split: str, path: Path) -> None:
     import datasets
+    import pyarrow as pa
     import pyarrow.parquet as pq
+    from datasets import config
     from datasets.exceptions import DatasetsError
 
     ours = {hub.columns.image: "image", hub.columns.label or "label": "label"}
@@ -62,11 +65,11 @@ def _download(name: str, hub: Hub, split: str, path: Path) -> None:
         for cause in (error, error.__cause__):  # the cache that it downloads to is full, say
             if cause is not None and machine_refusal(cause):
                 number = system_number(cause) or 0
-                cache = str(datasets.config.HF_DATASETS_CACHE)
+                cache = str(config.HF_DATASETS_CACHE)
                 raise OSError(number, os.strerror(number), cache) from error
         reason = " ".join(str(error).split())
         raise DataError(f"cannot fetch '{name}' from the hub ({hub.repo}): {reason}") from error
     schema = found.features.arrow_schema  # as Parquet of the hub has it, with the classes' names
     with unfinished(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
         for table in found.with_format("arrow").iter(WRITTEN_AT_ONCE):
-            writer.write_table(table.cast(schema))
+            writer.write_table(cast("pa.Table", table).cast(schema))
