@@ -406,16 +406,10 @@ def test_a_text_file_named_as_an_image_is_named(
         library.load("own", options, "test", COLOUR)
 
 
-def test_an_empty_folder_and_images_beside_class_folders_are_refused(
-    tmp_path: Path, library: Library, colour: Pixels
-) -> None:
+def test_an_empty_folder_is_refused(tmp_path: Path, library: Library) -> None:
     (tmp_path / "empty").mkdir()
     with pytest.raises(DataError, match="'own': its split 'all' is empty"):
         library.load("own", DataOptions(folder=tmp_path / "empty"), "test", COLOUR)
-    sets.write_images(tmp_path / "mixed", colour, classes=True)
-    (tmp_path / "mixed/one.png").write_bytes(sets.encoded(colour.images[0]))
-    with pytest.raises(DataError, match="mixed: images beside class folders"):
-        library.load("own", DataOptions(folder=tmp_path / "mixed"), "test", COLOUR)
 
 
 def test_images_of_more_than_8_bits_and_transparent_ones_are_refused(

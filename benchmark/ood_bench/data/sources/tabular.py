@@ -101,32 +101,41 @@ def read_tables(paths: tuple[Path, ...], columns: Columns, limit: int | None) ->
     for path, schema in zip(paths, schemas, strict=True):
         for name in filter(None, (columns.image, columns.label)):
             if name not in schema.names:
-                raise DataError(f"{path}: no column '{name}'; there are {', '.join(schema.names)}")
+                raise DataError(
+                    f"{path}: no column '{name}'; there are {', '.join(schema.names)}; say "
+                    "which with image_column and label_column"
+                )
+    unread = ""
     if label is None and all("label" in schema.names for schema in schemas):
-        integers = all(pa.types.is_integer(schema.field("label").type) for schema in schemas)
-        label = "label" if integers else None
+        kinds = [schema.field("label").type for schema in schemas]
+        others = [kind for kind in kinds if not _integers(kind)]
+        label = None if others else "label"
+        unread = f"without labels, as column 'label' holds {others[0]}" if others else ""
     labels, count = _labels_and_count(paths, label, columns.image, limit)
 
-    def blobs() -> Iterator[tuple[str, bytes]]:
+    def blobs() -> Iterator[tuple[str, bytes | None]]:
         left = count
         for path in paths:
             row = 0
             for batch in _batches(path, [columns.image]):
                 for blob in _bytes(path, batch.column(0))[:left].to_pylist():
-                    where = f"{path}: row {row}"
-                    if blob is None:
-                        raise DataError(f"{where}: the image's bytes are not in the file")
-                    yield where, blob
+                    yield f"{path}: row {row}", blob
                     row, left = row + 1, left - 1
             if not left:
                 return
 
-    return Encoded(count, labels, blobs)
+    return Encoded(count, labels, blobs, unread)
+
+
+def _integers(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
 def _bytes(path: Path, column: Any) -> Any:
     if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
         column = column.field("bytes")
+    if pa.types.is_binary_view(column.type):
+        column = column.cast(pa.large_binary())
     if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
         raise DataError(f"{path}: the image column holds {column.type}, not encoded images")
     return column
