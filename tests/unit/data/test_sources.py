@@ -345,7 +345,10 @@ def test_a_table_of_another_kind_is_refused(
 @pytest.mark.parametrize(
     ("arrays", "message"),
     [
-        ({"images": np.zeros((2, 4, 4))}, "is float64; store uint8 values"),
+        ({"images": np.full((2, 4, 4), 0.3)}, "is float64; store uint8 values"),
+        ({"images": np.full((2, 4, 4), 2.0)}, "is float64; store uint8 values"),
+        ({"images": np.full((2, 4, 4), np.nan)}, "is float64; store uint8 values"),
+        ({"images": np.zeros((2, 4, 4), np.uint16)}, "is uint16; store uint8 .* 257"),
         ({"images": np.zeros((2, 4, 4), np.int64)}, "is int64; store uint8 values"),
         ({"images": np.zeros((2, 4, 4, 2), np.uint8)}, "must be .N, H, W."),
         ({"images": np.zeros((2, 3, 4, 3), np.uint8)}, "must be .N, H, W."),
