@@ -13,7 +13,8 @@ from ood_bench.data.sources import Found, Place
 from ood_bench.data.sources.folder import own_folder
 from ood_bench.data.sources.hub import Hub
 from ood_bench.data.sources.npz import own_npz
-from ood_bench.data.sources.tabular import Columns, parquet_files, tables
+from ood_bench.data.sources.shards import parquet_files
+from ood_bench.data.sources.tabular import Columns, tables
 from ood_bench.errors import DataError, did_you_mean
 
 GENERATED_SPLITS = ("train", "test")

@@ -1,7 +1,5 @@
 """Tables in the Hugging Face image schema: Parquet files, and Arrow files of the hub's cache."""
 
-import re
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -15,10 +13,10 @@ import pyarrow.parquet as pq
 from ood_bench.data.pictures import Encoded, Labels, as_labels
 from ood_bench.data.reading import reading
 from ood_bench.data.sources import Files, Found, Place
+from ood_bench.data.sources.shards import parquet_files
 from ood_bench.errors import DataError
 
 ROWS = 512
-_SHARD = re.compile(r"(?P<split>.+?)(-(?P<part>\d{5})-of-(?P<parts>\d{5})(-[0-9a-f]+)?)?")
 
 
 @dataclass(frozen=True)
@@ -49,45 +47,6 @@ class RootParquet:
 def tables(title: str, files: Files, columns: Columns) -> Found:
     """Return a data set that lies in tables, by split."""
     return Found(title, files, lambda split, limit: read_tables(files[split], columns, limit))
-
-
-def parquet_files(folder: Path) -> Files:
-    """Return the Parquet files of a folder by split: `<split>-00000-of-00002.parquet` and on.
-
-    Raises:
-        DataError: If a shard is missing.
-    """
-    return by_split(sorted(folder.glob("*.parquet")))
-
-
-def by_split(paths: list[Path], *, prefix: str = "") -> Files:
-    """Group files by the split that their names begin with, after a prefix.
-
-    Raises:
-        DataError: If a shard is missing.
-    """
-    found: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        match = _SHARD.fullmatch(path.stem.removeprefix(prefix))
-        if match is None:
-            continue
-        split = match["split"]
-        if match["part"] is None:
-            split = split.partition("-")[0]
-        found[split].append(path)
-    for split, shards in found.items():
-        parts = {int(_parts(path.stem)) for path in shards}
-        if parts != {0} and parts != {len(shards)}:
-            wanted = max(parts)
-            raise DataError(
-                f"{shards[0].parent}: split '{split}' has {len(shards)} of {wanted} shards"
-            )
-    return {split: tuple(shards) for split, shards in found.items()}
-
-
-def _parts(stem: str) -> str:
-    match = _SHARD.fullmatch(stem)
-    return (match["parts"] if match else None) or "0"
 
 
 def read_tables(paths: tuple[Path, ...], columns: Columns, limit: int | None) -> Encoded:
