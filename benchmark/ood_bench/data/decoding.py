@@ -1,5 +1,6 @@
 """From an image file to 8-bit gray or colour, by what the file says, or to a reason why not."""
 
+import errno
 import io
 from functools import partial
 from importlib.util import find_spec
@@ -31,7 +32,7 @@ _TURNS = {
     7: Image.Transpose.TRANSVERSE,
     8: Image.Transpose.ROTATE_90,
 }
-_TOLD = ("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp")
+_TOLD = frozenset(("exif", "Raw profile type exif", "xmp", "XML:com.adobe.xmp"))
 
 SixteenBit = Literal["refuse", "scale"]
 
@@ -76,6 +77,7 @@ def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") ->
     Raises:
         BadImageError: If it does not decode, has too many pixels, has more bits than are wanted,
             has transparent pixels, or has other channels than gray or red, green and blue.
+        DataError: If the machine refuses to give the file out.
     """
     if blob is None:
         raise BadImageError(f"{where}: the image's bytes are not in the file", "without bytes")
@@ -91,6 +93,9 @@ def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") ->
             "too many pixels",
         ) from error
     except Exception as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            # no fault of the image's, so nothing to leave it out for
+            raise DataError(f"{where}: cannot be read: {error.strerror}") from error
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "unknown format" if unknown else in_words(error)
         raise BadImageError(f"{where}: not a readable image: {reason}", "not readable") from error
@@ -129,8 +134,9 @@ def _tag(image: ImageFile.ImageFile, tag: int) -> int:
 
 def _orientation(image: Image.Image) -> int:
     """Return the orientation of a loaded file by its EXIF or XMP data; 1 is upright."""
-    told = any(key in image.info for key in _TOLD)
-    return int(image.getexif().get(ExifTags.Base.Orientation, 1)) if told else 1
+    if _TOLD.isdisjoint(image.info):
+        return 1
+    return int(image.getexif().get(ExifTags.Base.Orientation, 1))
 
 
 def _eight_bit(where: str, image: ImageFile.ImageFile) -> Image.Image:

@@ -146,13 +146,15 @@ def fit(
             tally.leave_out(found - 1, one)
             continue
         where, native, result, done = one
-        if result.shape != target and not tally.refused:
+        if tally.refused:
+            continue
+        if result.shape != target:
             make = misfit or _mixed_or_misfit(name, target)
             raise make(where, native, Shape(*result.shape), next(iter(natives), native))
         natives.add(native)
-        tally.note(done)
-        if not tally.refused:
-            pixels[used] = result
+        if done:
+            tally.note(done)
+        pixels[used] = result
         used += 1
     if found != pictures.count:
         raise DataError(f"'{name}': {found} images where its files say {pictures.count}")

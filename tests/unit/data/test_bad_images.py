@@ -144,3 +144,17 @@ def test_an_option_that_is_not_used_leaves_the_key_of_what_was_decoded_as_it_is(
     assert len(keys) == 1
     skipping = found._at_hand("own", DataOptions(folder=tmp_path / "own", on_bad="skip"))
     assert found._key(skipping, "all", SHAPE) not in keys
+
+
+@pytest.mark.parametrize("fault", [PermissionError(13, "Permission denied"), OSError(5, "I/O")])
+def test_what_the_machine_refuses_is_no_bad_image_and_is_never_left_out(
+    tmp_path: Path, small: Pixels, fault: OSError, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    options = as_folder(tmp_path, small).model_copy(update={"on_bad": "skip"})
+
+    def refuse(*_: object, **__: object) -> None:
+        raise fault
+
+    monkeypatch.setattr("ood_bench.data.decoding.Image.open", refuse)
+    with pytest.raises(DataError, match=rf"000\.png: cannot be read: {fault.strerror}$"):
+        library().load("own", options, "test", SHAPE)
