@@ -56,7 +56,8 @@ class DataOptions(_Frozen):
         folder: A folder of images, of one folder a class, or of such folders `train`, `test`.
         npz: A NumPy archive of uint8 arrays: `images` and `labels`, or one pair a split as
             `train_images`, `train_labels`, `test_images` or `x_train`, `y_train`, `x_test`.
-        parquet: A Parquet file, or a folder of `<split>-*.parquet`, with an image column.
+        parquet: A Parquet file, or a folder of such in one of the hub's layouts, as
+            `<split>-*.parquet`, with an image column.
         hub: A data set of the Hugging Face hub that is in the local cache.
         config: Configuration of the hub data set, where it has several.
         image_column: Column of the images, for `parquet` and `hub`; `image` unless said.

@@ -94,20 +94,18 @@ def _walk(folder: Path) -> Iterator[tuple[Path, str]]:
                     yield path, reason
                     continue
                 try:
-                    found = entry.stat()
+                    found = entry.stat() if entry.is_symlink() or entry.is_dir() else None
                 except OSError as error:
                     if error.errno not in _NOWHERE:
                         raise
                     yield path, LOST
                     continue
-                if entry.is_dir():
-                    identity = _identity(found)
-                    if identity in above:
-                        yield path, "links back to a folder above"
-                    else:
-                        waiting.append((path, above | {identity}))
-                else:
+                if found is None or not entry.is_dir():
                     yield path, "" if entry.is_file() else "neither file nor folder"
+                elif _identity(found) in above:
+                    yield path, "links back to a folder above"
+                else:
+                    waiting.append((path, above | {_identity(found)}))
 
 
 def _identity(found: os.stat_result) -> tuple[int, int]:
