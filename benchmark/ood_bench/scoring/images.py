@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data import DataOptions, Shape, Transform, catalogue
+from ood_bench.data.decoding import native_shape
 from ood_bench.data.locate import locate
 from ood_bench.data.options import OnBad
 from ood_bench.data.pictures import Decoded, Encoded, Pictures
@@ -128,6 +129,8 @@ def _fitted(
 ) -> Gathered:
     if not names:
         raise DataError(f"{what} holds no images")
+    if isinstance(pictures, Decoded) and not pictures.pixels.size:
+        raise DataError(f"{what}: its images are {native_shape(pictures)} and have no pixels")
 
     def misfit(where: str, native: Shape, result: Shape, _: Shape) -> DataError:
         place = f"{what}: {where}" if isinstance(pictures, Decoded) else where
@@ -143,7 +146,8 @@ def _fitted(
     kept = tuple(name for row, name in enumerate(names) if row not in tally.bad)
     left_out = Counter(beside) + Counter(tally.left_out)
     notes = [f"{sum(left_out.values()):,} left out: {in_words(left_out)}"] if left_out else []
-    notes += [f"{count:,} images {done}" for done, count in sorted(tally.done.items())]
+    read = f"of {len(kept):,} images"
+    notes += [f"{count:,} {read} {done}" for done, count in sorted(tally.done.items())]
     return Gathered(
         kept, fitted.pixels, describe(transform, fitted.native, shape), "; ".join(notes)
     )
