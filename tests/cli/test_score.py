@@ -147,6 +147,59 @@ def test_images_of_another_size_are_refused_until_a_transform_is_given(
     assert "transform: square crop, box to 8×8, gray" in done.err
 
 
+def test_files_that_cannot_be_read_are_all_listed_or_left_out_and_counted(
+    finished: Path, photos: Path, ood_bench: Command
+) -> None:
+    (photos / "01.png").write_bytes(b"x")
+    (photos / "more/00.png").write_bytes(b"x")
+    (photos / ".hidden").write_bytes(b"x")
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    refused = ood_bench(*arguments)
+    assert refused.status == 2
+    head, *lines = refused.err.splitlines()
+    assert head.startswith(f"'{photos}': 2 of 12 images cannot be read")
+    assert [line.partition(": ")[0] for line in lines] == [
+        f"  {photos / name}" for name in ("01.png", "more/00.png")
+    ]
+    done = ood_bench(*arguments, "--on-bad", "skip")
+    assert done.status == 0, done.err
+    table = pd.read_csv(io.StringIO(done.out))
+    assert len(table) == 10
+    assert not set(table["file"]) & {"01.png", "more/00.png"}
+    assert "of 10 images are OOD" in done.err
+    assert "transform: none; 3 left out: 1 hidden, 2 not readable" in done.err
+    (photos / "link.png").symlink_to("/nowhere")
+    assert "link.png: a link that leads nowhere" in ood_bench(*arguments).err
+    assert ood_bench(*arguments, "--on-bad", "ignore").status == 2
+
+
+def test_images_without_pixels_are_not_resized_to_some(
+    finished: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    np.savez(tmp_path / "none.npz", images=np.zeros((6, 0, 28), np.uint8))
+    resized = ("--transform", "{crop: square, resize: bicubic, channels: match}")
+    arguments = ("--results", finished / "results", "--model=glow", "--data", tmp_path / "none.npz")
+    refused = ood_bench("score", *arguments, *resized)
+    assert refused.status == 2
+    assert "none.npz: its images are 1×0×28 and have no pixels" in refused.err
+
+
+def test_what_was_done_beyond_decoding_is_said(
+    finished: Path, photos: Path, ood_bench: Command
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(photos / "01.png").save(photos / "01.png", exif=exif)
+    wide = np.zeros((8, 8), np.uint16)
+    Image.fromarray(wide).save(photos / "02.png")
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    assert "02.png: more than 8 bits a channel" in ood_bench(*arguments).err
+    done = ood_bench(*arguments, "--transform", "{sixteen_bit: scale}")
+    assert done.status == 0, done.err
+    assert "1 of 12 images scaled from 0 to 65,535 to 0 to 255" in done.err
+    assert "1 of 12 images turned by their EXIF orientation" in done.err
+
+
 def test_what_was_done_to_the_training_images_is_done_to_a_folders(
     tiny: Path, digits: dict[str, np.ndarray], ood_bench: Command
 ) -> None:

@@ -1,8 +1,8 @@
 """Digests of data sets decoded before, so that a plan can be made without decoding again."""
 
 import logging
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import PIL
@@ -15,7 +15,7 @@ from ood_bench.typed import typed
 
 log = logging.getLogger(__name__)
 
-REVISION = 2  # raised when a source, a decoder or a transform yields other pixels
+REVISION = 3  # raised when a source, a decoder or a transform yields other pixels
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,8 @@ class Record:
         native: The shape that all had before the transform; None if they differed.
         labels: Digest of their labels; empty without labels.
         classes: The largest label plus one; 0 without labels.
+        done: What was done to images beyond decoding and the transform, and to how many.
+        left_out: How many images were left out as they cannot be read, by reason.
     """
 
     count: int
@@ -35,6 +37,8 @@ class Record:
     native: Shape | None
     labels: str = ""
     classes: int = 0
+    done: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 class Index:

@@ -2,22 +2,26 @@
 
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
+import numpy as np
+
 from ood_bench.data.catalogue import catalogue
+from ood_bench.data.decoding import BadImageError, native_shape
 from ood_bench.data.entry import Entry
 from ood_bench.data.images import Images, ImagesInfo, content_digest
 from ood_bench.data.index import Index, Record, index_key
 from ood_bench.data.locate import Located, locate
 from ood_bench.data.options import DataOptions, Transform
-from ood_bench.data.pictures import native_shape
 from ood_bench.data.provenance import provenance
 from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources import Place
 from ood_bench.data.sources.hub import hub_cache
-from ood_bench.data.transform import cropped, fit
+from ood_bench.data.tally import Tally
+from ood_bench.data.transform import applied, cropped, fit
 from ood_bench.errors import DataError
 from ood_bench.hashing import digest
 
@@ -94,7 +98,7 @@ class Library:
             raise DataError(f"'{name}' {reason}; say which with `shape` beside the pair's inside")
         split = located.splits[0]
         with quiet_decoders():
-            native = native_shape(located.read(split, 1))
+            native = _native(located, split)
         channels, height, width = cropped(located.transform, native)
         fixed = {"gray": 1, "rgb": 3}.get(located.transform.channels or "")
         return Shape(fixed or channels, height, width)
@@ -154,8 +158,8 @@ class Library:
     def _key(self, located: Located, split: str, target: Shape) -> str:
         request = {
             "entry": located.entry.name if located.entry else None,
-            "options": located.options.model_dump(mode="json"),
-            "transform": located.transform.model_dump(mode="json"),
+            "options": located.options.model_dump(mode="json", exclude_defaults=True),
+            "transform": located.transform.model_dump(mode="json", exclude_defaults=True),
             "split": split,
             "shape": list(target),
         }
@@ -187,10 +191,37 @@ def _decode(located: Located, split: str, target: Shape) -> tuple[Images, Record
         return images, Record(len(pixels), images.digest, target)
     pictures = located.read(split, located.options.limit)
     with quiet_decoders():
-        fitted = fit(pictures, located.transform, target, name=located.name)
-    images = Images(fitted.pixels, pictures.labels, content_digest(fitted.pixels))
+        fitted = fit(
+            pictures,
+            located.transform,
+            target,
+            name=located.name,
+            on_bad=located.options.on_bad,
+        )
+    tally, kept = fitted.tally, pictures.labels
+    if kept is not None and tally.bad:
+        kept = np.delete(kept, list(tally.bad))
+    images = Images(fitted.pixels, kept, content_digest(fitted.pixels))
     labels, classes = "", 0
-    if pictures.labels is not None and pictures.labels.min() >= 0:  # −1 where it is kept secret
-        labels = digest({"labels": pictures.labels.tolist()})
-        classes = int(pictures.labels.max()) + 1
-    return images, Record(pictures.count, images.digest, fitted.native, labels, classes)
+    if kept is not None and kept.min() >= 0:  # −1 where it is kept secret
+        labels = digest({"labels": kept.tolist()})
+        classes = int(kept.max()) + 1
+    count = len(fitted.pixels)
+    return images, Record(
+        count, images.digest, fitted.native, labels, classes, tally.done, tally.left_out
+    )
+
+
+def _native(located: Located, split: str) -> Shape:
+    """Return the shape of the first image that can be read, which as a rule is the first."""
+    sixteen_bit = located.transform.sixteen_bit
+    with suppress(BadImageError):
+        return native_shape(located.read(split, 1), sixteen_bit)
+    pictures = located.read(split, located.options.limit)
+    tally = Tally(located.name, pictures.count, located.options.on_bad)
+    as_is = Transform(sixteen_bit=sixteen_bit)
+    for row, image in enumerate(applied(pictures, as_is, Shape(1, 1, 1))):
+        if not isinstance(image, BadImageError):
+            return image.native
+        tally.leave_out(row, image)
+    raise tally.error()
