@@ -12,6 +12,7 @@ from PIL import Image
 from tests.conftest import NORMAL, Command
 
 from ood_bench.hashing import file_sha256
+from ood_bench.zoo import summary
 
 COLUMNS = ["file", "log_prob", "bits_per_dim", "score", "verdict"]
 
@@ -58,8 +59,11 @@ def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
     done = ood_bench("models", "export", "cv-glow", "--results", results, "-o", tmp_path / "kept")
     assert done.status == 0, done.err
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
+        "README.md",
+        "data.json",
         "held_out.parquet",
         "model.json",
+        "training.json",
         "weights.safetensors",
     ]
     moved = (tmp_path / "kept").rename(tmp_path / "moved")
@@ -68,6 +72,37 @@ def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
         before = scored(ood_bench, finished, "--model=cv-glow", *arguments)
         after = scored(ood_bench, tmp_path, "--model", moved, *arguments)
         pd.testing.assert_frame_equal(before, after)
+
+
+def test_an_exported_model_has_a_card_and_can_be_fetched_by_a_name(
+    finished: Path,
+    photos: Path,
+    tmp_path: Path,
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("OOD_BENCH_ZOO", str(tmp_path / "zoo"))
+    results, kept = finished / "results", tmp_path / "kept"
+    assert ood_bench("models", "export", "glow", "--results", results, "-o", kept).status == 0
+    told = summary(kept)
+    (run,) = results.glob("tiny-*")
+    table = pd.read_csv(run / "tables" / "results.csv")
+    own = table.query("metric == 'bpd_inside' and model == 'glow' and seed == '0'")
+    assert told.measured == pytest.approx(own["value"].item(), abs=1e-4)
+    assert (told.plugin, told.data, told.measure) == ("glow", "low", "bits per dimension")
+    card = (kept / "README.md").read_text()
+    training = json.loads((kept / "training.json").read_text())
+    assert f"{training['bpd_validation']:.3f}" in card
+    assert "# kept\n" in card
+    assert json.loads((kept / "data.json").read_text())["name"] == "low"
+    assert ood_bench("models", "fetch", "mine", "--from", kept).status == 0
+    listed = ood_bench("models", "zoo").out
+    assert "mine" in listed
+    assert "fetched" in listed
+    by_name = scored(ood_bench, tmp_path, "--model=zoo:mine", "--data", photos)
+    pd.testing.assert_frame_equal(
+        by_name, scored(ood_bench, tmp_path, "--model", kept, "--data", photos)
+    )
 
 
 def test_the_folder_of_a_training_cell_is_a_model(
@@ -110,6 +145,59 @@ def test_images_of_another_size_are_refused_until_a_transform_is_given(
     done = ood_bench(*arguments, "--transform", how)
     assert done.status == 0, done.err
     assert "transform: square crop, box to 8×8, gray" in done.err
+
+
+def test_files_that_cannot_be_read_are_all_listed_or_left_out_and_counted(
+    finished: Path, photos: Path, ood_bench: Command
+) -> None:
+    (photos / "01.png").write_bytes(b"x")
+    (photos / "more/00.png").write_bytes(b"x")
+    (photos / ".hidden").write_bytes(b"x")
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    refused = ood_bench(*arguments)
+    assert refused.status == 2
+    head, *lines = refused.err.splitlines()
+    assert head.startswith(f"'{photos}': 2 of 12 images cannot be read")
+    assert [line.partition(": ")[0] for line in lines] == [
+        f"  {photos / name}" for name in ("01.png", "more/00.png")
+    ]
+    done = ood_bench(*arguments, "--on-bad", "skip")
+    assert done.status == 0, done.err
+    table = pd.read_csv(io.StringIO(done.out))
+    assert len(table) == 10
+    assert not set(table["file"]) & {"01.png", "more/00.png"}
+    assert "of 10 images are OOD" in done.err
+    assert "transform: none; 3 left out: 1 hidden, 2 not readable" in done.err
+    (photos / "link.png").symlink_to("/nowhere")
+    assert "link.png: a link that leads nowhere" in ood_bench(*arguments).err
+    assert ood_bench(*arguments, "--on-bad", "ignore").status == 2
+
+
+def test_images_without_pixels_are_not_resized_to_some(
+    finished: Path, tmp_path: Path, ood_bench: Command
+) -> None:
+    np.savez(tmp_path / "none.npz", images=np.zeros((6, 0, 28), np.uint8))
+    resized = ("--transform", "{crop: square, resize: bicubic, channels: match}")
+    arguments = ("--results", finished / "results", "--model=glow", "--data", tmp_path / "none.npz")
+    refused = ood_bench("score", *arguments, *resized)
+    assert refused.status == 2
+    assert "none.npz: its images are 1×0×28 and have no pixels" in refused.err
+
+
+def test_what_was_done_beyond_decoding_is_said(
+    finished: Path, photos: Path, ood_bench: Command
+) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = 3
+    Image.open(photos / "01.png").save(photos / "01.png", exif=exif)
+    wide = np.zeros((8, 8), np.uint16)
+    Image.fromarray(wide).save(photos / "02.png")
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    assert "02.png: more than 8 bits a channel" in ood_bench(*arguments).err
+    done = ood_bench(*arguments, "--transform", "{sixteen_bit: scale}")
+    assert done.status == 0, done.err
+    assert "1 of 12 images scaled from 0 to 65,535 to 0 to 255" in done.err
+    assert "1 of 12 images turned by their EXIF orientation" in done.err
 
 
 def test_what_was_done_to_the_training_images_is_done_to_a_folders(

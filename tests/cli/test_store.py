@@ -2,12 +2,14 @@
 
 import os
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from tests.conftest import SUITE, Command
 
 from ood_bench.files import UNFINISHED
+from ood_bench.runs.record import read_record, write_record
 from ood_bench.store import Store
 
 
@@ -115,3 +117,16 @@ def test_what_broken_off_writers_left_in_a_runs_folder_goes(
     os.utime(left, (0, 0))
     assert ood_bench("store", "clean").status == 0
     assert not left.exists()
+
+
+def test_a_record_that_does_not_say_what_it_needs_frees_nothing(
+    tiny: Path, store: Store, ood_bench: Command
+) -> None:
+    before = set(store.finished_keys())
+    (run,) = (path.parent for path in (tiny.parent / "results").glob("*/run.json"))
+    write_record(run, replace(read_record(run), planned=None))
+    refused = ood_bench("store", "clean")
+    assert refused.status == 2
+    said = f"results/{run.name}/run.json: does not say what it needs; run the suite again\n"
+    assert refused.err == said
+    assert set(store.finished_keys()) == before

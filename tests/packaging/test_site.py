@@ -35,6 +35,7 @@ def clone(
     (tmp_path / "suites").symlink_to(ROOT / "suites")
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    monkeypatch.setenv("OOD_BENCH_ZOO", str(tmp_path / "zoo"))
     return tmp_path
 
 

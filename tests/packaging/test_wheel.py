@@ -68,6 +68,29 @@ def test_the_wheel_carries_the_suites(wheel: zipfile.ZipFile, tmp_path: Path) ->
     assert len(found) == 4
 
 
+def test_the_wheel_carries_small_models_with_names(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    wheel.extractall(tmp_path)
+    code = (
+        "from pathlib import Path; from ood_bench.scoring import find_model\n"
+        "from ood_bench.zoo import read_index\n"
+        "for name, model in read_index().items():\n"
+        "    if not model.source:\n"
+        "        print(find_model(f'zoo:{name}', results=Path()).weights)\n"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=tmp_path,
+        env={**os.environ, "PYTHONPATH": str(tmp_path)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+    assert len(found) >= 3
+    assert all(path.startswith(str(tmp_path / "ood_bench" / "zoo" / "models")) for path in found)
+    files = [info for info in wheel.infolist() if "/zoo/models/" in info.filename]
+    assert sum(info.file_size for info in files) < 12e6
+
+
 def test_every_entry_point_of_the_wheel_leads_to_a_module_in_it(wheel: zipfile.ZipFile) -> None:
     text = wheel.read("ood_bench-0.1.0.dist-info/entry_points.txt").decode()
     targets = [

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data import Shape, Transform
+from ood_bench.data.options import OnBad
 from ood_bench.detectors import Columns, Detector
 from ood_bench.errors import DataError
 from ood_bench.registry import Registry, construct
@@ -29,6 +30,7 @@ def score(
     held_out: NDArray[np.uint8] | None = None,
     transform: Mapping[str, Any] | None = None,
     split: str | None = None,
+    on_bad: OnBad = "error",
     run: str | None = None,
     results: str | Path = "results",
     root: str | Path | None = None,
@@ -52,6 +54,7 @@ def score(
             `{"crop": "square", "resize": "bicubic", "channels": "match"}`. Unless given, what
             was done to the training images.
         split: Which images of an archive or a data set; `test` unless given.
+        on_bad: `error` lists all files and images that cannot be read, `skip` leaves them out.
         run: The run that a model's name is of; the latest unless given.
         results: The folder of all runs.
         root: The data root, for data sets of the catalogue.
@@ -102,7 +105,15 @@ def score(
         if shape is None:
             raise DataError("this model does not say its shape; give the images as an array")
         where = None if root is None else Path(root)
-        gathered = gather(images, shape, usual=usual, transform=chosen, split=split, root=where)
+        gathered = gather(
+            images,
+            shape,
+            usual=usual,
+            transform=chosen,
+            split=split,
+            root=where,
+            on_bad=on_bad,
+        )
     else:
         gathered = _named(images, shape)
     return judge(

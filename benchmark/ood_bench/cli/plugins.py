@@ -9,6 +9,7 @@ from rich.table import Table
 from ood_bench.cli.check import detector_check, model_check
 from ood_bench.cli.console import terminal
 from ood_bench.cli.new import detector_new, model_new
+from ood_bench.cli.zoo import fetch, zoo
 from ood_bench.registry import Kind
 
 
@@ -28,6 +29,8 @@ def plugin_app(kind: Kind) -> typer.Typer:
     if kind == "models":
         app.command("check")(model_check)
         app.command("new")(model_new)
+        app.command("zoo")(zoo)
+        app.command("fetch")(fetch)
     if kind == "detectors":
         app.command("check")(detector_check)
         app.command("new")(detector_new)

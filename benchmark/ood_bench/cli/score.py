@@ -26,7 +26,10 @@ Run = Annotated[
     ),
 ]
 
-MODEL = "An exported model's folder, a training's folder in a store, or a model of a run by name."
+MODEL = (
+    "zoo:NAME, an exported model's folder, a training's folder in a store, or a model of a run by "
+    "name."
+)
 
 
 def score(
@@ -71,6 +74,9 @@ def score(
             help="Split of an archive or a data set; test unless said.", show_default=False
         ),
     ] = None,
+    on_bad: Annotated[
+        str, typer.Option(metavar="error|skip", help="What to do about files that are no images.")
+    ] = "error",
     run: Run = None,
     results: ResultsRoot = Path("results"),
     root: Annotated[
@@ -98,6 +104,8 @@ def score(
     suffix = ".csv" if output is None else output.suffix
     if suffix not in (".csv", ".parquet"):
         raise SuiteError(f"--output {output}: write to a file that ends in .csv or .parquet")
+    if on_bad not in ("error", "skip"):
+        raise SuiteError(f"--on-bad {on_bad}: it is error or skip")
     chosen = None if transform is None else _transform(transform)
 
     from ood_bench.execute.devices import device_named
@@ -108,7 +116,13 @@ def score(
     built = construct(registry.load("detectors", detector), detector, {})
     trained = find_model(model, results=results, run=run, trust_code=trust_code)
     images = gather(
-        data, trained.shape, usual=trained.transform, transform=chosen, split=split, root=root
+        data,
+        trained.shape,
+        usual=trained.transform,
+        transform=chosen,
+        split=split,
+        root=root,
+        on_bad="skip" if on_bad == "skip" else "error",
     )
     judged = judge(
         trained.load(device_named(device)),
@@ -120,11 +134,12 @@ def score(
         registry=registry,
     )
     _write(judged.table, output)
+    done = "; ".join(filter(None, (images.transform, images.note)))
     odd = int((judged.table["verdict"] == "OOD").sum())
     say(
         f"{odd:,} of {len(judged.table):,} images are OOD for {trained.name}: {detector} above "
         f"{judged.threshold:.6g}, as are {100 * (1 - accept):.3g} % of {judged.held_out:,} "
-        f"held-out ID images; transform: {images.transform}",
+        f"held-out ID images; transform: {done}",
         err=True,
     )
 

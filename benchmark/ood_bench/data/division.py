@@ -2,10 +2,12 @@
 
 import hashlib
 from collections.abc import Iterable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ood_bench.data.decoding import BadImageError
 from ood_bench.data.options import Division, Transform
 from ood_bench.data.pictures import Pictures
 from ood_bench.data.shape import Shape
@@ -15,18 +17,27 @@ from ood_bench.errors import DataError
 _UNTOUCHED = {"crop": None, "pad": None, "resize": None, "channels": None, "invert": False}
 
 
-def content_hashes(pictures: Pictures, transform: Transform, *, seed: int) -> list[str]:
-    """Return a hash of each image: of its pixels as they are decoded, its shape and a seed.
+class Content(NamedTuple):
+    """A hash of an image, and what was done to it beyond decoding."""
 
-    Neither a file's name nor its format enters, nor what the transform does to decoded images.
+    hash: str
+    done: tuple[str, ...]
+
+
+def contents(pictures: Pictures, transform: Transform, *, seed: int) -> list[Content]:
+    """Return the contents of all images that can be read.
+
+    An image's hash is of its pixels as they are decoded, its shape and a seed. Neither a file's
+    name nor its format enters, nor what the transform does to decoded images.
     """
     as_decoded = transform.model_copy(update=_UNTOUCHED)
-    return [
-        hashlib.sha256(
-            f"{seed} {image.pixels.shape} ".encode() + image.pixels.tobytes()
-        ).hexdigest()
-        for image in applied(pictures, as_decoded, Shape(1, 1, 1))
-    ]
+    found = []
+    for image in applied(pictures, as_decoded, Shape(1, 1, 1)):
+        if not isinstance(image, BadImageError):
+            shown = f"{seed} {image.pixels.shape} ".encode() + image.pixels.tobytes()
+            done = (*([pictures.done] if pictures.done else []), *image.done)
+            found.append(Content(hashlib.sha256(shown).hexdigest(), done))
+    return found
 
 
 def divide(

@@ -1,13 +1,18 @@
 """Download a data set from the Hugging Face hub into the data root."""
 
+import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import cast
 
 from ood_bench.data.catalogue import catalogue
 from ood_bench.data.entry import Entry
 from ood_bench.data.sources.hub import Hub
-from ood_bench.errors import DataError, did_you_mean, machine_refusal
+from ood_bench.errors import DataError, did_you_mean, machine_refusal, system_number
 from ood_bench.files import unfinished
+
+WRITTEN_AT_ONCE = 1000
+"""Images in one group of rows of a Parquet file."""
 
 
 def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) -> tuple[Path, ...]:
@@ -45,6 +50,9 @@ def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) 
 
 def _download(name: str, hub: Hub, split: str, path: Path) -> None:
     import datasets
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+    from datasets import config
     from datasets.exceptions import DatasetsError
 
     ours = {hub.columns.image: "image", hub.columns.label or "label": "label"}
@@ -54,9 +62,14 @@ def _download(name: str, hub: Hub, split: str, path: Path) -> None:
         found = found.select_columns(kept)
         found = found.rename_columns({old: ours[old] for old in kept if old != ours[old]})
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        if machine_refusal(error):  # the cache that it downloads to is full, say
-            raise
+        for cause in (error, error.__cause__):  # the cache that it downloads to is full, say
+            if cause is not None and machine_refusal(cause):
+                number = system_number(cause) or 0
+                cache = str(config.HF_DATASETS_CACHE)
+                raise OSError(number, os.strerror(number), cache) from error
         reason = " ".join(str(error).split())
         raise DataError(f"cannot fetch '{name}' from the hub ({hub.repo}): {reason}") from error
-    with unfinished(path) as temporary:
-        found.to_parquet(str(temporary))
+    schema = found.features.arrow_schema  # as Parquet of the hub has it, with the classes' names
+    with unfinished(path) as temporary, pq.ParquetWriter(temporary, schema) as writer:
+        for table in found.with_format("arrow").iter(WRITTEN_AT_ONCE):
+            writer.write_table(cast("pa.Table", table).cast(schema))

@@ -3,8 +3,8 @@
 import logging
 import os
 import time
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import PIL
@@ -17,7 +17,7 @@ from ood_bench.typed import typed
 
 log = logging.getLogger(__name__)
 
-REVISION = 2  # raised when a source, a decoder or a transform yields other pixels
+REVISION = 3  # raised when a source, a decoder or a transform yields other pixels
 
 GRANULARITY = 2_000_000_000
 """Nanoseconds in which a file can change twice under one time; FAT's two seconds are the most."""
@@ -33,6 +33,8 @@ class Record:
         native: The shape that all had before the transform; None if they differed.
         labels: Digest of their labels; empty without labels.
         classes: The largest label plus one; 0 without labels.
+        done: What was done to images beyond decoding and the transform, and to how many.
+        left_out: How many images were left out as they cannot be read, by reason.
     """
 
     count: int
@@ -40,6 +42,8 @@ class Record:
     native: Shape | None
     labels: str = ""
     classes: int = 0
+    done: Mapping[str, int] = field(default_factory=dict)
+    left_out: Mapping[str, int] = field(default_factory=dict)
 
 
 class Index:

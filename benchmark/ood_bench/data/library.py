@@ -1,27 +1,32 @@
 """The data sets at hand, by name: what they are, and their images."""
 
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data.catalogue import catalogue
-from ood_bench.data.division import content_hashes, divide
+from ood_bench.data.decoding import BadImageError, native_shape
+from ood_bench.data.division import contents, divide
 from ood_bench.data.entry import Entry
 from ood_bench.data.images import Images, ImagesInfo, content_digest
 from ood_bench.data.index import Index, Record, index_key, settled
 from ood_bench.data.locate import Located, locate
-from ood_bench.data.options import DataOptions, Transform
-from ood_bench.data.pictures import Labels, native_shape
+from ood_bench.data.options import DataOptions, Division, Transform
+from ood_bench.data.pictures import Labels, Pictures
 from ood_bench.data.provenance import provenance
 from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources import Place
 from ood_bench.data.sources.hub import hub_cache
-from ood_bench.data.transform import cropped, fit
+from ood_bench.data.tally import Tally
+from ood_bench.data.transform import Fitted, applied, cropped, fit
 from ood_bench.errors import DataError
 from ood_bench.hashing import digest
 
@@ -102,7 +107,7 @@ class Library:
             raise DataError(f"'{name}' {reason}; say which with `shape` beside the pair's inside")
         split = located.sources(located.splits[0])[0]
         with quiet_decoders():
-            native = native_shape(located.read(split, 1))
+            native = _native(located, split)
         channels, height, width = cropped(located.transform, native)
         fixed = {"gray": 1, "rgb": 3}.get(located.transform.channels or "")
         return Shape(fixed or channels, height, width)
@@ -170,8 +175,8 @@ class Library:
     def _key(self, located: Located, split: str, target: Shape) -> str:
         request = {
             "entry": located.entry.name if located.entry else None,
-            "options": located.options.model_dump(mode="json"),
-            "transform": located.transform.model_dump(mode="json"),
+            "options": located.options.model_dump(mode="json", exclude_defaults=True),
+            "transform": located.transform.model_dump(mode="json", exclude_defaults=True),
             "split": split,
             "shape": list(target),
         }
@@ -205,29 +210,60 @@ def _decode(located: Located, split: str, target: Shape) -> dict[str, tuple[Imag
         pixels = located.entry.generate(located.options, split, target)
         images = Images(pixels, None, content_digest(pixels))
         return {split: (images, Record(len(pixels), images.digest, target))}
-    limit = None if located.division else located.options.limit
-    parts, fitted = [], []
-    for source in located.sources(split):
-        parts.append(located.read(source, limit))
-        with quiet_decoders():
-            fitted.append(fit(parts[-1], located.transform, target, name=located.name))
-    natives = {one.native for one in fitted}
-    native = natives.pop() if len(natives) == 1 else None
-    if located.division is None:
-        return {split: _recorded(fitted[0].pixels, parts[0].labels, native)}
+    if located.division:
+        return _divided(located, located.division, target)
+    part = _fitted(located, split, target, located.options.limit)
+    tally = part.fitted.tally
+    found = _recorded(part.fitted.pixels, part.labels, part.fitted.native)
+    record = replace(found[1], done=tally.done, left_out=tally.left_out)
+    return {split: (found[0], record)}
+
+
+def _divided(
+    located: Located, division: Division, target: Shape
+) -> dict[str, tuple[Images, Record]]:
+    """Return the images to train on and those to test on, of all splits of a source."""
+    parts = [_fitted(located, split, target, None) for split in located.sources("train")]
     with quiet_decoders():
-        transform, seed = located.transform, located.division.seed
-        hashes = [one for part in parts for one in content_hashes(part, transform, seed=seed)]
-    pixels = np.concatenate([one.pixels for one in fitted])
-    known = [part.labels for part in parts if part.labels is not None]
-    labels = np.concatenate(known) if len(known) == len(parts) else None
-    order = np.zeros(len(pixels), np.int64) if labels is None else labels
-    sides = divide(hashes, order.tolist(), located.division, name=located.name)
+        known = [
+            content
+            for part in parts
+            for content in contents(part.pictures, located.transform, seed=division.seed)
+        ]
+    pixels = np.concatenate([part.fitted.pixels for part in parts])
+    classes = [part.labels for part in parts if part.labels is not None]
+    labels = np.concatenate(classes) if len(classes) == len(parts) else None
+    natives = {part.fitted.native for part in parts}
+    native = natives.pop() if len(natives) == 1 else None
+    left_out = sum((Counter(part.fitted.tally.left_out) for part in parts), Counter[str]())
+    order = [0] * len(pixels) if labels is None else labels.tolist()
+    hashes = [content.hash for content in known]
     found = {}
-    for side, rows in sides.items():
+    for side, rows in divide(hashes, order, division, name=located.name).items():
         kept = rows[: located.options.limit]
-        found[side] = _recorded(pixels[kept], None if labels is None else labels[kept], native)
+        done = Counter(text for row in kept for text in known[row].done)
+        images, record = _recorded(pixels[kept], None if labels is None else labels[kept], native)
+        found[side] = images, replace(record, done=done, left_out=left_out)
     return found
+
+
+class _Part(NamedTuple):
+    """A split of a source: its images as they lie there, brought to a shape, and their classes."""
+
+    pictures: Pictures
+    fitted: Fitted
+    labels: Labels
+
+
+def _fitted(located: Located, split: str, target: Shape, limit: int | None) -> _Part:
+    pictures = located.read(split, limit)
+    on_bad = located.options.on_bad
+    with quiet_decoders():
+        fitted = fit(pictures, located.transform, target, name=located.name, on_bad=on_bad)
+    labels = pictures.labels
+    if labels is not None and fitted.tally.bad:
+        labels = np.delete(labels, list(fitted.tally.bad))
+    return _Part(pictures, fitted, labels)
 
 
 def _recorded(
@@ -239,3 +275,18 @@ def _recorded(
         labels = digest({"labels": classes.tolist()})
         count = int(classes.max()) + 1
     return images, Record(len(pixels), images.digest, native, labels, count)
+
+
+def _native(located: Located, split: str) -> Shape:
+    """Return the shape of the first image that can be read, which as a rule is the first."""
+    sixteen_bit = located.transform.sixteen_bit
+    with suppress(BadImageError):
+        return native_shape(located.read(split, 1), sixteen_bit)
+    pictures = located.read(split, located.options.limit)
+    tally = Tally(located.name, pictures.count, located.options.on_bad)
+    as_is = Transform(sixteen_bit=sixteen_bit)
+    for row, image in enumerate(applied(pictures, as_is, Shape(1, 1, 1))):
+        if not isinstance(image, BadImageError):
+            return image.native
+        tally.leave_out(row, image)
+    raise tally.error()

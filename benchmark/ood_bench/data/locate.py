@@ -1,5 +1,6 @@
 """From what a suite says about a data set to the files that it is read from."""
 
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,10 +14,12 @@ from ood_bench.data.sources import Found, Place
 from ood_bench.data.sources.folder import own_folder
 from ood_bench.data.sources.hub import Hub
 from ood_bench.data.sources.npz import own_npz
-from ood_bench.data.sources.tabular import Columns, parquet_files, tables
+from ood_bench.data.sources.shards import parquet_files
+from ood_bench.data.sources.tabular import Columns, tables
 from ood_bench.errors import DataError, did_you_mean
 
 TRAIN_AND_TEST = ("train", "test")
+_READ = ("split", "limit", "on_bad", "transform")  # options of sets that are read
 
 
 @dataclass(frozen=True)
@@ -106,6 +109,20 @@ class Located:
         """Return the files of a split."""
         return tuple(path for one in self.sources(split) for path in self._found(one).files[one])
 
+    def left_out(self, split: str) -> Mapping[str, int]:
+        """Return how many files beside those of a split are not read, by reason."""
+        if self.generated:
+            return {}
+        counts = (Counter(self._found(one).left_out.get(one, {})) for one in self.sources(split))
+        return sum(counts, Counter[str]())
+
+    def remark(self, split: str) -> str:
+        """Return what a reader must know about how a split lies there; empty if nothing."""
+        if self.generated:
+            return ""
+        remarks = (self._found(one).remarks.get(one, "") for one in self.sources(split))
+        return "; ".join(dict.fromkeys(filter(None, remarks)))
+
     def read(self, split: str, limit: int | None) -> Pictures:
         """Return the images of a split, at most so many if a number is given.
 
@@ -161,10 +178,10 @@ def locate(
 def _check_options(name: str, options: DataOptions, entry: Entry) -> None:
     given = {
         option
-        for option in ("level", "colour", "count", "seed", "split", "limit", "transform")
-        if getattr(options, option) is not None
+        for option in (*_READ, "level", "colour", "count", "seed")
+        if getattr(options, option) != DataOptions.model_fields[option].default
     }
-    allowed = set(entry.takes) if entry.generate else {"split", "limit", "transform"}
+    allowed = set(entry.takes if entry.generate else _READ)
     for option in sorted(given - allowed):
         raise DataError(
             f"'{name}': '{entry.name}' does not take `{option}`; "
@@ -212,7 +229,7 @@ def _own(name: str, options: DataOptions, place: Place) -> Located:
 def _own_source(options: DataOptions, place: Place) -> Found | None:
     columns = Columns(options.image_column or "image", options.label_column)
     if options.folder:
-        return own_folder(options.folder.expanduser())
+        return own_folder(options.folder.expanduser(), on_bad=options.on_bad)
     if options.npz:
         return own_npz(options.npz.expanduser())
     if options.parquet:

@@ -15,6 +15,7 @@ from pydantic import (
 
 Level = Annotated[int, Field(ge=0, le=255)]
 OwnSource = Literal["folder", "npz", "parquet", "hub"]
+OnBad = Literal["error", "skip"]
 
 
 class _Frozen(BaseModel):
@@ -42,6 +43,9 @@ class Transform(_Frozen):
         channels: `gray` takes the ITU-R 601 luma of a colour image, `rgb` repeats a gray one,
             `match` does whichever the target needs.
         invert: Replace every value v by 255 − v.
+        sixteen_bit: `scale` brings files of more than 8 bits a channel from 0 to the largest
+            value that they declare (65,535; 4,095 with 12 bits) to 0 to 255, rounded; it comes
+            before all else. `refuse` takes none such.
     """
 
     crop: Literal["square"] | PositiveInt | None = None
@@ -49,6 +53,7 @@ class Transform(_Frozen):
     resize: Literal["bicubic", "bilinear", "box", "lanczos"] | None = None
     channels: Literal["gray", "rgb", "match"] | None = None
     invert: bool = False
+    sixteen_bit: Literal["refuse", "scale"] = "refuse"
 
 
 class Division(_Frozen):
@@ -84,7 +89,8 @@ class DataOptions(_Frozen):
         folder: A folder of images, of one folder a class, or of such folders `train`, `test`.
         npz: A NumPy archive of uint8 arrays: `images` and `labels`, or one pair a split as
             `train_images`, `train_labels`, `test_images` or `x_train`, `y_train`, `x_test`.
-        parquet: A Parquet file, or a folder of `<split>-*.parquet`, with an image column.
+        parquet: A Parquet file, or a folder of such in one of the hub's layouts, as
+            `<split>-*.parquet`, with an image column.
         hub: A data set of the Hugging Face hub that is in the local cache.
         config: Configuration of the hub data set, where it has several.
         image_column: Column of the images, for `parquet` and `hub`; `image` unless said.
@@ -94,6 +100,8 @@ class DataOptions(_Frozen):
             source has no other. `{test: 0.2, seed: 0}` divides its images in ones to train on
             and ones to test on.
         limit: Only the first so many images of each split.
+        on_bad: `error` lists all images that cannot be read and stops; `skip` leaves them out,
+            and the provenance says how many, and why.
         transform: What is done to every image. Unless said, the catalogue's way to make the
             data set fit any shape; for own sources nothing.
         level: For `constant`: the gray level of every pixel; 0, black, unless said.
@@ -112,6 +120,7 @@ class DataOptions(_Frozen):
     label_column: str | None = None
     split: Split | None = None
     limit: PositiveInt | None = None
+    on_bad: OnBad = "error"
     transform: Transform | None = None
     level: Level | None = None
     colour: tuple[Level, Level, Level] | None = None

@@ -1,6 +1,5 @@
 """Images as a source holds them: encoded files, or an array, of any size."""
 
-import io
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -8,16 +7,12 @@ from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
 
-from ood_bench.data.reading import in_words
-from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
 
 Labels: TypeAlias = NDArray[np.int64] | None
 Blob: TypeAlias = bytes | Path
-
-_BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
+"""A file's content, or its path."""
 
 
 @dataclass(frozen=True)
@@ -27,12 +22,15 @@ class Encoded:
     Attributes:
         count: How many.
         labels: Class of each, shape `(N,)`, or None.
-        blobs: Starts a pass over (where, bytes or path) of each; `where` is for messages.
+        blobs: Starts a pass over (where, bytes or path) of each; `where` is for messages. None
+            in place of a row without an image.
+        done: What is true of all, in words that go on after "3 images"; empty if nothing.
     """
 
     count: int
     labels: Labels
-    blobs: Callable[[], Iterator[tuple[str, Blob]]]
+    blobs: Callable[[], Iterator[tuple[str, Blob | None]]]
+    done: str = ""
 
 
 @dataclass(frozen=True)
@@ -42,10 +40,12 @@ class Decoded:
     Attributes:
         pixels: uint8, shape `(N, C, H, W)`, one or three channels.
         labels: Class of each, shape `(N,)`, or None.
+        done: What is true of all, in words that go on after "3 images"; empty if nothing.
     """
 
     pixels: NDArray[np.uint8]
     labels: Labels
+    done: str = ""
 
     @property
     def count(self) -> int:
@@ -72,58 +72,3 @@ def as_labels(where: str, values: NDArray[Any], count: int) -> NDArray[np.int64]
     if count and int(values.max()) > np.iinfo(np.int64).max:
         raise DataError(f"{where}: {values.max()} is no class; number the classes from 0")
     return values.astype(np.int64)
-
-
-def decode(where: str, blob: Blob) -> Image.Image:
-    """Decode one file to 8-bit gray (mode L) or colour (mode RGB).
-
-    A pass over images is made within `quiet_decoders`, so that a file that declares more pixels
-    than `PIL.Image.MAX_IMAGE_PIXELS` is refused before it is decompressed.
-
-    Raises:
-        DataError: If it does not decode, has too many pixels, has 16 bits a channel, or has
-            transparent pixels.
-    """
-    try:
-        with Image.open(io.BytesIO(blob) if isinstance(blob, bytes) else blob) as image:
-            if image.mode in ("L", "RGB"):
-                image.load()
-                return image
-            return _eight_bit(where, image)
-    except DataError:
-        raise
-    except _BOMBS as error:
-        most = Image.MAX_IMAGE_PIXELS or 0
-        raise DataError(
-            f"{where}: more than {most:,} pixels, the most that is decoded; make it smaller first"
-        ) from error
-    except Exception as error:
-        unknown = isinstance(error, UnidentifiedImageError)
-        reason = "unknown format" if unknown else in_words(error)
-        raise DataError(f"{where}: not a readable image: {reason}") from error
-
-
-def _eight_bit(where: str, image: Image.Image) -> Image.Image:
-    if image.mode in ("I", "F") or image.mode.startswith("I;"):
-        raise DataError(f"{where}: more than 8 bits a channel; write it as an 8-bit image")
-    if image.mode == "1":
-        return image.convert("L")
-    if image.has_transparency_data:
-        image = image.convert("LA" if image.mode in ("LA", "La") else "RGBA")
-        if image.getchannel("A").getextrema() != (255, 255):
-            raise DataError(f"{where}: transparent pixels have no one colour; flatten the image")
-        return image.convert(image.mode.removesuffix("A"))
-    return image.convert("RGB")
-
-
-def native_shape(pictures: Pictures) -> Shape:
-    """Return the shape of the first image, before any transform."""
-    if isinstance(pictures, Decoded):
-        _, channels, height, width = pictures.pixels.shape
-        return Shape(channels, height, width)
-    return shape_of(decode(*next(pictures.blobs())))
-
-
-def shape_of(image: Image.Image) -> Shape:
-    """Return the shape of a decoded image."""
-    return Shape(3 if image.mode == "RGB" else 1, image.height, image.width)

@@ -4,6 +4,7 @@ from ood_bench.data.images import ImagesInfo
 from ood_bench.data.index import Record
 from ood_bench.data.locate import Located
 from ood_bench.data.shape import Shape
+from ood_bench.data.tally import in_words
 from ood_bench.data.transform import describe
 
 
@@ -28,7 +29,7 @@ def provenance(
         count=record.count,
         shape=shape,
         digest=record.digest,
-        source=located.title(source_split),
+        source=_source(located, source_split),
         transform="none" if located.generated else transform,
         licence=entry.licence if entry else "not stated",
         citation=entry.citation if entry else "",
@@ -49,6 +50,15 @@ def _title(located: Located) -> str:
     return ", ".join([located.entry.title, *given])
 
 
+def _source(located: Located, split: str) -> str:
+    """Return where images came from, and which files there are not among them."""
+    title, left_out = located.title(split), located.left_out(split)
+    if not left_out:
+        return title
+    used, others = len(located.files(split)), sum(left_out.values())
+    return f"{title}; files: {used:,} used, {others:,} left out ({in_words(left_out)})"
+
+
 def _notes(
     located: Located, split: str, source_split: str, shape: Shape, record: Record
 ) -> list[str]:
@@ -65,6 +75,15 @@ def _notes(
         notes.append(f"{text}{together}")
     if limit is not None and record.count == limit:
         notes.append(f"first {limit:,} images only")
+    if record.left_out:
+        bad = sum(record.left_out.values())
+        everything = record.count + bad
+        of = "" if located.division else f" of {everything:,}"  # a side has none of them
+        notes.append(f"{bad:,}{of} images left out: {in_words(record.left_out)}")
+    for done, count in sorted(record.done.items()):
+        notes.append(f"{count:,} of {record.count:,} images {done}")
+    if remark := located.remark(source_split):
+        notes.append(remark)
     if entry is None or located.generated or located.division:
         return notes
     everything = sum(entry.counts.values())

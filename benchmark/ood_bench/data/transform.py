@@ -1,18 +1,20 @@
 """The one pipeline from a source's images to uint8 arrays of one shape."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from itertools import islice
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ood_bench.data.options import Transform
-from ood_bench.data.pictures import Blob, Decoded, Pictures, decode, native_shape, shape_of
+from ood_bench.data.decoding import BadImageError, decode, native_shape, shape_of
+from ood_bench.data.options import OnBad, Transform
+from ood_bench.data.pictures import Blob, Decoded, Pictures
 from ood_bench.data.shape import Shape
+from ood_bench.data.tally import Tally
 from ood_bench.errors import DataError
 
 FILTERS = {
@@ -24,12 +26,22 @@ FILTERS = {
 LARGE = 8_192  # bytes of a file above which decoding it in a thread pays
 BATCH = 256
 
+Misfit: TypeAlias = Callable[[str, Shape, Shape, Shape], DataError]
+"""Of where an image lies, its shape, that after the transform, and that of the first image."""
+
 
 class Fitted(NamedTuple):
-    """Images brought to one shape, and the shape that all had before; None if they differed."""
+    """Images brought to one shape, and what came up on the way.
+
+    Attributes:
+        pixels: Those that were read, shape `(N, C, H, W)`.
+        native: The shape that all had before; None if they differed.
+        tally: What was done to how many, and which were left out.
+    """
 
     pixels: NDArray[np.uint8]
     native: Shape | None
+    tally: Tally
 
 
 def cropped(transform: Transform, native: Shape) -> Shape:
@@ -96,7 +108,15 @@ def _array(image: Image.Image) -> NDArray[np.uint8]:
     return pixels.reshape(image.height, image.width, 3).transpose(2, 0, 1)
 
 
-def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -> Fitted:
+def fit(
+    pictures: Pictures,
+    transform: Transform,
+    target: Shape,
+    *,
+    name: str,
+    on_bad: OnBad = "error",
+    misfit: Misfit | None = None,
+) -> Fitted:
     """Bring all images of a split to one shape.
 
     Args:
@@ -104,30 +124,54 @@ def fit(pictures: Pictures, transform: Transform, target: Shape, *, name: str) -
         transform: What to do to each.
         target: The shape that is wanted.
         name: The data set's name, for messages.
+        on_bad: Whether images that cannot be read are an error that lists them all, or are left
+            out and counted.
+        misfit: Makes the error about an image that has another shape after the transform.
 
     Raises:
-        DataError: If an image does not decode, or does not have the shape after the transform.
+        DataError: If an image cannot be read, or does not have the shape after the transform, or
+            none is left.
     """
+    tally = Tally(name, pictures.count, on_bad)
+    if pictures.done:
+        tally.done[pictures.done] = pictures.count
     if isinstance(pictures, Decoded) and _idle(transform, native_shape(pictures), target):
-        return Fitted(np.array(pictures.pixels, order="C"), target)
+        return Fitted(np.array(pictures.pixels, order="C"), target, tally)
     pixels = np.empty((pictures.count, *target), np.uint8)
     natives: set[Shape] = set()
-    found = 0
-    for i, (where, native, result) in enumerate(applied(pictures, transform, target)):
-        if result.shape != target:
-            first = next(iter(natives), native)
-            if first != native:
-                raise DataError(
-                    f"'{name}': {where} is {native}, unlike {first} before it; images of mixed "
-                    "shapes need a transform with resize and channels"
-                )
-            raise _misfit(name, native, Shape(*result.shape), target)
-        natives.add(native)
-        pixels[i] = result
+    found = used = 0
+    for one in applied(pictures, transform, target):
         found += 1
+        if isinstance(one, BadImageError):
+            tally.leave_out(found - 1, one)
+            continue
+        where, native, result, done = one
+        if tally.refused:
+            continue
+        if result.shape != target:
+            make = misfit or _mixed_or_misfit(name, target)
+            raise make(where, native, Shape(*result.shape), next(iter(natives), native))
+        natives.add(native)
+        if done:
+            tally.note(done)
+        pixels[used] = result
+        used += 1
     if found != pictures.count:
         raise DataError(f"'{name}': {found} images where its files say {pictures.count}")
-    return Fitted(pixels, natives.pop() if len(natives) == 1 else None)
+    tally.check()
+    return Fitted(pixels[:used], natives.pop() if len(natives) == 1 else None, tally)
+
+
+def _mixed_or_misfit(name: str, target: Shape) -> Misfit:
+    def make(where: str, native: Shape, result: Shape, first: Shape) -> DataError:
+        if first != native:
+            return DataError(
+                f"'{name}': {where} is {native}, unlike {first} before it; images of mixed "
+                "shapes need a transform with resize and channels"
+            )
+        return _misfit(name, native, result, target)
+
+    return make
 
 
 def _idle(transform: Transform, native: Shape, target: Shape) -> bool:
@@ -146,28 +190,42 @@ def _misfit(name: str, native: Shape, result: Shape, target: Shape) -> DataError
 
 
 class Applied(NamedTuple):
-    """One image after a transform: where it came from, its shape before, its pixels."""
+    """One image after a transform: where it came from, its shape before, its pixels.
+
+    `done` says in words what was done to it beyond decoding and the transform.
+    """
 
     where: str
     native: Shape
     pixels: NDArray[np.uint8]
+    done: tuple[str, ...] = ()
 
 
-def applied(pictures: Pictures, transform: Transform, target: Shape) -> Iterator[Applied]:
-    """Decode and transform in order; large files in threads, as Pillow then frees the lock."""
+def applied(
+    pictures: Pictures, transform: Transform, target: Shape
+) -> Iterator[Applied | BadImageError]:
+    """Decode and transform in order; large files in threads, as Pillow then frees the lock.
 
-    def one(where: str, source: Blob | NDArray[np.uint8]) -> Applied:
-        image = _image(source) if isinstance(source, np.ndarray) else decode(where, source)
-        return Applied(where, shape_of(image), apply(image, transform, target))
+    What cannot be read comes as its error, in its place.
+    """
+
+    def one(where: str, source: Blob | None) -> Applied | BadImageError:
+        try:
+            image, done = decode(where, source, transform.sixteen_bit)
+        except BadImageError as error:
+            return error
+        return Applied(where, shape_of(image), apply(image, transform, target), done)
 
     if isinstance(pictures, Decoded):
-        yield from (one(f"row {i}", pixels) for i, pixels in enumerate(pictures.pixels))
+        for i, pixels in enumerate(pictures.pixels):
+            image = _image(pixels)
+            yield Applied(f"row {i}", shape_of(image), apply(image, transform, target))
         return
     blobs = pictures.blobs()
     with ThreadPoolExecutor() as pool:
         while batch := list(islice(blobs, BATCH)):
             where, files = zip(*batch, strict=True)
-            large = isinstance(files[0], Path) or len(files[0]) > LARGE
+            large = isinstance(files[0], Path) or len(files[0] or b"") > LARGE
             yield from (pool.map if large else map)(one, where, files)
 
 

@@ -50,7 +50,7 @@ def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = Tru
                     unwanted = unwanted | {COLUMNS}
                 for name, content in sorted(store.read_files(key, without=unwanted).items()):
                     file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
-        archived = replace(record, base="", own=False, planned=(), cells=file_sha256(path))
+        archived = replace(record, base="", own=False, planned=None, cells=file_sha256(path))
     return write_record(folder, archived)
 
 

@@ -66,7 +66,7 @@ class RunRecord:
         base: The folder that plugins in files are relative to, the suite's; empty in an archive.
         cells: Of an archive, the checksum of its `cells.zip`; empty otherwise.
         scored: Keys of the cells with statistics of held-out images.
-        planned: Keys of all cells of the suite, finished or not, for who frees the store; none in
+        planned: Keys of all cells of the suite, finished or not, for who frees the store; None in
             an archive.
         own: Whether this user made the run here, so that its plugins are the user's own; not
             written.
@@ -97,7 +97,7 @@ class RunRecord:
     base: str = ""
     cells: str = ""
     scored: tuple[str, ...] = ()
-    planned: tuple[str, ...] = ()
+    planned: tuple[str, ...] | None = None
     own: bool = False
     checksum: str = ""
 
@@ -237,7 +237,7 @@ def _check(record: RunRecord, path: Path) -> None:
                     _NAME.validate_python(value)
                 elif attribute == "key":
                     _KEY.validate_python(value)
-        for key in (*record.hidden, *record.scored, *record.planned):
+        for key in (*record.hidden, *record.scored, *(record.planned or ())):
             _KEY.validate_python(key)
     except ValidationError as error:
         wrong = ascii(error.errors()[0]["input"])[:80]

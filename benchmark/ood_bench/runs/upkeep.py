@@ -47,10 +47,18 @@ def needed_by_runs(results: Path) -> set[str]:
             is then not known.
     """
     folders = [path.parent for path in sorted(results.glob(f"*/{RECORD}"))]
-    records = [read_record(folder) for folder in folders if not is_archive(folder)]
-    if not records:
+    folders = [folder for folder in folders if not is_archive(folder)]
+    if not folders:
         raise OodBenchError(f"{results}: no run lies here that says what of the store it needs")
-    return {key for record in records for key in record.planned}
+    needed: set[str] = set()
+    for folder in folders:
+        planned = read_record(folder).planned
+        if planned is None:
+            raise OodBenchError(
+                f"{folder / RECORD}: does not say what it needs; run the suite again"
+            )
+        needed.update(planned)
+    return needed
 
 
 def space_of(store: Store, needed: Collection[str]) -> dict[str, Space]:

@@ -14,6 +14,7 @@ from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.statistics import LABEL
 from ood_bench.store import Store
 from ood_bench.typed import typed
+from ood_bench.zoo.layout import DATA, TRAINING
 
 
 class Trained(BaseModel):
@@ -66,11 +67,12 @@ def of_cell(
         shape=options.shape,
         seed=options.seed,
         recipe=options.recipe,
-        data=store.read_typed(key, "data.json", dict[str, Any]),
+        data=store.read_typed(key, DATA, dict[str, Any]),
         weights=store.file(key, WEIGHTS),
         held_out=dict(_held_out(store, key, options, scored)),
         base=base,
         trust=trust,
+        training=store.read_typed(key, TRAINING, dict[str, Any]),
     )
 
 

@@ -3,25 +3,33 @@
 import json
 import shutil
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
-from pydantic import BaseModel, ConfigDict, PositiveInt
 
-from ood_bench.cells import WEIGHTS
 from ood_bench.data import Shape
 from ood_bench.errors import OodBenchError, PluginError, StoreError
 from ood_bench.files import unfinished_folder, write_whole
 from ood_bench.hashing import digest, file_sha256
+from ood_bench.scoring.card import card
 from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.store import write_columns
-from ood_bench.typed import FileName, Sha256, read_limited, typed
-
-DESCRIPTION = "model.json"
-HELD_OUT = "held_out.parquet"
-FORMAT = "ood-bench model 2"
+from ood_bench.typed import read_limited, typed
+from ood_bench.zoo.layout import (
+    CARD,
+    DATA,
+    DESCRIPTION,
+    FORMAT,
+    HELD_OUT,
+    TRAINING,
+    WEIGHTS,
+    Description,
+    Origin,
+    check_files,
+    read_description,
+)
 
 
 def export(model: TrainedModel, folder: Path) -> Path:
@@ -29,7 +37,8 @@ def export(model: TrainedModel, folder: Path) -> Path:
 
     `weights.safetensors` holds the weights, `held_out.parquet` the columns of held-out
     in-distribution images, `model.json` all else, with a checksum of every file and of itself.
-    The source of a model that lies in a file comes along.
+    The source of a model that lies in a file comes along. For readers there are a card,
+    `README.md`, what the training reported, `training.json`, and `data.json`.
 
     Args:
         model: The model.
@@ -43,6 +52,7 @@ def export(model: TrainedModel, folder: Path) -> Path:
         raise OodBenchError(f"{folder}: not empty and no exported model; name a new folder")
     with unfinished_folder(folder) as new:
         _write(model, new)
+        _tell(model, new, folder.absolute().name)
     return folder
 
 
@@ -81,32 +91,12 @@ def _write(model: TrainedModel, folder: Path) -> None:
     write_whole(folder / DESCRIPTION, json.dumps(described, indent=1, sort_keys=True))
 
 
-class Origin(BaseModel):
-    """What yielded a column of held-out images."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    statistic: str
-    revision: int
-
-
-class Description(BaseModel):
-    """What `model.json` holds."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    format: Literal["ood-bench model 2"]
-    name: str
-    plugin: str
-    revision: int | str
-    options: dict[str, Any]
-    shape: tuple[PositiveInt, PositiveInt, PositiveInt]
-    seed: int
-    recipe: dict[str, Any]
-    data: dict[str, Any]
-    held_out: dict[str, Origin]
-    files: dict[FileName, Sha256]
-    digest: str
+def _tell(model: TrainedModel, folder: Path, name: str) -> None:
+    """Write what people read of a model."""
+    for file, content in ((TRAINING, model.training), (DATA, model.data)):
+        text = json.dumps(dict(content), indent=1, sort_keys=True)
+        write_whole(folder / file, f"{text}\n")
+    write_whole(folder / CARD, card(model, name, (folder / WEIGHTS).stat().st_size))
 
 
 def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
@@ -120,23 +110,10 @@ def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
         StoreError: If a file is missing or is not what was written.
         PluginError: If it names code that no installed package registers, without leave.
     """
-    path = folder / DESCRIPTION
-    try:
-        text = read_limited(path)
-        found = typed(text, Description, path)
-        content = {key: value for key, value in json.loads(text).items() if key != "digest"}
-        if digest(content) != found.digest:
-            raise StoreError(f"{path} is damaged: it is not what was written")
-        for name in (WEIGHTS, HELD_OUT):
-            if name not in found.files:
-                raise StoreError(f"{path} is damaged: no checksum of {name}")
-    except StoreError as error:
-        raise StoreError(f"{error}; export the model again") from error
-    for name, checksum in found.files.items():
-        if not (folder / name).is_file() or file_sha256(folder / name) != checksum:
-            raise StoreError(f"{folder / name} is not what was exported")
+    found = read_description(folder)
+    check_files(folder, found)
     if ":" in found.plugin:
-        _check_code(path, found, trust=trust_code)
+        _check_code(folder / DESCRIPTION, found, trust=trust_code)
     return TrainedModel(
         name=found.name,
         plugin=found.plugin,
@@ -150,7 +127,13 @@ def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
         held_out=_held_out(folder / HELD_OUT, found.held_out),
         base=folder,
         trust=trust_code,
+        training=_training(folder / TRAINING),
     )
+
+
+def _training(path: Path) -> dict[str, Any]:
+    """Return what the training reported; nothing where that does not lie beside the model."""
+    return typed(read_limited(path), dict[str, Any], path) if path.is_file() else {}
 
 
 def _check_code(path: Path, found: Description, *, trust: bool) -> None:

@@ -1,15 +1,19 @@
 """From what a user calls a trained model to the model."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from ood_bench.cells import MANIFEST
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.runs import find_run, read_record
-from ood_bench.runs.record import CELLS
+from ood_bench.runs.contents import Bits
+from ood_bench.runs.record import CELLS, RunRecord
 from ood_bench.scoring.cells import of_cell, scored_in_store
-from ood_bench.scoring.exported import DESCRIPTION, read_exported
-from ood_bench.scoring.trained import TrainedModel
+from ood_bench.scoring.exported import read_exported
+from ood_bench.scoring.trained import Measured, TrainedModel
 from ood_bench.store import Store
+from ood_bench.zoo.index import PREFIX, find_zoo
+from ood_bench.zoo.layout import DESCRIPTION
 
 
 def find_model(
@@ -18,9 +22,9 @@ def find_model(
     """Find a trained model.
 
     Args:
-        name: The folder of an exported model, that of a training's cell in a store, or a model
-            of a run as `model`, `model@inside` or `model@inside/seed`, as much of it as is
-            needed to mean one.
+        name: `zoo:NAME`, the folder of an exported model, that of a training's cell in a store,
+            or a model of a run as `model`, `model@inside` or `model@inside/seed`, as much of it
+            as is needed to mean one.
         results: The folder of all runs.
         run: The run, as for `find_run`; the latest unless said.
         trust_code: Whether code may be run that the model comes with or names, and no installed
@@ -29,7 +33,8 @@ def find_model(
     Raises:
         OodBenchError: If there is none, or several.
     """
-    folder = Path(name)
+    named = str(name).removeprefix(PREFIX)
+    folder = Path(name) if named == str(name) else find_zoo(named)
     if (folder / DESCRIPTION).is_file():
         return read_exported(folder, trust_code=trust_code)
     if (folder / MANIFEST).is_file():
@@ -60,10 +65,22 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
     store, key = Store(folder.parent / "store"), labels[matching[0]]
     if not store.has(key):
         raise OodBenchError(f"{folder}: {matching[0]} is not trained; run the suite again to go on")
-    return of_cell(
+    found = of_cell(
         store,
         key,
         base=Path(record.base or folder),
         trust=trust_code or record.own,
         scored=record.scored,
     )
+    return replace(found, tested=_tested(record, store, matching[0]))
+
+
+def _tested(record: RunRecord, store: Store, label: str) -> Measured | None:
+    """Return the bits per dimension of the test images of what a model was trained on."""
+    for ref in record.bpds:
+        own = ref.data == ref.inside and ref.part == "test"
+        if own and label == f"{ref.model}@{ref.inside}/{ref.seed}" and store.has(ref.key):
+            bits = store.read_typed(ref.key, "metrics.json", Bits).measures["bpd"]
+            value, low, high = bits
+            return Measured("density-estimation", "bits per dimension", "test", value, (low, high))
+    return None

@@ -1,5 +1,7 @@
 """Images to score: a folder, an archive, a data set of the catalogue, or an array."""
 
+from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -7,14 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data import DataOptions, Shape, Transform, catalogue
+from ood_bench.data.decoding import native_shape
 from ood_bench.data.locate import locate
+from ood_bench.data.options import OnBad
 from ood_bench.data.pictures import Decoded, Encoded, Pictures
 from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.sources import Place
-from ood_bench.data.sources.folder import image_files
 from ood_bench.data.sources.hub import hub_cache
+from ood_bench.data.sources.listing import image_files
 from ood_bench.data.sources.npz import own_npz
-from ood_bench.data.transform import applied, describe
+from ood_bench.data.tally import in_words
+from ood_bench.data.transform import describe, fit
 from ood_bench.errors import DataError, did_you_mean
 from ood_bench.spreadsheet import unicode_text
 
@@ -23,12 +28,14 @@ from ood_bench.spreadsheet import unicode_text
 class Gathered:
     """Images of one shape, what each is called, and what was done to them in words.
 
-    What is not Unicode in the name of a file is escaped.
+    What is not Unicode in the name of a file is escaped. `note` says how many images were left
+    out, and what was done to some beyond decoding; it is empty if there is nothing to say.
     """
 
     names: tuple[str, ...]
     pixels: NDArray[np.uint8]
     transform: str
+    note: str = ""
 
 
 def gather(
@@ -39,6 +46,7 @@ def gather(
     transform: Transform | None = None,
     split: str | None = None,
     root: Path | None = None,
+    on_bad: OnBad = "error",
 ) -> Gathered:
     """Read images and bring them to a model's shape.
 
@@ -52,13 +60,15 @@ def gather(
         split: Which images of an archive or of a data set; `test` unless said, or all where
             there is no such split.
         root: The data root, for the catalogue.
+        on_bad: Whether files and images that cannot be read are an error that lists them, or are
+            left out.
 
     Raises:
         DataError: If there are none, one does not decode, or one does not have the shape.
     """
-    path = Path(data).expanduser()
+    path, left_out = Path(data).expanduser(), Counter[str]()
     if path.is_dir():
-        files = image_files(path)
+        files, left_out = image_files(path, on_bad=on_bad)
         names = tuple(unicode_text(str(file.relative_to(path))) for file in files)
         pictures: Pictures = Encoded(
             len(files), None, lambda: ((str(file), file) for file in files)
@@ -73,12 +83,19 @@ def gather(
     elif path.exists():
         raise DataError(f"{path}: neither a folder of images nor an .npz archive")
     else:
-        return _of_catalogue(str(data), shape, transform, split or "test", root)
-    return _fitted(names, pictures, transform or usual, shape, what=str(path))
+        return _of_catalogue(str(data), shape, transform, split or "test", root, on_bad)
+    return _fitted(
+        names, pictures, transform or usual, shape, what=str(path), on_bad=on_bad, beside=left_out
+    )
 
 
 def _of_catalogue(
-    name: str, shape: Shape, transform: Transform | None, split: str, root: Path | None
+    name: str,
+    shape: Shape,
+    transform: Transform | None,
+    split: str,
+    root: Path | None,
+    on_bad: OnBad,
 ) -> Gathered:
     known = catalogue()
     if name not in known:
@@ -95,30 +112,45 @@ def _of_catalogue(
     source_split = located.source_split(split)
     pictures = located.read(source_split, None)
     names = _numbered(source_split, pictures.count)
-    return _fitted(names, pictures, located.transform, shape, what=name)
+    left_out = located.left_out(source_split)
+    transform = located.transform
+    return _fitted(names, pictures, transform, shape, what=name, on_bad=on_bad, beside=left_out)
 
 
 def _fitted(
-    names: tuple[str, ...], pictures: Pictures, transform: Transform, shape: Shape, *, what: str
+    names: tuple[str, ...],
+    pictures: Pictures,
+    transform: Transform,
+    shape: Shape,
+    *,
+    what: str,
+    on_bad: OnBad,
+    beside: Mapping[str, int],
 ) -> Gathered:
     if not names:
         raise DataError(f"{what} holds no images")
-    pixels = np.empty((len(names), *shape), np.uint8)
-    natives: set[Shape] = set()
+    if isinstance(pictures, Decoded) and not pictures.pixels.size:
+        raise DataError(f"{what}: its images are {native_shape(pictures)} and have no pixels")
+
+    def misfit(where: str, native: Shape, result: Shape, _: Shape) -> DataError:
+        place = f"{what}: {where}" if isinstance(pictures, Decoded) else where
+        after = "" if result == native else f", after its transform {result},"
+        return DataError(
+            f"{place} is {native}{after} but the model takes {shape}; give a transform "
+            "such as {crop: square, resize: bicubic, channels: match}"
+        )
+
     with quiet_decoders():
-        for i, (where, native, result) in enumerate(applied(pictures, transform, shape)):
-            if result.shape != shape:
-                place = f"{what}: {where}" if isinstance(pictures, Decoded) else where
-                same = result.shape == native
-                after = "" if same else f", after its transform {Shape(*result.shape)},"
-                raise DataError(
-                    f"{place} is {native}{after} but the model takes {shape}; give a transform "
-                    "such as {crop: square, resize: bicubic, channels: match}"
-                )
-            natives.add(native)
-            pixels[i] = result
-    common = natives.pop() if len(natives) == 1 else None
-    return Gathered(names, pixels, describe(transform, common, shape))
+        fitted = fit(pictures, transform, shape, name=what, on_bad=on_bad, misfit=misfit)
+    tally = fitted.tally
+    kept = tuple(name for row, name in enumerate(names) if row not in tally.bad)
+    left_out = Counter(beside) + Counter(tally.left_out)
+    notes = [f"{sum(left_out.values()):,} left out: {in_words(left_out)}"] if left_out else []
+    read = f"of {len(kept):,} images"
+    notes += [f"{count:,} {read} {done}" for done, count in sorted(tally.done.items())]
+    return Gathered(
+        kept, fitted.pixels, describe(transform, fitted.native, shape), "; ".join(notes)
+    )
 
 
 def _numbered(split: str, count: int) -> tuple[str, ...]:

@@ -1,9 +1,9 @@
 """A trained model with all that it needs to judge images: weights, options, held-out columns."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
@@ -26,6 +26,16 @@ class HeldOut:
     values: Scores
 
 
+class Measured(NamedTuple):
+    """How good a model is: a task and a measure of the hub, the images, value and interval."""
+
+    task: str
+    measure: str
+    split: str
+    value: float
+    interval: tuple[float, float] | None
+
+
 @dataclass(frozen=True)
 class TrainedModel:
     """One finished training.
@@ -43,6 +53,8 @@ class TrainedModel:
         held_out: Columns of held-out in-distribution images, by name.
         base: The folder that a plugin in a file is relative to.
         trust: Whether a plugin may be loaded that no installed package registers.
+        training: What the training reported; empty where that is not known.
+        tested: Its bits per dimension of the test images, if its run has measured them.
     """
 
     name: str
@@ -57,6 +69,8 @@ class TrainedModel:
     held_out: Mapping[str, HeldOut]
     base: Path
     trust: bool
+    training: Mapping[str, Any] = field(default_factory=dict)
+    tested: Measured | None = None
 
     @property
     def transform(self) -> Transform:

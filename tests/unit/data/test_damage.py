@@ -1,6 +1,7 @@
 """Whatever a file holds, a source returns images or says in one line what is wrong with it."""
 
 import pickle
+import re
 import warnings
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -24,10 +25,10 @@ Written = tuple[DataOptions, list[Path]]
 
 
 def read_all(options: DataOptions, root: Path) -> list[str]:
-    """Plan with and load every split; return what was said, one line a mistake."""
+    """Plan with and load every split; return what was said, one line a mistake and no more."""
     library = Library(root=root, index=None, hub=False)
     options = options.model_copy(update={"transform": ANY})
-    said = []
+    said: list[str] = []
     try:
         missing = library.missing("x", options)
         for split in () if missing else library.splits("x", options):
@@ -35,8 +36,10 @@ def read_all(options: DataOptions, root: Path) -> list[str]:
             library.info("x", options, split, TARGET)
             library.load("x", options, split, TARGET)
     except DataError as error:
-        said.append(str(error))
-    assert all(line and "\n" not in line for line in said)
+        said = str(error).splitlines()
+        many = re.match(r"'x': (\d+) of \d+ images cannot be read", said[0])
+        assert len(said) == (1 + int(many[1]) if many else 1)
+    assert all(said)
     return said
 
 

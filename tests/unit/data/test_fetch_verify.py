@@ -12,7 +12,7 @@ from tests.unit.data.sets import Pixels
 from ood_bench.data import DataOptions, Entry, Library, Shape, catalogue, fetch, verify
 from ood_bench.data.sources.hub import Hub
 from ood_bench.data.sources.tabular import Columns, RootParquet
-from ood_bench.errors import DataError
+from ood_bench.errors import DataError, machine_refusal
 
 COLOUR = Shape(3, 32, 32)
 README = """---
@@ -83,6 +83,27 @@ def test_what_cannot_be_fetched_is_one_line(tmp_path: Path, entries: dict[str, E
         fetch("smal", tmp_path, entries=entries)
     with pytest.raises(DataError, match="'noise' is not on the hub; it comes with ood-bench"):
         fetch("noise", tmp_path)
+
+
+@pytest.mark.parametrize("stored", [False, True], ids=["the hub's cache", "the data root"])
+def test_a_file_that_the_machine_refuses_is_said_with_its_path(
+    tmp_path: Path, entries: dict[str, Entry], *, stored: bool
+) -> None:
+    """The cache is written first; where it holds the set already, the data root is."""
+    resource = pytest.importorskip("resource")
+    if stored:
+        fetch("small", tmp_path / "first", entries=entries)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4000, limits[1]))
+    try:
+        with pytest.raises(OSError, match="File too large") as caught:
+            fetch("small", tmp_path / "root", entries=entries)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    line = machine_refusal(caught.value)
+    assert line is not None
+    assert line.startswith(str(tmp_path / ("root" if stored else "cache")))
+    assert len(fetch("small", tmp_path / "root", entries=entries)) == 2, "goes on afterwards"
 
 
 def test_verify_compares_counts_and_content(tmp_path: Path, colour: Pixels) -> None:

@@ -1,7 +1,7 @@
 """Where images come from: one module a source, each turning files into pictures by split."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol, TypeAlias
 
@@ -35,11 +35,15 @@ class Found:
         title: Where it was found, for provenance: "data root, Parquet".
         files: The files that each split is read from; they change when the images do.
         read: Reads a split, at most so many images of it if a number is given.
+        left_out: For each split how many files beside its own are not read, by reason.
+        remarks: What a reader must know about how the images of a split lie there.
     """
 
     title: str
     files: Files
     read: Callable[[str, int | None], Pictures]
+    left_out: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    remarks: Mapping[str, str] = field(default_factory=dict)
 
 
 class Source(Protocol):

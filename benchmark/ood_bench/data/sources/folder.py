@@ -1,5 +1,7 @@
 """Folders of image files: a user's own, and those that published archives unpack to."""
 
+import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,21 +9,31 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 
+from ood_bench.data.options import OnBad
 from ood_bench.data.pictures import Encoded, Labels
 from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources.listing import LOST, SUFFIXES, aside, holds_files, image_files
 from ood_bench.errors import DataError
 
-SUFFIXES = frozenset(
-    (".png", ".jpg", ".jpeg", ".webp", ".bmp", ".gif", ".ppm", ".pgm", ".pbm", ".tif", ".tiff")
-)
-SPLITS = ("train", "test", "val", "valid", "validation")
+SPLITS = {
+    **dict.fromkeys(("train", "training"), "train"),
+    **dict.fromkeys(("test", "testing", "eval", "evaluation"), "test"),
+    **{name: name for name in ("val", "valid", "validation", "dev")},
+}
+"""What folders of splits are called, in any case, and the splits that they are."""
 
 
 class Listing(NamedTuple):
-    """Image files of one split in order, their classes if any, and other files that say those."""
+    """Image files of one split in order, their classes if they have any, and what is not read.
+
+    `left_out` counts other files by reason, `remark` is what a reader must know, `beside` are
+    other files that the classes are read from.
+    """
 
     paths: tuple[Path, ...]
     labels: Labels
+    left_out: Mapping[str, int] = {}
+    remark: str = ""
     beside: tuple[Path, ...] = ()
 
 
@@ -54,66 +66,104 @@ def listed(title: str, listings: Mapping[str, Listing]) -> Found:
     """Return a data set whose images are files, listed by split."""
 
     def read(split: str, limit: int | None) -> Encoded:
-        paths, labels, _ = listings[split]
-        paths = paths[:limit]
+        paths, labels = listings[split].paths[:limit], listings[split].labels
 
         def blobs() -> Iterator[tuple[str, Path]]:
             return ((str(path), path) for path in paths)
 
         return Encoded(len(paths), None if labels is None else labels[:limit], blobs)
 
-    files = {split: listing.paths + listing.beside for split, listing in listings.items()}
-    return Found(title, files, read)
+    return Found(
+        title,
+        {split: listing.paths + listing.beside for split, listing in listings.items()},
+        read,
+        {split: listing.left_out for split, listing in listings.items()},
+        {split: listing.remark for split, listing in listings.items()},
+    )
 
 
-def own_folder(folder: Path) -> Found:
+def own_folder(folder: Path, *, on_bad: OnBad = "error") -> Found:
     """Return a user's folder: images, or one folder a class, perhaps below `train` and `test`.
 
+    Args:
+        folder: The folder.
+        on_bad: Whether files that are no images and links that lead nowhere are an error that
+            lists them, or are left out and counted.
+
     Raises:
-        DataError: If the folder is not there, or holds a file that is no image by its name.
+        DataError: If the folder is not there, holds such files, or has other folders or images
+            beside those of its splits.
     """
     if not folder.is_dir():
         raise DataError(f"{folder}: there is no such folder")
-    below = {split: folder / split for split in SPLITS if (folder / split).is_dir()}
-    strangers = [path for path in folder.iterdir() if path not in below.values()]
-    if not below or any(path.is_dir() for path in strangers):
-        below = {"all": folder}
-    return listed("folder", {split: _classes(path) for split, path in below.items()})
+    below, beside = _splits(folder, on_bad)
+    if not below:
+        return listed("folder", {"all": _classes(folder, on_bad=on_bad)})
+    listings = {split: _classes(path, on_bad=on_bad) for split, path in below.items()}
+    for split, listing in listings.items():
+        listings[split] = listing._replace(left_out=Counter(listing.left_out) + beside)
+    return listed("folder", listings)
 
 
-def image_files(folder: Path) -> tuple[Path, ...]:
-    """Return all images below a folder in the order of their paths; hidden files are passed over.
+def _splits(folder: Path, on_bad: OnBad) -> tuple[dict[str, Path], Counter[str]]:
+    """Return the folders of splits, and how many others lie beside them, by reason."""
+    below: dict[str, Path] = {}
+    others: list[Path] = []
+    beside: Counter[str] = Counter()
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            path = folder / entry.name
+            split = SPLITS.get(entry.name.lower()) if path.is_dir() else None
+            if reason := aside(entry):
+                beside[reason] += 1
+            elif split is None:
+                others.append(path)
+            elif split in below:
+                raise DataError(
+                    f"{folder}: '{below[split].name}' and '{entry.name}' are both of the split "
+                    f"'{split}'; move one away"
+                )
+            else:
+                below[split] = path
+    if not below:
+        return {}, beside
+    strangers = []
+    for path in others:
+        if not path.exists():
+            beside[LOST] += 1
+            if on_bad == "error":
+                strangers.append(f"'{path.name}' (a link that leads nowhere)")
+        elif path.is_dir() and not holds_files(path):
+            beside["empty folder"] += 1
+        elif path.is_dir() or path.suffix.lower() in SUFFIXES:
+            strangers.append(f"'{path.name}'")
+        else:
+            beside["beside the splits"] += 1
+    if strangers:
+        names = ", ".join(f"'{path.name}'" for path in below.values())
+        raise DataError(
+            f"{folder}: {', '.join(strangers[:10])} beside the folders of splits {names}; move it "
+            "away, or all that are classes into a folder 'train' or 'test'"
+        )
+    return below, beside
 
-    Raises:
-        DataError: If a file is no image by its name.
-    """
-    paths = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    for path in paths:
-        if path.suffix.lower() not in SUFFIXES:
-            raise DataError(f"{path}: not an image; an image folder may hold nothing else")
-    return tuple(paths)
 
-
-def _classes(folder: Path) -> Listing:
+def _classes(folder: Path, *, on_bad: OnBad = "error") -> Listing:
     """List all images below a folder, a class for each folder."""
-    paths = image_files(folder)
-    if any(path.parent == folder for path in paths):
-        if any(path.parent != folder for path in paths):
-            raise DataError(f"{folder}: images beside class folders; move them into one")
-        return Listing(paths, None)
-    return _labelled(paths, [str(path.parent.relative_to(folder)) for path in paths])
+    paths, left_out = image_files(folder, on_bad=on_bad)
+    beside = [path for path in paths if path.parent == folder]
+    if beside:
+        remark = "images lie beside class folders, so there are no labels"
+        return Listing(paths, None, left_out, remark if len(beside) < len(paths) else "")
+    classes = [str(path.parent.relative_to(folder)) for path in paths]
+    return _labelled(paths, classes)._replace(left_out=left_out)
 
 
 def _labelled(
     paths: Sequence[Path], classes: list[str], *, beside: tuple[Path, ...] = ()
 ) -> Listing:
     _, labels = np.unique(np.asarray(classes, np.str_), return_inverse=True)
-    return Listing(tuple(paths), labels.astype(np.int64), beside)
+    return Listing(tuple(paths), labels.astype(np.int64), beside=beside)
 
 
 def omniglot(folder: Path) -> dict[str, Listing]:

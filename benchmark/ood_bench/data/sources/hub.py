@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from ood_bench.data.sources import Found, Place
-from ood_bench.data.sources.tabular import Columns, by_split, tables
+from ood_bench.data.sources.shards import by_split
+from ood_bench.data.sources.tabular import Columns, tables
 
 
 @dataclass(frozen=True)

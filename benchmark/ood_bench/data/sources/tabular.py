@@ -1,7 +1,5 @@
 """Tables in the Hugging Face image schema: Parquet files, and Arrow files of the hub's cache."""
 
-import re
-from collections import defaultdict
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
@@ -15,10 +13,10 @@ import pyarrow.parquet as pq
 from ood_bench.data.pictures import Encoded, Labels, as_labels
 from ood_bench.data.reading import reading
 from ood_bench.data.sources import Files, Found, Place
+from ood_bench.data.sources.shards import parquet_files
 from ood_bench.errors import DataError
 
 ROWS = 512
-_SHARD = re.compile(r"(?P<split>.+?)(-(?P<part>\d{5})-of-(?P<parts>\d{5})(-[0-9a-f]+)?)?")
 
 
 @dataclass(frozen=True)
@@ -51,45 +49,6 @@ def tables(title: str, files: Files, columns: Columns) -> Found:
     return Found(title, files, lambda split, limit: read_tables(files[split], columns, limit))
 
 
-def parquet_files(folder: Path) -> Files:
-    """Return the Parquet files of a folder by split: `<split>-00000-of-00002.parquet` and on.
-
-    Raises:
-        DataError: If a shard is missing.
-    """
-    return by_split(sorted(folder.glob("*.parquet")))
-
-
-def by_split(paths: list[Path], *, prefix: str = "") -> Files:
-    """Group files by the split that their names begin with, after a prefix.
-
-    Raises:
-        DataError: If a shard is missing.
-    """
-    found: dict[str, list[Path]] = defaultdict(list)
-    for path in paths:
-        match = _SHARD.fullmatch(path.stem.removeprefix(prefix))
-        if match is None:
-            continue
-        split = match["split"]
-        if match["part"] is None:
-            split = split.partition("-")[0]
-        found[split].append(path)
-    for split, shards in found.items():
-        parts = {int(_parts(path.stem)) for path in shards}
-        if parts != {0} and parts != {len(shards)}:
-            wanted = max(parts)
-            raise DataError(
-                f"{shards[0].parent}: split '{split}' has {len(shards)} of {wanted} shards"
-            )
-    return {split: tuple(shards) for split, shards in found.items()}
-
-
-def _parts(stem: str) -> str:
-    match = _SHARD.fullmatch(stem)
-    return (match["parts"] if match else None) or "0"
-
-
 def read_tables(paths: tuple[Path, ...], columns: Columns, limit: int | None) -> Encoded:
     """Return the images of one split, in the order of its files.
 
@@ -101,32 +60,41 @@ def read_tables(paths: tuple[Path, ...], columns: Columns, limit: int | None) ->
     for path, schema in zip(paths, schemas, strict=True):
         for name in filter(None, (columns.image, columns.label)):
             if name not in schema.names:
-                raise DataError(f"{path}: no column '{name}'; there are {', '.join(schema.names)}")
+                raise DataError(
+                    f"{path}: no column '{name}'; there are {', '.join(schema.names)}; say "
+                    "which with image_column and label_column"
+                )
+    unread = ""
     if label is None and all("label" in schema.names for schema in schemas):
-        integers = all(pa.types.is_integer(schema.field("label").type) for schema in schemas)
-        label = "label" if integers else None
+        kinds = [schema.field("label").type for schema in schemas]
+        others = [kind for kind in kinds if not _integers(kind)]
+        label = None if others else "label"
+        unread = f"without labels, as column 'label' holds {others[0]}" if others else ""
     labels, count = _labels_and_count(paths, label, columns.image, limit)
 
-    def blobs() -> Iterator[tuple[str, bytes]]:
+    def blobs() -> Iterator[tuple[str, bytes | None]]:
         left = count
         for path in paths:
             row = 0
             for batch in _batches(path, [columns.image]):
                 for blob in _bytes(path, batch.column(0))[:left].to_pylist():
-                    where = f"{path}: row {row}"
-                    if blob is None:
-                        raise DataError(f"{where}: the image's bytes are not in the file")
-                    yield where, blob
+                    yield f"{path}: row {row}", blob
                     row, left = row + 1, left - 1
             if not left:
                 return
 
-    return Encoded(count, labels, blobs)
+    return Encoded(count, labels, blobs, unread)
+
+
+def _integers(kind: Any) -> bool:
+    return bool(pa.types.is_integer(kind.value_type if pa.types.is_dictionary(kind) else kind))
 
 
 def _bytes(path: Path, column: Any) -> Any:
     if pa.types.is_struct(column.type) and column.type.get_field_index("bytes") >= 0:
         column = column.field("bytes")
+    if pa.types.is_binary_view(column.type):
+        column = column.cast(pa.large_binary())
     if not (pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type)):
         raise DataError(f"{path}: the image column holds {column.type}, not encoded images")
     return column

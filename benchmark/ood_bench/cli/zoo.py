@@ -1,0 +1,77 @@
+"""`ood-bench models zoo` and `ood-bench models fetch`: trained models with a name."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ood_bench.cli.console import say, terminal
+
+if TYPE_CHECKING:
+    from ood_bench.zoo import ZooModel
+
+
+def zoo() -> None:
+    """List the reference models: how good each is, how large, what its training took.
+
+    A model that is here is named as `zoo:NAME`, in `ood-bench score --model` say.
+    """
+    from ood_bench.zoo import fetched_models, read_index, summary
+    from ood_bench.zoo.index import fetched_root, shipped_root
+    from ood_bench.zoo.layout import DESCRIPTION
+
+    index = read_index()
+    others = [name for name in fetched_models() if name not in index]
+    rows = {**index, **{name: summary(fetched_root() / name) for name in others}}
+    table = Table(box=None)
+    table.add_column("name", no_wrap=True)
+    table.add_column("what it is", overflow="fold")
+    table.add_column("measured on test images", overflow="fold")
+    table.add_column("published", justify="right")
+    table.add_column("size", justify="right", no_wrap=True)
+    table.add_column("training", justify="right", no_wrap=True)
+    table.add_column("here", no_wrap=True)
+    for name, model in sorted(rows.items()):
+        shipped = (shipped_root() / name / DESCRIPTION).is_file()
+        here = "comes along" if shipped else "fetched" if name in fetched_models() else "no"
+        published = "" if model.published is None else _figure(model, model.published)
+        table.add_row(
+            name,
+            model.title,
+            f"{_figure(model, model.measured)} {model.measure}",
+            published,
+            f"{model.bytes / 1e6:.1f} MB",
+            f"{model.seconds / 3600:.1f} h",
+            here,
+        )
+    terminal(log_width=160).print(table, highlight=False, markup=False)
+    for name, model in sorted(rows.items()):
+        if model.published_in:
+            say(f"{name}: published in {model.published_in}")
+
+
+def _figure(model: "ZooModel", value: float) -> str:
+    return f"{100 * value:.1f} %" if model.measure == "accuracy" else f"{value:.3f}"
+
+
+def fetch(
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is, or is to be, called.")],
+    source: Annotated[
+        str | None,
+        typer.Option(
+            "--from",
+            metavar="SOURCE",
+            help="A folder, a URL below which the files lie, or hf:owner/repository; where the "
+            "index says unless given.",
+            show_default=False,
+        ),
+    ] = None,
+) -> None:
+    """Bring a trained model here, by name, and check every file of it.
+
+    It lies below `OOD_BENCH_ZOO`, or with the user's data. Any folder that `ood-bench models
+    export` wrote can be fetched, wherever somebody put it; code that comes along is not run.
+    """
+    from ood_bench.zoo import fetch_model
+
+    say(fetch_model(name, source))

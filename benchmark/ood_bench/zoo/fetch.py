@@ -1,0 +1,144 @@
+"""Bring a trained model from a folder, a web server or the Hugging Face hub."""
+
+import shutil
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from urllib.error import HTTPError, URLError
+from urllib.parse import quote, urlsplit
+from urllib.request import urlopen
+
+from pydantic import TypeAdapter, ValidationError
+
+from ood_bench.errors import OodBenchError, StoreError, did_you_mean, machine_refusal
+from ood_bench.files import unfinished_folder
+from ood_bench.typed import Name
+from ood_bench.zoo.index import fetched_root, read_index, shipped_root
+from ood_bench.zoo.layout import (
+    CARD,
+    DATA,
+    DESCRIPTION,
+    TRAINING,
+    check_files,
+    read_description,
+)
+
+HUB = "hf:"
+COMPANIONS = (CARD, TRAINING, DATA, "suite.yaml", "circumstances.json")
+"""Files that tell of a model and that scoring with it does not need."""
+
+PATIENCE = 60.0
+"""Seconds in which a server must answer."""
+
+Bring = Callable[[str, Path], None]
+"""Writes the file of that name to that path, or raises `FileNotFoundError`."""
+
+
+def fetch_model(name: str, source: str | None = None) -> Path:
+    """Bring a model to where the user's models lie, and return its folder.
+
+    Every file is checked against `model.json`, and that against the index where it has the
+    model. A folder is there whole or not at all. Code that comes along is not run.
+
+    Args:
+        name: What it is, or is to be, called.
+        source: A folder; a URL below which the files lie; or `hf:owner/repository`, with a
+            folder of it after another `/`. Where the index says unless given.
+
+    Raises:
+        OodBenchError: If the name is unknown and no source is given, the source has no such
+            model, cannot be reached, or sent something else than the index or the model says.
+    """
+    try:
+        TypeAdapter(Name).validate_python(name)
+    except ValidationError as error:
+        raise OodBenchError(
+            f"{name!a} is no name of a model: letters, digits, . _ and -"
+        ) from error
+    index = read_index()
+    if (shipped_root() / name / DESCRIPTION).is_file():
+        raise OodBenchError(f"'{name}' comes with ood-bench; it needs no fetching")
+    known = index.get(name)
+    source = source or (known.source if known is not None else None)
+    if not source:
+        near = did_you_mean(name, index)
+        raise OodBenchError(f"the zoo has no model '{name}'{near}; say --from where it lies")
+    bring = _from(source)
+    with unfinished_folder(fetched_root() / name) as folder:
+        try:
+            bring(DESCRIPTION, folder / DESCRIPTION)
+            described = read_description(folder)
+            if known is not None and described.digest != known.digest:
+                raise OodBenchError(
+                    f"{source}: its {DESCRIPTION} is not that of '{name}' in the index; it may be "
+                    "another training: give it a name of its own"
+                )
+            for file in described.files:
+                bring(file, folder / file)
+        except FileNotFoundError as error:
+            raise OodBenchError(f"{source}: no exported model lies there: {error}") from error
+        for file in COMPANIONS:
+            with suppress(FileNotFoundError):
+                bring(file, folder / file)
+        try:
+            check_files(folder, described)
+        except StoreError as error:
+            raise OodBenchError(f"{source}: {error}") from error
+    return fetched_root() / name
+
+
+def _from(source: str) -> Bring:
+    if source.startswith(HUB):
+        return _hub(source.removeprefix(HUB))
+    if urlsplit(source).scheme in ("http", "https"):
+        return _web(source.rstrip("/"))
+    return _folder(Path(source))
+
+
+def _folder(source: Path) -> Bring:
+    def bring(name: str, to: Path) -> None:
+        if not (source / name).is_file():
+            raise FileNotFoundError(f"no file {source / name}")
+        shutil.copyfile(source / name, to)
+
+    return bring
+
+
+def _web(source: str) -> Bring:
+    def bring(name: str, to: Path) -> None:
+        url = f"{source}/{quote(name)}"
+        try:
+            with urlopen(url, timeout=PATIENCE) as answer, to.open("wb") as file:
+                shutil.copyfileobj(answer, file)
+        except HTTPError as error:
+            error.close()
+            if error.code == 404:
+                raise FileNotFoundError(f"no file {url}") from error
+            raise OodBenchError(f"{url}: the server answers {error.code} {error.reason}") from error
+        except (URLError, TimeoutError, ConnectionError) as error:
+            reason = getattr(error, "reason", error)
+            raise OodBenchError(f"{url}: cannot be reached: {reason}") from error
+
+    return bring
+
+
+def _hub(source: str) -> Bring:
+    from huggingface_hub import hf_hub_download
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+
+    owner, _, rest = source.partition("/")
+    repository, _, folder = rest.partition("/")
+
+    def bring(name: str, to: Path) -> None:
+        try:
+            path = hf_hub_download(f"{owner}/{repository}", name, subfolder=folder or None)
+        except EntryNotFoundError as error:
+            raise FileNotFoundError(f"no file {name}") from error
+        except (HfHubHTTPError, OSError, ValueError) as error:
+            if machine_refusal(error):
+                raise
+            reason = " ".join(str(error).split())
+            raise OodBenchError(f"{HUB}{source}: cannot be reached: {reason}") from error
+        shutil.copyfile(path, to)
+
+    return bring

@@ -1,0 +1,79 @@
+"""What an exported model's folder holds, and whether it is still what was written."""
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PositiveInt
+
+from ood_bench.errors import StoreError
+from ood_bench.hashing import digest, file_sha256
+from ood_bench.typed import FileName, Sha256, read_limited, typed
+
+DESCRIPTION = "model.json"
+WEIGHTS = "weights.safetensors"
+HELD_OUT = "held_out.parquet"
+CARD = "README.md"
+TRAINING = "training.json"
+DATA = "data.json"
+FORMAT = "ood-bench model 2"
+
+
+class Origin(BaseModel):
+    """What yielded a column of held-out images."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    statistic: str
+    revision: int
+
+
+class Description(BaseModel):
+    """What `model.json` holds."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    format: Literal["ood-bench model 2"]
+    name: str
+    plugin: str
+    revision: int | str
+    options: dict[str, Any]
+    shape: tuple[PositiveInt, PositiveInt, PositiveInt]
+    seed: int
+    recipe: dict[str, Any]
+    data: dict[str, Any]
+    held_out: dict[str, Origin]
+    files: dict[FileName, Sha256]
+    digest: str
+
+
+def read_description(folder: Path) -> Description:
+    """Read `model.json` of an exported model; its files are not looked at.
+
+    Raises:
+        StoreError: If it is not what was written, or names no checksum of weights or columns.
+    """
+    path = folder / DESCRIPTION
+    try:
+        text = read_limited(path)
+        found = typed(text, Description, path)
+        content = {key: value for key, value in json.loads(text).items() if key != "digest"}
+        if digest(content) != found.digest:
+            raise StoreError(f"{path} is damaged: it is not what was written")
+        for name in (WEIGHTS, HELD_OUT):
+            if name not in found.files:
+                raise StoreError(f"{path} is damaged: no checksum of {name}")
+    except StoreError as error:
+        raise StoreError(f"{error}; export the model again") from error
+    return found
+
+
+def check_files(folder: Path, described: Description) -> None:
+    """Refuse a folder in which a file is missing or is not what was written.
+
+    Raises:
+        StoreError: Which file.
+    """
+    for name, checksum in described.files.items():
+        if not (folder / name).is_file() or file_sha256(folder / name) != checksum:
+            raise StoreError(f"{folder / name} is not what was exported")
