@@ -2,8 +2,9 @@
 
 CLAIMS = (
     "A claim counts as reproduced only if the whole {level} interval of what was measured meets "
-    "the expectation. Quoted values are those of the source, shown for comparison. Intervals of "
-    "sums and differences are taken as if their terms were independent."
+    "the expectation. Quoted values are those of the source, shown for comparison. A footnote "
+    "says by which rule each interval was made: terms of the same images vary together, a term "
+    "that is named twice is one, and terms of no common image are independent."
 )
 BESIDE = (
     "Figures that the suite names beside a claim, which tell why it was not reproduced here. "

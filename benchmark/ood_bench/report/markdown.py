@@ -18,7 +18,7 @@ from ood_bench.report.texttable import TextTable
 from ood_bench.results import FindingRow, Results, Verdict
 
 _ROWS = "[tables/results.csv](tables/results.csv)"
-_INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
+_INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\](?: [⁰¹²³⁴⁵⁶⁷⁸⁹,]+)?")
 
 
 def markdown(

@@ -155,7 +155,10 @@ class Beside:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim with what was measured; the columns of the report's first table."""
+    """A claim with what was measured; the columns of the report's first table.
+
+    `interval` says by which rule the interval was made, see `claims.joint.spread`.
+    """
 
     id: str
     says: str
@@ -169,6 +172,7 @@ class ClaimResult:
     note: str
     measure: str = ""
     beside: tuple[Beside, ...] = ()
+    interval: str = ""
 
 
 @dataclass(frozen=True)

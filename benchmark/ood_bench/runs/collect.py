@@ -24,6 +24,7 @@ from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
 from ood_bench.runs.contents import Bits, Detected, Found
+from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.record import RunRecord
 
 
@@ -45,7 +46,11 @@ def collect(record: RunRecord, store: Cells) -> Results:
         level=record.level,
         rows=rows,
         claims=evaluate_claims(
-            record.claims, (*rows, *findings), (*record.skips, *record.failures)
+            record.claims,
+            (*rows, *findings),
+            (*record.skips, *record.failures),
+            source=KeptImages(record, store),
+            level=record.level,
         ),
         data=tuple(
             DataCard(
