@@ -75,6 +75,18 @@ def test_a_difference_of_two_models_or_detectors_is_paired_delongs(run: Path) ->
             assert found.interval == DELONG
 
 
+def test_rows_count_the_images_of_either_side(run: Path) -> None:
+    record = read_record(run)
+    with store_of(run, run.parent, record) as store:
+        rows = collect(record, store).rows
+    with stored(run) as scores:
+        for row in rows:
+            if row.detector:
+                inside, outside = scores[row.model, row.outside, row.detector]
+                assert (row.n_inside, row.n_outside) == (len(inside), len(outside))
+                assert len(inside) != len(outside)
+
+
 def test_pairs_with_one_inside_share_its_images_alone(run: Path) -> None:
     (found,) = claims(
         run,
@@ -111,6 +123,44 @@ def test_bits_of_other_images_are_independent_and_of_the_same_are_not(run: Path)
     assert (same.low, same.high) == pytest.approx(
         (difference.mean() - reach, difference.mean() + reach)
     )
+
+
+def test_bits_and_an_auroc_of_the_same_images_vary_together(run: Path) -> None:
+    (found,) = claims(run, f"auroc({GLOW}, detector='likelihood') + bpd_inside(model='glow') / 10")
+    assert found.interval == DELONG
+    with stored(run) as scores:
+        inside, outside = scores["glow", "high", "likelihood"]
+    beating, beaten = auroc_influence(inside, outside)
+    both = beating + inside / (64 * np.log(2)) / 10  # the score is minus the log-likelihood
+    variance = both.var(ddof=1) / len(both) + beaten.var(ddof=1) / len(beaten)
+    assert (found.high or 0) - (found.low or 0) == pytest.approx(2 * Z * np.sqrt(variance))
+
+
+def test_findings_of_kept_columns_take_part_in_the_joint_bootstrap(
+    tiny: Path, ood_bench: Command
+) -> None:
+    more = ("--set", "analyses=[decomposition, constants]", "--set", "evaluation.audit=false")
+    lean = ("--set", "models={glow: {options: {levels: 1, steps: 1, width: 8}}}")
+    done = ood_bench("run", tiny, *lean, *more, "--set", "claims=[]")
+    assert done.status == 0, done.err
+    (run,) = tiny.parent.glob("results/tiny-*")
+    volume, prior = (f"finding(name='{term}_gap', outside='high')" for term in ("volume", "prior"))
+    joint, mixed, called, one, other = claims(
+        run,
+        f"{volume} + {prior}",
+        f"{volume} - bpd_outside(outside='high')",
+        f"{volume} - finding(name='bpd_noise')",
+        volume,
+        prior,
+    )
+    assert (joint.interval, mixed.interval, called.interval) == (BOOTSTRAP, BOOTSTRAP, ADDED)
+    with stored(run) as scores:
+        inside, outside = (side / 64 / np.log(2) for side in scores["glow", "high", "likelihood"])
+    error = np.sqrt(sum(side.var(ddof=1) / len(side) for side in (inside, outside)))
+    assert joint.measured == pytest.approx(inside.mean() - outside.mean())
+    assert ((joint.high or 0) - (joint.low or 0)) / 2 == pytest.approx(Z * error, rel=0.1)
+    half = sum((item.high or 0) - (item.measured or 0) for item in (one, other))
+    assert ((joint.high or 0) - (joint.low or 0)) / 2 < half
 
 
 def test_an_archive_without_scores_says_that_half_widths_were_added_up(

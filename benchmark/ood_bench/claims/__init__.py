@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, field_validator
 
 from ood_bench.claims.arithmetic import Term, differentiate, parse_expression, terms
 from ood_bench.claims.expectation import parse_expectation
-from ood_bench.claims.joint import Names, Part, PerImage, Rows, Source, spread
+from ood_bench.claims.joint import Names, Part, PerImage, Rows, Source, fewest, spread
 from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
 from ood_bench.results import Beside, ClaimResult, Omission, Verdict
@@ -141,12 +141,13 @@ class _Evidence(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What a measure comes to, and how its interval was made."""
+    """What a measure comes to, how its interval was made, and of how many trainings it is."""
 
     value: float
     low: float
     high: float
     rule: str
+    trainings: str
 
 
 def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
@@ -177,6 +178,7 @@ def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
         note=note,
         beside=tuple(beside),
         interval=found.rule if found else "",
+        trainings=found.trainings if found else "",
     )
 
 
@@ -196,7 +198,8 @@ def _measure(measure: str, evidence: _Evidence) -> tuple[_Found | None, str]:
     if not all(math.isfinite(number) for number in (value, *slopes.values())):
         return None, "the measure is not a finite number"
     down, up, rule = spread(parts, evidence.rows, evidence.source, level=evidence.level)
-    found = _Found(value, value - down, value + up, rule)
+    trained = fewest(list(slopes), evidence.rows)
+    found = _Found(value, value - down, value + up, rule, trained)
     if not all(map(math.isfinite, (found.low, found.high))):
         return None, "the measure is not a finite number"
     return found, ""

@@ -14,12 +14,13 @@ from ood_bench.metrics import Measure, pool
 from ood_bench.metrics.covariance import Influence, covariance
 from ood_bench.metrics.measure import normal_quantile
 from ood_bench.metrics.resampling import RESAMPLES, Draw, Resampled, jointly
-from ood_bench.results import FindingRow
+from ood_bench.results import FindingRow, trainings
+from ood_bench.results.trainings import ONE
 
 EXACT = "exact: its terms cancel"
 OWN = "that of its one term"
 DELONG = "covariance over the images that its terms share (DeLong)"
-BOOTSTRAP = f"joint bootstrap over the images that its terms share ({RESAMPLES:,} draws)"
+BOOTSTRAP = "joint bootstrap over the images that its terms share"
 ADDED = "half-widths added up, for terms that share images of which no single values are kept"
 INDEPENDENT = "terms that share no image are independent"
 
@@ -39,11 +40,13 @@ class PerImage:
         reads: The sets of images that it reads.
         resampled: The measure of images drawn anew.
         influence: What each image adds to it, for AUROC and means; None for what is no sum.
+        draws: How often its images are drawn, if they are.
     """
 
     reads: Mapping[str, Rows]
     resampled: Resampled
     influence: Influence | None = None
+    draws: int = RESAMPLES
 
 
 class Source(Protocol):
@@ -169,6 +172,22 @@ class _Term:
         return _scaled(self.singles, self.slope)
 
 
+def fewest(found: Sequence[Measured], rows: Sequence[Measured]) -> str:
+    """Say of how many trainings the pooled row is that has fewest; empty if that is not known.
+
+    Args:
+        found: Pooled rows.
+        rows: All rows, those of single seeds among them.
+    """
+    terms = [_Term.of(Part(row, 0.0), rows) for row in found]
+    least = min(terms, key=lambda term: len(term.singles), default=None)
+    if least is None or least.singles[0].seed == "all":
+        return ""
+    (first, *others) = least.singles
+    said = first.trainings if isinstance(first, FindingRow) else first.note.split("; ")[-1]
+    return said if said.startswith(ONE) and not others else trainings(len(least.singles))
+
+
 def _address(row: Measured) -> tuple[str, ...]:
     if isinstance(row, FindingRow):
         return ("finding", row.analysis, row.name, row.model, row.inside, row.outside)
@@ -219,18 +238,22 @@ def _over_images(terms: Sequence[_Term], source: Source, level: float) -> tuple[
     """Return the reach over the images of terms that share some, and the rule."""
     if len(terms) == 1:
         return terms[0].own, ""
+    owns = [term.own for term in terms]
     values = [_averaged(term, source) for term in terms]
     known = [value for value in values if value]
     if len(known) < len(values) or not _paired(known):
-        down, up = (sum(side) for side in zip(*(term.own for term in terms), strict=True))
-        return (down, up), ADDED
+        return _added(owns), ADDED
     influences = [value.influence for value in known if value.influence]
-    owns = [term.own for term in terms]
     if len(influences) < len(known):
         sizes = {name: rows.size for value in known for name, rows in value.reads.items()}
         drawn = jointly(
-            [value.resampled for value in known], sizes, seed=seed_for("joint bootstrap")
+            [value.resampled for value in known],
+            sizes,
+            seed=seed_for("joint bootstrap"),
+            resamples=min(value.draws for value in known),
         )
+        if not np.isfinite(drawn).all():
+            return _added(owns), ADDED
         return _together(terms, owns, np.cov(drawn.T)), BOOTSTRAP
     matrix = covariance(influences)
     errors = np.sqrt(np.diag(matrix))
@@ -239,6 +262,10 @@ def _over_images(terms: Sequence[_Term], source: Source, level: float) -> tuple[
         for term, error in zip(terms, errors, strict=True)
     ]
     return _together(terms, ends, matrix), DELONG
+
+
+def _added(reaches: Sequence[Reach]) -> Reach:
+    return sum(down for down, _ in reaches), sum(up for _, up in reaches)
 
 
 def _ends(term: _Term, reach: float) -> Reach:
@@ -281,7 +308,7 @@ def _averaged(term: _Term, source: Source) -> PerImage | None:
     def resampled(draw: Draw) -> float:
         return sum(value.resampled(draw) for value in found) / len(found)
 
-    return PerImage(found[0].reads, resampled, averaged)
+    return PerImage(found[0].reads, resampled, averaged, min(value.draws for value in found))
 
 
 def _paired(values: Sequence[PerImage]) -> bool:

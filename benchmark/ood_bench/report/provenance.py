@@ -23,8 +23,9 @@ def claims_table(results: Results) -> TextTable:
                 claim.source or ABSENT,
                 f"{claim.expects} {measure}".strip(),
                 f"{with_interval(claim.measured, claim.low, claim.high)} {how}".strip(),
+                claim.trainings or ABSENT,
                 claim.quoted or ABSENT,
-                f"{claim.verdict} {note}".strip(),
+                f"{claim.judged} {note}".strip(),
             )
         )
     headers = (
@@ -32,6 +33,7 @@ def claims_table(results: Results) -> TextTable:
         "Source",
         "Expected",
         f"Measured ({percent(results.level)} interval)",
+        "Trainings",
         "Quoted",
         "Verdict",
     )

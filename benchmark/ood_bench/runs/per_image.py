@@ -1,14 +1,14 @@
 """What a run keeps of single images, for intervals of claims whose terms share them."""
 
-from collections.abc import Iterable
-from typing import NamedTuple
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
 
 from ood_bench.cells import SCORES, Cells
 from ood_bench.claims import Measured, PerImage, Rows
 from ood_bench.detectors import Scores
 from ood_bench.metrics.covariance import auroc_influence
 from ood_bench.metrics.resampling import resampled_detection, resampled_mean
-from ood_bench.plan import BpdRef, DataRef, DetectionRef
+from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef
 from ood_bench.results import FindingRow
 from ood_bench.runs.record import RunRecord
 from ood_bench.units import bits_per_dim
@@ -34,6 +34,8 @@ class KeptImages:
 
     def images(self, row: Measured, /) -> frozenset[str] | None:
         """Return the sets of images that a measure reads; None where they may be any."""
+        if isinstance(row, FindingRow):
+            return self._study(row)
         found = self._cells(row)
         return None if found is None else frozenset(cell.images for cell in found)
 
@@ -41,10 +43,15 @@ class KeptImages:
         """Return the measure of a row of one seed image by image.
 
         None where scores were not kept, are of groups of images, or a side has one image, of
-        whose spread nothing is known.
+        whose spread nothing is known; of findings as `resampled_findings` says.
         """
+        if isinstance(row, FindingRow):
+            from ood_bench.runs.resampled_findings import read_finding
+
+            ref = self._analysis(row)
+            return read_finding(row, ref, self.store, self._images) if ref else None
         found = self._cells(row)
-        if found is None or isinstance(row, FindingRow):
+        if found is None:
             return None
         if row.metric in BITS:
             (columns,) = found
@@ -59,11 +66,12 @@ class KeptImages:
             influence = {inside: beating, outside: beaten}
             if inside == outside:
                 influence = {inside: beating + beaten}
+        reads = {
+            side.images: Rows(len(scores), side.part)
+            for side, scores in zip(found, (own, other), strict=True)
+        }
         return PerImage(
-            {
-                side.images: Rows(len(scores))
-                for side, scores in zip(found, (own, other), strict=True)
-            },
+            reads,
             resampled_detection(row.metric, own, other, sets=(inside, outside)),
             influence,
         )
@@ -103,11 +111,41 @@ class KeptImages:
             if not self.store.has(columns):
                 return None
             options = self.store.manifest(columns)["options"]
-            digest = str(options.get("data"))
-            images = f"{self._same.get(digest, digest)}/{options.get('part', 'test')}"
-            part = tuple(str(options.get(name)) for name in ("validation", "held_out", "first"))
-            found.append(_Cell(key, images, part, dims))
+            found.append(_Cell(key, self._set(options), _part(options), dims))
         return found
+
+    def _set(self, options: Mapping[str, Any]) -> str:
+        """Return which images columns are of that have these options."""
+        digest = str(options.get("data"))
+        return f"{self._same.get(digest, digest)}/{options.get('part', 'test')}"
+
+    def _images(self, columns: str) -> tuple[str, Rows]:
+        """Return which images a cell with columns is of, and which rows of them."""
+        options = self.store.manifest(columns)["options"]
+        return self._set(options), Rows(self.store.count_rows(columns), _part(options))
+
+    def _study(self, row: FindingRow) -> frozenset[str] | None:
+        """Return all images that an analysis may read; None where that is not known."""
+        ref = self._analysis(row)
+        if ref is None:
+            return None
+        data = self.store.manifest(ref.key)["options"].get("data")
+        if data is None:
+            return None
+        return frozenset(
+            self._set({"data": digest, "part": name.rpartition("/")[2]})
+            for name, digest in data.items()
+        )
+
+    def _analysis(self, row: FindingRow) -> AnalysisRef | None:
+        named = (row.analysis, row.model, row.inside, row.seed)
+        found = (
+            ref
+            for ref in self.record.analyses
+            if (ref.analysis, ref.model, ref.inside, str(ref.seed)) == named
+        )
+        ref = next(found, None)
+        return ref if ref and self.store.has(ref.key) else None
 
     def _ref(self, row: Measured) -> DetectionRef | BpdRef | None:
         if isinstance(row, FindingRow):
@@ -129,6 +167,11 @@ class _Cell(NamedTuple):
     images: str
     part: tuple[str, ...]
     dims: int
+
+
+def _part(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what decides on the rows of a split."""
+    return tuple(str(options.get(name)) for name in ("validation", "held_out", "first"))
 
 
 def _owner(ref: DetectionRef | BpdRef) -> tuple[str, str, str]:
