@@ -8,7 +8,10 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from tests.conftest import Command
+
+from ood_bench.metrics import delong
 
 
 def audit_only(tiny: Path, ood_bench: Command, *more: str) -> Path:
@@ -43,6 +46,18 @@ def test_a_report_tells_what_the_images_alone_tell(
     assert shared["high", "low", "test"] == 2
     rows = list(csv.DictReader(StringIO((run / "tables/audit.csv").read_text())))
     assert {row["feature"] for row in rows} >= {"mean", "variance", "PNG bits"}
+
+
+def test_the_audits_intervals_have_the_coverage_of_the_suite(
+    tiny: Path, ood_bench: Command, digits: dict[str, np.ndarray]
+) -> None:
+    run = audit_only(tiny, ood_bench, "--set", "evaluation.level=0.8")
+    rows = list(csv.DictReader(StringIO((run / "tables/audit.csv").read_text())))
+    found = next(row for row in rows if (row["outside"], row["feature"]) == ("high", "mean"))
+    means = (digits[name][600:].mean(axis=(1, 2, 3)) for name in ("low", "high"))
+    expected = delong(*means, level=0.8)
+    assert [float(found[end]) for end in ("value", "low", "high")] == pytest.approx(expected)
+    assert "brackets hold 80 % intervals" in (run / "report.md").read_text()
 
 
 def test_a_pair_that_one_number_tells_apart_is_marked_beside_its_detectors(

@@ -5,8 +5,17 @@ import pytest
 from numpy.typing import NDArray
 from sklearn.metrics import roc_auc_score
 
-from ood_bench.audit import FEATURES, Audited, audit_pair, repeated, shared, summarise
+from ood_bench.audit import (
+    FEATURES,
+    Audited,
+    audit_pair,
+    features_of,
+    repeated,
+    shared,
+    summarise,
+)
 from ood_bench.audit.duplicates import CORRELATION, DISTANCE
+from ood_bench.metrics import delong
 from ood_bench.plan import AuditRef
 from ood_bench.results import Separation
 from ood_bench.runs.audit import gather
@@ -99,6 +108,17 @@ def test_a_number_alone_has_its_auroc_as_it_stands() -> None:
     assert list(found.separations) == list(FEATURES)
     assert found.separations["variance"].value < 0.1
     assert (found.train, found.inside) == (None, None)
+
+
+def test_the_intervals_of_a_pair_have_the_coverage_that_is_asked_for() -> None:
+    random = np.random.default_rng(0)
+    inside, outside = (
+        Audited.of(random.integers(0, top, (40, 1, 8, 8), dtype=np.uint8)) for top in (200, 210)
+    )
+    for level in (0.95, 0.8):
+        found = audit_pair(inside, None, outside, level=level).separations["mean"]
+        means = (features_of(side.columns)["mean"] for side in (inside, outside))
+        assert found == delong(*means, level=level)
 
 
 def test_a_pair_is_marked_by_the_number_that_tells_it_apart_best_in_either_direction() -> None:

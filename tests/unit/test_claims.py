@@ -8,9 +8,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from ood_bench.claims import Claim, evaluate, validate
-from ood_bench.claims.arithmetic import Quantity, evaluate_expression, parse_expression
+from ood_bench.claims.arithmetic import parse_expression
+from ood_bench.data import ImagesInfo, Shape
 from ood_bench.errors import SuiteError
+from ood_bench.plan import DataRef
 from ood_bench.results import FindingRow, Metric, Omission, Row
+from ood_bench.runs.per_image import same_images
 
 NAMES = {
     "models": ("glow", "cv_glow"),
@@ -53,8 +56,14 @@ def claim(measure: str = "auroc()", expect: str = "< 0.5") -> Claim:
     return Claim(id="c", says="s", source="p", measure=measure, expect=expect)
 
 
-def measured(text: str, **terms: Quantity) -> Quantity:
-    return evaluate_expression(parse_expression(text), lambda term: terms[term.metric])
+def measured(text: str, **terms: tuple[float, float, float]) -> tuple[float, float, float]:
+    """Return value and ends of a measure over terms that share no image."""
+    rows = [row(*ends, metric=name) for name, ends in terms.items()]  # type: ignore[arg-type]  # metrics
+    (result,) = evaluate([claim(text)], rows)
+    assert result.measured is not None
+    assert result.low is not None
+    assert result.high is not None
+    return result.measured, result.low, result.high
 
 
 @pytest.mark.parametrize(
@@ -70,23 +79,22 @@ def measured(text: str, **terms: Quantity) -> Quantity:
     ],
 )
 def test_a_measure_is_ordinary_arithmetic(text: str, value: float) -> None:
-    assert measured(text, auroc=Quantity(0.25, 0.2, 0.3)).value == pytest.approx(value)
+    assert measured(text, auroc=(0.25, 0.2, 0.3))[0] == pytest.approx(value)
 
 
 def test_a_constant_stretches_an_interval_and_a_minus_turns_it_round() -> None:
-    found = measured("1 - 2 * auroc()", auroc=Quantity(0.3, 0.2, 0.6))
-    assert (found.low, found.value, found.high) == pytest.approx((-0.2, 0.4, 0.6))
+    found = measured("1 - 2 * auroc()", auroc=(0.3, 0.2, 0.6))
+    assert found == pytest.approx((0.4, -0.2, 0.6))
 
 
 @pytest.mark.parametrize("operator", ["+", "-"])
 def test_half_widths_of_sums_and_differences_add_in_quadrature(operator: str) -> None:
-    found = measured(
+    value, low, high = measured(
         f"bpd_inside() {operator} bpd_outside()",
-        bpd_inside=Quantity(3.0, 2.7, 3.3),
-        bpd_outside=Quantity(2.0, 1.6, 2.4),
+        bpd_inside=(3.0, 2.7, 3.3),
+        bpd_outside=(2.0, 1.6, 2.4),
     )
-    assert found.high - found.value == pytest.approx(0.5)
-    assert found.value - found.low == pytest.approx(0.5)
+    assert (value - low, high - value) == pytest.approx((0.5, 0.5))
 
 
 @pytest.mark.parametrize("operator", ["*", "/"])
@@ -96,12 +104,12 @@ def test_intervals_of_products_and_ratios_agree_with_sampling(operator: str) -> 
     random = np.random.default_rng(0)
     a, b = random.normal(3.0, 0.01, 100_000), random.normal(2.0, 0.02, 100_000)
     samples = a * b if operator == "*" else a / b
-    found = measured(
+    _, low, high = measured(
         f"bpd_inside() {operator} bpd_outside()",
-        bpd_inside=Quantity(3.0, 2.99, 3.01),
-        bpd_outside=Quantity(2.0, 1.98, 2.02),
+        bpd_inside=(3.0, 2.99, 3.01),
+        bpd_outside=(2.0, 1.98, 2.02),
     )
-    assert (found.high - found.low) / 2 == pytest.approx(samples.std(), rel=0.02)
+    assert (high - low) / 2 == pytest.approx(samples.std(), rel=0.02)
 
 
 @pytest.mark.parametrize(
@@ -308,10 +316,10 @@ def test_a_quoted_number_in_yaml_is_kept_as_its_text() -> None:
 
 @given(st.floats(-10, 10), st.floats(0, 5), st.floats(0, 5))
 def test_the_value_lies_in_its_interval(value: float, below: float, above: float) -> None:
-    term = Quantity(value, value - below, value + above)
-    found = measured("3 - 2 * auroc() / 7 + auroc()", auroc=term)
-    assert found.low <= found.value <= found.high
-    assert math.isfinite(found.value)
+    term = (value, value - below, value + above)
+    found, low, high = measured("3 - 2 * auroc() / 7 + auroc()", auroc=term)
+    assert low <= found <= high
+    assert math.isfinite(found)
 
 
 def finding(value: float, *, outside: str = "mnist", name: str = "volume_gap") -> FindingRow:
@@ -354,3 +362,25 @@ def test_a_finding_is_asked_for_by_its_name_and_a_known_analysis() -> None:
         claim("finding(model='glow')")
     with pytest.raises(SuiteError, match="no analysis 'decompositoin'; did you mean"):
         validate(claim("finding(name='x', analysis='decompositoin')"), **NAMES)
+
+
+def test_images_are_the_same_in_any_shape_and_under_any_name() -> None:
+    def ref(name: str, digest: str, *, split: str = "test", count: int = 10) -> DataRef:
+        info = ImagesInfo(
+            name, "", split, count, Shape(1, 8, 8), digest, "", "", licence="", citation="", note=""
+        )
+        return DataRef(name, split, info)
+
+    found = same_images(
+        [
+            ref("mnist", "gray"),
+            ref("mnist", "train", split="train"),
+            ref("svhn", "house"),
+            ref("mnist_20k", "gray"),
+            ref("mnist", "colour"),
+            ref("mnist_20k", "large"),
+            ref("mnist", "half", count=5),
+        ]
+    )
+    assert len({found[digest] for digest in ("gray", "colour", "large")}) == 1
+    assert len({found[digest] for digest in ("gray", "train", "house", "half")}) == 4

@@ -16,7 +16,15 @@ from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.plan import DetectionRef
 from ood_bench.registry import Registry, construct
 from ood_bench.report.tidy import ordered
-from ood_bench.results import ClaimResult, DataCard, FindingRow, Results, Row, TrainingCard
+from ood_bench.results import (
+    ClaimResult,
+    DataCard,
+    FindingRow,
+    Results,
+    Row,
+    TrainingCard,
+    by_one,
+)
 from ood_bench.runs import collect, find_run, read_record, store_of
 
 Part = Literal["test", "held_out", "train"]
@@ -209,6 +217,7 @@ class Run:
         """Return what is in it, a line each."""
         rows, claims = self.results.rows, self.results.claims
         reproduced = sum(claim.verdict == "reproduced" for claim in claims)
+        by = by_one(claim.trainings for claim in claims)
         pairs = {(row.inside, row.outside) for row in rows if row.outside}
         lines = [
             f"{self.name}: {self.results.title}",
@@ -217,7 +226,7 @@ class Run:
             f"  detectors  {_listed(row.detector for row in rows if row.detector)}",
             f"  pairs      {_listed(f'{inside} → {outside}' for inside, outside in sorted(pairs))}",
             f"  metrics    {len(self.metrics):,} rows; findings {len(self.findings):,}; "
-            f"claims {len(claims)}, {reproduced} of them reproduced",
+            f"claims {len(claims)}, {reproduced} of them reproduced{by}",
             f"  left out   {len(self.results.skips)} skipped, {len(self.results.failures)} failed",
         ]
         return "\n".join(lines)

@@ -2,16 +2,18 @@
 
 import math
 from collections.abc import Collection, Iterable, Sequence
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from ood_bench.claims.arithmetic import Quantity, Term, evaluate_expression, parse_expression, terms
+from ood_bench.claims.arithmetic import Term, differentiate, parse_expression, terms
 from ood_bench.claims.expectation import parse_expectation
+from ood_bench.claims.joint import Names, Part, PerImage, Rows, Source, fewest, spread
 from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
 from ood_bench.results import Beside, ClaimResult, Omission, Verdict
 
-__all__ = ["Claim", "evaluate", "validate"]
+__all__ = ["Claim", "Measured", "PerImage", "Rows", "Source", "evaluate", "validate"]
 
 
 class Claim(BaseModel):
@@ -105,26 +107,54 @@ def validate(
 
 
 def evaluate(
-    claims: Iterable[Claim], rows: Sequence[Measured], missing: Sequence[Omission] = ()
+    claims: Iterable[Claim],
+    rows: Sequence[Measured],
+    missing: Sequence[Omission] = (),
+    *,
+    source: Source | None = None,
+    level: float = 0.95,
 ) -> tuple[ClaimResult, ...]:
     """Hold each claim against the pooled rows.
 
-    A claim is reproduced only if the whole interval of its measure meets the expectation.
+    A claim is reproduced only if the whole interval of its measure meets the expectation. That
+    of several terms is made as `joint.spread` says.
 
     Args:
         claims: The claims, in the order of the suite.
-        rows: What was measured and found; the rows with seed `all` are read.
+        rows: What was measured and found, of single seeds and pooled.
         missing: What was skipped or failed: the reasons of claims that were not run.
+        source: What is kept of single images; without one data sets of the same name are taken
+            to share their images.
+        level: Coverage of the rows' intervals.
     """
-    pooled = [row for row in rows if row.seed == "all"]
-    return tuple(_evaluate(claim, pooled, missing) for claim in claims)
+    evidence = _Evidence(rows, missing, source or Names(), level)
+    return tuple(_evaluate(claim, evidence) for claim in claims)
 
 
-def _evaluate(claim: Claim, rows: Sequence[Measured], missing: Sequence[Omission]) -> ClaimResult:
-    found, note = _measure(claim.measure, rows, missing)
+class _Evidence(NamedTuple):
+    """What claims are held against, as `evaluate` takes it."""
+
+    rows: Sequence[Measured]
+    missing: Sequence[Omission]
+    source: Source
+    level: float
+
+
+class _Found(NamedTuple):
+    """What a measure comes to, how its interval was made, and of how many trainings it is."""
+
+    value: float
+    low: float
+    high: float
+    rule: str
+    trainings: str
+
+
+def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
+    found, note = _measure(claim.measure, evidence)
     beside = []
     for says, measure in claim.beside.items():
-        figure, reason = _measure(measure, rows, missing)
+        figure, reason = _measure(measure, evidence)
         beside.append(Beside(says, *_ends(figure), note=reason))
     verdict: Verdict = "not run"
     if found:
@@ -147,26 +177,33 @@ def _evaluate(claim: Claim, rows: Sequence[Measured], missing: Sequence[Omission
         verdict=verdict,
         note=note,
         beside=tuple(beside),
+        interval=found.rule if found else "",
+        trainings=found.trainings if found else "",
     )
 
 
-def _measure(
-    measure: str, rows: Sequence[Measured], missing: Sequence[Omission]
-) -> tuple[Quantity | None, str]:
+def _measure(measure: str, evidence: _Evidence) -> tuple[_Found | None, str]:
     """Return what a measure comes to, or None and why it comes to nothing."""
+    pooled = [row for row in evidence.rows if row.seed == "all"]
 
-    def lookup(term: Term) -> Quantity:
-        row = find(term, rows, missing)
-        return Quantity(row.value, row.low, row.high)
+    def lookup(term: Term) -> tuple[Measured, float]:
+        row = find(term, pooled, evidence.missing)
+        return row, row.value
 
     try:
-        found = evaluate_expression(parse_expression(measure), lookup)
+        value, slopes = differentiate(parse_expression(measure), lookup)
     except (Absent, ZeroDivisionError) as error:
         return None, str(error)
-    if not all(map(math.isfinite, (found.value, found.low, found.high))):
+    parts = [Part(row, slope) for row, slope in slopes.items()]
+    if not all(math.isfinite(number) for number in (value, *slopes.values())):
+        return None, "the measure is not a finite number"
+    down, up, rule = spread(parts, evidence.rows, evidence.source, level=evidence.level)
+    trained = fewest(list(slopes), evidence.rows)
+    found = _Found(value, value - down, value + up, rule, trained)
+    if not all(map(math.isfinite, (found.low, found.high))):
         return None, "the measure is not a finite number"
     return found, ""
 
 
-def _ends(found: Quantity | None) -> tuple[float | None, float | None, float | None]:
+def _ends(found: _Found | None) -> tuple[float | None, float | None, float | None]:
     return (found.value, found.low, found.high) if found else (None, None, None)

@@ -2,9 +2,9 @@
 
 import ast
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Hashable, Iterator, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeAlias, get_args
+from typing import Literal, TypeAlias, TypeVar, get_args
 
 from ood_bench.errors import SuiteError, did_you_mean
 from ood_bench.results import Metric
@@ -31,15 +31,6 @@ Operator: TypeAlias = Literal["+", "-", "*", "/"]
 
 
 @dataclass(frozen=True)
-class Quantity:
-    """A value with its interval; a constant's has no width."""
-
-    value: float
-    low: float
-    high: float
-
-
-@dataclass(frozen=True)
 class Term:
     """A metric called by name, or `finding`, with the names that choose its row."""
 
@@ -59,7 +50,8 @@ class Operation:
     right: "Expression"
 
 
-Expression: TypeAlias = Quantity | Term | Operation
+Expression: TypeAlias = float | Term | Operation
+K = TypeVar("K", bound=Hashable)
 
 
 def parse_expression(text: str) -> Expression:
@@ -90,47 +82,48 @@ def terms(expression: Expression) -> Iterator[Term]:
         yield from terms(expression.right)
 
 
-def evaluate_expression(expression: Expression, lookup: Callable[[Term], Quantity]) -> Quantity:
-    """Return the value of an expression with an interval to first order.
+def differentiate(
+    expression: Expression, lookup: Callable[[Term], tuple[K, float]]
+) -> tuple[float, dict[K, float]]:
+    """Return the value of an expression, and its slope in each quantity that it is made of.
 
-    The half-widths of the two sides add in quadrature, each times the slope of the operation,
-    as for independent values; a constant has no width. For the difference of two AUROCs on
-    the same images, which are positively correlated, the interval is too wide rather than too
-    narrow; for their sum it is too narrow.
+    A quantity that is named twice has one slope, so that `a - a` and `a / a` have none.
+
+    Args:
+        expression: As read.
+        lookup: Returns which quantity a term names, and its value; terms of one quantity are
+            one.
 
     Raises:
         ZeroDivisionError: If a divisor is 0.
     """
-    if isinstance(expression, Quantity):
-        return expression
+    if isinstance(expression, int | float):
+        return expression, {}
     if isinstance(expression, Term):
-        return lookup(expression)
-    left = evaluate_expression(expression.left, lookup)
-    right = evaluate_expression(expression.right, lookup)
-    a, b = left.value, right.value
+        quantity, value = lookup(expression)
+        return value, {quantity: 1.0}
+    a, left = differentiate(expression.left, lookup)
+    b, right = differentiate(expression.right, lookup)
     match expression.operator:
         case "+":
-            return _propagate(a + b, (1.0, left), (1.0, right))
+            return a + b, _gathered((1.0, left), (1.0, right))
         case "-":
-            return _propagate(a - b, (1.0, left), (-1.0, right))
+            return a - b, _gathered((1.0, left), (-1.0, right))
         case "*":
-            return _propagate(a * b, (b, left), (a, right))
+            return a * b, _gathered((b, left), (a, right))
         case _:
             if b == 0.0:
                 raise ZeroDivisionError("the measure divides by 0")
-            return _propagate(a / b, (1.0 / b, left), (-a / b / b, right))
+            return a / b, _gathered((1.0 / b, left), (-a / b / b, right))
 
 
-def _propagate(value: float, *parts: tuple[float, Quantity]) -> Quantity:
-    """Return a value whose half-widths are those of its parts, times their slopes."""
-    down, up = [], []
-    for slope, part in parts:
-        below, above = part.value - part.low, part.high - part.value
-        if slope < 0:
-            below, above = above, below
-        down.append(abs(slope) * below)
-        up.append(abs(slope) * above)
-    return Quantity(value, value - math.hypot(*down), value + math.hypot(*up))
+def _gathered(*sides: tuple[float, Mapping[K, float]]) -> dict[K, float]:
+    """Return the slopes of both sides, each times that of the operation, summed by quantity."""
+    found: dict[K, float] = {}
+    for factor, slopes in sides:
+        for quantity, slope in slopes.items():
+            found[quantity] = found.get(quantity, 0.0) + factor * slope
+    return found
 
 
 def _read(node: ast.expr, depth: int) -> Expression:
@@ -155,14 +148,14 @@ def _read(node: ast.expr, depth: int) -> Expression:
     )
 
 
-def _constant(number: float) -> Quantity:
+def _constant(number: float) -> float:
     try:
         value = float(number)
     except OverflowError:
         value = math.inf
     if not math.isfinite(value):
         raise SuiteError("a number in the measure is too large")
-    return Quantity(value, value, value)
+    return value
 
 
 def _read_term(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Term:

@@ -12,6 +12,7 @@ from ood_bench.cli.console import say
 from ood_bench.cli.drawing import Drawing
 from ood_bench.cli.options import ResultsRoot, TrustCode, output_folder
 from ood_bench.errors import OodBenchError
+from ood_bench.results.trainings import ONE
 
 if TYPE_CHECKING:
     from ood_bench.report import TextTable
@@ -173,26 +174,35 @@ def show_report(console: Console, folder: Path, results: Path) -> None:
     shown = terminal_table(found)
     groups: dict[tuple[str, ...], Table] = {}
     for row in shown.rows:
-        model, inside, *cells, bits_inside, bits_outside = row
+        model, inside, outside, detector, area, trained, *cells, bits_inside, bits_outside = row
         if (model, inside) not in groups:
-            title = f"{model} trained on {inside}, {bits_inside} bits/dim"
+            title = f"{model} trained on {inside}, {bits_inside} bits/dim; {_covers(trained)}"
             groups[model, inside] = _group(title, shown)
-        groups[model, inside].add_row(*cells, bits_outside)
+        groups[model, inside].add_row(outside, detector, area, *cells, bits_outside)
     for table in groups.values():
         console.print(table, "")
     for footnote in shown.footnotes:
         _say(console, footnote)
     for claim in found.claims:
-        _say(console, f"{claim.verdict}: {claim.says}")
+        _say(console, f"{claim.judged}: {claim.says}")
     _say(console, f"report: {path}")
 
 
+def _covers(trained: str) -> str:
+    """Say of how many trainings a table is, and what the interval of one covers."""
+    of_one = trained.startswith(ONE)
+    return f"{trained}: intervals cover test images alone" if of_one else trained.split(",")[0]
+
+
 def _group(title: str, shown: "TextTable") -> Table:
-    """Return an empty table for one model on one inside data set, narrow enough for a terminal."""
+    """Return an empty table for one model on one inside data set, narrow enough for a terminal.
+
+    Of how many trainings it is stands in its title, which leaves room for the columns.
+    """
     table = Table(title=title, title_justify="left", title_style="bold", box=None)
     table.padding, table.pad_edge = (0, 1, 0, 0), False
     short = {"FPR@95TPR": "FPR@95", "bpd OOD": "bits/dim"}
-    for heading in (*shown.headers[2:-2], shown.headers[-1]):
+    for heading in (*shown.headers[2:5], *shown.headers[6:-2], shown.headers[-1]):
         justify: Literal["left", "right"] = "right" if heading in shown.numeric else "left"
         name = short.get(heading, heading.partition(" (")[0])
         table.add_column(name, justify=justify, overflow="fold", no_wrap=heading != "OOD")

@@ -3,9 +3,11 @@
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import Results, Row
+from ood_bench.results.trainings import ONE
 
 SIGNIFICANT = 0.05
 
@@ -104,6 +106,9 @@ def comparison_table(results: Results) -> TextTable:
         for item in compared.differences
         if item.p_holm < SIGNIFICANT
     }
+    trained = {
+        (item.model, item.detector): item.trained for item in detections(results) if item.pooled
+    }
     rows = []
     for entry in entries(results):
         costs = [
@@ -121,6 +126,7 @@ def comparison_table(results: Results) -> TextTable:
                 entry.model,
                 entry.detector,
                 compared.uses.get(entry.detector, ABSENT),
+                trained.get((entry.model, entry.detector), ABSENT),
                 *cells,
                 decimal(sum(values) / len(values) if values else None),
                 decimal(min(values, default=None)),
@@ -132,13 +138,14 @@ def comparison_table(results: Results) -> TextTable:
         "Model",
         "Detector",
         "Takes",
+        "Trainings",
         *map(str, shown),
         "Mean",
         "Worst",
         "Mean rank",
         "ms an image",
     )
-    return TextTable(headers, tuple(rows), numeric=frozenset(headers[3:]))
+    return TextTable(headers, tuple(rows), numeric=frozenset(headers[4:]))
 
 
 def difference_table(results: Results) -> TextTable:
@@ -152,6 +159,7 @@ def difference_table(results: Results) -> TextTable:
             f"{item.inside} → {item.outside}",
             item.detector,
             with_interval(item.value, item.low, item.high),
+            item.trainings or ABSENT,
             p_text(item.p),
             p_text(item.p_holm),
         )
@@ -162,10 +170,11 @@ def difference_table(results: Results) -> TextTable:
         "ID → OOD",
         "Detector",
         f"AUROC less that of {compared.baseline}",
+        "Trainings",
         "p",
         "p (Holm)",
     )
-    return TextTable(headers, rows, numeric=frozenset(headers[3:]))
+    return TextTable(headers, rows, numeric=frozenset({headers[3], *headers[5:]}))
 
 
 def quotation_table(results: Results) -> TextTable:
@@ -174,6 +183,7 @@ def quotation_table(results: Results) -> TextTable:
     if compared is None:
         return TextTable((), ())
     rows, everything = [], entries(results)
+    trained = {(item.model, item.detector): item.trained for item in detections(results)}
     for quoted in compared.quotations:
         pair = Pair(quoted.inside, quoted.outside)
         for entry in everything:
@@ -181,14 +191,17 @@ def quotation_table(results: Results) -> TextTable:
             if entry.detector != quoted.detector or row is None:
                 continue
             apart = row.high < min(quoted.auroc) - 0.0005 or row.low > max(quoted.auroc) + 0.0005
+            told = trained.get((entry.model, entry.detector), "")
+            verdict = "differs" if apart else "agrees"
             rows.append(
                 (
                     entry.model,
                     str(pair),
                     entry.detector,
                     with_interval(row.value, row.low, row.high),
+                    told or ABSENT,
                     ", ".join(f"{value:g}" for value in quoted.auroc),
-                    "differs" if apart else "agrees",
+                    f"{told} {verdict}" if told.startswith(ONE) else verdict,
                     quoted.source,
                 )
             )
@@ -197,8 +210,9 @@ def quotation_table(results: Results) -> TextTable:
         "ID → OOD",
         "Detector",
         "Measured AUROC",
+        "Trainings",
         "Quoted AUROC",
         "",
         "Source",
     )
-    return TextTable(headers, tuple(rows), numeric=frozenset(headers[3:5]))
+    return TextTable(headers, tuple(rows), numeric=frozenset({headers[3], headers[5]}))

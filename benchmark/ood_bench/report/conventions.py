@@ -1,9 +1,23 @@
 """What the columns of each table mean; `**` stands around words to stress."""
 
+COVERS = (
+    "Where a row says **one training**, its interval covers the choice of test images and nothing "
+    "else: another training of the same model may lie well outside it."
+)
+"""What the interval of one training covers."""
+FINDINGS = COVERS.replace("**", "")
+TESTED = (
+    "Where a row says **one training**, the test is about these trained models on other images of "
+    "the same kind: it does not tell what other trainings of them would give."
+)
+"""What a test over one training is about."""
 CLAIMS = (
     "A claim counts as reproduced only if the whole {level} interval of what was measured meets "
-    "the expectation. Quoted values are those of the source, shown for comparison. Intervals of "
-    "sums and differences are taken as if their terms were independent."
+    "the expectation. Quoted values are those of the source, shown for comparison. A footnote "
+    "says by which rule each interval was made: terms of the same images vary together, a term "
+    "that is named twice is one, and terms of no common image are independent. A claim that is "
+    "(or is not) reproduced **by one training** holds (or fails) for that trained model on other "
+    "images of the same kind; its interval does not cover other trainings of the model."
 )
 BESIDE = (
     "Figures that the suite names beside a claim, which tell why it was not reproduced here. "
@@ -15,16 +29,16 @@ COMPARED = (
     "mean rank are over the pairs tried both ways on which a detector was measured, ranked on each "
     "among all that were measured there. No detector takes OOD images; what it takes beside the "
     "model and held-out ID images is named. Milliseconds are those of its columns and scores on "
-    "this run's machine, training left out."
+    f"this run's machine, training left out. {TESTED}"
 )
 QUOTED = (
     "AUROC as the literature gives it, for other models and trainings, beside what this run "
     "measured; nothing is tuned to it. They differ where the measured interval holds none of the "
-    "span of the quoted values."
+    f"span of the quoted values. {COVERS}"
 )
 DIFFERENCES = (
     "Paired by DeLong on the same images; p is two-sided, with Holm's correction for all rows. "
-    "Scores of groups of images cannot be paired."
+    f"Scores of groups of images cannot be paired. {TESTED}"
 )
 DETECTION = (
     "A larger score means more out of distribution (OOD). "
@@ -38,12 +52,13 @@ DETECTION = (
     "**Detection error**: the smallest mean of the two error rates at any threshold. "
     "Brackets hold {level} intervals: DeLong for AUROC, a bootstrap over the images of each side "
     "for the others, whose intervals are in {rows} with the rows of single seeds. With several "
-    "seeds, values are means, and intervals count both the images and the seeds as samples."
+    "seeds, values are means, and intervals count both the images and the seeds as samples. "
+    f"{COVERS}"
 )
 BITS = (
     "Minus log₂ of the probability of the 8-bit image over its number of dimensions, averaged "
     "over images: lower is more likely, and a uniform model has 8. "
-    "Brackets hold {level} intervals of the mean."
+    f"Brackets hold {{level}} intervals of the mean. {COVERS}"
 )
 TRAINING = (
     "Validation: bits per dimension on images held out from training, or the share of them that a "

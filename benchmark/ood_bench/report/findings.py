@@ -2,9 +2,11 @@
 
 from collections.abc import Iterable
 
+from ood_bench.report.conventions import FINDINGS
 from ood_bench.report.numbers import ABSENT, decimal, with_interval
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import FindingRow
+from ood_bench.results.trainings import ONE
 
 
 def findings_table(rows: Iterable[FindingRow]) -> TextTable:
@@ -15,11 +17,19 @@ def findings_table(rows: Iterable[FindingRow]) -> TextTable:
     pooled = [row for row in rows if row.seed == "all"]
     cells = {(row.outside, row.name): _cell(row) for row in pooled}
     names = list(dict.fromkeys(row.name for row in pooled))
+    trained = {row.outside: row.trainings or ABSENT for row in pooled}
     lines = [
-        (outside or pooled[0].inside, *(cells.get((outside, name), ABSENT) for name in names))
-        for outside in dict.fromkeys(row.outside for row in pooled)
+        (
+            outside or pooled[0].inside,
+            *(cells.get((outside, name), ABSENT) for name in names),
+            said,
+        )
+        for outside, said in trained.items()
     ]
-    return TextTable(("Data set", *names), tuple(lines), numeric=frozenset(names))
+    of_one = any(said.startswith(ONE) for said in trained.values())
+    headers = ("Data set", *names, "Trainings")
+    footnotes = (FINDINGS,) if of_one else ()
+    return TextTable(headers, tuple(lines), footnotes, numeric=frozenset(names))
 
 
 def _cell(row: FindingRow) -> str:

@@ -15,10 +15,10 @@ from ood_bench.report.sections import (
     other_sections,
 )
 from ood_bench.report.texttable import TextTable
-from ood_bench.results import FindingRow, Results, Verdict
+from ood_bench.results import FindingRow, Results, Verdict, by_one
 
 _ROWS = "[tables/results.csv](tables/results.csv)"
-_INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\]")
+_INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\](?:, [a-z0-9 ]+)?(?: [⁰¹²³⁴⁵⁶⁷⁸⁹,]+)?")
 
 
 def markdown(
@@ -79,13 +79,15 @@ def summary(results: Results, escape: Callable[[str], str]) -> str:
     seeds = len({row.seed for row in results.rows} - {"all"}) or 1
     sentences = [
         f"{models} trained on {inside} and tried on {outside} with {detectors}; "
-        f"{plural(seeds, 'seed')}."
+        f"{plural(seeds, 'seed') if seeds > 1 else 'one training of each model'}."
     ]
     if results.claims:
         verdicts = [claim.verdict for claim in results.claims]
         known: tuple[Verdict, ...] = ("reproduced", "not reproduced", "not run")
         told = [f"{verdicts.count(verdict)} {verdict}" for verdict in known if verdict in verdicts]
-        sentences.append(f"Of {plural(len(verdicts), 'claim')}: {', '.join(told)}.")
+        by = by_one(claim.trainings for claim in results.claims)
+        by = f", each{by}" if by else ""
+        sentences.append(f"Of {plural(len(verdicts), 'claim')}: {', '.join(told)}{by}.")
     if results.skips:
         sentences.append(
             f"{plural(len(results.skips), 'planned item')} left out, with reasons below."

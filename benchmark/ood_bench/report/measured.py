@@ -8,7 +8,8 @@ from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
 from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
-from ood_bench.results import Metric, Omission, Results, Row
+from ood_bench.results import Metric, Omission, Results, Row, trainings, without_trainings
+from ood_bench.results.trainings import ONE
 
 _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
 HEADINGS: dict[Metric, str] = {
@@ -41,11 +42,21 @@ class Measured:
         row = self.pooled.get(metric)
         return with_interval(row.value, row.low, row.high) if row else ABSENT
 
-    def seeds(self, metric: Metric) -> str:
-        """Say how many seeds there are and how far they spread."""
+    def trainings(self, metric: Metric) -> str:
+        """Say of how many trainings a value is, and how far several spread."""
         values = [row.value for row in self.single if row.metric == metric]
-        spread = f", sd {decimal(statistics.stdev(values))}" if len(values) > 1 else ""
-        return plural(len(values), "seed") + spread if values else ABSENT
+        if len(values) > 1:
+            return f"{plural(len(values), 'seed')}, sd {decimal(statistics.stdev(values))}"
+        return self.trained or ABSENT
+
+    @property
+    def trained(self) -> str:
+        """Say of how many trainings the values are; empty where there are none."""
+        seeds = {row.seed for row in self.single}
+        said = self.single[0].note.split("; ")[-1] if self.single else ""
+        if len(seeds) == 1:
+            return said if said.startswith(ONE) else ONE
+        return trainings(len(seeds)) if seeds else ""
 
     def remarks(self) -> list[str]:
         """Return what must be said of these rows: why there are none, transform, note."""
@@ -53,7 +64,8 @@ class Measured:
         if row is None:
             return [self.reason]
         changed = row.transform not in ("", "none")
-        return [f"transform: {row.transform}" if changed else "", row.note]
+        note = without_trainings(row.note)
+        return [f"transform: {row.transform}" if changed else "", note]
 
 
 def detections(results: Results) -> list[Measured]:
@@ -95,6 +107,7 @@ def terminal_table(results: Results) -> TextTable:
                 _marked(entry.outside or "all", footnotes.mark(counts, audited, *entry.remarks())),
                 entry.detector or "all",
                 entry.interval("auroc"),
+                entry.trainings("auroc"),
                 *(entry.value(metric) for metric in ("aupr_out", "aupr_in", "fpr95")),
                 *(decimal(row.value if row else None) for row in sides),
             )
@@ -105,13 +118,15 @@ def terminal_table(results: Results) -> TextTable:
         "OOD",
         "Detector",
         f"AUROC ({percent(results.level)} interval)",
+        "Trainings",
         "AUPR-Out",
         "AUPR-In",
         "FPR@95TPR",
         "bpd ID",
         "bpd OOD",
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[4:]))
+    numeric = frozenset({headers[4], *headers[6:]})
+    return TextTable(headers, tuple(rows), footnotes.texts, numeric)
 
 
 def detection_table(results: Results) -> TextTable:
@@ -129,10 +144,10 @@ def detection_table(results: Results) -> TextTable:
                 _marked(_pair(entry), footnotes.mark(*entry.remarks(), audited)),
                 entry.detector or "all",
                 entry.interval("auroc"),
+                entry.trainings("auroc"),
                 *(entry.value(metric) for metric in HEADINGS),
                 f"{count(n_inside)} / {count(n_outside)}" if total else ABSENT,
                 decimal(n_outside / total if total else None),
-                entry.seeds("auroc"),
             )
         )
     headers = (
@@ -140,12 +155,13 @@ def detection_table(results: Results) -> TextTable:
         "ID → OOD",
         "Detector",
         f"AUROC ({percent(results.level)} interval)",
+        "Trainings",
         *HEADINGS.values(),
         "Images ID / OOD",
         "OOD share",
-        "Seeds",
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:-1]))
+    numeric = frozenset({headers[3], *headers[5:]})
+    return TextTable(headers, tuple(rows), footnotes.texts, numeric)
 
 
 def bits_table(results: Results) -> TextTable:
@@ -168,8 +184,8 @@ def bits_table(results: Results) -> TextTable:
                         inside,
                         _marked(scored, marks),
                         entry.interval(metric),
+                        entry.trainings(metric),
                         count(images),
-                        entry.seeds(metric),
                     )
                 )
     headers = (
@@ -177,10 +193,11 @@ def bits_table(results: Results) -> TextTable:
         "Trained on",
         "Scored on",
         f"Bits per dimension ({percent(results.level)} interval)",
+        "Trainings",
         "Images",
-        "Seeds",
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[3:5]))
+    numeric = frozenset({headers[3], headers[5]})
+    return TextTable(headers, tuple(rows), footnotes.texts, numeric)
 
 
 def _entries(rows: Iterable[Row]) -> list[Measured]:

@@ -63,7 +63,8 @@ def _figures(
     yield (
         "overview-auroc",
         "AUROC of every detector",
-        "Dots are AUROC, bars its interval; the line at 0.5 is chance, and left of it the OOD "
+        "Dots are AUROC, bars its interval, which of one training covers the choice of test "
+        "images alone; the line at 0.5 is chance, and left of it the OOD "
         f"images look the more normal. Filled dots are the baseline, {baseline}.",
         _dots,
     )

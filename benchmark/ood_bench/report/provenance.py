@@ -13,16 +13,19 @@ def claims_table(results: Results) -> TextTable:
     footnotes = Footnotes()
     rows = []
     for claim in results.claims:
+        made = f"interval: {claim.interval}" if claim.interval else ""
         measure = footnotes.mark(claim.measure)
+        how = footnotes.mark(made)
         note = footnotes.mark(claim.note)
         rows.append(
             (
                 claim.says,
                 claim.source or ABSENT,
                 f"{claim.expects} {measure}".strip(),
-                with_interval(claim.measured, claim.low, claim.high),
+                f"{with_interval(claim.measured, claim.low, claim.high)} {how}".strip(),
+                claim.trainings or ABSENT,
                 claim.quoted or ABSENT,
-                f"{claim.verdict} {note}".strip(),
+                f"{claim.judged} {note}".strip(),
             )
         )
     headers = (
@@ -30,6 +33,7 @@ def claims_table(results: Results) -> TextTable:
         "Source",
         "Expected",
         f"Measured ({percent(results.level)} interval)",
+        "Trainings",
         "Quoted",
         "Verdict",
     )

@@ -8,6 +8,7 @@ from typing import Literal
 
 from ood_bench.files import write_whole
 from ood_bench.metrics.measure import percent
+from ood_bench.report.conventions import TESTED
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.markdown import table_text
 from ood_bench.report.numbers import ABSENT, p_text, with_interval
@@ -28,7 +29,7 @@ def auroc_table(found: Versus) -> TextTable:
         lines.setdefault(address, {})[row.run] = row
     rows = []
     for address, by_run in lines.items():
-        cells = [with_interval(row.value, row.low, row.high) for row in (by_run[first],)]
+        cells = [_auroc(by_run[first])]
         for run in others:
             if run in by_run:
                 cells += _difference(by_run[run], footnotes)
@@ -60,8 +61,7 @@ def versus_note(found: Versus) -> str:
         f"AUROC as in each run's own report, with its {percent(found.level)} interval; a larger "
         "score means more out of distribution. Differences from the first run are tested image by "
         "image (paired DeLong, pooled over the seeds that both have), with Holm's correction for "
-        "all of them. They say nothing of how much a training of another seed would differ, unless "
-        "there are several seeds."
+        f"all of them. {TESTED.replace('**', '')}"
     )
 
 
@@ -97,11 +97,16 @@ def _page(found: Versus) -> Iterable[str]:
         yield "The runs have no detection in common: no model, pair and detector of equal names."
 
 
+def _auroc(row: VersusRow) -> str:
+    found = with_interval(row.value, row.low, row.high)
+    return f"{found}, {row.trainings}" if row.trainings else found
+
+
 def _difference(row: VersusRow, footnotes: Footnotes) -> list[str]:
     mark = footnotes.mark(row.note)
     difference = with_interval(row.difference, row.difference_low, row.difference_high)
     return [
-        with_interval(row.value, row.low, row.high),
+        _auroc(row),
         f"{difference} {mark}".strip(),
         ABSENT if row.p_holm is None else p_text(row.p_holm),
     ]
@@ -111,5 +116,5 @@ def _verdict(claim: VersusClaim | None) -> str:
     if claim is None:
         return ABSENT
     if claim.measured is None:
-        return claim.verdict
-    return f"{claim.verdict}: {with_interval(claim.measured, claim.low, claim.high)}"
+        return claim.judged
+    return f"{claim.judged}: {with_interval(claim.measured, claim.low, claim.high)}"

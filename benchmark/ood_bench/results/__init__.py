@@ -18,6 +18,7 @@ from ood_bench.results.run import (
     TrainingCard,
     Verdict,
 )
+from ood_bench.results.trainings import by_one, judged, trainings, without_trainings
 from ood_bench.results.versus import Versus, VersusClaim, VersusRow
 
 __all__ = [
@@ -44,4 +45,8 @@ __all__ = [
     "Versus",
     "VersusClaim",
     "VersusRow",
+    "by_one",
+    "judged",
+    "trainings",
+    "without_trainings",
 ]

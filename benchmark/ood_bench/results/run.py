@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from ood_bench.results.audit import Audit
+from ood_bench.results.trainings import judged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +27,8 @@ class Row:
     """One measured value; the columns of `report --format csv`, in this order.
 
     `seed` is a number as text, or `all` for the pooled row. `low` and `high` bound an interval,
-    of 95 % unless the suite says otherwise. `detector` is empty for bits per dimension,
+    of 95 % unless the suite says otherwise; where `note` says "one training", it covers the
+    choice of images alone. `detector` is empty for bits per dimension,
     `outside` for the inside's own.
     """
 
@@ -51,7 +53,8 @@ class FindingRow:
     """One number that an analysis found; the columns of `tables/findings.csv`, in this order.
 
     `seed` is a number as text, or `all` for the pooled row. `outside` is empty for what is of
-    the inside alone.
+    the inside alone. `trainings` says how many the number is of; of one, the interval covers the
+    choice of images alone.
     """
 
     suite: str
@@ -64,6 +67,7 @@ class FindingRow:
     value: float
     low: float
     high: float
+    trainings: str = ""
 
 
 @dataclass(frozen=True)
@@ -155,7 +159,12 @@ class Beside:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim with what was measured; the columns of the report's first table."""
+    """A claim with what was measured; the columns of the report's first table.
+
+    `interval` says by which rule the interval was made, see `claims.joint.spread`, and
+    `trainings` of how many trainings the term is that has fewest: of one, interval and verdict
+    are about that trained model and the choice of images.
+    """
 
     id: str
     says: str
@@ -169,6 +178,13 @@ class ClaimResult:
     note: str
     measure: str = ""
     beside: tuple[Beside, ...] = ()
+    interval: str = ""
+    trainings: str = ""
+
+    @property
+    def judged(self) -> str:
+        """The verdict with the trainings that it is about."""
+        return judged(self.verdict, self.trainings)
 
 
 @dataclass(frozen=True)
@@ -176,7 +192,8 @@ class Difference:
     """AUROC of a detector less that of the baseline on the same images, pooled over seeds.
 
     `p` is that of no difference, two-sided; `p_holm` the same with Holm's correction for all
-    differences of the run.
+    differences of the run. `trainings` says how many it is of; of one, interval and p-values
+    are about these trained models and the choice of images.
     """
 
     model: str
@@ -188,6 +205,7 @@ class Difference:
     high: float
     p: float
     p_holm: float
+    trainings: str = ""
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass
 
+from ood_bench.results.trainings import judged
+
 
 @dataclass(frozen=True)
 class VersusRow:
@@ -11,7 +13,8 @@ class VersusRow:
     this run's AUROC less the first run's on the same images (paired DeLong, pooled over the
     seeds that both have), with its interval, two-sided p-value and the same with Holm's
     correction for all differences of the comparison; None where it cannot be had, and `note`
-    says why.
+    says why. `trainings` says how many the value is of; of one, intervals and p-values are
+    about these trained models and the choice of images.
     """
 
     model: str
@@ -30,6 +33,7 @@ class VersusRow:
     p: float | None = None
     p_holm: float | None = None
     note: str = ""
+    trainings: str = ""
 
 
 @dataclass(frozen=True)
@@ -43,6 +47,12 @@ class VersusClaim:
     measured: float | None
     low: float | None
     high: float | None
+    trainings: str = ""
+
+    @property
+    def judged(self) -> str:
+        """The verdict with the trainings that it is about."""
+        return judged(self.verdict, self.trainings)
 
 
 @dataclass(frozen=True)

@@ -19,11 +19,13 @@ from ood_bench.results import (
     Results,
     Row,
     TrainingCard,
+    trainings,
 )
 from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
 from ood_bench.runs.contents import Bits, Detected, Found
+from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.record import RunRecord
 
 
@@ -35,7 +37,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
         store: Where its cells lie.
     """
     single = [*_bpd_rows(record, store), *_detection_rows(record, store)]
-    rows = (*single, *_pooled(single, record.level))
+    rows = (*_noted(single, record), *_pooled(single, record))
     findings = tuple(_findings(record, store))
     unfinished = _unfinished(record, store)
     return Results(
@@ -45,7 +47,11 @@ def collect(record: RunRecord, store: Cells) -> Results:
         level=record.level,
         rows=rows,
         claims=evaluate_claims(
-            record.claims, (*rows, *findings), (*record.skips, *record.failures)
+            record.claims,
+            (*rows, *findings),
+            (*record.skips, *record.failures),
+            source=KeptImages(record, store),
+            level=record.level,
         ),
         data=tuple(
             DataCard(
@@ -193,6 +199,7 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
             model=ref.model,
             inside=ref.inside,
             seed=str(ref.seed),
+            trainings=trainings(1, ensemble=ref.model in record.ensembles),
             **vars(found),
         )
         for ref in record.analyses
@@ -206,11 +213,19 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
     for group in groups.values():
         measures = [Measure(row.value, row.low, row.high) for row in group]
         measure, _ = pool(measures, level=record.level, bounds=(-math.inf, math.inf))
-        pooled.append(replace(group[0], seed="all", **measure._asdict()))
+        told = trainings(len(group), ensemble=group[0].model in record.ensembles)
+        pooled.append(replace(group[0], seed="all", trainings=told, **measure._asdict()))
     return [*single, *pooled]
 
 
-def _pooled(rows: Iterable[Row], level: float) -> Iterable[Row]:
+def _noted(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
+    """Say of each row of one seed that it is of one training."""
+    for row in rows:
+        said = trainings(1, ensemble=row.model in record.ensembles)
+        yield replace(row, note="; ".join(filter(None, (row.note, said))))
+
+
+def _pooled(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
     """Return one row with seed `all` for the rows that differ in seed alone."""
     groups: dict[tuple[str, str, str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -219,10 +234,12 @@ def _pooled(rows: Iterable[Row], level: float) -> Iterable[Row]:
         first = group[0]
         measure, spread = pool(
             [Measure(r.value, r.low, r.high) for r in group],
-            level=level,
+            level=record.level,
             bounds=(0.0, math.inf if first.metric.startswith("bpd") else 1.0),
         )
-        said = "1 seed" if len(group) == 1 else f"{len(group)} seeds, sd {spread:.4f}"
+        said = trainings(1, ensemble=first.model in record.ensembles)
+        if len(group) > 1:
+            said = f"{len(group)} seeds, sd {spread:.4f}"
         yield Row(
             **vars(first)
             | {

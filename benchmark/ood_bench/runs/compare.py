@@ -12,7 +12,7 @@ from ood_bench.cells import Cells
 from ood_bench.metrics import Measure, pool
 from ood_bench.metrics.measure import normal_quantile
 from ood_bench.plan import DetectionRef
-from ood_bench.results import Comparison, Cost, Difference, Quotation
+from ood_bench.results import Comparison, Cost, Difference, Quotation, trainings
 from ood_bench.runs.contents import Circumstances, Paired
 from ood_bench.runs.record import RunRecord
 
@@ -61,7 +61,8 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
         measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
         error = (measure.high - measure.low) / (2 * reach)
         p = p_value(measure.value, error)
-        differences.append(Difference(*address, *measure, p=p, p_holm=p))
+        told = trainings(len(measures), ensemble=address[0] in record.ensembles)
+        differences.append(Difference(*address, *measure, p=p, p_holm=p, trainings=told))
     corrected = holm([item.p for item in differences])
     return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
 

@@ -112,6 +112,13 @@ class RunRecord:
         yield from self.audits
 
     @property
+    def ensembles(self) -> frozenset[str]:
+        """The models that are ensembles: no training is theirs, their members' are."""
+        tried = {ref.model for ref in self.bpds} | {ref.model for ref in self.detections}
+        tried |= {ref.model for ref in self.analyses}
+        return frozenset(tried - {ref.model for ref in self.trainings})
+
+    @property
     def content(self) -> dict[str, Any]:
         """What is written of it, as JSON."""
         content = asdict(self) | {

@@ -1,5 +1,6 @@
 """Several runs side by side: AUROC of what they have in common, tested on the same images."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -9,7 +10,15 @@ from ood_bench.detectors import Scores
 from ood_bench.metrics import paired_delong, pool
 from ood_bench.metrics.measure import normal_quantile
 from ood_bench.plan import DetectionRef
-from ood_bench.results import ClaimResult, Results, Row, Versus, VersusClaim, VersusRow
+from ood_bench.results import (
+    ClaimResult,
+    Results,
+    Row,
+    Versus,
+    VersusClaim,
+    VersusRow,
+    trainings,
+)
 from ood_bench.runs.collect import collect
 from ood_bench.runs.compare import holm, p_value
 from ood_bench.runs.record import RunRecord
@@ -33,16 +42,18 @@ def versus(sides: Sequence[Side]) -> Versus:
     """
     results = {side.name: collect(side.record, side.store) for side in sides}
     measured = {name: _pooled(found) for name, found in results.items()}
+    trained = {side.name: _trained(side) for side in sides}
     first, *others = sides
     level = first.record.level
     rows: list[VersusRow] = []
     for address, row in measured[first.name].items():
         if not any(address in measured[other.name] for other in others):
             continue
-        rows.append(_row(first.name, row))
+        rows.append(_row(first.name, row, trained[first.name][address]))
         for other in others:
             if address in measured[other.name]:
-                theirs = _row(other.name, measured[other.name][address])
+                told = trained[other.name][address]
+                theirs = _row(other.name, measured[other.name][address], told)
                 rows.append(_differing(theirs, address, first, other, level))
     return Versus(
         runs=tuple(results),
@@ -61,7 +72,21 @@ def _pooled(results: Results) -> dict[Address, Row]:
     }
 
 
-def _row(run: str, row: Row) -> VersusRow:
+def _trained(side: Side) -> dict[Address, str]:
+    """Say of each detection of how many trainings it is."""
+    seeds = Counter(
+        (ref.model, ref.inside, ref.outside, ref.detector)
+        for ref in side.record.detections
+        if side.store.has(ref.key)
+    )
+    ensembles = side.record.ensembles
+    return {
+        address: trainings(count, ensemble=address[0] in ensembles)
+        for address, count in seeds.items()
+    }
+
+
+def _row(run: str, row: Row, trained: str) -> VersusRow:
     return VersusRow(
         row.model,
         row.inside,
@@ -73,6 +98,7 @@ def _row(run: str, row: Row) -> VersusRow:
         row.high,
         row.n_inside,
         row.n_outside,
+        trainings=trained,
     )
 
 
@@ -150,7 +176,8 @@ def _claims(results: dict[str, Results]) -> Iterator[VersusClaim]:
             found.setdefault((claim.id, claim.says), {})[run] = claim
     for (name, says), told in found.items():
         for run, claim in told.items():
-            yield VersusClaim(name, says, run, claim.verdict, claim.measured, claim.low, claim.high)
+            ends = (claim.measured, claim.low, claim.high)
+            yield VersusClaim(name, says, run, claim.verdict, *ends, trainings=claim.trainings)
 
 
 def _notes(

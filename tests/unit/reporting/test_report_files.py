@@ -120,6 +120,6 @@ def test_what_analyses_found_is_a_csv_file_and_a_table_under_the_figure(
     assert list(table["seed"]) == ["0"] * 3 + ["all"] * 3
     assert table["value"].tolist() == [-1.1, -2.5, 0.4] * 2
     lines = page.read_text().splitlines()
-    assert "| mnist | -1.100 [-1.200, -1.000] | – |" in lines
-    assert "| constant_0 | -2.500 | – |" in lines
-    assert "| fashion_mnist | – | 0.400 [0.300, 0.500] |" in lines
+    assert "| mnist | -1.100 [-1.200, -1.000] | – | one training |" in lines
+    assert "| constant_0 | -2.500 | – | one training |" in lines
+    assert "| fashion_mnist | – | 0.400 [0.300, 0.500] | one training |" in lines

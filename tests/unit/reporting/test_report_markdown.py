@@ -67,7 +67,7 @@ def test_the_page_opens_with_its_title_and_what_was_run(results: Results) -> Non
     lines = markdown(results).splitlines()
     assert lines[0] == "# Glow on FashionMNIST"
     assert "2 models (glow and cv_glow) trained on 1 data set (fashion_mnist_20k)" in lines[4]
-    assert "Of 2 claims: 1 reproduced, 1 not run." in lines[4]
+    assert "Of 2 claims: 1 reproduced, 1 not run, each by one training." in lines[4]
 
 
 def test_notes_stand_above_every_table_of_results(results: Results) -> None:
@@ -85,10 +85,12 @@ def test_notes_stand_above_every_table_of_results(results: Results) -> None:
 
 def test_what_was_measured_is_in_the_tables_to_three_decimals(results: Results) -> None:
     claims, detection, bits, training, *_ = tables(markdown(results))
-    assert claims[1][3:] == ["0.160 [0.155, 0.165]", "0.08", "reproduced"]
+    assert claims[1][3:] == [
+        "0.160 [0.155, 0.165] ²", "one training", "0.08", "reproduced by one training",
+    ]  # fmt: skip
     assert detection[1][3:] == [
-        "0.160 [0.155, 0.165]", "0.340", "0.360", "0.999", "0.500",
-        "10,000 / 10,000", "0.500", "1 seed",
+        "0.160 [0.155, 0.165]", "one training", "0.340", "0.360", "0.999", "0.500",
+        "10,000 / 10,000", "0.500",
     ]  # fmt: skip
     assert [row[2].split(" ¹")[0] for row in bits[1:5]] == [
         "fashion_mnist_20k (train)",
@@ -199,7 +201,7 @@ def test_several_seeds_are_counted_with_their_spread(results: Results) -> None:
         if row.seed == "0":
             more.append(replace(row, seed="1", value=row.value + 0.02))
     page = markdown(replace(results, rows=tuple(more)))
-    assert tables(page)[1][1][-1] == "2 seeds, sd 0.014"
+    assert tables(page)[1][1][4] == "2 seeds, sd 0.014"
     assert "; 2 seeds." in page
 
 
@@ -237,7 +239,7 @@ def test_the_terminal_shows_one_row_for_each_model_pair_and_detector(results: Re
     assert len(table.rows) == 8 + 2
     assert table.rows[0] == (
         "glow", "fashion_mnist_20k", "mnist_20k ¹,²,³", "likelihood",
-        "0.160 [0.155, 0.165]", "0.340", "0.360", "0.999", "2.958", "1.833",
+        "0.160 [0.155, 0.165]", "one training", "0.340", "0.360", "0.999", "2.958", "1.833",
     )  # fmt: skip
     assert table.footnotes[:3] == (
         "¹ 10,000 ID and 10,000 OOD images",
@@ -253,5 +255,5 @@ def test_bits_per_dimension_beside_a_detection_are_those_of_its_own_model(
         return replace(row, value=9.0) if row.model == "cv_glow" and not row.outside else row
 
     table = terminal_table(replace(results, rows=tuple(map(changed, results.rows))))
-    assert {row[8] for row in table.rows if row[0] == "glow"} == {"2.958", "–"}
-    assert {row[8] for row in table.rows if row[0] == "cv_glow"} == {"9.000"}
+    assert {row[9] for row in table.rows if row[0] == "glow"} == {"2.958", "–"}
+    assert {row[9] for row in table.rows if row[0] == "cv_glow"} == {"9.000"}

@@ -57,7 +57,8 @@ def _cell(entry: Measured) -> dict[str, Any]:
         },
         "inside": first.n_inside,
         "outside": first.n_outside,
-        "note": "; ".join(filter(None, (entry.seeds("auroc"), *entry.remarks()))),
+        "trainings": entry.trainings("auroc"),
+        "note": "; ".join(filter(None, entry.remarks())),
     }
 
 

@@ -21,7 +21,7 @@ from ood_bench.report.numbers import ABSENT, count, plural, with_interval
 from ood_bench.report.overview import Overview
 from ood_bench.report.sections import Section, measured_sections, other_sections
 from ood_bench.report.texttable import TextTable
-from ood_bench.results import AnalysisTable, ClaimResult, Results
+from ood_bench.results import AnalysisTable, ClaimResult, Results, by_one
 
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
@@ -175,7 +175,8 @@ def _facts(results: Results) -> list[tuple[str, str]]:
     facts = []
     if results.claims:
         held = sum(claim.verdict == "reproduced" for claim in results.claims)
-        facts.append((f"{held} of {len(results.claims)}", "claims reproduced"))
+        by = by_one(claim.trainings for claim in results.claims)
+        facts.append((f"{held} of {len(results.claims)}", f"claims reproduced{by}"))
     for noun, values in (
         ("model", {row.model for row in results.rows}),
         ("pair", {(row.inside, row.outside) for row in results.rows if row.detector}),

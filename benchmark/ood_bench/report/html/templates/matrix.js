@@ -103,9 +103,9 @@ class Matrix {
     const name = this.data.metrics.find(({ id }) => id === this.metric).name;
     const interval = `[${low.toFixed(3)}, ${high.toFixed(3)}]`;
     const images = `${cell.inside.toLocaleString("en")} ID and ${cell.outside.toLocaleString("en")} OOD images`;
-    const told = [address, `${name} ${value.toFixed(3)} ${interval}`, images, cell.note, row.remark].filter(Boolean).join("\n");
+    const told = [address, `${name} ${value.toFixed(3)} ${interval}, ${cell.trainings}`, images, cell.note, row.remark].filter(Boolean).join("\n");
     const link = element(row.chart ? "a" : "span", { "data-told": told, tabindex: "-1", href: row.chart && `#${row.chart}` }, value.toFixed(3));
-    if (this.intervals) link.append(element("small", {}, interval));
+    if (this.intervals) link.append(element("small", {}, `${interval} ${cell.trainings}`));
     const share = this.share(value, cell);
     link.className = share < 0 ? "below" : "above";
     link.style.setProperty("--share", Math.abs(share).toFixed(3));

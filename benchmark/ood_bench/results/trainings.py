@@ -1,0 +1,59 @@
+"""How many trainings a value is of, in words: what its interval covers depends on it."""
+
+from collections.abc import Iterable
+
+ONE = "one training"
+
+
+def trainings(count: int, *, ensemble: bool = False) -> str:
+    """Say how many trainings a value is of.
+
+    Args:
+        count: Seeds of the model.
+        ensemble: Whether each is an ensemble, of members that are trained apart.
+
+    Example:
+        >>> trainings(1), trainings(3), trainings(1, ensemble=True)
+        ('one training', '3 trainings', 'one training of each member')
+    """
+    if count == 1:
+        return f"{ONE} of each member" if ensemble else ONE
+    return f"{count} trainings"
+
+
+def judged(verdict: str, trained: str) -> str:
+    """Return a verdict with the trainings that it is about, where it is about one.
+
+    Args:
+        verdict: `reproduced`, `not reproduced` or `not run`.
+        trained: As `trainings` says it; empty where nothing was measured.
+
+    Example:
+        >>> judged("not reproduced", "one training"), judged("reproduced", "3 trainings")
+        ('not reproduced by one training', 'reproduced')
+    """
+    return f"{verdict} by {trained}" if trained.startswith(ONE) else verdict
+
+
+def by_one(told: Iterable[str]) -> str:
+    """Return " by one training" for claims that are all of one; empty for others.
+
+    Args:
+        told: As `trainings` says it of each, empty where nothing was measured.
+
+    Example:
+        >>> by_one(["one training", ""]), by_one(["one training", "3 trainings"])
+        (' by one training', '')
+    """
+    known = [one for one in told if one]
+    return f" by {ONE}" if known and all(one.startswith(ONE) for one in known) else ""
+
+
+def without_trainings(note: str) -> str:
+    """Return a row's note without what it says of trainings.
+
+    Example:
+        >>> without_trainings("embedded subset; one training")
+        'embedded subset'
+    """
+    return "; ".join(part for part in note.split("; ") if not part.startswith(ONE))

@@ -1,0 +1,194 @@
+"""What a run keeps of single images, for intervals of claims whose terms share them."""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+
+from ood_bench.cells import SCORES, Cells
+from ood_bench.claims import Measured, PerImage, Rows
+from ood_bench.detectors import Scores
+from ood_bench.metrics.covariance import auroc_influence
+from ood_bench.metrics.resampling import resampled_detection, resampled_mean
+from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef
+from ood_bench.results import FindingRow
+from ood_bench.runs.record import RunRecord
+from ood_bench.units import bits_per_dim
+
+BITS = {"bpd_inside": "test", "bpd_train": "train", "bpd_outside": "test"}
+
+
+class KeptImages:
+    """Reads scores and log-likelihoods of single images from finished cells.
+
+    Images are the same where their pixels are, or where a data set of the same name and split
+    was brought to several shapes.
+
+    Args:
+        record: What the run asked for.
+        store: Where its cells lie.
+    """
+
+    def __init__(self, record: RunRecord, store: Cells) -> None:
+        self.record = record
+        self.store = store
+        self._same = same_images(record.data)
+
+    def images(self, row: Measured, /) -> frozenset[str] | None:
+        """Return the sets of images that a measure reads; None where they may be any."""
+        if isinstance(row, FindingRow):
+            return self._study(row)
+        found = self._cells(row)
+        return None if found is None else frozenset(cell.images for cell in found)
+
+    def read(self, row: Measured, /) -> PerImage | None:
+        """Return the measure of a row of one seed image by image.
+
+        None where scores were not kept, are of groups of images, or a side has one image, of
+        whose spread nothing is known; of findings as `resampled_findings` says.
+        """
+        if isinstance(row, FindingRow):
+            from ood_bench.runs.resampled_findings import read_finding
+
+            ref = self._analysis(row)
+            return read_finding(row, ref, self.store, self._images) if ref else None
+        found = self._cells(row)
+        if found is None:
+            return None
+        if row.metric in BITS:
+            (columns,) = found
+            return self._bits(columns)
+        own, other = (self._scores(side) for side in found)
+        if own is None or other is None or min(len(own), len(other)) == 1:
+            return None
+        inside, outside = (side.images for side in found)
+        influence = None
+        if row.metric == "auroc":
+            beating, beaten = auroc_influence(own, other)
+            influence = {inside: beating, outside: beaten}
+            if inside == outside:
+                influence = {inside: beating + beaten}
+        reads = {
+            side.images: Rows(len(scores), side.part)
+            for side, scores in zip(found, (own, other), strict=True)
+        }
+        return PerImage(
+            reads,
+            resampled_detection(row.metric, own, other, sets=(inside, outside)),
+            influence,
+        )
+
+    def _bits(self, cell: "_Cell") -> PerImage:
+        log_prob = self.store.read_columns(cell.key)["log_prob"]
+        bits = bits_per_dim(log_prob, cell.dims)
+        return PerImage(
+            {cell.images: Rows(len(bits), cell.part)},
+            resampled_mean(bits, of=cell.images),
+            {cell.images: bits},
+        )
+
+    def _scores(self, cell: "_Cell") -> Scores | None:
+        if SCORES not in self.store.manifest(cell.key)["files"]:
+            return None
+        scores = self.store.read_scores(cell.key)
+        grouped = len(scores) != self.store.count_rows(self.store.input(cell.key, "images."))
+        return None if grouped else scores
+
+    def _cells(self, row: Measured) -> "list[_Cell] | None":
+        """Return the cells of the numbers that a row of one seed is made of."""
+        ref = self._ref(row)
+        if ref is None or not self.store.has(ref.key):
+            return None
+        if isinstance(ref, BpdRef):
+            keys = [(self.store.input(ref.key, "columns"), "")]
+        else:
+            sides = ("inside", "outside")
+            keys = [(self.store.input(ref.key, side), "images.") for side in sides]
+        dims = int(self.store.manifest(ref.key)["options"].get("dims", 0))
+        found = []
+        for key, role in keys:
+            if not self.store.has(key):
+                return None
+            columns = self.store.input(key, role) if role else key
+            if not self.store.has(columns):
+                return None
+            options = self.store.manifest(columns)["options"]
+            found.append(_Cell(key, self._set(options), _part(options), dims))
+        return found
+
+    def _set(self, options: Mapping[str, Any]) -> str:
+        """Return which images columns are of that have these options."""
+        digest = str(options.get("data"))
+        return f"{self._same.get(digest, digest)}/{options.get('part', 'test')}"
+
+    def _images(self, columns: str) -> tuple[str, Rows]:
+        """Return which images a cell with columns is of, and which rows of them."""
+        options = self.store.manifest(columns)["options"]
+        return self._set(options), Rows(self.store.count_rows(columns), _part(options))
+
+    def _study(self, row: FindingRow) -> frozenset[str] | None:
+        """Return all images that an analysis may read; None where that is not known."""
+        ref = self._analysis(row)
+        if ref is None:
+            return None
+        data = self.store.manifest(ref.key)["options"].get("data")
+        if data is None:
+            return None
+        return frozenset(
+            self._set({"data": digest, "part": name.rpartition("/")[2]})
+            for name, digest in data.items()
+        )
+
+    def _analysis(self, row: FindingRow) -> AnalysisRef | None:
+        named = (row.analysis, row.model, row.inside, row.seed)
+        found = (
+            ref
+            for ref in self.record.analyses
+            if (ref.analysis, ref.model, ref.inside, str(ref.seed)) == named
+        )
+        ref = next(found, None)
+        return ref if ref and self.store.has(ref.key) else None
+
+    def _ref(self, row: Measured) -> DetectionRef | BpdRef | None:
+        if isinstance(row, FindingRow):
+            return None
+        own = (row.model, row.inside, row.seed)
+        if row.metric in BITS:
+            read = (row.outside or row.inside, BITS[row.metric])
+            bits = (ref for ref in self.record.bpds if (ref.data, ref.part) == read)
+            return next((ref for ref in bits if _owner(ref) == own), None)
+        named = (row.outside, row.detector)
+        tried = (ref for ref in self.record.detections if (ref.outside, ref.detector) == named)
+        return next((ref for ref in tried if _owner(ref) == own), None)
+
+
+class _Cell(NamedTuple):
+    """A cell with a number an image: which images, which rows of them, and their dimensions."""
+
+    key: str
+    images: str
+    part: tuple[str, ...]
+    dims: int
+
+
+def _part(options: Mapping[str, Any]) -> tuple[str, ...]:
+    """Return what decides on the rows of a split."""
+    return tuple(str(options.get(name)) for name in ("validation", "held_out", "first"))
+
+
+def _owner(ref: DetectionRef | BpdRef) -> tuple[str, str, str]:
+    return (ref.model, ref.inside, str(ref.seed))
+
+
+def same_images(data: Iterable[DataRef]) -> dict[str, str]:
+    """Return one digest for all digests of the same images.
+
+    They are the same under one name and split in several shapes, and under several names with
+    the same pixels.
+    """
+    known: dict[tuple[str, str, int], str] = {}
+    found: dict[str, str] = {}
+    for ref in data:
+        first = known.setdefault((ref.name, ref.split, ref.info.count), ref.info.digest)
+        old, new = (found.get(digest, digest) for digest in (ref.info.digest, first))
+        found = {digest: new if name == old else name for digest, name in found.items()}
+        found |= {ref.info.digest: new, first: new}
+    return found

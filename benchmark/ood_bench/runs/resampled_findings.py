@@ -1,0 +1,135 @@
+"""What an analysis finds of images drawn anew, from the columns and scores that are kept."""
+
+import math
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ood_bench.analyses import Analysis, Study
+from ood_bench.cells import COLUMNS, SCORES, Cells
+from ood_bench.claims import PerImage, Rows
+from ood_bench.data import Shape
+from ood_bench.detectors import Columns, Scores
+from ood_bench.errors import DataError, OodBenchError
+from ood_bench.metrics.resampling import Draw
+from ood_bench.plan import AnalysisRef
+from ood_bench.registry import Registry, construct
+from ood_bench.results import FindingRow
+
+DRAWS = 200
+"""Fewer than of scores: each runs the analysis once."""
+EXACT = 1e-9
+
+Sets = Callable[[str], tuple[str, Rows]]
+"""Returns which images a cell with columns is of."""
+
+
+def read_finding(row: FindingRow, ref: AnalysisRef, store: Cells, images: Sets) -> PerImage | None:
+    """Return a finding as a function of drawn images.
+
+    None where the analysis is not installed, calls the model, reads the images or the course of
+    the training, or finds another number than is stored, as an analysis of another revision may.
+
+    Args:
+        row: A finding of one seed.
+        ref: Its analysis.
+        store: Where its cells lie.
+        images: Returns which images a cell with columns is of.
+    """
+    analysis = _installed(ref, store)
+    if analysis is None:
+        return None
+    study = _Kept(ref, store, images)
+    if not study.whole:
+        return None
+
+    def resampled(draw: Draw) -> float:
+        try:
+            found = analysis.findings(analysis.tabulate(study.drawn(draw)))
+        except DataError:
+            return math.nan
+        named = (one.value for one in found if (one.name, one.outside) == (row.name, row.outside))
+        return next(named, math.nan)
+
+    again = resampled({name: np.arange(rows.size) for name, rows in study.reads.items()})
+    if not math.isclose(again, row.value, rel_tol=EXACT, abs_tol=EXACT):
+        return None
+    return PerImage(study.reads, resampled, draws=DRAWS)
+
+
+def _installed(ref: AnalysisRef, store: Cells) -> Analysis | None:
+    """Return the analysis, if it is an installed one that needs columns and scores alone."""
+    options = store.manifest(ref.key)["options"]
+    if ":" in ref.plugin or "." in ref.plugin:  # code beside the suite is run for figures alone
+        return None
+    try:
+        plugin = Registry(Path()).load("analyses", ref.plugin)
+        analysis: Analysis = construct(plugin, ref.plugin, options["options"])
+    except OodBenchError:
+        return None
+    if plugin.uses_model or plugin.uses_course or plugin.revision != options["revision"]:
+        return None
+    analysis.level = options.get("level", analysis.level)
+    return analysis
+
+
+class _Kept:
+    """The study of an analysis, with the columns and scores that its cell was made of."""
+
+    def __init__(self, ref: AnalysisRef, store: Cells, images: Sets) -> None:
+        manifest = store.manifest(ref.key)
+        self.options = manifest["options"]
+        self.columns = dict[tuple[str, Any], Columns]()
+        self.scores = dict[tuple[str, str], Scores]()
+        self.reads = dict[str, Rows]()
+        self.sets = dict[tuple[str, str], str]()
+        self.whole = True
+        for role, key in manifest["inputs"].items():
+            kind, first, second, *_ = [*role.split("/"), "", ""]
+            name = {"columns": COLUMNS, "scores": SCORES}.get(kind)
+            if name is None or not store.has(key) or name not in store.manifest(key)["files"]:
+                self.whole = False
+                continue
+            if kind == "columns":
+                known = self.columns.get((first, second), {})
+                self.columns[first, second] = {**known, **store.read_columns(key)}
+                data, rows = images(key)
+                self.sets[first, second] = data
+                self.reads[data] = rows
+            else:
+                self.scores[first, second] = store.read_scores(key)
+        self.whole = self.whole and all(
+            len(scores) == len(next(iter(self.columns[data, "test"].values())))
+            for (_, data), scores in self.scores.items()
+        )
+
+    def drawn(self, draw: Draw) -> Study:
+        """Return the study of drawn images."""
+
+        def rows(name: str, part: str) -> NDArray[np.int64]:
+            return draw[self.sets[name, part]]
+
+        columns: Mapping[tuple[str, Any], Columns] = {
+            side: {name: values[rows(*side)] for name, values in found.items()}
+            for side, found in self.columns.items()
+        }
+        scores = {
+            (detector, data): values[rows(data, "test")]
+            for (detector, data), values in self.scores.items()
+        }
+        return Study(
+            model=self.options["model"],
+            inside=self.options["inside"],
+            outside=tuple(self.options["outside"]),
+            shape=Shape(*self.options["shape"]),
+            columns=columns,
+            scores=scores,
+            images=_no_images,
+        )
+
+
+def _no_images(data: str, split: str, /) -> NDArray[np.uint8]:
+    raise DataError(f"the {split} images of '{data}' are not kept with the numbers")
