@@ -8,7 +8,7 @@ from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
 from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
-from ood_bench.results import Metric, Omission, Results, Row
+from ood_bench.results import Metric, Omission, Results, Row, untrained
 
 _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
 HEADINGS: dict[Metric, str] = {
@@ -53,7 +53,9 @@ class Measured:
         if row is None:
             return [self.reason]
         changed = row.transform not in ("", "none")
-        return [f"transform: {row.transform}" if changed else "", row.note]
+        others = untrained(other.note for other in self.single[1:])
+        told = [remark for remark in others if remark not in row.note]
+        return [f"transform: {row.transform}" if changed else "", row.note, *told]
 
 
 def detections(results: Results) -> list[Measured]:

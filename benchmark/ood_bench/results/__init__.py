@@ -18,6 +18,7 @@ from ood_bench.results.run import (
     TrainingCard,
     Verdict,
 )
+from ood_bench.results.untrained import untrained, why_untrained
 from ood_bench.results.versus import Versus, VersusClaim, VersusRow
 
 __all__ = [
@@ -44,4 +45,6 @@ __all__ = [
     "Versus",
     "VersusClaim",
     "VersusRow",
+    "untrained",
+    "why_untrained",
 ]

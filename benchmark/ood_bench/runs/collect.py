@@ -25,6 +25,7 @@ from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
 from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.record import RunRecord
+from ood_bench.runs.untrained import Untrained, with_untrained
 
 
 def collect(record: RunRecord, store: Cells) -> Results:
@@ -34,9 +35,11 @@ def collect(record: RunRecord, store: Cells) -> Results:
         record: What the run asked for.
         store: Where its cells lie.
     """
-    single = [*_bpd_rows(record, store), *_detection_rows(record, store)]
+    cards = _training_cards(record, store)
+    untrained = Untrained(store, cards)
+    single = [*_bpd_rows(record, store, untrained), *_detection_rows(record, store, untrained)]
     rows = (*single, *_pooled(single, record.level))
-    findings = tuple(_findings(record, store))
+    findings = tuple(_findings(record, store, untrained))
     unfinished = _unfinished(record, store)
     return Results(
         suite=record.suite,
@@ -44,8 +47,9 @@ def collect(record: RunRecord, store: Cells) -> Results:
         about=record.about,
         level=record.level,
         rows=rows,
-        claims=evaluate_claims(
-            record.claims, (*rows, *findings), (*record.skips, *record.failures)
+        claims=with_untrained(
+            evaluate_claims(record.claims, (*rows, *findings), (*record.skips, *record.failures)),
+            (*rows, *findings),
         ),
         data=tuple(
             DataCard(
@@ -63,7 +67,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
             )
             for ref in record.data
         ),
-        training=tuple(_training_cards(record, store)),
+        training=tuple(cards.values()),
         analyses=tuple(
             AnalysisTable(
                 analysis=ref.analysis,
@@ -101,11 +105,9 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     return (Omission(f"{count} results", reason),) if count else ()
 
 
-def _training_cards(record: RunRecord, store: Cells) -> Iterable[TrainingCard]:
-    for ref in record.trainings:
-        if not store.has(ref.key):
-            continue
-        yield store.read_typed(
+def _training_cards(record: RunRecord, store: Cells) -> dict[str, TrainingCard]:
+    return {
+        ref.key: store.read_typed(
             ref.key,
             "training.json",
             TrainingCard,
@@ -114,9 +116,12 @@ def _training_cards(record: RunRecord, store: Cells) -> Iterable[TrainingCard]:
             inside=ref.inside,
             seed=ref.seed,
         )
+        for ref in record.trainings
+        if store.has(ref.key)
+    }
 
 
-def _detection_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
+def _detection_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
     for ref in record.detections:
         if not store.has(ref.key):
             continue
@@ -131,10 +136,11 @@ def _detection_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
                 measure,
                 n_inside=found.n_inside,
                 n_outside=found.n_outside,
+                note=untrained.note(ref.key),
             )
 
 
-def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
+def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
     for ref in record.bpds:
         if not store.has(ref.key):
             continue
@@ -152,6 +158,7 @@ def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
             found.measures["bpd"],
             n_inside=found.n if own else 0,
             n_outside=0 if own else found.n,
+            note=untrained.note(ref.key),
         )
 
 
@@ -165,6 +172,7 @@ def _row(
     *,
     n_inside: int,
     n_outside: int,
+    note: str,
 ) -> Row:
     return Row(
         suite=record.suite,
@@ -180,11 +188,11 @@ def _row(
         n_inside=n_inside,
         n_outside=n_outside,
         transform=ref.transform,
-        note=ref.note,
+        note=_joined(ref.note, note),
     )
 
 
-def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
+def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[FindingRow]:
     """Return what analyses found for each seed, then the same pooled over seeds."""
     single = [
         FindingRow(
@@ -193,7 +201,7 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
             model=ref.model,
             inside=ref.inside,
             seed=str(ref.seed),
-            **vars(found),
+            **vars(found) | {"note": _joined(found.note, untrained.note(ref.key))},
         )
         for ref in record.analyses
         if store.has(ref.key)
@@ -206,7 +214,7 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
     for group in groups.values():
         measures = [Measure(row.value, row.low, row.high) for row in group]
         measure, _ = pool(measures, level=record.level, bounds=(-math.inf, math.inf))
-        pooled.append(replace(group[0], seed="all", **measure._asdict()))
+        pooled.append(replace(group[0], seed="all", note=_notes(group), **measure._asdict()))
     return [*single, *pooled]
 
 
@@ -230,6 +238,15 @@ def _pooled(rows: Iterable[Row], level: float) -> Iterable[Row]:
                 "value": measure.value,
                 "low": measure.low,
                 "high": measure.high,
-                "note": "; ".join(filter(None, (first.note, said))),
+                "note": _joined(_notes(group), said),
             }
         )
+
+
+def _notes(group: Iterable[Row] | Iterable[FindingRow]) -> str:
+    """Return all that is said of some rows, each remark once."""
+    return _joined(*dict.fromkeys(remark for row in group for remark in row.note.split("; ")))
+
+
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))
