@@ -132,7 +132,7 @@ class Expansion:
                 (product,) = torch.autograd.grad(
                     (gradient * v).sum(), y, allow_unused=True, materialize_grads=True
                 )
-                found[start : start + BATCH] = product.cpu().numpy()
+                found[start : start + BATCH] = product.numpy(force=True)
         return found
 
     def _copies(self, number: int) -> tuple[Tensor, Tensor]:

@@ -155,7 +155,7 @@ def test_a_model_whose_volume_varies_has_no_closed_form_and_the_caption_says_so(
     names = {finding.name for finding in SecondOrder().findings(table)}
     assert "second_order_gap_bpd" in names
     assert not any("closed_form" in name or "jacobian" in name for name in names)
-    assert len(SecondOrder().draw(table).axes[0].get_yticklabels()) == 2
+    assert len(SecondOrder().draw(table).axes[0].get_yticklabels()) == 3
 
 
 def test_intervals_hold_the_gap_of_the_population_as_often_as_they_say() -> None:
