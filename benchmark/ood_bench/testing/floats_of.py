@@ -11,8 +11,8 @@ from ood_bench.hashing import seed_for
 from ood_bench.lit import DensityModule
 from ood_bench.testing.law import NotApplicable
 
-DRAWS = 4
-POINTS = 16_384
+DRAWS = 8
+POINTS = 8_192
 HALF_WIDTH = 0.5
 """Half width at half maximum of the Cauchy proposal, whose centre is that of the image box."""
 
