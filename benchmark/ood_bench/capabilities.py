@@ -1,9 +1,23 @@
 """What a model can do: one thing it must, and protocols that a class names for the rest."""
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol, runtime_checkable
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias, runtime_checkable
 
 if TYPE_CHECKING:
     from torch import Tensor
+
+
+LogProbKind: TypeAlias = Literal["exact", "bound", "estimate"]
+"""What a model's `log_prob` is: log P(x) itself, as that of a distribution over integers; a lower
+bound in expectation, as the log-density of an image with uniform noise or an ELBO; or an estimate
+with an error of either sign, as by random probes of a trace."""
+
+IN_WORDS: Mapping[LogProbKind, str] = {
+    "exact": "exact",
+    "bound": "a lower bound",
+    "estimate": "an estimate",
+}
+"""What it is in words."""
 
 
 class Decomposition(NamedTuple):
@@ -217,6 +231,15 @@ def has(model: type, capability: type) -> bool:
     return capability in model.__mro__ or (
         capability is DensityModel and issubclass(model, DensityModel)
     )
+
+
+def dequantized(model: type) -> bool:
+    """Tell whether a model class takes its `log_prob` at an image with uniform noise.
+
+    So it is unless it says that it is exact, or names `Infers`, whose bound has draws of its own.
+    """
+    kind: LogProbKind = getattr(model, "log_prob_is", "exact")
+    return kind != "exact" and not has(model, Infers)
 
 
 def named(model: object, capability: type[Any]) -> Any:

@@ -1,7 +1,7 @@
 """The hierarchical variational autoencoder: latents on several levels, inferred from the top."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import ClassVar, NamedTuple
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
@@ -75,8 +75,6 @@ class HVAE(DensityModule, InfersAbove, Samples):
         Kingma et al., Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS
         2016, for free bits.
     """
-
-    bound: ClassVar[bool] = True
 
     encoder: Callable[[Tensor], list[Tensor]]
 

@@ -1,12 +1,12 @@
 """PixelCNN: each pixel given those before it, row by row, by masked convolutions."""
 
 from collections.abc import Sequence
-from typing import Literal, cast
+from typing import ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
 
-from ood_bench.capabilities import Samples
+from ood_bench.capabilities import LogProbKind, Samples
 from ood_bench.data import Shape
 from ood_bench.lit import DensityModule
 from ood_bench_models.cached_stacks import CachedStacks
@@ -38,6 +38,8 @@ class PixelCNN(DensityModule, Samples):
     Reference:
         van den Oord et al., Conditional Image Generation with PixelCNN Decoders, NeurIPS 2016.
     """
+
+    log_prob_is: ClassVar[LogProbKind] = "exact"
 
     def __init__(
         self,

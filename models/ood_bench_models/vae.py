@@ -1,7 +1,6 @@
 """The variational autoencoder: a latent vector, decoded to a distribution of 8-bit pixels."""
 
 from collections.abc import Callable, Iterator
-from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -39,8 +38,6 @@ class VAE(DensityModule, InfersGaussian, Samples):
         Burda et al., Importance Weighted Autoencoders, ICLR 2016;
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019.
     """
-
-    bound: ClassVar[bool] = True
 
     encoder: Callable[[Tensor], Posterior]
     decoder: Callable[[Tensor], Tensor]

@@ -8,19 +8,23 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
 from pytorch_lightning import Trainer
+from pytorch_lightning.core.optimizer import LightningOptimizer
 from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError, PluginError
 from ood_bench.lit import DensityModule, FitReport, Progress, build, fit
+from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.guard import ATTEMPTS
+from ood_bench.lit.module import Batch
 from ood_bench.noise import mutated
 from ood_bench.recipe import Recipe
 from ood_bench_models.glow import Glow
@@ -430,3 +434,48 @@ def test_kill_9_at_random_moments_changes_no_byte_of_the_weights(
         killed += 1
     assert start("disturbed").wait() == 0
     assert (tmp_path / "disturbed" / "weights.safetensors").read_bytes() == expected
+
+
+def test_the_averages_ramp_is_that_of_its_docstring() -> None:
+    layer = nn.Linear(1, 1, bias=False)
+    layer.weight.data.fill_(0.0)
+    average = WeightAverage(0.95)
+    trainer = SimpleNamespace(global_step=0)
+    average.on_train_start(trainer, layer)  # type: ignore[arg-type]  # what it reads of either
+    expected = 0.0
+    for step in range(1, 400):
+        trainer.global_step = step
+        layer.weight.data.fill_(float(step))
+        average.on_train_batch_end(trainer, layer)  # type: ignore[arg-type]  # likewise
+        share = min(0.95, (1 + step) / (10 + step))
+        expected = share * expected + (1 - share) * step
+        assert float(average.average[0]) == pytest.approx(expected, rel=1e-4), step
+
+
+class NotesItsRates(Normal):
+    """Keeps the learning rate of every step."""
+
+    def __init__(self, shape: Shape) -> None:
+        super().__init__(shape)
+        self.rates: dict[int, float] = {}
+
+    def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
+        optimizer = self.optimizers()
+        assert isinstance(optimizer, LightningOptimizer)
+        self.rates[self.global_step] = optimizer.param_groups[0]["lr"]
+        return super().training_step(batch, batch_idx)
+
+
+@pytest.mark.parametrize("schedule", ["halvings", "linear", "cosine"])
+def test_after_a_divergence_the_rate_follows_the_schedule_at_half_its_height(
+    images: Images, tmp_path: Path, schedule: str
+) -> None:
+    recipe = Recipe.model_validate({**dict(TINY), "steps": 60, "schedule": schedule, "warmup": 8})
+    noting = build(NotesItsRates, Shape(1, 4, 4), {}, 0)
+    noting.recipe, noting.diverges_at = recipe, {3, 52}
+    report = trained(noting, images, tmp_path)
+    assert report.divergences == ((5, 0.5), (55, 0.25))
+    for step, rate in noting.rates.items():
+        factor = 1.0 if step < 5 else 0.5 if step < 55 else 0.25
+        expected = recipe.learning_rate * recipe.rate_at(step) * factor
+        assert rate == pytest.approx(expected), step

@@ -80,6 +80,7 @@ class Finding:
             there is no interval.
         high: Upper end.
         outside: The outside data set that it is about; empty for one about the inside alone.
+        note: What must be known to read it, in one sentence without semicolons.
     """
 
     name: str
@@ -87,6 +88,7 @@ class Finding:
     low: float
     high: float
     outside: str = ""
+    note: str = ""
 
     def __post_init__(self) -> None:
         if not all(map(math.isfinite, (self.value, self.low, self.high))):

@@ -27,6 +27,9 @@ SHARES = tuple(2.0**-k for k in range(7))
 TRIED = 32
 """Images on which that is done."""
 
+STEP = 0.25
+"""Share of an image's distance from its set's mean over which second differences are taken."""
+
 TOLERANCE = 0.1
 """How far, as a share of the true change, an expansion that holds may be off."""
 
@@ -129,7 +132,7 @@ class Expansion:
                 (product,) = torch.autograd.grad(
                     (gradient * v).sum(), y, allow_unused=True, materialize_grads=True
                 )
-                found[start : start + BATCH] = product.cpu().numpy()
+                found[start : start + BATCH] = product.numpy(force=True)
         return found
 
     def _copies(self, number: int) -> tuple[Tensor, Tensor]:
@@ -148,6 +151,8 @@ class Seen(NamedTuple):
         slope: ∇log p(x0)ᵀ (μ − x0).
         slopes: ∇log p(x0)ᵀ (x − μ) of the sampled images.
         bends: (x − μ)ᵀ H (x − μ) of the sampled images.
+        differences: (log p(x0 + s d) − 2 log p(x0) + log p(x0 − s d)) / s² of the sampled images,
+            d = x − μ and s = `STEP`: what the bends are in the limit of small s.
         mean_bend: (μ − x0)ᵀ H (μ − x0).
         remainders: log p(x) less the expansion's value of the sampled images.
         reach: The largest of `SHARES` of the way from x0 to the sampled images up to which the
@@ -160,6 +165,7 @@ class Seen(NamedTuple):
     slope: float
     slopes: Scores
     bends: Scores
+    differences: Scores
     mean_bend: float
     remainders: Scores
     reach: float
@@ -185,7 +191,15 @@ class Seen(NamedTuple):
         The second term is known from a sample of the images that give the first, so that the
         two are correlated.
         """
-        half = self.bends / 2
+        return self._error(self.bends)
+
+    @property
+    def difference_error(self) -> float:
+        """The same with second differences in place of (x − μ)ᵀ H (x − μ)."""
+        return self._error(self.differences)
+
+    def _error(self, bends: Scores) -> float:
+        half = bends / 2
         twice_covariance = variance(self.slopes + half) - variance(self.slopes) - variance(half)
         return variance(half) / len(half) + self.slope_error + twice_covariance / self.total
 
@@ -211,6 +225,7 @@ def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
     # Along the way from the centre to each image, of which share λ gives λ · first + λ² · second.
     first = slope + slopes
     second = (bends + mean_bend) / 2 + (centred * turned).sum(axis=(1, 2, 3))
+    sides = [expansion.log_density(centre + sign * STEP * centred) for sign in (1, -1)]
     change = expansion.log_density(centre + centred + shift) - expansion.value
     tried = np.arange(min(TRIED, count)) * count // min(TRIED, count)
     way, first_tried, second_tried = (centred + shift)[tried], first[tried], second[tried]
@@ -224,6 +239,7 @@ def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
         slope=slope,
         slopes=slopes,
         bends=bends,
+        differences=(sides[0] - 2 * expansion.value + sides[1]) / STEP**2,
         mean_bend=mean_bend,
         remainders=change - first - second,
         reach=_reach(changes, predicted),

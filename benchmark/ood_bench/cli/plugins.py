@@ -76,12 +76,14 @@ def _show(kind: Kind, name: str) -> None:
 
 def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
     """Return what a plugin can do or needs, a line each."""
-    from ood_bench.capabilities import CAPABILITIES, has
+    from ood_bench.capabilities import CAPABILITIES, IN_WORDS, DensityModel, has
 
     if kind == "models":
         named = [item.__name__ for item in CAPABILITIES if has(plugin, item)]
         facts = [f"Capabilities: {', '.join(named)}"]
-        return [*facts, "Its log_prob is a lower bound."] if plugin.bound else facts
+        if has(plugin, DensityModel):
+            facts.append(f"Its log_prob is {IN_WORDS[plugin.log_prob_is]}.")
+        return facts
     requires = getattr(plugin, "requires", None)
     facts = [f"Needs a model with: {requires.__name__}"] if requires is not None else []
     if kind == "statistics":

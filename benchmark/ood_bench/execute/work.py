@@ -66,7 +66,7 @@ class Worker:
     def _train(self, cell: Cell, folder: Path) -> None:
         from safetensors.torch import save_file
 
-        from ood_bench.lit import Probe
+        from ood_bench.lit import DensityModule, Probe, judged
 
         options = cell.options
         images = self.bench.images(cell.request["train"], options["data"])
@@ -77,6 +77,10 @@ class Worker:
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
         told = asdict(report)
+        if isinstance(model, DensityModule):
+            pixels = images.pixels
+            sane = judged(model, pixels[parts.train], pixels[parts.validation])
+            told |= sane._asdict()
         probes = pd.DataFrame(told.pop("probes"), columns=Probe._fields)
         _write_json(folder / "training.json", told)
         _write_json(folder / "data.json", self.bench.provenance(cell.request["train"]))
@@ -160,6 +164,8 @@ class Worker:
             write_columns(folder / "columns.parquet", {LABEL: labels.astype(np.float64)})
             return
         statistic = self.bench.registry.load("statistics", options["statistic"])()
+        if "samples" in options:
+            statistic.samples = options["samples"]
         model = self._trained(cell.inputs["model"]) if "model" in cell.inputs else None
         columns = statistic.compute(pixels, model)
         found = {
@@ -269,7 +275,8 @@ class Worker:
         analysis.level = options["level"]
         found = analysis.tabulate(study)
         write_table(folder / "table.parquet", _arrow(found))
-        _write_json(folder / "findings.json", [asdict(item) for item in analysis.findings(found)])
+        findings = [_without_empty_note(asdict(item)) for item in analysis.findings(found)]
+        _write_json(folder / "findings.json", findings)
 
     def _audit(self, cell: Cell, folder: Path) -> None:
         _write_json(folder / "audit.json", audit(cell, self.bench, self.store))
@@ -290,6 +297,10 @@ def _require_finite(values: NDArray[np.float64], count: int, what: str) -> None:
         raise PluginError(
             f"{what}: row {bad[0]} is {values[bad[0]]} ({len(bad)} of {count} are not finite)"
         )
+
+
+def _without_empty_note(finding: dict[str, object]) -> dict[str, object]:
+    return {name: value for name, value in finding.items() if name != "note" or value}
 
 
 def _arrow(table: pd.DataFrame) -> pa.Table:

@@ -2,6 +2,7 @@
 
 from ood_bench.lit.build import build
 from ood_bench.lit.course import Progress
+from ood_bench.lit.draws import importance_weighted
 from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
 from ood_bench.lit.loggers import refuse_missing_logger
@@ -10,6 +11,7 @@ from ood_bench.lit.optimizers import check_optimizer
 from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
 from ood_bench.lit.rehearsal import cannot_score
+from ood_bench.lit.sanity import Sanity, judged
 from ood_bench.lit.size import Size, outline, refuse_too_large
 
 __all__ = [
@@ -20,12 +22,15 @@ __all__ = [
     "ImageModule",
     "Probe",
     "Progress",
+    "Sanity",
     "Size",
     "adopt",
     "build",
     "cannot_score",
     "check_optimizer",
     "fit",
+    "importance_weighted",
+    "judged",
     "load_pretrained",
     "outline",
     "refuse_missing_logger",

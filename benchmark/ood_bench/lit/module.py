@@ -12,7 +12,7 @@ from pytorch_lightning.utilities.types import OptimizerLRSchedulerConfig
 from torch import Tensor
 from torch.nn.functional import cross_entropy
 
-from ood_bench.capabilities import Classification, Classifies, DensityModel
+from ood_bench.capabilities import Classification, Classifies, DensityModel, LogProbKind
 from ood_bench.data import Shape
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
@@ -29,16 +29,15 @@ class ImageModule(LightningModule, ABC):
 
     Attributes:
         revision: Raised when the model computes something else; old results are then stale.
-        bound: Whether `log_prob` is a lower bound on log P(x) rather than its value.
         shape: Shape of one image.
         recipe: How it is trained; read by Lightning's hooks.
         seed: What the noise of training derives from.
         bf16: Whether `autocast` computes in bfloat16 while training.
         rate_factor: Factor on the learning rate, beside the recipe's schedule.
+        draw: Which draw of the noise `dequantize` gives in evaluation; 0 unless several are asked.
     """
 
     revision: ClassVar[int] = 1
-    bound: ClassVar[bool] = False
 
     initialised: Tensor
     salt: Tensor
@@ -50,6 +49,7 @@ class ImageModule(LightningModule, ABC):
         self.seed = 0
         self.bf16 = False
         self.rate_factor = 1.0
+        self.draw = 0
         self.register_buffer("initialised", torch.tensor(False))
         self.register_buffer("salt", torch.zeros((), dtype=torch.int64), persistent=False)
 
@@ -119,7 +119,7 @@ class ImageModule(LightningModule, ABC):
             RuntimeError: If the model is in evaluation and was never initialised.
         """
         self.admit(x)
-        noise = uniform_noise(x, self.salt) if self.training else uniform_noise(x)
+        noise = uniform_noise(x, self.salt if self.training else self.draw)
         return ((x + noise) / 256.0).to(self.dtype)
 
     def autocast(self) -> torch.autocast:
@@ -151,8 +151,13 @@ class DensityModule(ImageModule, DensityModel, ABC):
     are keyword-only arguments of `__init__`, which begins with `super().__init__(shape)`.
 
     Attributes:
+        log_prob_is: What `log_prob` is: `bound`, which a dequantized model and an ELBO are unless
+            they say otherwise; `exact`, log P(x) of a distribution over integers; `estimate`,
+            by random draws whose mean is not below log P(x).
         optimized: `log_prob` compiled, which `fit` sets while it trains on a GPU; else None.
     """
+
+    log_prob_is: ClassVar[LogProbKind] = "bound"
 
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from ood_bench.capabilities import IN_WORDS, LogProbKind
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import audits
@@ -67,7 +68,7 @@ class _Builder:
                 seed=trained.seed,
                 key=cell.key,
                 transform=info.transform,
-                note=_noted(trial.model, info.note),
+                note=_noted(trial.model, self.plugins.samples(trial.model), info.note),
             )
         )
 
@@ -130,7 +131,12 @@ class _Builder:
                     seed=trained.seed,
                     key=cell.key,
                     transform=_joined(inside_info.transform, outside_info.transform),
-                    note=_noted(trial.model, _joined(inside_info.note, outside_info.note), grouped),
+                    note=_noted(
+                        trial.model,
+                        self.plugins.samples(trial.model),
+                        _joined(inside_info.note, outside_info.note),
+                        grouped,
+                    ),
                 )
             )
         return scores
@@ -341,10 +347,12 @@ class _Builder:
         )
 
 
-def _noted(model: Named, *notes: str) -> str:
-    """Return notes, and that a model's log-likelihoods are bounds if they are."""
-    bound = f"log_prob of {model.name} is a lower bound" if model.type.bound else ""
-    return "; ".join(filter(None, (*notes, bound)))
+def _noted(model: Named, samples: int, *notes: str) -> str:
+    """Return notes, and what a model's log-likelihoods are if they are not exact."""
+    kind: LogProbKind = getattr(model.type, "log_prob_is", "exact")
+    over = f" over {samples} draws of noise" if samples > 1 else ""
+    said = "" if kind == "exact" else f"log_prob of {model.name} is {IN_WORDS[kind]}{over}"
+    return "; ".join(filter(None, (*notes, said)))
 
 
 def _joined(inside: str, outside: str) -> str:

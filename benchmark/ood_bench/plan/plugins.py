@@ -3,10 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ood_bench.analyses import Analysis
-from ood_bench.capabilities import DensityModel, has
+from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has
 from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError, TooLargeError
 from ood_bench.hashing import file_sha256
@@ -68,7 +68,26 @@ def split_role(need: str) -> tuple[str, str]:
 class Mixture(DensityModel):
     """An ensemble as the planner sees it: log_prob, computed from its members' columns alone."""
 
-    bound = False
+    log_prob_is: ClassVar[LogProbKind] = "bound"
+
+
+class ExactMixture(Mixture):
+    """An ensemble of exact models, which is exact."""
+
+    log_prob_is = "exact"
+
+
+class EstimatedMixture(Mixture):
+    """An ensemble of estimates, which is one."""
+
+    log_prob_is = "estimate"
+
+
+MIXTURES: Mapping[LogProbKind, type[Any]] = {
+    "bound": Mixture,
+    "exact": ExactMixture,
+    "estimate": EstimatedMixture,
+}
 
 
 class Plugins:
@@ -84,8 +103,8 @@ class Plugins:
         suite = loaded.suite
         self.models = self._resolve("models", suite.models)
         self.ensembles = {
-            name: Named(name, "ensemble", Mixture, {}, ("ensembles", name))
-            for name in suite.ensembles
+            name: Named(name, "ensemble", self._mixture(ensemble.of), {}, ("ensembles", name))
+            for name, ensemble in suite.ensembles.items()
         }
         self.detectors = self._resolve("detectors", suite.detectors)
         self.analyses = self._resolve("analyses", suite.analyses)
@@ -202,9 +221,20 @@ class Plugins:
             taken.append(f"groups of {built.group} images")
         return ", ".join(taken) or "nothing more"
 
+    def _mixture(self, of: str) -> type[Any]:
+        """Return an ensemble of a model as the planner sees it."""
+        return MIXTURES[getattr(self.models[of].type, "log_prob_is", "bound")]
+
     def provider(self, column: str, model: Named) -> str | None:
         """Return the statistic that yields a column for a model."""
+        if column == "log_prob" and self.samples(model) > 1:
+            return column
         return provider(column, self.statistics, model.type)
+
+    def samples(self, model: Named) -> int:
+        """Return how many draws of noise a model's `log_prob` is the mean likelihood over."""
+        asked = self.loaded.suite.evaluation.dequantization.samples
+        return asked if dequantized(model.type) else 1
 
     def lack(self, columns: tuple[str, ...], model: Named) -> str | None:
         """Say why a model does not yield some columns; None if it yields them all."""
@@ -225,7 +255,7 @@ class Plugins:
     def unfit(self, analysis: str, model: Named) -> str | None:
         """Say why an analysis cannot be made of a model; None if it can."""
         built = self.built_analyses[analysis]
-        if model.type is Mixture and (built.uses_model or built.uses_course):
+        if issubclass(model.type, Mixture) and (built.uses_model or built.uses_course):
             return "it looks at one trained model, and an ensemble is several"
         if model.checkpoint is not None and built.uses_course:
             return "it follows a training, and the weights of this model were trained elsewhere"

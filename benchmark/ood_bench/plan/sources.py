@@ -235,6 +235,9 @@ class Sources:
             "data": self.info(name, part, trial.shape, place).digest,
             **self._part(trial, part),
         }
+        samples = self.plugins.samples(trial.model)
+        if samples > 1 and found.samples is not None:
+            options["samples"] = samples
         owner, label = trained.label, str(part)
         if found.requires is None:  # of the images alone, and shared by all models
             owner, label = _shared(trial, part, options)

@@ -5,8 +5,8 @@ from typing import NamedTuple
 
 from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
-from ood_bench.report.texttable import TextTable
-from ood_bench.results import Results, Row
+from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.results import Difference, Results, Row, untrained
 from ood_bench.results.trainings import ONE
 
 SIGNIFICANT = 0.05
@@ -109,7 +109,7 @@ def comparison_table(results: Results) -> TextTable:
     trained = {
         (item.model, item.detector): item.trained for item in detections(results) if item.pooled
     }
-    rows = []
+    rows, footnotes = [], Footnotes()
     for entry in entries(results):
         costs = [
             cost.milliseconds
@@ -121,9 +121,10 @@ def comparison_table(results: Results) -> TextTable:
         for pair in shown:
             row, mark = entry.auroc.get(pair), marks.get((entry.model, entry.detector, pair), "")
             cells.append(f"{decimal(row.value)} {mark}".strip() if row else ABSENT)
+        notes = footnotes.mark(*untrained(row.note for row in entry.auroc.values()))
         rows.append(
             (
-                entry.model,
+                f"{entry.model} {notes}".strip(),
                 entry.detector,
                 compared.uses.get(entry.detector, ABSENT),
                 trained.get((entry.model, entry.detector), ABSENT),
@@ -145,7 +146,7 @@ def comparison_table(results: Results) -> TextTable:
         "Mean rank",
         "ms an image",
     )
-    return TextTable(headers, tuple(rows), numeric=frozenset(headers[4:]))
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[4:]))
 
 
 def difference_table(results: Results) -> TextTable:
@@ -153,9 +154,21 @@ def difference_table(results: Results) -> TextTable:
     compared = results.comparison
     if compared is None:
         return TextTable((), ())
+    footnotes = Footnotes()
+    notes = {
+        (entry.model, entry.detector, pair): untrained([row.note])
+        for entry in entries(results)
+        for pair, row in entry.auroc.items()
+    }
+
+    def told(item: Difference) -> str:
+        pair = Pair(item.inside, item.outside)
+        sides = (notes.get((item.model, d, pair), []) for d in (item.detector, compared.baseline))
+        return footnotes.mark(*(remark for side in sides for remark in side))
+
     rows = tuple(
         (
-            item.model,
+            f"{item.model} {told(item)}".strip(),
             f"{item.inside} → {item.outside}",
             item.detector,
             with_interval(item.value, item.low, item.high),
@@ -174,7 +187,7 @@ def difference_table(results: Results) -> TextTable:
         "p",
         "p (Holm)",
     )
-    return TextTable(headers, rows, numeric=frozenset({headers[3], *headers[5:]}))
+    return TextTable(headers, rows, footnotes.texts, frozenset({headers[3], *headers[5:]}))
 
 
 def quotation_table(results: Results) -> TextTable:
@@ -182,7 +195,7 @@ def quotation_table(results: Results) -> TextTable:
     compared = results.comparison
     if compared is None:
         return TextTable((), ())
-    rows, everything = [], entries(results)
+    rows, everything, footnotes = [], entries(results), Footnotes()
     trained = {(item.model, item.detector): item.trained for item in detections(results)}
     for quoted in compared.quotations:
         pair = Pair(quoted.inside, quoted.outside)
@@ -193,9 +206,10 @@ def quotation_table(results: Results) -> TextTable:
             apart = row.high < min(quoted.auroc) - 0.0005 or row.low > max(quoted.auroc) + 0.0005
             told = trained.get((entry.model, entry.detector), "")
             verdict = "differs" if apart else "agrees"
+            notes = footnotes.mark(*untrained([row.note]))
             rows.append(
                 (
-                    entry.model,
+                    f"{entry.model} {notes}".strip(),
                     str(pair),
                     entry.detector,
                     with_interval(row.value, row.low, row.high),
@@ -215,4 +229,4 @@ def quotation_table(results: Results) -> TextTable:
         "",
         "Source",
     )
-    return TextTable(headers, tuple(rows), numeric=frozenset({headers[3], headers[5]}))
+    return TextTable(headers, tuple(rows), footnotes.texts, frozenset({headers[3], headers[5]}))

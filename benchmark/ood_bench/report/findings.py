@@ -4,23 +4,30 @@ from collections.abc import Iterable
 
 from ood_bench.report.conventions import FINDINGS
 from ood_bench.report.numbers import ABSENT, decimal, with_interval
-from ood_bench.report.texttable import TextTable
-from ood_bench.results import FindingRow
+from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.results import FindingRow, untrained
 from ood_bench.results.trainings import ONE
 
 
 def findings_table(rows: Iterable[FindingRow]) -> TextTable:
     """Return the pooled findings of one model on one inside: a line a data set, a column a name.
 
-    A number without an interval stands alone.
+    A number without an interval stands alone. What is said of the model is marked at each data
+    set, what is said of a number there.
     """
     pooled = [row for row in rows if row.seed == "all"]
-    cells = {(row.outside, row.name): _cell(row) for row in pooled}
     names = list(dict.fromkeys(row.name for row in pooled))
     trained = {row.outside: row.trainings or ABSENT for row in pooled}
+    footnotes = Footnotes()
+    of_model = untrained(row.note for row in pooled)
+    marks = footnotes.mark(*of_model)
+    cells = {}
+    for row in pooled:
+        own = (remark for remark in row.note.split("; ") if remark not in of_model)
+        cells[row.outside, row.name] = f"{_cell(row)} {footnotes.mark(*own)}".strip()
     lines = [
         (
-            outside or pooled[0].inside,
+            f"{outside or pooled[0].inside} {marks}".strip(),
             *(cells.get((outside, name), ABSENT) for name in names),
             said,
         )
@@ -28,8 +35,8 @@ def findings_table(rows: Iterable[FindingRow]) -> TextTable:
     ]
     of_one = any(said.startswith(ONE) for said in trained.values())
     headers = ("Data set", *names, "Trainings")
-    footnotes = (FINDINGS,) if of_one else ()
-    return TextTable(headers, tuple(lines), footnotes, numeric=frozenset(names))
+    texts = (*footnotes.texts, FINDINGS) if of_one else footnotes.texts
+    return TextTable(headers, tuple(lines), texts, numeric=frozenset(names))
 
 
 def _cell(row: FindingRow) -> str:

@@ -8,7 +8,15 @@ from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
 from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
-from ood_bench.results import Metric, Omission, Results, Row, trainings, without_trainings
+from ood_bench.results import (
+    Metric,
+    Omission,
+    Results,
+    Row,
+    trainings,
+    untrained,
+    without_trainings,
+)
 from ood_bench.results.trainings import ONE
 
 _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
@@ -64,8 +72,10 @@ class Measured:
         if row is None:
             return [self.reason]
         changed = row.transform not in ("", "none")
+        others = untrained(other.note for other in self.single[1:])
+        told = [remark for remark in others if remark not in row.note]
         note = without_trainings(row.note)
-        return [f"transform: {row.transform}" if changed else "", note]
+        return [f"transform: {row.transform}" if changed else "", note, *told]
 
 
 def detections(results: Results) -> list[Measured]:

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from ood_bench.metrics.measure import percent
 from ood_bench.report.numbers import ABSENT, count, decimal, duration, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable
-from ood_bench.results import Omission, Results, TrainingCard
+from ood_bench.results import Omission, Results, TrainingCard, why_untrained
 
 
 def claims_table(results: Results) -> TextTable:
@@ -60,9 +60,10 @@ def beside_table(results: Results) -> TextTable:
 
 def training_table(results: Results) -> TextTable:
     """Return how each model was trained."""
+    footnotes = Footnotes()
     rows = tuple(
         (
-            card.model,
+            f"{card.model} {footnotes.mark(why_untrained(card))}".strip(),
             card.plugin,
             card.inside,
             str(card.seed),
@@ -93,7 +94,7 @@ def training_table(results: Results) -> TextTable:
         "Device",
         "Divergences",
     )
-    return TextTable(headers, rows, numeric=frozenset(headers[3:10]))
+    return TextTable(headers, rows, footnotes.texts, frozenset(headers[3:10]))
 
 
 def data_table(results: Results) -> TextTable:

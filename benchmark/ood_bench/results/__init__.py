@@ -19,6 +19,7 @@ from ood_bench.results.run import (
     Verdict,
 )
 from ood_bench.results.trainings import by_one, judged, trainings, without_trainings
+from ood_bench.results.untrained import untrained, why_untrained
 from ood_bench.results.versus import Versus, VersusClaim, VersusRow
 
 __all__ = [
@@ -48,5 +49,7 @@ __all__ = [
     "by_one",
     "judged",
     "trainings",
+    "untrained",
+    "why_untrained",
     "without_trainings",
 ]

@@ -68,6 +68,7 @@ class FindingRow:
     low: float
     high: float
     trainings: str = ""
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -91,6 +92,10 @@ class DataCard:
 class TrainingCard:
     """How one model was trained; a classifier has an accuracy in place of bits per dimension.
 
+    `bpd_noise` is of uniformly random images, and `bpd_histogram` of the validation images under
+    one histogram a channel of the training images; None for a classifier, and of trainings kept
+    from before these were measured.
+
     `divergences` lists (step, new learning rate); `probe_seconds` of `seconds` went into the
     probes of the training course.
     """
@@ -110,6 +115,8 @@ class TrainingCard:
     divergences: tuple[tuple[int, float], ...]
     probe_seconds: float = 0.0
     accuracy_validation: float | None = None
+    bpd_noise: float | None = None
+    bpd_histogram: float | None = None
 
 
 @dataclass(frozen=True)

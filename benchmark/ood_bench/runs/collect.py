@@ -27,6 +27,7 @@ from ood_bench.runs.compare import compare
 from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.record import RunRecord
+from ood_bench.runs.untrained import Untrained, with_untrained
 
 
 def collect(record: RunRecord, store: Cells) -> Results:
@@ -36,9 +37,11 @@ def collect(record: RunRecord, store: Cells) -> Results:
         record: What the run asked for.
         store: Where its cells lie.
     """
-    single = [*_bpd_rows(record, store), *_detection_rows(record, store)]
+    cards = _training_cards(record, store)
+    untrained = Untrained(store, cards)
+    single = [*_bpd_rows(record, store, untrained), *_detection_rows(record, store, untrained)]
     rows = (*_noted(single, record), *_pooled(single, record))
-    findings = tuple(_findings(record, store))
+    findings = tuple(_findings(record, store, untrained))
     unfinished = _unfinished(record, store)
     return Results(
         suite=record.suite,
@@ -46,12 +49,15 @@ def collect(record: RunRecord, store: Cells) -> Results:
         about=record.about,
         level=record.level,
         rows=rows,
-        claims=evaluate_claims(
-            record.claims,
+        claims=with_untrained(
+            evaluate_claims(
+                record.claims,
+                (*rows, *findings),
+                (*record.skips, *record.failures),
+                source=KeptImages(record, store),
+                level=record.level,
+            ),
             (*rows, *findings),
-            (*record.skips, *record.failures),
-            source=KeptImages(record, store),
-            level=record.level,
         ),
         data=tuple(
             DataCard(
@@ -69,7 +75,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
             )
             for ref in record.data
         ),
-        training=tuple(_training_cards(record, store)),
+        training=tuple(cards.values()),
         analyses=tuple(
             AnalysisTable(
                 analysis=ref.analysis,
@@ -107,11 +113,9 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     return (Omission(f"{count} results", reason),) if count else ()
 
 
-def _training_cards(record: RunRecord, store: Cells) -> Iterable[TrainingCard]:
-    for ref in record.trainings:
-        if not store.has(ref.key):
-            continue
-        yield store.read_typed(
+def _training_cards(record: RunRecord, store: Cells) -> dict[str, TrainingCard]:
+    return {
+        ref.key: store.read_typed(
             ref.key,
             "training.json",
             TrainingCard,
@@ -120,9 +124,12 @@ def _training_cards(record: RunRecord, store: Cells) -> Iterable[TrainingCard]:
             inside=ref.inside,
             seed=ref.seed,
         )
+        for ref in record.trainings
+        if store.has(ref.key)
+    }
 
 
-def _detection_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
+def _detection_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
     for ref in record.detections:
         if not store.has(ref.key):
             continue
@@ -137,10 +144,11 @@ def _detection_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
                 measure,
                 n_inside=found.n_inside,
                 n_outside=found.n_outside,
+                note=untrained.note(ref.key),
             )
 
 
-def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
+def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
     for ref in record.bpds:
         if not store.has(ref.key):
             continue
@@ -158,6 +166,7 @@ def _bpd_rows(record: RunRecord, store: Cells) -> Iterable[Row]:
             found.measures["bpd"],
             n_inside=found.n if own else 0,
             n_outside=0 if own else found.n,
+            note=untrained.note(ref.key),
         )
 
 
@@ -171,6 +180,7 @@ def _row(
     *,
     n_inside: int,
     n_outside: int,
+    note: str,
 ) -> Row:
     return Row(
         suite=record.suite,
@@ -186,11 +196,11 @@ def _row(
         n_inside=n_inside,
         n_outside=n_outside,
         transform=ref.transform,
-        note=ref.note,
+        note=_joined(ref.note, note),
     )
 
 
-def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
+def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[FindingRow]:
     """Return what analyses found for each seed, then the same pooled over seeds."""
     single = [
         FindingRow(
@@ -200,7 +210,7 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
             inside=ref.inside,
             seed=str(ref.seed),
             trainings=trainings(1, ensemble=ref.model in record.ensembles),
-            **vars(found),
+            **vars(found) | {"note": _joined(found.note, untrained.note(ref.key))},
         )
         for ref in record.analyses
         if store.has(ref.key)
@@ -214,7 +224,8 @@ def _findings(record: RunRecord, store: Cells) -> Iterable[FindingRow]:
         measures = [Measure(row.value, row.low, row.high) for row in group]
         measure, _ = pool(measures, level=record.level, bounds=(-math.inf, math.inf))
         told = trainings(len(group), ensemble=group[0].model in record.ensembles)
-        pooled.append(replace(group[0], seed="all", trainings=told, **measure._asdict()))
+        noted = replace(group[0], seed="all", trainings=told, note=_notes(group))
+        pooled.append(replace(noted, **measure._asdict()))
     return [*single, *pooled]
 
 
@@ -247,6 +258,15 @@ def _pooled(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
                 "value": measure.value,
                 "low": measure.low,
                 "high": measure.high,
-                "note": "; ".join(filter(None, (first.note, said))),
+                "note": _joined(_notes(group), said),
             }
         )
+
+
+def _notes(group: Iterable[Row] | Iterable[FindingRow]) -> str:
+    """Return all that is said of some rows, each remark once."""
+    return _joined(*dict.fromkeys(remark for row in group for remark in row.note.split("; ")))
+
+
+def _joined(*remarks: str) -> str:
+    return "; ".join(filter(None, remarks))

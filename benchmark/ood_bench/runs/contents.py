@@ -61,6 +61,7 @@ class Found(_Content):
     low: float
     high: float
     outside: str = ""
+    note: str = ""
 
 
 class PairFound(_Content):

@@ -19,12 +19,15 @@ class Statistic(ABC):
         revision: Raised when the columns change meaning or value; old ones are then stale.
         columns: Names of the columns; one that ends in `.*` stands for a family, all columns
             whose names begin so, as many as the model has.
+        samples: Draws of a dequantized model's noise that each value is over; None for a statistic
+            that takes one and no more.
         requires: The capability that the model must name, or None for a statistic of the
             image alone, which is then shared by all models.
     """
 
     revision: ClassVar[int] = 1
     columns: ClassVar[tuple[str, ...]]
+    samples: int | None = None
     requires: ClassVar[type | None] = DensityModel
 
     @abstractmethod

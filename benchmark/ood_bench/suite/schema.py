@@ -181,6 +181,18 @@ class Pair(_Frozen):
     shape: tuple[int, int, int] | None = None
 
 
+class Dequantization(_Frozen):
+    """How the noise of dequantized models is averaged over.
+
+    Attributes:
+        samples: Uniform draws K behind each image's `log_prob`, the log of their mean likelihood:
+            a bound that comes nearer to log P(x) with each and costs K times the scoring. All that
+            is made of `log_prob` has it; other statistics have one draw.
+    """
+
+    samples: int = Field(default=1, ge=1, le=65_536)
+
+
 class Evaluation(_Frozen):
     """How results are measured.
 
@@ -191,6 +203,7 @@ class Evaluation(_Frozen):
         level: Coverage of every interval.
         baseline: A detector with which the others are compared: paired tests, ranks, cost, and
             figures over all pairs. None leaves the comparison out.
+        dequantization: Draws of the noise of models that are dequantized: flows, say.
         audit: Whether the images themselves are audited: what one number of each tells apart,
             and which images two sets share.
     """
@@ -200,6 +213,7 @@ class Evaluation(_Frozen):
     level: float = Field(default=0.95, gt=0.5, lt=1)
     baseline: str | None = None
     audit: bool = True
+    dequantization: Dequantization = Dequantization()
 
 
 class Suite(_Frozen):

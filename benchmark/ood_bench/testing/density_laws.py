@@ -4,18 +4,20 @@ import math
 
 import torch
 
-from ood_bench.capabilities import ConstantVolume, Decomposes, Differentiable, Encodes, Samples
-from ood_bench.hashing import seed_for
-from ood_bench.lit import DensityModule
+from ood_bench.capabilities import (
+    ConstantVolume,
+    Decomposes,
+    Differentiable,
+    Encodes,
+    Infers,
+    Samples,
+    has,
+)
 from ood_bench.testing.capability import capable
 from ood_bench.testing.law import Law, NotApplicable, require
 from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.subject import random_images
-from ood_bench.units import LN2, bits_per_dim
-
-STEPS = 300
-NEAR = 10.0
-"""Bits per dimension that training on random images must come below; log2 P for ln P has 11.5."""
+from ood_bench.testing.trained_laws import TRAINED_LAWS, bits_of_random_images
 
 
 @torch.no_grad()
@@ -37,42 +39,13 @@ def probabilities_add_up_to_at_most_one(subject: ModelSubject) -> str:
 @torch.no_grad()
 def random_images_cost_at_least_eight_bits(subject: ModelSubject) -> str:
     """No distribution gives uniformly random images less than 8 bits per dimension on average."""
-    model = subject.small()
-    bits = _bits(model, 512, seed=1)
-    mean, error = float(bits.mean()), float(bits.std()) / math.sqrt(len(bits))
+    mean, error = bits_of_random_images(subject.small())
     require(
         mean + 5 * error + 0.01 > 8,
         f"uniformly random images have {mean:.2f} bits per dimension; no distribution can have "
         "less than 8",
     )
     return f"{mean:.2f} bits per dimension before training"
-
-
-def training_on_random_images_comes_near_eight_bits(subject: ModelSubject) -> str:
-    """After a short training on uniformly random images, they have little more than 8 bits."""
-    model = subject.small()
-    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    if not trained:
-        raise NotApplicable("it has no parameters to train")
-    optimizer = torch.optim.Adam(trained, lr=3e-3)
-    bits, step = math.inf, 0
-    for step in range(STEPS):
-        model.train().salt.fill_(seed_for("contract", step))
-        optimizer.zero_grad()
-        loss = -model.log_prob(random_images(model.shape, 64, seed=step + 10)).mean()
-        require(torch.isfinite(loss), f"the loss is {float(loss.detach())} after {step} steps")
-        torch.autograd.backward(loss)
-        optimizer.step()
-        if step % 25 == 24:
-            bits = float(_bits(model.eval(), 256, seed=1).mean())
-            if bits < NEAR - 1:
-                break
-    require(
-        bits < NEAR,
-        f"uniformly random images have {bits:.2f} bits per dimension after {STEPS} steps of "
-        f"training on such; at best they have 8{_suspicion(bits)}",
-    )
-    return f"{bits:.2f} bits per dimension after {step + 1} steps"
 
 
 def volume_is_the_jacobian_of_encode(subject: ModelSubject) -> str:
@@ -117,8 +90,8 @@ def volume_is_that_of_the_linear_part(subject: ModelSubject) -> None:
 @torch.no_grad()
 def samples_have_the_density_they_are_scored_with(subject: ModelSubject) -> str:
     """The mean of 1/p over own samples, counted where they fall in the image box, is one."""
-    if subject.kind.bound:
-        raise NotApplicable("its log_prob is a lower bound")
+    if has(subject.kind, Infers):
+        raise NotApplicable("its log_prob is a lower bound on the density")
     capable(subject.kind, Samples)
     model, n = subject.two_pixels(), 40_000
     y = capable(model, Samples).sample(n, seed=1)
@@ -184,25 +157,6 @@ def decode_inverts_encode(subject: ModelSubject) -> None:
     )
 
 
-@torch.no_grad()
-def _bits(model: DensityModule, n: int, *, seed: int) -> torch.Tensor:
-    """Return bits per dimension of random images, float64 `(n,)`."""
-    x = random_images(model.shape, n, seed=seed)
-    log_prob = torch.cat([model.log_prob(part) for part in torch.split(x, 64)])
-    return bits_per_dim(log_prob.double(), model.shape.dims)
-
-
-def _suspicion(bits: float) -> str:
-    """Return what a number of bits per dimension reminds of, as the end of a message."""
-    for suspect, text in (
-        (8 / LN2, "; 11.54 is what log_prob in bits in place of nats gives"),
-        (16.0, "; 16 is what −D·ln 256 taken off twice gives"),
-    ):
-        if abs(bits - suspect) < 0.6:
-            return text
-    return ""
-
-
 DENSITY_LAWS: tuple[Law[ModelSubject], ...] = (
     Law(
         probabilities_add_up_to_at_most_one,
@@ -217,11 +171,7 @@ DENSITY_LAWS: tuple[Law[ModelSubject], ...] = (
         "log_prob is returned. About 8/D: a mean over dimensions in place of their sum. A little "
         "below 8: log|det dz/dx| has the wrong sign or lacks a term.",
     ),
-    Law(
-        training_on_random_images_comes_near_eight_bits,
-        "Either log_prob is too small (in bits in place of nats, −D·ln 256 taken off twice), or "
-        "300 steps of Adam at 3e-3 do not train this model: try smaller options.",
-    ),
+    *TRAINED_LAWS,
     Law(
         volume_is_the_jacobian_of_encode,
         "A layer's log-determinant is wrong or left out, or −D·ln 256 is not in log_volume. "

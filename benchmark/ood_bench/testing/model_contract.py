@@ -6,11 +6,17 @@ from typing import Any, ClassVar
 from ood_bench.data import Shape
 from ood_bench.testing.conduct_laws import CONDUCT_LAWS
 from ood_bench.testing.density_laws import DENSITY_LAWS
+from ood_bench.testing.gradient_law import GRADIENT_LAW
 from ood_bench.testing.law import Law, Verdict, add_tests
 from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.speed import speed
 
-MODEL_LAWS: tuple[Law[ModelSubject], ...] = (CONDUCT_LAWS[0], *DENSITY_LAWS, *CONDUCT_LAWS[1:])
+MODEL_LAWS: tuple[Law[ModelSubject], ...] = (
+    CONDUCT_LAWS[0],
+    *DENSITY_LAWS,
+    GRADIENT_LAW,
+    *CONDUCT_LAWS[1:],
+)
 """All laws of a model, in the order in which a mistake is best looked for."""
 
 

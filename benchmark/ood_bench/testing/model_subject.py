@@ -15,6 +15,7 @@ from ood_bench.testing.law import NotApplicable
 from ood_bench.testing.subject import SMALL, ImageSubject, displaced, loaded
 
 TWO_PIXELS = (Shape(2, 1, 1), Shape(1, 1, 2), Shape(1, 2, 1))
+FOUR_PIXELS = Shape(1, 2, 2)
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,8 @@ class ModelSubject(ImageSubject[DensityModule]):
                 `package.module:Class` or `./file.py:Class`.
             options: Options of its constructor.
             tiny_options: On top of these for images of two pixels.
-            exact: Whether the probabilities of all images add up to one.
+            exact: Whether the probabilities of all images add up to one; they must for a model
+                that says so, with `log_prob_is = "exact"`.
             shape: The one shape to try; unless given the first of a few that the model takes.
             base: The folder that files are relative to; the working directory unless given.
 
@@ -70,7 +72,7 @@ class ModelSubject(ImageSubject[DensityModule]):
             arguments(kind, name, given),
             (shape,) if shape else SMALL,
             {key: arguments(kind, name, {**given, **tiny})[key] for key in tiny},
-            exact,
+            exact or kind.log_prob_is == "exact",
         )
         subject.require_a_score(name)
         return subject
@@ -90,6 +92,26 @@ class ModelSubject(ImageSubject[DensityModule]):
             NotApplicable: If it does not take any.
         """
         return next(iter(self.all_two_pixels()))
+
+    def few_pixels(self) -> DensityModule:
+        """Return the model displaced, on images of two pixels or of the first shape it takes."""
+        try:
+            return self.two_pixels()
+        except NotApplicable:
+            return self.small()
+
+    def all_few_pixels(self) -> Iterable[DensityModule]:
+        """Yield the model displaced on each shape of two or four pixels that it takes.
+
+        Raises:
+            NotApplicable: If it does not take any.
+        """
+        try:
+            yield from self.all_two_pixels()
+        except NotApplicable:
+            if self.refusal(FOUR_PIXELS, self.options, score=True):
+                raise
+            yield displaced(build(self.kind, FOUR_PIXELS, self.options, 0))
 
     def all_two_pixels(self) -> Iterable[DensityModule]:
         """Yield the model on each shape of two pixels that it takes, as `two_pixels`."""

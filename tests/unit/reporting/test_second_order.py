@@ -155,7 +155,7 @@ def test_a_model_whose_volume_varies_has_no_closed_form_and_the_caption_says_so(
     names = {finding.name for finding in SecondOrder().findings(table)}
     assert "second_order_gap_bpd" in names
     assert not any("closed_form" in name or "jacobian" in name for name in names)
-    assert len(SecondOrder().draw(table).axes[0].get_yticklabels()) == 2
+    assert len(SecondOrder().draw(table).axes[0].get_yticklabels()) == 3
 
 
 def test_intervals_hold_the_gap_of_the_population_as_often_as_they_say() -> None:
@@ -305,3 +305,55 @@ def test_a_set_that_does_not_differ_can_be_drawn(others: dict[str, Pixels]) -> N
 def test_a_count_that_shows_no_spread_is_refused() -> None:
     with pytest.raises(ValueError, match="count must be at least 2"):
         SecondOrder(count=1)
+
+
+class Folded(Differentiable):
+    """Linear by pieces, as a network of ReLUs is: −|y − 0.3| · 60 in each value."""
+
+    def log_density(self, y: Tensor) -> Tensor:
+        return -60 * (y - 0.3).abs().flatten(1).sum(dim=1)
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.log_density((x.double() + 0.5) / 256.0)
+
+
+def test_the_hessian_of_linear_pieces_is_zero_and_second_differences_see_the_fold() -> None:
+    train = (mirrored(2, 30) // 2 + 14).astype(np.uint8)
+    sets = {"in": mirrored(0, 120), "out": mirrored(1, 12)}
+    model = Folded()
+    study = studied(model, sets, train=train)  # type: ignore[arg-type]  # as a Quadratic is used
+    table = SecondOrder(count=1000).tabulate(study)
+    gradient = value(table, "gradient_term")
+    assert value(table, "second_order_gap") == pytest.approx(gradient)
+    centre = float((train.mean() + 0.5) / 256)
+    expected = []
+    for images in sets.values():
+        way = 0.25 * (images.astype(float) - images.mean(axis=0)) / 256
+        ends = [-60 * np.abs(centre + sign * way - 0.3) for sign in (1, -1)]
+        both = (ends[0] + ends[1] + 2 * 60 * abs(centre - 0.3)) / 0.25**2
+        expected.append(float(both.sum(axis=(1, 2, 3)).mean()))
+    found = value(table, "second_difference_gap") - gradient
+    assert expected[0] < -1
+    assert found == pytest.approx((expected[1] - expected[0]) / 2, rel=0.02)
+
+
+def test_of_a_gaussian_second_differences_are_the_hessians() -> None:
+    study = studied(Quadratic(), {"in": mirrored(0, 100), "out": mirrored(1, 40)})
+    table = SecondOrder(count=1000).tabulate(study)
+    for unit in ("nats", "bits_per_dim"):
+        assert value(table, "second_difference_gap", unit=unit) == pytest.approx(
+            value(table, "second_order_gap", unit=unit), rel=1e-9
+        )
+
+
+def test_the_finding_says_that_a_hessian_of_relus_is_an_artefact() -> None:
+    analysis = SecondOrder(count=1000)
+    study = studied(Quadratic(), {"in": mirrored(0, 100), "out": mirrored(1, 40)})
+    table = analysis.tabulate(study)
+    found = {finding.name: finding for finding in analysis.findings(table)}
+    assert "an artefact" in found["second_order_gap_bpd"].note
+    assert "second_difference_gap_bpd" in found["second_order_gap_bpd"].note
+    assert found["second_difference_gap_bpd"].note == ""
+    assert "second differences over a quarter" in analysis.caption(table)
+    without = table[~table["quantity"].str.startswith("second_difference")]
+    assert "second differences" not in analysis.caption(without)

@@ -5,7 +5,7 @@ from typing import Any
 
 from ood_bench.report.audited import remark
 from ood_bench.report.measured import HEADINGS, Measured, detections
-from ood_bench.results import Metric, Results
+from ood_bench.results import Metric, Results, untrained
 
 METRICS: tuple[Metric, ...] = ("auroc", *HEADINGS)
 DIGITS = 6
@@ -26,6 +26,11 @@ def matrix(results: Results, charts: Mapping[tuple[str, str], str]) -> dict[str,
         address = (entry.model, entry.inside, entry.outside)
         cells = rows.setdefault(address, [{"reason": ""} for _ in names])
         cells[names.index(entry.detector)] = _cell(entry)
+    untaught = {
+        (entry.model, entry.inside, entry.outside)
+        for entry in measured
+        if untrained(entry.remarks())
+    }
     for entry in found:
         if not entry.pooled:
             _explain(entry, rows, names)
@@ -34,7 +39,9 @@ def matrix(results: Results, charts: Mapping[tuple[str, str], str]) -> dict[str,
         "detectors": names,
         "rows": [
             {
-                "model": model,
+                "model": f"{model} (not trained)"
+                if (model, inside, outside) in untaught
+                else model,
                 "inside": inside,
                 "outside": outside,
                 "chart": charts.get((model, inside), ""),

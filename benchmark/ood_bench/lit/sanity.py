@@ -1,0 +1,88 @@
+"""What no trained density can say, and what one says that has learnt nothing."""
+
+import math
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ood_bench.errors import CellError
+from ood_bench.lit.module import DensityModule
+from ood_bench.units import bits_per_dim
+
+NOISE_IMAGES = 256
+ERRORS = 5.0
+"""Standard errors of the mean over noise images that a model may lie below 8 bits by chance."""
+ROUNDING = 1e-3
+
+
+class Sanity(NamedTuple):
+    """What a trained density is judged by, in bits per dimension.
+
+    Attributes:
+        bpd_noise: Mean of uniformly random images; 8 or more under any distribution.
+        bpd_histogram: Of the validation images under one histogram a channel of the training
+            images' levels: what a model has that learnt no more than these.
+    """
+
+    bpd_noise: float
+    bpd_histogram: float
+
+
+def judged(model: DensityModule, train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> Sanity:
+    """Return what a trained density is judged by; refuse one that is no distribution.
+
+    Args:
+        model: The density in evaluation.
+        train: Its training images, uint8 `(N, C, H, W)`.
+        validation: Its validation images, likewise.
+
+    Raises:
+        CellError: If uniformly random images have less than 8 bits per dimension on average, by
+            more than five standard errors of that mean: their entropy is 8, and no distribution
+            codes images in less than their entropy.
+    """
+    mean, error = bits_of_noise(model)
+    if mean + ERRORS * error + ROUNDING < 8:
+        raise CellError(
+            f"{type(model).__name__} gives uniformly random images {mean:.3f} bits per dimension; "
+            "no distribution has less than 8 on them, so its log_prob is wrong: see `ood-bench "
+            "models check`"
+        )
+    return Sanity(mean, histogram_bits(train, validation))
+
+
+@torch.no_grad()
+def bits_of_noise(model: DensityModule, n: int = NOISE_IMAGES) -> tuple[float, float]:
+    """Return mean bits per dimension of uniformly random images, and its standard error.
+
+    The images are the same for all models of a shape.
+    """
+    generator = torch.Generator().manual_seed(0)
+    x = torch.randint(256, (n, *model.shape), dtype=torch.uint8, generator=generator)
+    parts = [model.log_prob(part.to(model.device)).double().cpu() for part in torch.split(x, 64)]
+    bits = bits_per_dim(torch.cat(parts), model.shape.dims)
+    return float(bits.mean()), float(bits.std()) / math.sqrt(n)
+
+
+def histogram_bits(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> float:
+    """Return bits per dimension of images under one histogram a channel, of training images.
+
+    Each level counts once more than it occurs, so that none is impossible.
+
+    Args:
+        train: Images that the histograms are of, uint8 `(N, C, H, W)`.
+        validation: Images that are coded, likewise.
+
+    Example:
+        >>> black = np.zeros((1000, 1, 16, 16), np.uint8)
+        >>> round(histogram_bits(black, black), 3)
+        0.001
+    """
+    total = 0.0
+    for channel in range(train.shape[1]):
+        counts = np.bincount(train[:, channel].ravel(), minlength=256) + 1.0
+        coded = np.bincount(validation[:, channel].ravel(), minlength=256)
+        total -= float(coded @ np.log2(counts / counts.sum()))
+    return total / validation.size

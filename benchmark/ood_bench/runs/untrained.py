@@ -1,0 +1,63 @@
+"""Which numbers of a run rest on a model that is not trained."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
+
+from ood_bench.cells import Cells
+from ood_bench.claims.arithmetic import parse_expression, terms
+from ood_bench.claims.lookup import Absent, find
+from ood_bench.results import (
+    ClaimResult,
+    FindingRow,
+    Row,
+    TrainingCard,
+    untrained,
+    why_untrained,
+)
+
+
+class Untrained:
+    """Finds what must be said of a finished cell: which untrained models it was computed with.
+
+    Args:
+        store: Where its cells lie.
+        cards: Its trainings that are finished, by their keys.
+    """
+
+    def __init__(self, store: Cells, cards: dict[str, TrainingCard]) -> None:
+        self._store = store
+        told = {key: why_untrained(card) for key, card in cards.items()}
+        self._reasons = {key: reason for key, reason in told.items() if reason}
+        self._known: dict[str, tuple[str, ...]] = {
+            key: (reason,) for key, reason in self._reasons.items()
+        }
+
+    def note(self, key: str) -> str:
+        """Return what to say of a cell; empty where all models it rests on are trained."""
+        return "; ".join(self._of(key)) if self._reasons else ""
+
+    def _of(self, key: str) -> tuple[str, ...]:
+        if key not in self._known:
+            inputs = self._store.manifest(key)["inputs"] if self._store.has(key) else {}
+            found = (reason for other in inputs.values() for reason in self._of(other))
+            self._known[key] = tuple(dict.fromkeys(found))
+        return self._known[key]
+
+
+def with_untrained(
+    claims: Iterable[ClaimResult], rows: Sequence[Row | FindingRow]
+) -> tuple[ClaimResult, ...]:
+    """Return claims with what is said of the untrained models that they were measured with."""
+    pooled = [row for row in rows if row.seed == "all"]
+    noted = any(untrained([row.note]) for row in pooled)
+    return tuple(_told(claim, pooled) if noted else claim for claim in claims)
+
+
+def _told(claim: ClaimResult, rows: Sequence[Row | FindingRow]) -> ClaimResult:
+    notes = []
+    for term in terms(parse_expression(claim.measure)):
+        try:
+            notes.append(find(term, rows, ()).note)
+        except Absent:
+            return claim
+    return replace(claim, note="; ".join(filter(None, (claim.note, *untrained(notes)))))

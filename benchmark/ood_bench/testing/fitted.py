@@ -1,0 +1,77 @@
+"""A short training in the middle of a law: on images made up, until the loss is flat."""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from ood_bench.hashing import seed_for
+from ood_bench.lit import DensityModule
+from ood_bench.testing.law import NotApplicable
+from ood_bench.units import bits_per_dim
+
+WINDOW = 50
+"""Steps whose mean loss is compared with that of as many before."""
+FLAT = 0.01
+"""Bits per dimension that the mean loss changes by from one window to the next at most."""
+
+
+@dataclass(frozen=True)
+class Course:
+    """How a training went.
+
+    Attributes:
+        steps: Steps done.
+        bits: Mean loss of each window, in bits per dimension.
+        finite: Whether the loss stayed finite.
+    """
+
+    steps: int
+    bits: tuple[float, ...]
+    finite: bool
+
+    @property
+    def flat(self) -> bool:
+        """Whether the last two windows have nearly the same loss."""
+        return len(self.bits) > 1 and abs(self.bits[-1] - self.bits[-2]) < FLAT
+
+
+def fit(model: DensityModule, images: Callable[[int], Tensor], *, rate: float, most: int) -> Course:
+    """Minimise minus the mean log-likelihood by Adam until the loss is flat.
+
+    Args:
+        model: It is trained in place, and in evaluation afterwards.
+        images: Step to uint8 images `(B, C, H, W)`.
+        rate: Learning rate.
+        most: Steps at most.
+
+    Raises:
+        NotApplicable: If it has no parameters to train.
+    """
+    trained = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    if not trained:
+        raise NotApplicable("it has no parameters to train")
+    optimizer = torch.optim.Adam(trained, lr=rate)
+    windows: list[float] = []
+    window: list[float] = []
+    model.train()
+    for step in range(most):
+        model.salt.fill_(seed_for("contract", step))
+        optimizer.zero_grad()
+        loss = -model.log_prob(images(step)).mean()
+        value = float(loss.detach())
+        if not math.isfinite(value):
+            model.eval()
+            return Course(step, tuple(windows), finite=False)
+        torch.autograd.backward(loss)
+        optimizer.step()
+        window.append(bits_per_dim(-value, model.shape.dims))
+        if len(window) == WINDOW:
+            windows.append(sum(window) / WINDOW)
+            window.clear()
+            if Course(step, tuple(windows), finite=True).flat:
+                break
+    model.eval()
+    return Course(step + 1, tuple(windows), finite=True)

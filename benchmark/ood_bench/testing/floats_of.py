@@ -1,0 +1,147 @@
+"""What a model's `log_prob` says of floats: its noise replaced, and its integral over them."""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+from torch.quasirandom import SobolEngine
+
+from ood_bench.hashing import seed_for
+from ood_bench.lit import DensityModule
+from ood_bench.testing.law import NotApplicable
+
+DRAWS = 8
+POINTS = 8_192
+HALF_WIDTH = 0.5
+"""Half width at half maximum of the Cauchy proposal, whose centre is that of the image box."""
+
+
+class Integral(NamedTuple):
+    """An integral and its standard error."""
+
+    value: float
+    error: float
+
+
+class Masses(NamedTuple):
+    """The integral of a density over the image box [0, 1]^D, and over all floats."""
+
+    box: Integral
+    space: Integral
+
+
+@torch.no_grad()
+def log_density(model: DensityModule, y: Tensor, x: Tensor | None = None) -> Tensor:
+    """Return `log_prob` where `dequantize` gives y, plus D·ln 256: float64 `(B,)`, in nats.
+
+    Args:
+        model: A model in evaluation.
+        y: Floats `(B, C, H, W)`.
+        x: uint8 images that are handed over; unless given those whose bins y lies in.
+    """
+    if x is None:
+        x = (y * 256).floor().clamp(0, 255).to(torch.uint8)
+    parts = []
+    for images, floats in zip(torch.split(x, 8192), torch.split(y, 8192), strict=True):
+        vars(model)["dequantize"] = lambda _, floats=floats: floats.to(model.dtype)
+        try:
+            parts.append(model.log_prob(images).double())
+        finally:
+            del vars(model)["dequantize"]
+    return torch.cat(parts) + model.shape.dims * math.log(256)
+
+
+@torch.no_grad()
+def log_probs_of_draws(model: DensityModule, x: Tensor, draws: int) -> Tensor:
+    """Return `log_prob` with other noise in each row, float64 `(draws, B)`, in nats."""
+    kind, rows = type(model), []
+
+    def noised(images: Tensor) -> Tensor:
+        model.training = True  # of the module alone: its networks stay in evaluation
+        try:
+            return kind.dequantize(model, images)
+        finally:
+            model.training = False
+
+    vars(model)["dequantize"] = noised
+    try:
+        for draw in range(draws):
+            model.salt.fill_(seed_for("draw", draw))
+            rows.append(model.log_prob(x).double())
+    finally:
+        del vars(model)["dequantize"]
+    return torch.stack(rows)
+
+
+def masses(model: DensityModule) -> Masses:
+    """Return what the density of the dequantized image integrates to.
+
+    By randomised quasi-Monte Carlo, points of a scrambled Sobol sequence: in the box as they
+    are, in space through the quantiles of a Cauchy distribution. Where the density is not
+    finite it counts as 0; where it is refused outside of a larger box, as the logit's is, space
+    is that box.
+
+    Raises:
+        NotApplicable: If `log_prob` is not a function of `dequantize(x)` alone.
+    """
+    _require_a_density(model)
+    boxes, spaces = [], []
+    margin = _margin(model)
+    for draw in range(DRAWS):
+        sobol = SobolEngine(model.shape.dims, scramble=True, seed=draw)  # type: ignore[no-untyped-call]  # as torch has it
+        u = sobol.draw(POINTS, dtype=torch.float64).clamp(1e-9, 1 - 1e-9)
+        boxes.append(float(_density(model, u).mean()))
+        if math.isinf(margin):
+            ratio = torch.tan(math.pi * (u - 0.5))
+            log_slope = math.log(math.pi * HALF_WIDTH) + torch.log1p(ratio.square())
+            found = _density(model, 0.5 + HALF_WIDTH * ratio, log_slope.sum(dim=1))
+        else:
+            width = 1 + 2 * margin
+            found = _density(model, width * u - margin, u.shape[1] * math.log(width))
+        spaces.append(float(found.mean()))
+    return Masses(_integral(boxes), _integral(spaces))
+
+
+def _margin(model: DensityModule) -> float:
+    """Return how far around the image box the density is not refused; infinite without an end."""
+    sides = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * model.shape.dims)
+    sides = sides.view(-1, *model.shape).double()
+
+    def refused(margin: float) -> bool:
+        try:
+            log_density(model, (1 + 2 * margin) * sides - margin)
+        except (ValueError, RuntimeError, IndexError, AssertionError):
+            return True
+        return False
+
+    if not refused(1e6):
+        return math.inf
+    taken, limit = 0.0, 64.0
+    for _ in range(40):
+        middle = (taken + limit) / 2
+        taken, limit = (taken, middle) if refused(middle) else (middle, limit)
+    return taken
+
+
+def _density(model: DensityModule, y: Tensor, log_weight: Tensor | float = 0.0) -> Tensor:
+    log_value = log_density(model, y.view(-1, *model.shape)) + log_weight
+    return log_value.nan_to_num(nan=-math.inf, posinf=-math.inf).exp()
+
+
+def _require_a_density(model: DensityModule) -> None:
+    generator = torch.Generator().manual_seed(0)
+    y = torch.rand(16, *model.shape, generator=generator)
+    found, kind = log_density(model, y), type(model).__name__
+    if torch.equal(found, log_density(model, y, x=torch.zeros_like(y, dtype=torch.uint8))):
+        within = (y * 256).floor() / 256 + (1 - (y * 256).frac()) / 256
+        if torch.equal(found, log_density(model, within)):
+            raise NotApplicable(f"{kind} asks for no noise")
+        return
+    raise NotApplicable(f"log_prob of {kind} depends on more than dequantize(x)")
+
+
+def _integral(values: list[float]) -> Integral:
+    mean = sum(values) / len(values)
+    spread = math.sqrt(sum((value - mean) ** 2 for value in values) / (len(values) - 1))
+    return Integral(mean, spread / math.sqrt(len(values)))
