@@ -68,12 +68,12 @@ def _notes(
         notes.append(f"embedded subset {entry.name} stands in for {located.stands_in_for.name}")
     if split != source_split:
         notes.append(f"split `{source_split}` scored as {split}")
-    if limit is not None and record.count == limit:
+    bad = sum(record.left_out.values())
+    read = record.count + bad
+    if read == limit:
         notes.append(f"first {limit:,} images only")
-    if record.left_out:
-        bad = sum(record.left_out.values())
-        everything = record.count + bad
-        notes.append(f"{bad:,} of {everything:,} images left out: {in_words(record.left_out)}")
+    if bad:
+        notes.append(f"{bad:,} of {read:,} images left out: {in_words(record.left_out)}")
     for done, count in sorted(record.done.items()):
         notes.append(f"{count:,} of {record.count:,} images {done}")
     if remark := located.remark(source_split):
@@ -83,7 +83,7 @@ def _notes(
     everything = sum(entry.counts.values())
     published = everything if source_split == "all" else entry.counts.get(source_split)
     whole = record.count == published
-    if published and not whole and record.count != limit:
+    if published and not whole and read != limit:
         notes.append(f"{record.count:,} of {published:,} published images")
     if entry.shape and record.native and record.native != entry.shape:
         notes.append(f"at hand as {record.native}, published as {entry.shape}")
