@@ -73,12 +73,12 @@ def _notes(
         pooled = located.sources(source_split)
         together = f"; splits {', '.join(pooled)} together" if len(pooled) > 1 else ""
         notes.append(f"{text}{together}")
-    if limit is not None and record.count == limit:
+    bad = sum(record.left_out.values())
+    read = record.count + bad
+    if read == limit:
         notes.append(f"first {limit:,} images only")
-    if record.left_out:
-        bad = sum(record.left_out.values())
-        everything = record.count + bad
-        of = "" if located.division else f" of {everything:,}"  # a side has none of them
+    if bad:
+        of = "" if located.division else f" of {read:,}"  # a side has none of them
         notes.append(f"{bad:,}{of} images left out: {in_words(record.left_out)}")
     for done, count in sorted(record.done.items()):
         notes.append(f"{count:,} of {record.count:,} images {done}")
@@ -89,7 +89,7 @@ def _notes(
     everything = sum(entry.counts.values())
     published = everything if source_split == "all" else entry.counts.get(source_split)
     whole = record.count == published
-    if published and not whole and record.count != limit:
+    if published and not whole and read != limit:
         notes.append(f"{record.count:,} of {published:,} published images")
     if entry.shape and record.native and record.native != entry.shape:
         notes.append(f"at hand as {record.native}, published as {entry.shape}")

@@ -60,20 +60,21 @@ class Tally:
         if self.on_bad == "skip":
             advice = "and no image is left"
         lines = list(map(str, self.bad.values()))
-        return listed(f"'{self.name}': {{}} of {self.count:,} images cannot be read", lines, advice)
+        head = f"'{self.name}': {len(lines):,} of {self.count:,} images cannot be read"
+        return listed(head, lines, advice)
 
 
 def listed(head: str, lines: list[str], advice: str) -> DataError:
     """Return the error about some of many: one line, or a head and a line for each.
 
     Args:
-        head: What is true of them, with `{}` for how many.
+        head: What is true of them.
         lines: What is wrong with each.
         advice: What to do, with `{}` for "it" or "them"; may be empty.
     """
     if len(lines) == 1:
         return DataError("; ".join(filter(None, (_flat(lines[0]), advice.format("it")))))
-    first = "; ".join(filter(None, (head.format(f"{len(lines):,}"), advice.format("them"))))
+    first = "; ".join(filter(None, (_flat(head), advice.format("them"))))
     each = "".join(f"\n  {_flat(line)}" for line in lines[:MOST])
     more = f"\n  and {len(lines) - MOST:,} more" if len(lines) > MOST else ""
     return DataError(f"{first}:{each}{more}")

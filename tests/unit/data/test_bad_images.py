@@ -128,6 +128,29 @@ def test_images_of_another_shape_are_an_error_whatever_is_left_out(
         library().load("own", options, "test", SHAPE)
 
 
+def test_a_limit_counts_what_is_left_out_and_is_still_said(tmp_path: Path, small: Pixels) -> None:
+    options = as_folder(tmp_path, small).model_copy(update={"on_bad": "skip", "limit": 4})
+    info = library().info("own", options, "test")
+    assert info.count == 2
+    assert "first 4 images only; 2 of 4 images left out: 2 not readable" in info.note
+
+
+@pytest.mark.parametrize("name", ["{x}", "{}", "{0!r}", "100%s", "new\nline"])
+def test_a_folder_of_any_name_is_named_as_it_is(tmp_path: Path, small: Pixels, name: str) -> None:
+    options = as_folder(tmp_path / name, small)
+    folder = options.folder
+    assert folder is not None
+    with pytest.raises(DataError) as refused:
+        library().load(name, options, "test", SHAPE)
+    assert len(str(refused.value).splitlines()) == 4
+    (folder / "a.txt").write_text("x")
+    (folder / "b.txt").write_text("x")
+    with pytest.raises(DataError) as refused:
+        library().missing(name, options)
+    shown = str(folder).replace("\n", "\\n")
+    assert str(refused.value).startswith(f"{shown}: 2 files are no images that can be read")
+
+
 def test_an_option_that_is_not_used_leaves_the_key_of_what_was_decoded_as_it_is(
     tmp_path: Path, small: Pixels
 ) -> None:

@@ -58,7 +58,7 @@ def image_files(folder: Path, *, on_bad: OnBad = "error") -> Listed:
         if reason in _FAULTS:
             faults.append(f"{path}: {_FAULTS[reason]}")
     if faults and on_bad == "error":
-        head = f"{folder}: {{}} files are no images that can be read"
+        head = f"{folder}: {len(faults):,} files are no images that can be read"
         raise listed(head, sorted(faults), "`on_bad: skip` leaves {} out")
     return Listed(tuple(sorted(paths)), left_out)
 
