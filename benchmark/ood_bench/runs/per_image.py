@@ -11,6 +11,7 @@ from ood_bench.metrics.resampling import resampled_detection, resampled_mean
 from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef
 from ood_bench.results import FindingRow
 from ood_bench.runs.record import RunRecord
+from ood_bench.runs.resampled_findings import read_finding
 from ood_bench.units import bits_per_dim
 
 BITS = {"bpd_inside": "test", "bpd_train": "train", "bpd_outside": "test"}
@@ -46,8 +47,6 @@ class KeptImages:
         whose spread nothing is known; of findings as `resampled_findings` says.
         """
         if isinstance(row, FindingRow):
-            from ood_bench.runs.resampled_findings import read_finding
-
             ref = self._analysis(row)
             return read_finding(row, ref, self.store, self._images) if ref else None
         found = self._cells(row)
