@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -90,7 +91,7 @@ def beside(table: TextTable) -> list[str]:
     return [row[column] for row in table.rows if "[" in "".join(row)]
 
 
-TABLES = {
+TABLES: dict[str, Callable[[Results], TextTable]] = {
     "detection": detection_table,
     "bits": bits_table,
     "terminal": terminal_table,
