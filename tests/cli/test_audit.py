@@ -56,7 +56,7 @@ def test_the_audits_intervals_have_the_coverage_of_the_suite(
     found = next(row for row in rows if (row["outside"], row["feature"]) == ("high", "mean"))
     means = (digits[name][600:].mean(axis=(1, 2, 3)) for name in ("low", "high"))
     expected = delong(*means, level=0.8)
-    assert [float(found[end]) for end in ("value", "low", "high")] == pytest.approx(expected)
+    assert [float(found[end]) for end in ("value", "low", "high")] == pytest.approx(list(expected))
     assert "brackets hold 80 % intervals" in (run / "report.md").read_text()
 
 

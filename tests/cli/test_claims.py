@@ -88,19 +88,23 @@ def test_rows_count_the_images_of_either_side(run: Path) -> None:
 
 
 def test_pairs_with_one_inside_share_its_images_alone(run: Path) -> None:
-    (found,) = claims(
-        run,
-        "auroc(model='glow', outside='high', detector='likelihood')"
-        " - auroc(model='glow', outside='black', detector='likelihood')",
+    """Black images are all likelier than digits: their AUROC of 0 brings its own ends."""
+    one, other = (
+        f"auroc(model='glow', outside='{name}', detector='likelihood')"
+        for name in ("high", "black")
     )
+    found, own = claims(run, f"{one} - {other}", other)
     with stored(run) as scores:
         high, black = (
             auroc_influence(*scores["glow", outside, "likelihood"]) for outside in ("high", "black")
         )
     assert found.interval == DELONG
-    variance = (high[0] - black[0]).var(ddof=1) / len(high[0])
-    variance += sum(side.var(ddof=1) / len(side) for side in (high[1], black[1]))
-    assert (found.high or 0) - (found.low or 0) == pytest.approx(2 * Z * np.sqrt(variance))
+    assert not black[0].any()
+    reach = Z * np.sqrt(sum(side.var(ddof=1) / len(side) for side in high))
+    up = np.hypot(reach, (own.measured or 0) - (own.low or 0))
+    down = np.hypot(reach, (own.high or 0) - (own.measured or 0))
+    assert (found.measured or 0) - (found.low or 0) == pytest.approx(down)
+    assert (found.high or 0) - (found.measured or 0) == pytest.approx(up)
 
 
 def test_bits_of_other_images_are_independent_and_of_the_same_are_not(run: Path) -> None:
@@ -158,7 +162,7 @@ def test_findings_of_kept_columns_take_part_in_the_joint_bootstrap(
         inside, outside = (side / 64 / np.log(2) for side in scores["glow", "high", "likelihood"])
     error = np.sqrt(sum(side.var(ddof=1) / len(side) for side in (inside, outside)))
     assert joint.measured == pytest.approx(inside.mean() - outside.mean())
-    assert ((joint.high or 0) - (joint.low or 0)) / 2 == pytest.approx(Z * error, rel=0.1)
+    assert ((joint.high or 0) - (joint.low or 0)) / 2 == pytest.approx(Z * error, rel=0.25)
     half = sum((item.high or 0) - (item.measured or 0) for item in (one, other))
     assert ((joint.high or 0) - (joint.low or 0)) / 2 < half
 

@@ -5,7 +5,7 @@ COVERS = (
     "else: another training of the same model may lie well outside it."
 )
 """What the interval of one training covers."""
-FINDINGS = COVERS.replace("**", "")
+FINDINGS = "One training: intervals cover the choice of images, not other trainings of the model."
 TESTED = (
     "Where a row says **one training**, the test is about these trained models on other images of "
     "the same kind: it does not tell what other trainings of them would give."

@@ -61,7 +61,7 @@ def versus_note(found: Versus) -> str:
         f"AUROC as in each run's own report, with its {percent(found.level)} interval; a larger "
         "score means more out of distribution. Differences from the first run are tested image by "
         "image (paired DeLong, pooled over the seeds that both have), with Holm's correction for "
-        f"all of them. {TESTED.replace('**', '')}"
+        f"all of them. {TESTED.replace('**', '')} So is a difference on one common seed."
     )
 
 

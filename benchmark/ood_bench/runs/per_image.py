@@ -11,6 +11,7 @@ from ood_bench.metrics.resampling import resampled_detection, resampled_mean
 from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef
 from ood_bench.results import FindingRow
 from ood_bench.runs.record import RunRecord
+from ood_bench.runs.resampled_findings import Findings
 from ood_bench.units import bits_per_dim
 
 BITS = {"bpd_inside": "test", "bpd_train": "train", "bpd_outside": "test"}
@@ -31,6 +32,7 @@ class KeptImages:
         self.record = record
         self.store = store
         self._same = same_images(record.data)
+        self._found = dict[str, Findings]()
 
     def images(self, row: Measured, /) -> frozenset[str] | None:
         """Return the sets of images that a measure reads; None where they may be any."""
@@ -43,13 +45,15 @@ class KeptImages:
         """Return the measure of a row of one seed image by image.
 
         None where scores were not kept, are of groups of images, or a side has one image, of
-        whose spread nothing is known; of findings as `resampled_findings` says.
+        whose spread nothing is known; of findings as `Findings.read` says.
         """
         if isinstance(row, FindingRow):
-            from ood_bench.runs.resampled_findings import read_finding
-
             ref = self._analysis(row)
-            return read_finding(row, ref, self.store, self._images) if ref else None
+            if ref is None:
+                return None
+            if ref.key not in self._found:
+                self._found[ref.key] = Findings(ref, self.store, self._images)
+            return self._found[ref.key].read(row)
         found = self._cells(row)
         if found is None:
             return None

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.analyses import Analysis, Study
+from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.cells import COLUMNS, SCORES, Cells
 from ood_bench.claims import PerImage, Rows
 from ood_bench.data import Shape
@@ -27,37 +27,53 @@ Sets = Callable[[str], tuple[str, Rows]]
 """Returns which images a cell with columns is of."""
 
 
-def read_finding(row: FindingRow, ref: AnalysisRef, store: Cells, images: Sets) -> PerImage | None:
-    """Return a finding as a function of drawn images.
-
-    None where the analysis is not installed, calls the model, reads the images or the course of
-    the training, or finds another number than is stored, as an analysis of another revision may.
+class Findings:
+    """What one analysis finds of drawn images; the last draw is kept, for its other findings.
 
     Args:
-        row: A finding of one seed.
-        ref: Its analysis.
+        ref: The analysis.
         store: Where its cells lie.
         images: Returns which images a cell with columns is of.
     """
-    analysis = _installed(ref, store)
-    if analysis is None:
-        return None
-    study = _Kept(ref, store, images)
-    if not study.whole:
-        return None
 
-    def resampled(draw: Draw) -> float:
-        try:
-            found = analysis.findings(analysis.tabulate(study.drawn(draw)))
-        except DataError:
-            return math.nan
-        named = (one.value for one in found if (one.name, one.outside) == (row.name, row.outside))
-        return next(named, math.nan)
+    def __init__(self, ref: AnalysisRef, store: Cells, images: Sets) -> None:
+        self._analysis = _installed(ref, store)
+        self._study = _Kept(ref, store, images) if self._analysis else None
+        self._last: tuple[Draw, tuple[Finding, ...]] | None = None
 
-    again = resampled({name: np.arange(rows.size) for name, rows in study.reads.items()})
-    if not math.isclose(again, row.value, rel_tol=EXACT, abs_tol=EXACT):
-        return None
-    return PerImage(study.reads, resampled, draws=DRAWS)
+    def read(self, row: FindingRow) -> PerImage | None:
+        """Return a finding of one seed as a function of drawn images.
+
+        None where the analysis is not installed, calls the model, reads the images or the course
+        of the training, or finds another number than is stored, as one of another revision may.
+        """
+        study = self._study
+        if study is None or not study.whole:
+            return None
+
+        def resampled(draw: Draw) -> float:
+            named = (
+                one.value
+                for one in self._found(draw)
+                if (one.name, one.outside) == (row.name, row.outside)
+            )
+            return next(named, math.nan)
+
+        again = resampled({name: np.arange(rows.size) for name, rows in study.reads.items()})
+        if not math.isclose(again, row.value, rel_tol=EXACT, abs_tol=EXACT):
+            return None
+        return PerImage(study.reads, resampled, draws=DRAWS)
+
+    def _found(self, draw: Draw) -> tuple[Finding, ...]:
+        if self._analysis is None or self._study is None:
+            return ()
+        if self._last is None or self._last[0] is not draw:
+            try:
+                table = self._analysis.tabulate(self._study.drawn(draw))
+                self._last = (draw, self._analysis.findings(table))
+            except Exception:  # noqa: BLE001  anybody's analysis; it may read the images
+                self._last = (draw, ())
+        return self._last[1]
 
 
 def _installed(ref: AnalysisRef, store: Cells) -> Analysis | None:
