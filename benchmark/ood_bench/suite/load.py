@@ -11,11 +11,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ood_bench.claims import validate as validate_claim
+from ood_bench.core_yaml import Place, one_line
 from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
-from ood_bench.suite.core_yaml import Place, one_line
 from ood_bench.suite.extend import KEY, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
 from ood_bench.suite.source import Source, override
