@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from tests.conftest import Command
 
+import ood_bench
+import ood_bench_models
+from ood_bench.core_yaml import YamlError, read_text
 from ood_bench.errors import SuiteError
 from ood_bench.suite import load_suite
-from ood_bench.suite.core_yaml import YamlError, read_text
 from ood_bench.suite.source import override, read_yaml
 
 SUITE = """\
@@ -115,6 +117,12 @@ def test_a_number_is_never_another_one(text: str) -> None:
     for value in found:
         if isinstance(value, int | float):
             assert value == (float(text) if text[:2] not in ("0x", "0o") else int(text, 0))
+
+
+def test_nothing_else_reads_yaml_in_another_way() -> None:
+    for root in (ood_bench, ood_bench_models):
+        for path in Path(str(root.__file__)).parent.rglob("*.py"):
+            assert path.name == "core_yaml.py" or "import yaml" not in path.read_text(), path
 
 
 @pytest.mark.parametrize(

@@ -119,7 +119,7 @@ def _told(title: str, verdicts: Iterable["Verdict"]) -> int:
 
 def _options(settings: Sequence[str] | None, flag: str) -> Mapping[str, Any]:
     """Return options given as `name=value`, the values read as a suite's are."""
-    from ood_bench.suite.core_yaml import YamlError, read_text
+    from ood_bench.core_yaml import YamlError, read_text
 
     found: dict[str, Any] = {}
     for setting in settings or ():

@@ -170,9 +170,9 @@ def _transform(text: str) -> "Transform":
     """Read a transform as a suite would have it."""
     from pydantic import ValidationError
 
+    from ood_bench.core_yaml import YamlError, read_text, spell
     from ood_bench.data import Transform
     from ood_bench.scalars import changes, refusal
-    from ood_bench.suite.core_yaml import YamlError, read_text, spell
 
     try:
         given = read_text(text).data

@@ -5,13 +5,14 @@ from ood_bench.data.entry import Entry
 from ood_bench.data.fetch import fetch
 from ood_bench.data.images import Images, ImagesInfo
 from ood_bench.data.library import Library
-from ood_bench.data.options import DataOptions, Transform
+from ood_bench.data.options import DataOptions, Division, Transform
 from ood_bench.data.shape import Shape
 from ood_bench.data.sheet import contact_sheet
 from ood_bench.data.verify import Verification, verify
 
 __all__ = [
     "DataOptions",
+    "Division",
     "Entry",
     "Images",
     "ImagesInfo",

@@ -107,7 +107,7 @@ def outline(name: str, construct: Callable[[], Model], *, most: int | None = Non
     Args:
         name: What messages call it.
         construct: Builds it.
-        most: The most parameters that it may have, if there is a limit.
+        most: The most parameters that it may have where it is run as usual.
 
     Raises:
         TooLargeError: If the weights alone do not fit in the machine's memory, or there are more
@@ -130,20 +130,26 @@ def outline(name: str, construct: Callable[[], Model], *, most: int | None = Non
             return construct()
 
 
-def refuse_too_large(name: str, size: Size, *, trained: bool = True) -> None:
+def refuse_too_large(
+    name: str, size: Size, *, trained: bool = True, most: int | None = None
+) -> None:
     """Refuse a model for which this machine has not the memory.
 
     Args:
         name: What messages call it.
         size: Its size.
         trained: Whether it is to be trained, and not only to score.
+        most: The most parameters that it may have, if there is a limit.
 
     Raises:
-        TooLargeError: If its weights do not fit in memory, or all that training keeps of them.
+        TooLargeError: If its weights do not fit in memory, or all that training keeps of them, or
+            there are more parameters than that.
     """
     at_hand = memory_at_hand()
     need = size.training if trained else size.weights
     if at_hand is None or need <= at_hand:
+        if most is not None and size.parameters > most:
+            raise _too_many(name, most)
         return
     what = f"training takes at least {in_gib(need)} ({RULE})"
     if not trained:
@@ -151,6 +157,13 @@ def refuse_too_large(name: str, size: Size, *, trained: bool = True) -> None:
     raise TooLargeError(
         f"'{name}' has {size.parameters:,} parameters: {what}, and this machine has "
         f"{in_gib(at_hand)}"
+    )
+
+
+def _too_many(name: str, most: int) -> TooLargeError:
+    return TooLargeError(
+        f"'{name}' has more than {most:,} parameters, too many for laws that build it again and "
+        "again on images of a few pixels; give it options that make it smaller"
     )
 
 
@@ -173,13 +186,12 @@ def _counted(name: str, at_hand: int | None, most: int | None) -> Iterator[None]
         total += parameter.numel()
         if len(seen) > MOST_TENSORS:
             raise TooLargeError(f"'{name}' has more than {MOST_TENSORS:,} tensors of parameters")
-        if most is not None and total > most:
-            raise TooLargeError(
-                f"'{name}' has more than {most:,} parameters, too many for laws that build it "
-                "again and again on images of a few pixels; give it options that make it smaller"
-            )
         # a constructor may replace what it has registered; the whole is judged at the end
-        if at_hand is not None and parameter.device.type != "meta" and 4 * total > at_hand:
+        if parameter.device.type == "meta":
+            return
+        if most is not None and total > most:
+            raise _too_many(name, most)
+        if at_hand is not None and 4 * total > at_hand:
             raise TooLargeError(
                 f"'{name}' has more than {total:,} parameters: its weights take more than "
                 f"{in_gib(4 * total)}, and this machine has {in_gib(at_hand)}"

@@ -4,10 +4,10 @@ from collections.abc import Iterable
 from typing import Any
 
 from ood_bench.audit import CORRELATION, DISTANCE
+from ood_bench.core_yaml import Place
 from ood_bench.plan.cell import AuditRef, Cell, Part
 from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial
-from ood_bench.suite.core_yaml import Place
 
 REVISION = 1
 

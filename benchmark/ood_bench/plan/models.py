@@ -2,13 +2,13 @@
 
 from typing import TYPE_CHECKING
 
+from ood_bench.core_yaml import Place
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError, TooLargeError
 from ood_bench.hashing import digest
 from ood_bench.plan.plugins import Plugins
 from ood_bench.plan.trial import Trial
 from ood_bench.suite import LoadedSuite
-from ood_bench.suite.core_yaml import Place
 
 if TYPE_CHECKING:
     from ood_bench.lit import ImageModule

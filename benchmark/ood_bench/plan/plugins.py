@@ -7,13 +7,13 @@ from typing import Any, ClassVar
 
 from ood_bench.analyses import Analysis
 from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has
+from ood_bench.core_yaml import Place
 from ood_bench.detectors import Detector
 from ood_bench.errors import PluginError, SuiteError, TooLargeError
 from ood_bench.hashing import file_sha256
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
-from ood_bench.suite.core_yaml import Place
 
 
 @dataclass(frozen=True)

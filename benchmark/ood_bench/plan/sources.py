@@ -4,6 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ood_bench.core_yaml import Place
 from ood_bench.data import DataOptions, ImagesInfo, Shape
 from ood_bench.data.partition import partition
 from ood_bench.errors import DataError, PluginError, SuiteError
@@ -15,7 +16,6 @@ from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
 from ood_bench.statistics import LABEL, Statistic
 from ood_bench.suite import LoadedSuite
-from ood_bench.suite.core_yaml import Place
 
 
 class Sources:

@@ -3,13 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ood_bench.core_yaml import Place
 from ood_bench.data import Library, Shape
 from ood_bench.errors import DataError
 from ood_bench.plan.cell import Cell, Part, Skip
 from ood_bench.plan.plugins import Named, Plugins
 from ood_bench.recipe import Recipe
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
-from ood_bench.suite.core_yaml import Place
 
 Side = tuple[str, Part, Place]
 """A data set, which part of it, and where the suite names it."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ood_bench.core_yaml import Place
 from ood_bench.errors import SuiteError
-from ood_bench.suite.core_yaml import Place
 from ood_bench.suite.source import Source, read_yaml
 
 KEY = "extends"

@@ -8,8 +8,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from ood_bench.claims import Claim
-from ood_bench.data import DataOptions, Transform
-from ood_bench.data.options import Division
+from ood_bench.data import DataOptions, Division, Transform
 from ood_bench.recipe import Recipe
 from ood_bench.suite import schema as suite_schema
 from ood_bench.suite.extend import KEY

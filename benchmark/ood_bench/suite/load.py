@@ -11,11 +11,11 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ood_bench.claims import validate as validate_claim
+from ood_bench.core_yaml import Place, one_line
 from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
-from ood_bench.suite.core_yaml import Place, one_line
 from ood_bench.suite.extend import KEY, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
 from ood_bench.suite.source import Source, override
@@ -206,6 +206,17 @@ def _refuse_changes(given: Any, taken: object, source: Source, root: Place) -> N
         raise SuiteError("\n".join(lines))
 
 
+def _unwrapped(found: Any) -> Any:
+    """Return the first model among the types that a value may have, or else the first of them."""
+    if get_origin(found) is Annotated:
+        return _unwrapped(get_args(found)[0])
+    if get_origin(found) not in (Union, types.UnionType):
+        return found
+    items = [_unwrapped(item) for item in get_args(found) if item is not type(None)]
+    models = (item for item in items if isinstance(item, type) and issubclass(item, BaseModel))
+    return next(models, items[0])
+
+
 def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     """Return the keys that the schema has at a place of the data."""
     found: Any = model
@@ -217,16 +228,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
             found = field.annotation if field else None
         elif get_origin(found) in (dict, tuple, list):
             found = [item for item in get_args(found) if item is not Ellipsis][-1]
-        if get_origin(found) in (Union, types.UnionType):
-            items = [
-                get_args(item)[0] if get_origin(item) is Annotated else item
-                for item in get_args(found)
-                if item is not type(None)
-            ]
-            models = [
-                item for item in items if isinstance(item, type) and issubclass(item, BaseModel)
-            ]
-            found = next(iter(models or items), None)
+        found = _unwrapped(found)
     if isinstance(found, type) and issubclass(found, BaseModel):
         return [*found.model_fields, *([KEY] if found is Suite else [])]
     return []

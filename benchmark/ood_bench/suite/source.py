@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
+from ood_bench.core_yaml import Place, YamlError, read_text, spell
 from ood_bench.errors import SuiteError
-from ood_bench.suite.core_yaml import Place, YamlError, read_text, spell
 
 Where = TypeVar("Where")
 

@@ -126,7 +126,7 @@ class ImageSubject(ABC, Generic[Model]):
         """Build the model, and let it score two images; raises whatever it raises."""
         name = self.kind.__name__
         model = outline(name, lambda: build(self.kind, shape, options, 0), most=MOST_PARAMETERS)
-        refuse_too_large(name, Size.of(model))
+        refuse_too_large(name, Size.of(model), most=MOST_PARAMETERS)
         if any(tensor.is_meta for tensor in model.state_dict().values()):
             model = build(self.kind, shape, options, 0)
         if score:

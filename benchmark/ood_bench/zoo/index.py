@@ -4,9 +4,9 @@ import os
 from pathlib import Path
 from typing import Annotated, Any
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from ood_bench.core_yaml import YamlError, read_text
 from ood_bench.errors import OodBenchError, StoreError, did_you_mean
 from ood_bench.typed import Name, read_limited, typed
 from ood_bench.zoo.layout import CARD, DESCRIPTION, TRAINING, read_description
@@ -95,8 +95,8 @@ def _head(path: Path) -> dict[str, Any]:
     """Return the YAML head of a model card."""
     try:
         _, head, _ = read_limited(path).decode().split("---\n", 2)
-        return TypeAdapter(dict[str, Any]).validate_python(yaml.safe_load(head))
-    except (ValueError, yaml.YAMLError, ValidationError) as error:
+        return TypeAdapter(dict[str, Any]).validate_python(read_text(head).data)
+    except (ValueError, YamlError, ValidationError) as error:
         raise StoreError(f"{path} has no YAML head between lines of '---'") from error
 
 
