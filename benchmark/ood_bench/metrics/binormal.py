@@ -80,8 +80,9 @@ def precision_moments(separation: float, positives: int, negatives: int) -> Mome
     variance = _variance(of_positive, above) / positives + _variance(of_negative, below) / negatives
 
     a, b = positives * found, negatives * mistaken
-    one_more = (1.0 - found) * b / (a + b + 1.0) ** 2
-    curved = a * b * (found - mistaken) / (a + b + 1.0) ** 3
+    total = np.maximum(a + b, 1.0)
+    one_more = (1.0 - found) * b / total**2
+    curved = a * b * (found - mistaken) / total**3
     return Moments(value, value + float(of_positive @ (one_more + curved)), variance)
 
 

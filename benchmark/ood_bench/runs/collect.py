@@ -26,6 +26,9 @@ from ood_bench.runs.compare import compare
 from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.record import RunRecord
 
+_FORMER = 1
+"""The revision of metrics whose intervals were DeLong's normal ones and a bootstrap's."""
+
 
 def collect(record: RunRecord, store: Cells) -> Results:
     """Return the results of a run from finished cells alone; nothing is computed but pools.
@@ -89,6 +92,11 @@ def collect(record: RunRecord, store: Cells) -> Results:
         },
         comparison=compare(record, store),
         audit=collect_audit(record, store),
+        former_intervals=any(
+            store.manifest(ref.key)["options"].get("revision") == _FORMER
+            for ref in record.detections
+            if store.has(ref.key)
+        ),
     )
 
 
