@@ -6,6 +6,7 @@ import shutil
 from io import StringIO
 from pathlib import Path
 
+import numpy as np
 import pytest
 from tests.conftest import SUITE, Command
 
@@ -229,6 +230,14 @@ def test_report_csv_has_the_documented_columns_and_json_the_same_rows(
         "transform",
         "note",
     ]
+    sizes = {(row["metric"], row["outside"]): (row["n_inside"], row["n_outside"]) for row in rows}
+    images = len(np.load(tiny.parent / "low.npz")["test_images"])
+    for metric in ("auroc", "aupr_out", "aupr_in", "fpr95", "detection_error"):
+        assert sizes[metric, "black"] == (str(images), "3")
+    assert sizes["bpd_outside", "black"] == ("0", "3")
+    assert sizes["bpd_inside", ""] == (str(images), "0")
+    (page,) = tiny.parent.glob("results/tiny-*/report.md")
+    assert "score intervals with DeLong's variance" in page.read_text()
     content = json.loads((tiny.parent / "out/results.json").read_text())
     assert [float(row["value"]) for row in rows] == [row["value"] for row in content["rows"]]
     assert content["claims"][0]["id"] == "T1"

@@ -1,4 +1,4 @@
-"""AUROC and DeLong's interval, against scikit-learn, pair counting and simulation."""
+"""AUROC and its score interval, against scikit-learn, pair counting and simulation."""
 
 import math
 
@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from numpy.typing import NDArray
+from scipy import stats
 from sklearn.metrics import roc_auc_score
 
 from ood_bench.metrics import auroc, delong, placements
@@ -58,24 +59,62 @@ def test_placements_count_pairs_in_halves(inside: Scores, outside: Scores) -> No
     assert (placements(outside, np.sort(inside)) == expected).all()
 
 
+def model_variance(area: float, inside: int, outside: int) -> float:
+    """Bamber's variance of the AUROC of two unit Gaussians, by the bivariate normal."""
+    d = stats.norm.ppf(area)
+    both = stats.multivariate_normal.cdf([d, d], cov=[[1.0, 0.5], [0.5, 1.0]])
+    around = (inside + outside - 2) * (both - area**2)
+    return float(area * (1 - area) + around) / (inside * outside)
+
+
+def delongs_variance(inside: Scores, outside: Scores) -> float:
+    pairs = kernel(inside, outside)
+    return float(
+        pairs.mean(axis=1).var(ddof=1) / len(outside) + pairs.mean(axis=0).var(ddof=1) / len(inside)
+    )
+
+
+@pytest.mark.parametrize("spread", [0.5, 1.0, 3.0])
+@pytest.mark.parametrize("shift", [-2.0, 0.0, 1.0, 2.5])
+def test_ends_of_the_interval_lie_as_far_from_auroc_as_their_variance_says(
+    shift: float, spread: float
+) -> None:
+    random = np.random.default_rng(2)
+    inside, outside = random.normal(0, 1, 60), random.normal(shift, spread, 40)
+    got = delong(inside, outside, level=0.9)
+    raised = max(1.0, delongs_variance(inside, outside) / model_variance(got.value, 60, 40))
+    for end in (got.low, got.high):
+        error = math.sqrt(raised * model_variance(end, 60, 40))
+        assert abs(got.value - end) == pytest.approx(1.6448536269514722 * error, rel=1e-3)
+
+
 @given(scores, scores)
-def test_delong_is_the_variance_of_the_structural_components(
+def test_the_interval_holds_auroc_and_turns_with_the_scores(
     inside: Scores, outside: Scores
 ) -> None:
-    got = delong(inside, outside, level=0.95)
+    got = delong(inside, outside)
     assert got.value == auroc(inside, outside)
-    pairs = kernel(inside, outside)
-    if min(pairs.shape) == 1:
+    assert 0.0 <= got.low <= got.value <= got.high <= 1.0
+    if min(len(inside), len(outside)) == 1:
         assert (got.low, got.high) == (0.0, 1.0)
-        return
-    of_outside, of_inside = (
-        sum((component - pairs.mean()) ** 2 for component in pairs.mean(axis=axis))
-        / (len(pairs.mean(axis=axis)) - 1)
-        for axis in (1, 0)
-    )
-    error = 1.959963984540054 * math.sqrt(of_outside / len(outside) + of_inside / len(inside))
-    assert got.low == pytest.approx(max(0.0, pairs.mean() - error), abs=1e-12)
-    assert got.high == pytest.approx(min(1.0, pairs.mean() + error), abs=1e-12)
+    turned = delong(-inside, -outside)
+    assert (turned.low, turned.high) == pytest.approx((1 - got.high, 1 - got.low), abs=1e-9)
+
+
+def test_sides_that_are_apart_leave_as_much_open_as_their_images_do() -> None:
+    few, many = (delong(np.zeros(n), np.ones(n)) for n in (20, 2000))
+    assert few.high == many.high == 1.0
+    assert 0.9 < few.low < 0.98
+    assert 0.999 < many.low < 1.0
+
+
+def test_intervals_near_one_hold_the_true_auroc_as_often_as_they_say() -> None:
+    random, held = np.random.default_rng(0), []
+    truth, shift = 0.99, 2**0.5 * stats.norm.ppf(0.99)
+    for _ in range(400):
+        found = delong(random.normal(0, 1, 1000), random.normal(shift, 1, 60))
+        held.append(found.low <= truth <= found.high)
+    assert 0.93 <= np.mean(held) <= 0.99
 
 
 def test_delong_covers_the_true_auroc_as_often_as_it_says() -> None:

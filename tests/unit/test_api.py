@@ -1,8 +1,10 @@
 """The Python interface: runs as frames, metrics of scores, scores of images."""
 
 import io
+import json
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -230,3 +232,14 @@ def _volume() -> Detector:
             return lambda images: images["log_volume"]
 
     return Volume()
+
+
+def test_a_kept_run_of_an_earlier_version_says_whose_intervals_it_shows() -> None:
+    kept = Path(__file__).parents[2] / "results/reference/paper-laptop"
+    record = json.loads((kept / "run.json").read_text(encoding="utf-8"))["content"]
+    with zipfile.ZipFile(kept / "cells.zip") as cells:
+        former = any(
+            json.loads(cells.read(f"cells/{ref['key']}/manifest.json"))["options"]["revision"] == 1
+            for ref in record["detections"]
+        )
+    assert ood_bench.load_run(kept).results.former_intervals == former

@@ -29,7 +29,7 @@ class Graying(Analysis):
     The table holds, for each data set and λ (`part` is `mean`), the mean bits per dimension,
     its change from λ = 1 over the same images with the paired interval, and the AUROC of
     −log P(x) with the grayed images as out-of-distribution against the inside's test images as
-    they are. Where both sides are the same images, DeLong's interval, which takes them as
+    they are. Where both sides are the same images, AUROC's interval, which takes them as
     independent, is rather too wide. Rows with `part` = `example` hold the same of single images
     of the inside (`row` is theirs, −1 elsewhere), and their pixels as PNG.
 
@@ -44,6 +44,7 @@ class Graying(Analysis):
 
     uses_model = True
     title = "Graying"
+    revision = 2
 
     def __init__(
         self, *, factors: tuple[float, ...] = FACTORS, count: int = 1000, examples: int = 3

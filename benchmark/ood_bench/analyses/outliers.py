@@ -22,10 +22,11 @@ class Outliers(Analysis):
     Of the inside's test images and of each outside data set alike, a share is dropped: half
     of it at the lowest and half at the highest log-likelihoods, so that 1 % drops the lowest
     0.5 % and the highest 0.5 % of each set, rounded down to whole images. The intervals are
-    DeLong's of the images left, the cuts taken as given.
+    those of AUROC on the images left (`metrics.delong`), the cuts taken as given.
     """
 
     title = "AUROC without outliers"
+    revision = 2
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return a row for each outside data set and share dropped, in [0, 1]."""

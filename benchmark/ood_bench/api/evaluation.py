@@ -69,14 +69,13 @@ def evaluate(
     """Measure how well scores tell outside from inside images.
 
     A score is larger for images that are more out of distribution: give minus the
-    log-likelihood, not the log-likelihood. AUROC has DeLong's interval, the others those of a
-    bootstrap that draws each side anew from its own images.
+    log-likelihood, not the log-likelihood. Intervals are those of `ood_bench.metrics.evaluate`.
 
     Args:
         inside: Scores of in-distribution images, shape `(N,)`: a list, an array or a tensor.
         outside: Scores of out-of-distribution images, shape `(M,)`.
         level: Coverage of the intervals.
-        resamples: Bootstrap resamples.
+        resamples: Bootstrap resamples behind the upper end of the detection error's interval.
         seed: Seed of the bootstrap.
 
     Raises:
@@ -86,11 +85,11 @@ def evaluate(
     Example:
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6])
         4 inside and 4 outside images, larger = more OOD; intervals of 95 %
-        auroc           0.8750  [0.6300, 1.0000]
-        aupr_out        0.8542  [0.6190, 1.0000]
-        aupr_in         0.8542  [0.6250, 1.0000]
-        fpr95           0.5000  [0.0000, 1.0000]
-        detection_error 0.2500  [0.0000, 0.3750]
+        auroc           0.8750  [0.4529, 0.9772]
+        aupr_out        0.8542  [0.4818, 0.9656]
+        aupr_in         0.8542  [0.4818, 0.9656]
+        fpr95           0.5000  [0.0900, 1.0000]
+        detection_error 0.2500  [0.0750, 0.5000]
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6]).auroc.value
         0.875
     """

@@ -9,7 +9,7 @@ images accepted when 95 % of inside images are.
 from ood_bench.metrics.bits import mean_bpd
 from ood_bench.metrics.bootstrap import evaluate
 from ood_bench.metrics.measure import Measure
-from ood_bench.metrics.pooling import pool
+from ood_bench.metrics.pooling import pool, pooled_p
 from ood_bench.metrics.ranks import dense_ranks
 from ood_bench.metrics.roc import auroc, delong, paired_delong, placements
 from ood_bench.metrics.thresholds import aupr_in, aupr_out, detection_error, fpr95
@@ -28,4 +28,5 @@ __all__ = [
     "paired_delong",
     "placements",
     "pool",
+    "pooled_p",
 ]

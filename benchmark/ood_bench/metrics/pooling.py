@@ -4,9 +4,12 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import stdtrit
+from scipy.optimize import brentq
+from scipy.special import ndtri, stdtrit
 
-from ood_bench.metrics.measure import Measure
+from ood_bench.metrics.measure import Measure, normal_quantile
+
+_LEAST_P = 1e-250
 
 
 def pool(
@@ -58,3 +61,47 @@ def pool(
         for reach in (value - low, high - value)
     )
     return Measure(mean, max(bounds[0], mean - down), min(bounds[1], mean + up)), spread
+
+
+def pooled_p(measures: Sequence[Measure], *, level: float = 0.95) -> float:
+    r"""Return the two-sided p-value of a quantity that is zero, from one measure a seed.
+
+    One minus the coverage of the pooled interval (`pool`) that just reaches zero: the error over
+    images is taken as normal, that over S seeds with Student's distribution of S - 1 degrees of
+    freedom. So few seeds that differ cannot show much: with two, the p-value is not below 0.05
+    unless the mean is 12.7 standard errors from zero. One seed tells nothing of others, and its
+    p-value is about that seed's own images alone.
+
+    Args:
+        measures: One measure a seed, of the same difference.
+        level: Coverage of their intervals.
+
+    Returns:
+        The p-value; of a difference without any error 0, or 1 if it is none.
+
+    Raises:
+        ValueError: If there are no measures.
+
+    Example:
+        >>> round(pooled_p([Measure(0.2, 0.1, 0.3)]), 6)
+        8.9e-05
+        >>> round(pooled_p([Measure(0.2, 0.1, 0.3), Measure(0.3, 0.2, 0.4)]), 3)
+        0.132
+    """
+    if not measures:
+        raise ValueError("there are no measures to test")
+    value, low, high = np.array(measures).T
+    mean, count = float(value.mean()), len(value)
+    reach = (value - low if mean > 0 else high - value).clip(min=0)
+    images = math.sqrt(np.square(reach).mean()) / normal_quantile(level)
+    seeds = float(value.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    if images == seeds == 0.0 or mean == 0.0:
+        return float(mean == 0.0)
+
+    def spare(log_p: float) -> float:
+        half = math.exp(log_p) / 2
+        student = float(stdtrit(count - 1, half)) * seeds if seeds else 0.0
+        return math.hypot(float(ndtri(half)) * images, student) - abs(mean)
+
+    least = math.log(_LEAST_P)
+    return math.exp(brentq(spare, least, 0.0, xtol=1e-12)) if spare(least) > 0 else 0.0

@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from ood_bench.metrics.binormal import auroc_moments, score_interval
 from ood_bench.metrics.checks import Scores, both_sides
 from ood_bench.metrics.measure import Measure, normal_quantile
 
@@ -49,14 +50,17 @@ def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
 
 
 def delong(inside: ArrayLike, outside: ArrayLike, *, level: float = 0.95) -> Measure:
-    r"""Return AUROC with the normal interval of DeLong's variance, cut to [0, 1].
+    r"""Return AUROC with a score interval that is at least as wide as DeLong's variance asks.
 
     With $V_j$ the share of inside scores that outside image j beats, and $U_i$ the share of
     outside scores that beat inside image i, the variance is
     $\mathrm{var}(V) / n_\mathrm{outside} + \mathrm{var}(U) / n_\mathrm{inside}$ with
-    unbiased variances. A side of one image has none, nothing is then known about how
-    AUROC would vary, and the interval is [0, 1]. Where every outside score is above (or
-    below) every inside one, the estimate of the variance is 0 and the interval a point.
+    unbiased variances. Near 0 and 1 it is itself little known, and 0 where the sides are
+    apart. So the interval holds the areas that the measured one is not too far from, by the
+    variance that each of them has in two normal sets of scores, raised by the same factor
+    throughout where DeLong's at the measured area is larger (`binormal.score_interval`). A side
+    of one image has no variance, nothing is then known about how AUROC would vary, and the
+    interval is [0, 1].
 
     Args:
         inside: Scores of in-distribution images.
@@ -68,20 +72,21 @@ def delong(inside: ArrayLike, outside: ArrayLike, *, level: float = 0.95) -> Mea
 
     Reference:
         DeLong et al., Comparing the areas under two or more correlated receiver operating
-        characteristic curves, Biometrics 1988.
+        characteristic curves, Biometrics 1988. Newcombe, Confidence intervals for an effect
+        size measure based on the Mann-Whitney statistic, part 2, Statistics in Medicine 2006.
     """
-    reach = normal_quantile(level)
+    normal_quantile(level)  # a level that is none is refused also where none is needed
     inside, outside = both_sides(inside, outside)
     inside, outside = np.sort(inside), np.sort(outside)
+    n, m = len(inside), len(outside)
     beaten = placements(outside, inside)
-    area = _area(beaten, len(inside))
-    if min(len(inside), len(outside)) == 1:
+    area = _area(beaten, n)
+    if min(n, m) == 1:
         return Measure(area, 0.0, 1.0)
-    variance = _variance_of_mean(beaten, len(inside))
+    variance = _variance_of_mean(beaten, n)
     del beaten  # at ten million images a side, each of these arrays is 80 MB
-    variance += _variance_of_mean(placements(inside, outside), len(outside))
-    error = reach * math.sqrt(variance)
-    return Measure(area, max(0.0, area - error), min(1.0, area + error))
+    variance += _variance_of_mean(placements(inside, outside), m)
+    return score_interval(area, lambda d: auroc_moments(d, n, m), variance, level=level)
 
 
 def paired_delong(

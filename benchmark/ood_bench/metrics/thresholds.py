@@ -11,6 +11,9 @@ from ood_bench.metrics.checks import both_sides
 
 Counts: TypeAlias = NDArray[np.int64]
 
+TPR = 0.95
+"""The share of inside images accepted at the threshold of FPR@95TPR."""
+
 
 @dataclass(frozen=True)
 class Tally:
@@ -45,9 +48,17 @@ class Tally:
 
     def fpr95(self) -> float:
         """Return the share of outside images accepted when 95 % of inside images are."""
-        wanted = -(-95 * int(self.accepted_inside[-1]) // 100)  # rounded up, without floats
-        k = np.searchsorted(self.accepted_inside, wanted)
+        k = np.searchsorted(self.accepted_inside, self.rank95())
         return int(self.accepted_outside[k]) / int(self.accepted_outside[-1])
+
+    def rank95(self) -> int:
+        """Return how many inside images are 95 % of them, rounded up."""
+        return -(-95 * int(self.accepted_inside[-1]) // 100)  # without floats
+
+    def best(self) -> int:
+        """Return the threshold of the least mean of both error rates, the lowest such."""
+        n, m = int(self.accepted_inside[-1]), int(self.accepted_outside[-1])
+        return int((self.accepted_outside * n - self.accepted_inside * m).argmin())
 
     def detection_error(self) -> float:
         """Return the least mean of both error rates over all thresholds."""

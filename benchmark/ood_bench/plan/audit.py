@@ -10,6 +10,7 @@ from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial
 
 REVISION = 1
+PAIR_REVISION = 2
 
 
 def audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> list[AuditRef]:
@@ -77,7 +78,7 @@ def _pair(own: _Images, outside: _Images, level: float) -> AuditRef:
             f"audit/{own.shape}/{own.name}/{outside.name}",
             {
                 "audits": "pair",
-                "revision": REVISION,
+                "revision": PAIR_REVISION,
                 "level": level,
                 "distance": DISTANCE,
                 "correlation": CORRELATION,

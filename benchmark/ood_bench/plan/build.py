@@ -112,7 +112,7 @@ class _Builder:
                     f"metric/{trained.label}/{name}/{detector.name}",
                     {
                         "measures": "detection",
-                        "revision": 1,
+                        "revision": 2,
                         "resamples": evaluation.resamples,
                         "level": evaluation.level,
                     },

@@ -25,9 +25,9 @@ def separations_note(level: float) -> str:
     return (
         "AUROC of one number of an image, taken as its score without any model: a larger number "
         "means more out of distribution, and one below 0.5 is never flipped; brackets hold "
-        f"{percent(level)} intervals (DeLong). {ALONE}: AUROC, or one minus it, is {TRIVIAL:g} or "
-        "more. Such a pair can be told apart without a look at what the images show, and so can "
-        "sets of which one was resized, compressed or padded and the other not."
+        f"{percent(level)} intervals, of DeLong's variance. {ALONE}: AUROC, or one minus it, is "
+        f"{TRIVIAL:g} or more. Such a pair can be told apart without a look at what the images "
+        "show, and so can sets of which one was resized, compressed or padded and the other not."
     )
 
 

@@ -38,6 +38,8 @@ QUOTED = (
 )
 DIFFERENCES = (
     "Paired by DeLong on the same images; p is two-sided, with Holm's correction for all rows. "
+    "Over several seeds it is Student's; two seeds can hardly show a difference, and one tells of "
+    "its own training alone. "
     f"Scores of groups of images cannot be paired. {TESTED}"
 )
 DETECTION = (
@@ -50,10 +52,14 @@ DETECTION = (
     "**FPR@95TPR** has ID as the positive class: the share of OOD images accepted when 95 % of "
     "ID images are. "
     "**Detection error**: the smallest mean of the two error rates at any threshold. "
-    "Brackets hold {level} intervals: DeLong for AUROC, a bootstrap over the images of each side "
-    "for the others, whose intervals are in {rows} with the rows of single seeds. With several "
-    "seeds, values are means, and intervals count both the images and the seeds as samples. "
-    f"{COVERS}"
+    "Brackets hold {level} intervals: {intervals}; those of the others are in {rows} with the rows "
+    "of single seeds. With several seeds, values are means, and intervals count both the images "
+    f"and the seeds as samples. {COVERS}"
+)
+INTERVALS = "score intervals with DeLong's variance for AUROC"
+FORMER_INTERVALS = (
+    "DeLong's normal ones for AUROC, a bootstrap's percentiles for the others, as earlier versions "
+    "computed them (near 0 and 1, or with few images, they cover less; run the suite again)"
 )
 BITS = (
     "Minus log₂ of the probability of the 8-bit image over its number of dimensions, averaged "

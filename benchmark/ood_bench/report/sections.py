@@ -21,6 +21,8 @@ from ood_bench.report.conventions import (
     DATA,
     DETECTION,
     DIFFERENCES,
+    FORMER_INTERVALS,
+    INTERVALS,
     QUOTED,
     TRAINING,
 )
@@ -65,7 +67,11 @@ def measured_sections(results: Results, *, rows: str) -> Iterator[Section]:
             "detection",
             "Detection",
             detection_table(results),
-            DETECTION.format(level=level, rows=rows),
+            DETECTION.format(
+                level=level,
+                rows=rows,
+                intervals=FORMER_INTERVALS if results.former_intervals else INTERVALS,
+            ),
         ),
         Section(
             "differences", "Differences from the baseline", difference_table(results), DIFFERENCES

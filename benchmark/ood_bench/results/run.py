@@ -253,7 +253,10 @@ class Comparison:
 
 @dataclass(frozen=True)
 class Results:
-    """One run of one suite; `level` is the coverage of every interval."""
+    """One run of one suite; `level` is the coverage of every interval.
+
+    `former_intervals` tells of intervals of detectors that an earlier version has computed.
+    """
 
     suite: str
     title: str
@@ -271,3 +274,4 @@ class Results:
     level: float = 0.95
     comparison: Comparison | None = None
     audit: Audit | None = None
+    former_intervals: bool = False

@@ -29,6 +29,9 @@ from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained, with_untrained
 
+_FORMER = 1
+"""The revision of metrics whose intervals were DeLong's normal ones and a bootstrap's."""
+
 
 def collect(record: RunRecord, store: Cells) -> Results:
     """Return the results of a run from finished cells alone; nothing is computed but pools.
@@ -101,6 +104,11 @@ def collect(record: RunRecord, store: Cells) -> Results:
         },
         comparison=compare(record, store),
         audit=collect_audit(record, store),
+        former_intervals=any(
+            store.manifest(ref.key)["options"].get("revision") == _FORMER
+            for ref in record.detections
+            if store.has(ref.key)
+        ),
     )
 
 

@@ -1,16 +1,13 @@
 """The comparison of all detectors of a run with one of them, from finished cells alone."""
 
-import math
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
-from scipy.special import erfc
 
 from ood_bench.cells import Cells
-from ood_bench.metrics import Measure, pool
-from ood_bench.metrics.measure import normal_quantile
+from ood_bench.metrics import Measure, pool, pooled_p
 from ood_bench.plan import DetectionRef
 from ood_bench.results import Comparison, Cost, Difference, Quotation, trainings
 from ood_bench.runs.contents import Circumstances, Paired
@@ -55,23 +52,14 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
             found = store.read_typed(ref.key, "metrics.json", Paired)
             address = (ref.model, ref.inside, ref.outside, ref.detector)
             groups[address].append(found.measures["auroc_difference"])
-    reach = normal_quantile(record.level)
     differences = []
     for address, measures in groups.items():
         measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
-        error = (measure.high - measure.low) / (2 * reach)
-        p = p_value(measure.value, error)
+        p = pooled_p(measures, level=record.level)
         told = trainings(len(measures), ensemble=address[0] in record.ensembles)
         differences.append(Difference(*address, *measure, p=p, p_holm=p, trainings=told))
     corrected = holm([item.p for item in differences])
     return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
-
-
-def p_value(value: float, error: float) -> float:
-    """Return the two-sided p-value of a normal estimate; a certain difference has 0."""
-    if error == 0.0:
-        return float(value == 0.0)
-    return float(erfc(abs(value) / error / math.sqrt(2.0)))
 
 
 def _costs(refs: Iterable[DetectionRef], store: Cells) -> Iterable[Cost]:

@@ -7,8 +7,7 @@ from typing import NamedTuple
 
 from ood_bench.cells import SCORES, Cells
 from ood_bench.detectors import Scores
-from ood_bench.metrics import paired_delong, pool
-from ood_bench.metrics.measure import normal_quantile
+from ood_bench.metrics import paired_delong, pool, pooled_p
 from ood_bench.plan import DetectionRef
 from ood_bench.results import (
     ClaimResult,
@@ -20,7 +19,7 @@ from ood_bench.results import (
     trainings,
 )
 from ood_bench.runs.collect import collect
-from ood_bench.runs.compare import holm, p_value
+from ood_bench.runs.compare import holm
 from ood_bench.runs.record import RunRecord
 
 Address = tuple[str, str, str, str]
@@ -129,13 +128,12 @@ def _differing(
             return replace(row, note=str(mistake))
     measure, _ = pool(found, level=level, bounds=(-1.0, 1.0))
     told = ", ".join(map(str, seeds))
-    error = (measure.high - measure.low) / (2 * normal_quantile(level))
     return replace(
         row,
         difference=measure.value,
         difference_low=measure.low,
         difference_high=measure.high,
-        p=p_value(measure.value, error),
+        p=pooled_p(found, level=level),
         note="" if len(seeds) == max(len(ours), len(theirs)) else f"on common seeds: {told}",
     )
 

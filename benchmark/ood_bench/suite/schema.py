@@ -199,7 +199,7 @@ class Evaluation(_Frozen):
     Attributes:
         train_images: How many of the images that a model was trained on are scored, for the
             histogram and `bpd_train`.
-        resamples: Bootstrap resamples behind the intervals of AUPR, FPR and detection error.
+        resamples: Bootstrap resamples behind the upper end of the detection error's interval.
         level: Coverage of every interval.
         baseline: A detector with which the others are compared: paired tests, ranks, cost, and
             figures over all pairs. None leaves the comparison out.

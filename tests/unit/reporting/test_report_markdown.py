@@ -12,6 +12,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ood_bench.report import markdown, terminal_table
+from ood_bench.report.comparison import ranks
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.figures import Picture
 from ood_bench.results import AnalysisTable, Beside, Omission, Results, Row
@@ -211,6 +212,42 @@ def test_the_coverage_that_a_suite_asked_for_is_named_beside_its_intervals(
     page = markdown(replace(results, level=0.99))
     assert "AUROC (99 % interval)" in page
     assert "95 % interval" not in page
+
+
+def test_the_share_of_ood_images_and_the_counts_are_those_of_each_pair(results: Results) -> None:
+    (shown,) = [table for table in tables(markdown(results)) if "OOD share" in table[0]]
+    share, images = shown[0].index("OOD share"), shown[0].index("Images ID / OOD")
+    found = {(row[1].rstrip(" ¹²³"), row[images], row[share]) for row in shown[1:]}
+    assert ("fashion_mnist_20k → constant_0", "10,000 / 1,000", "0.091") in found
+
+
+def test_the_best_auroc_of_a_pair_has_rank_one_and_ties_share_theirs(results: Results) -> None:
+    auroc = {
+        ("glow", "likelihood", "mnist_20k"): 0.2,
+        ("glow", "likelihood", "constant_0"): 0.9,
+        ("glow", "input_complexity", "mnist_20k"): 0.7,
+        ("glow", "input_complexity", "constant_0"): 0.9,
+        ("cv_glow", "likelihood", "mnist_20k"): 0.5,
+        ("cv_glow", "likelihood", "constant_0"): 0.1,
+    }
+    rows = tuple(
+        replace(row, value=auroc[row.model, row.detector, row.outside])
+        for row in results.rows
+        if row.metric == "auroc" and (row.model, row.detector, row.outside) in auroc
+    )
+    assert ranks(replace(results, rows=rows)) == {
+        ("glow", "likelihood"): (3 + 1.5) / 2,
+        ("glow", "input_complexity"): (1 + 1.5) / 2,
+        ("cv_glow", "likelihood"): (2 + 3) / 2,
+    }
+
+
+def test_intervals_of_an_earlier_version_are_called_so(results: Results) -> None:
+    assert "score intervals with DeLong's variance" in markdown(results)
+    assert "as earlier versions computed them" not in markdown(results)
+    former = markdown(replace(results, former_intervals=True))
+    assert "as earlier versions computed them" in former
+    assert "score intervals" not in former
 
 
 def test_conventions_stand_under_the_detection_table(results: Results) -> None:

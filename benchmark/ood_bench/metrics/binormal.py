@@ -1,0 +1,144 @@
+"""Two normal sets of scores: what a metric is there, and how its estimates vary around it.
+
+Where a metric is near an end of its range, few images tell of it, and what the sample says about
+its own error is worth as little: at AUROC 0.999 most samples of a hundred images hold none of the
+rare ones that the missing 0.001 is made of. A score interval asks instead of each possible value
+how far an estimate strays from it. That takes a model of the scores. This is the usual one of ROC
+analysis: standard normal scores of the one side, and of the other the same with another mean.
+"""
+
+import math
+from collections.abc import Callable
+from typing import NamedTuple, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import brentq
+from scipy.special import ndtr, owens_t
+
+from ood_bench.metrics.measure import Measure, normal_quantile
+
+Array: TypeAlias = NDArray[np.float64]
+
+FAR = 9.0
+"""A separation, in standard deviations, at which no set of images is mixed with another."""
+_TAIL, _STEP = 8.5, 0.05
+
+
+class Moments(NamedTuple):
+    """A metric at one separation: its value, and mean and variance of its estimates."""
+
+    value: float
+    mean: float
+    variance: float
+
+
+def auroc_moments(separation: float, inside: int, outside: int) -> Moments:
+    r"""Return AUROC $A = \Phi(d / \sqrt 2)$ at separation d, and its estimates' exact moments.
+
+    With $Q$ the chance that two scores of one side both lie on the right side of one of the
+    other, the variance is $(A (1 - A) + (n + m - 2)(Q - A^2)) / (n m)$.
+
+    Reference:
+        Bamber, The area above the ordinal dominance graph and the area below the receiver
+        operating characteristic graph, Journal of Mathematical Psychology 1975.
+    """
+    normal = separation / math.sqrt(2.0)
+    area = float(ndtr(normal))
+    below = float(ndtr(-normal))
+    shared = area * below - 2.0 * float(owens_t(normal, 1.0 / math.sqrt(3.0)))  # Q - A²
+    pairs = inside * outside
+    variance = (area * below + (inside + outside - 2) * shared) / pairs
+    return Moments(area, area, max(variance, 0.0))
+
+
+def precision_moments(separation: float, positives: int, negatives: int) -> Moments:
+    r"""Return average precision at a separation of positives above negatives, by quadrature.
+
+    The mean of its estimates lies above it by terms of the first order in one over the numbers
+    of images, the variance is that of its influence function: with $\pi$ the precision at a
+    positive's score, $u$ the share of positives above and $\lambda$ negatives for each positive,
+    an image counts through its own precision and through that of all positives below it, by
+    $\pi (1 - \pi) / u$ if it is a positive and by $-\lambda \pi^2 / u$ if not.
+    """
+    low, high = min(0.0, separation) - _TAIL, max(0.0, separation) + _TAIL
+    scores = np.linspace(high, low, round((high - low) / _STEP))
+    found, mistaken = ndtr(separation - scores), ndtr(-scores)
+    of_positive = np.exp(-0.5 * (scores - separation) ** 2)
+    of_positive /= of_positive.sum()
+    of_negative = np.exp(-0.5 * scores**2)
+    of_negative /= of_negative.sum()
+    ratio = negatives / positives
+    wrong = ratio * mistaken
+    precision = found / (found + wrong)
+    value = float(of_positive @ precision)
+
+    rise = of_positive * wrong / (found + wrong) ** 2
+    fall = of_positive * ratio * found / (found + wrong) ** 2
+    above = precision + _from_here_on(rise)
+    below = _from_here_on(fall)
+    variance = _variance(of_positive, above) / positives + _variance(of_negative, below) / negatives
+
+    a, b = positives * found, negatives * mistaken
+    total = np.maximum(a + b, 1.0)
+    one_more = (1.0 - found) * b / total**2
+    curved = a * b * (found - mistaken) / total**3
+    return Moments(value, value + float(of_positive @ (one_more + curved)), variance)
+
+
+def score_interval(
+    estimate: float, moments: Callable[[float], Moments], variance: float, *, level: float
+) -> Measure:
+    r"""Return an estimate with all values of a metric from which it does not stray too far.
+
+    A value is in the interval if the estimate is at most $z$ standard deviations from its mean
+    there, as in Wilson's interval of a share. Where the variance that the images themselves
+    show is above that of the model at the estimate, the model's is raised by the same factor
+    throughout; it is never lowered.
+
+    Args:
+        estimate: What was measured. The interval holds it, also where its bias is larger than
+            its spread.
+        moments: The metric in the model, by separation; its mean grows with that.
+        variance: Variance of the estimate, from the images.
+        level: Coverage of the interval.
+
+    Reference:
+        Newcombe, Confidence intervals for an effect size measure based on the Mann-Whitney
+        statistic, part 2, Statistics in Medicine 2006 (Mee's method).
+    """
+    reach = normal_quantile(level)
+
+    def strays(separation: float) -> float:
+        return estimate - moments(separation).mean
+
+    best = _root(strays, -FAR, FAR)
+    model = moments(best).variance
+    raised = max(1.0, variance / model) if -FAR < best < FAR and model > 0.0 else 1.0
+
+    def beyond(separation: float, sign: float) -> float:
+        at = moments(separation)
+        return sign * (estimate - at.mean) - reach * math.sqrt(raised * at.variance)
+
+    low = moments(_root(lambda d: beyond(d, 1.0), -FAR, best)).value
+    high = moments(_root(lambda d: -beyond(d, -1.0), best, FAR)).value
+    return Measure(estimate, min(low, estimate), max(high, estimate))
+
+
+def _root(falling: Callable[[float], float], low: float, high: float) -> float:
+    """Return where a falling function is zero, or the end of the range that is nearest to it."""
+    if low == high or falling(low) <= 0.0:
+        return low
+    if falling(high) >= 0.0:
+        return high
+    return float(brentq(falling, low, high, xtol=1e-8))
+
+
+def _from_here_on(parts: Array) -> Array:
+    """Return the sum over each place and all that follow, half of its own among them."""
+    return np.cumsum(parts[::-1])[::-1] - parts / 2
+
+
+def _variance(weights: Array, values: Array) -> float:
+    mean = float(weights @ values)
+    return float(weights @ (values - mean) ** 2)

@@ -1,0 +1,169 @@
+"""Intervals of AUPR, FPR@95TPR and detection error, from counts of images at each score."""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ood_bench.metrics.binormal import precision_moments, score_interval
+from ood_bench.metrics.measure import Measure, normal_quantile
+from ood_bench.metrics.thresholds import TPR, Counts, Tally
+
+
+def wilson(count: int, total: int, *, level: float) -> Measure:
+    """Return a share with Wilson's score interval.
+
+    Reference:
+        Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+
+    Example:
+        >>> [round(end, 4) for end in wilson(0, 100, level=0.95)]
+        [0.0, 0.0, 0.037]
+    """
+    reach = normal_quantile(level)
+    share, squared = count / total, reach * reach / total
+    middle = share + squared / 2
+    spread = math.sqrt(squared * (share * (1 - share) + squared / 4))
+    low, high = (middle - spread) / (1 + squared), (middle + spread) / (1 + squared)
+    return Measure(share, min(max(low, 0.0), share), max(min(high, 1.0), share))
+
+
+def precision_interval(value: float, positive: Counts, negative: Counts, level: float) -> Measure:
+    """Return an average precision with its score interval; with a side of one image [0, 1].
+
+    Args:
+        value: The average precision.
+        positive: Positives with each distinct score, those found first at the front.
+        negative: Negatives likewise.
+        level: Coverage of the interval.
+    """
+    positives, negatives = int(positive.sum()), int(negative.sum())
+    if min(positives, negatives) == 1:
+        return Measure(value, 0.0, 1.0)
+    return score_interval(
+        value,
+        lambda separation: precision_moments(separation, positives, negatives),
+        _precision_variance(positive, negative),
+        level=level,
+    )
+
+
+def fpr95_interval(tally: Tally, level: float) -> Measure:
+    """Return FPR@95TPR with an interval that counts both sides' images.
+
+    Wilson's for the share of outside images below the threshold, and for the threshold itself
+    the shares below those order statistics of the inside scores between which the true one
+    lies; their reaches are added as squares. With few inside images (under about seventy at
+    95 %) none of them bounds the threshold from above, and the interval reaches to 1.
+
+    Reference:
+        Zou & Donner, Construction of confidence limits about effect measures: a general
+        approach, Statistics in Medicine 2008.
+    """
+    n, m = int(tally.accepted_inside[-1]), int(tally.accepted_outside[-1])
+    value = tally.fpr95()
+    binomial = wilson(round(value * m), m, level=level)
+    rank = tally.rank95()
+    reach = normal_quantile(level) * math.sqrt(n * TPR * (1 - TPR))
+    least, most = (_accepted(tally, at) / m for at in (max(rank - reach, 0.0), rank + reach))
+    return Measure(
+        value,
+        max(0.0, value - math.hypot(value - binomial.low, value - min(least, value))),
+        min(1.0, value + math.hypot(binomial.high - value, max(most, value) - value)),
+    )
+
+
+def detection_error_interval(tally: Tally, optimism: float, level: float) -> Measure:
+    """Return the detection error with an interval that counts its optimism.
+
+    Wilson's intervals of both error rates at the best threshold, their reaches added as squares.
+    The upper end is set against the value with its optimism taken off. The interval reaches to
+    0.5, the error of scores that say nothing, where Smirnov's one-sided test does not tell the
+    two sides apart.
+
+    Args:
+        tally: The images.
+        optimism: By how much the least error of a sample lies below the least of all images.
+        level: Coverage of the interval.
+    """
+    n, m = int(tally.accepted_inside[-1]), int(tally.accepted_outside[-1])
+    value = tally.detection_error()
+    best = tally.best()
+    missed = wilson(n - int(tally.accepted_inside[best]), n, level=level)
+    passed = wilson(int(tally.accepted_outside[best]), m, level=level)
+    middle = min(value + optimism, 0.5)
+    distance = 1 - 2 * value
+    alike = math.exp(-2 * distance * distance * n * m / (n + m)) >= (1 - level) / 2
+    down = math.hypot(missed.value - missed.low, passed.value - passed.low) / 2
+    up = math.hypot(missed.high - missed.value, passed.high - passed.value) / 2
+    high = 0.5 if alike else max(value, min(0.5, middle + up))
+    return Measure(value, max(0.0, value - down), high)
+
+
+def optimism(inside: Counts, outside: Counts, distinct: int, *, seed: int, resamples: int) -> float:
+    """Return by how much the detection error of resamples lies below that of the images.
+
+    The bootstrap's estimate of how far the error at a sample's best threshold lies below the
+    least error there is. Each side is drawn anew from its own images.
+
+    Args:
+        inside: The place of each inside image's score among all distinct scores.
+        outside: That of each outside image's.
+        distinct: How many distinct scores there are.
+        seed: Same seed, same estimate, to the last bit.
+        resamples: How often the images are drawn anew.
+    """
+    random = np.random.Generator(np.random.PCG64(seed))
+    n, m = len(inside), len(outside)
+
+    def drawn(side: Counts) -> Counts:
+        return np.bincount(side[random.integers(len(side), size=len(side))], minlength=distinct)
+
+    def least(of_inside: Counts, of_outside: Counts) -> int:
+        return min(0, int(np.cumsum(of_outside * n - of_inside * m).min()))
+
+    own = least(np.bincount(inside, minlength=distinct), np.bincount(outside, minlength=distinct))
+    total = sum(least(drawn(inside), drawn(outside)) for _ in range(resamples))
+    return max(0.0, (own - total / resamples) / (2 * n * m))
+
+
+def _accepted(tally: Tally, rank: float) -> float:
+    """Return how many outside images lie at or below an order statistic of the inside ones.
+
+    Ranks between two whole ones lie between their counts; below the first are none, above the
+    last all.
+    """
+    if rank > int(tally.accepted_inside[-1]):
+        return float(tally.accepted_outside[-1])
+
+    def at(whole: int) -> int:
+        place = np.searchsorted(tally.accepted_inside, whole)
+        return int(tally.accepted_outside[place]) if whole else 0
+
+    low, high = math.floor(rank), math.ceil(rank)
+    return at(low) + (rank - low) * (at(high) - at(low))
+
+
+def _precision_variance(positive: Counts, negative: Counts) -> float:
+    """Return the variance of an average precision by the jackknife over the images of each side."""
+    positives = int(positive.sum())
+    found, mistaken = np.cumsum(positive), np.cumsum(negative)
+    whole = positive * found / np.maximum(found + mistaken, 1)
+    before = np.cumsum(whole) - whole
+
+    def after(parts: NDArray[np.float64]) -> NDArray[np.float64]:
+        return np.cumsum(parts[::-1])[::-1]
+
+    fewer = np.maximum(found - 1, 0) / np.maximum(found + mistaken - 1, 1)  # precision, one less
+    own = np.maximum(positive - 1, 0) * fewer
+    of_positive = (before + own + after(positive * fewer) - positive * fewer) / (positives - 1)
+    cleaner = positive * found / np.maximum(found + np.maximum(mistaken - 1, 0), 1)
+    of_negative = (before + after(cleaner)) / positives
+    return _jackknife(of_positive, positive) + _jackknife(of_negative, negative)
+
+
+def _jackknife(left_out: NDArray[np.float64], counts: Counts) -> float:
+    """Return the variance of an estimate from those with one image left out, by its score."""
+    total = int(counts.sum())
+    mean = float(counts @ left_out) / total
+    return float(counts @ (left_out - mean) ** 2) * (total - 1) / total
