@@ -78,7 +78,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
             )
             for ref in record.data
         ),
-        training=tuple(cards.values()),
+        training=tuple(card for _, card in cards),
         analyses=tuple(
             AnalysisTable(
                 analysis=ref.analysis,
@@ -121,20 +121,24 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     return (Omission(f"{count} results", reason),) if count else ()
 
 
-def _training_cards(record: RunRecord, store: Cells) -> dict[str, TrainingCard]:
-    return {
-        ref.key: store.read_typed(
+def _training_cards(record: RunRecord, store: Cells) -> list[tuple[str, TrainingCard]]:
+    """Return the finished trainings with their keys; models of two names may share one."""
+    return [
+        (
             ref.key,
-            "training.json",
-            TrainingCard,
-            model=ref.model,
-            plugin=ref.plugin,
-            inside=ref.inside,
-            seed=ref.seed,
+            store.read_typed(
+                ref.key,
+                "training.json",
+                TrainingCard,
+                model=ref.model,
+                plugin=ref.plugin,
+                inside=ref.inside,
+                seed=ref.seed,
+            ),
         )
         for ref in record.trainings
         if store.has(ref.key)
-    }
+    ]
 
 
 def _detection_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:

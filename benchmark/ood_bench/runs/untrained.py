@@ -21,20 +21,20 @@ class Untrained:
 
     Args:
         store: Where its cells lie.
-        cards: Its trainings that are finished, by their keys.
+        cards: Its trainings that are finished, with their keys.
     """
 
-    def __init__(self, store: Cells, cards: dict[str, TrainingCard]) -> None:
+    def __init__(self, store: Cells, cards: Iterable[tuple[str, TrainingCard]]) -> None:
         self._store = store
-        told = {key: why_untrained(card) for key, card in cards.items()}
-        self._reasons = {key: reason for key, reason in told.items() if reason}
-        self._known: dict[str, tuple[str, ...]] = {
-            key: (reason,) for key, reason in self._reasons.items()
-        }
+        self._known: dict[str, tuple[str, ...]] = {}
+        for key, card in cards:
+            if reason := why_untrained(card):
+                self._known[key] = (*self._known.get(key, ()), reason)
+        self._none = not self._known
 
     def note(self, key: str) -> str:
         """Return what to say of a cell; empty where all models it rests on are trained."""
-        return "; ".join(self._of(key)) if self._reasons else ""
+        return "" if self._none else "; ".join(self._of(key))
 
     def _of(self, key: str) -> tuple[str, ...]:
         if key not in self._known:
