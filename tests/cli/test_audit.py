@@ -78,8 +78,8 @@ def test_a_pair_that_one_number_tells_apart_is_marked_beside_its_detectors(
     detection = (run / "report.md").read_text().split("## Detection")[1].split("\n## ")[0]
     assert said in detection
     marked = {line.split("|")[2].strip() for line in detection.splitlines() if "| glow |" in line}
-    assert "low → black ¹" in marked
-    assert "low → high" in marked
+    assert marked == {"low → black ¹,²", "low → high ¹"}
+    assert any(line.startswith("² no model is needed") for line in detection.splitlines())
 
 
 def test_a_suite_can_leave_the_audit_out(tiny: Path, ood_bench: Command) -> None:
