@@ -104,8 +104,7 @@ class _Kept:
         self.sets = dict[tuple[str, str], str]()
         self.whole = True
         for role, key in manifest["inputs"].items():
-            kind, _, rest = role.partition("/")
-            first, _, second = rest.partition("/")
+            kind, first, second = (*role.split("/"), "", "")[:3]
             name = {"columns": COLUMNS, "scores": SCORES}.get(kind)
             if name is None or not store.has(key) or name not in store.manifest(key)["files"]:
                 self.whole = False
