@@ -223,7 +223,8 @@ class Plugins:
 
     def _mixture(self, of: str) -> type[Any]:
         """Return an ensemble of a model as the planner sees it."""
-        return MIXTURES[getattr(self.models[of].type, "log_prob_is", "bound")]
+        kind: LogProbKind = getattr(self.models[of].type, "log_prob_is", "bound")
+        return MIXTURES[kind]
 
     def provider(self, column: str, model: Named) -> str | None:
         """Return the statistic that yields a column for a model."""

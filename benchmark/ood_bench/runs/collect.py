@@ -222,7 +222,12 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
             inside=ref.inside,
             seed=str(ref.seed),
             trainings=trainings(1, ensemble=ref.model in record.ensembles),
-            **vars(found) | {"note": _joined(found.note, untrained.note(ref.key))},
+            name=found.name,
+            outside=found.outside,
+            value=found.value,
+            low=found.low,
+            high=found.high,
+            note=_joined(found.note, untrained.note(ref.key)),
         )
         for ref in record.analyses
         if store.has(ref.key)

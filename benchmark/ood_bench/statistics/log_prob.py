@@ -15,15 +15,16 @@ class LogProb(Statistic):
 
     columns = ("log_prob",)
     requires = DensityModel
-    samples: int = 1
+    samples = 1
 
     def compute(self, images: NDArray[np.uint8], model: object) -> Columns:
         """Return `log_prob` of each image."""
-        if self.samples > 1 and isinstance(model, DensityModule):
+        samples = self.samples or 1
+        if samples > 1 and isinstance(model, DensityModule):
             return in_batches(
                 images,
                 model,
-                lambda x: {"log_prob": importance_weighted(model, x, self.samples)},
+                lambda x: {"log_prob": importance_weighted(model, x, samples)},
             )
         density: DensityModel = named(model, DensityModel)
         return in_batches(images, model, lambda x: {"log_prob": density.log_prob(x)})

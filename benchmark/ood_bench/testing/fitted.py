@@ -57,6 +57,7 @@ def fit(model: DensityModule, images: Callable[[int], Tensor], *, rate: float, m
     windows: list[float] = []
     window: list[float] = []
     model.train()
+    step = 0
     for step in range(most):
         model.salt.fill_(seed_for("contract", step))
         optimizer.zero_grad()
