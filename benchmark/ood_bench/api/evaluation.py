@@ -86,8 +86,8 @@ def evaluate(
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6])
         4 inside and 4 outside images, larger = more OOD; intervals of 95 %
         auroc           0.8750  [0.4529, 0.9772]
-        aupr_out        0.8542  [0.4818, 0.9656]
-        aupr_in         0.8542  [0.4818, 0.9656]
+        aupr_out        0.8542  [0.4562, 0.9642]
+        aupr_in         0.8542  [0.4562, 0.9642]
         fpr95           0.5000  [0.0900, 1.0000]
         detection_error 0.2500  [0.0750, 0.5000]
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6]).auroc.value
