@@ -1,6 +1,7 @@
 """Claims: a small arithmetic over measured values, and verdicts that respect their intervals."""
 
 import math
+from dataclasses import replace
 
 import pytest
 from hypothesis import given
@@ -346,6 +347,25 @@ def test_a_claim_may_be_about_what_an_analysis_found() -> None:
     assert open_.note == "finding(name='volume_gap') may mean several rows; add outside"
     (absent,) = evaluate([claim("finding(name='gone')", "> 0")], rows)
     assert absent.note == "finding(name='gone') was not measured"
+
+
+def test_findings_of_two_analyses_are_told_apart_by_the_analysis() -> None:
+    rows = (finding(0.5), replace(finding(0.7), analysis="moments"))
+    (open_,) = evaluate([claim("finding(name='volume_gap')", "> 0")], rows)
+    assert open_.note == "finding(name='volume_gap') may mean several rows; add analysis"
+    about = claim("finding(name='volume_gap', analysis='moments')", "> 0")
+    (found,) = evaluate([about], rows)
+    assert found.measured == 0.7
+
+
+def test_all_reasons_why_a_measure_is_absent_are_said_once() -> None:
+    missing = [
+        Omission("glow × a", "no a", model="glow"),
+        Omission("glow × b", "no b", model="glow"),
+        Omission("glow × a", "no a", model="glow"),
+    ]
+    (found,) = evaluate([claim("auroc(model='glow')")], [], missing)
+    assert found.note == "glow × a: no a; glow × b: no b"
 
 
 def test_a_finding_is_absent_for_the_reason_of_its_pair() -> None:
