@@ -214,6 +214,7 @@ def _row(
 
 def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[FindingRow]:
     """Return what analyses found for each seed, then the same pooled over seeds."""
+    ensembles = record.ensembles
     single = [
         FindingRow(
             suite=record.suite,
@@ -221,7 +222,7 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
             model=ref.model,
             inside=ref.inside,
             seed=str(ref.seed),
-            trainings=trainings(1, ensemble=ref.model in record.ensembles),
+            trainings=trainings(1, ensemble=ref.model in ensembles),
             name=found.name,
             outside=found.outside,
             value=found.value,
@@ -240,7 +241,7 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
     for group in groups.values():
         measures = [Measure(row.value, row.low, row.high) for row in group]
         measure, _ = pool(measures, level=record.level, bounds=(-math.inf, math.inf))
-        told = trainings(len(group), ensemble=group[0].model in record.ensembles)
+        told = trainings(len(group), ensemble=group[0].model in ensembles)
         noted = replace(group[0], seed="all", trainings=told, note=_notes(group))
         pooled.append(replace(noted, **measure._asdict()))
     return [*single, *pooled]
@@ -248,13 +249,15 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
 
 def _noted(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
     """Say of each row of one seed that it is of one training."""
+    ensembles = record.ensembles
     for row in rows:
-        said = trainings(1, ensemble=row.model in record.ensembles)
-        yield replace(row, note="; ".join(filter(None, (row.note, said))))
+        said = trainings(1, ensemble=row.model in ensembles)
+        yield replace(row, note=_joined(row.note, said))
 
 
 def _pooled(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
     """Return one row with seed `all` for the rows that differ in seed alone."""
+    ensembles = record.ensembles
     groups: dict[tuple[str, str, str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
         groups[row.model, row.inside, row.outside, row.detector, row.metric].append(row)
@@ -265,7 +268,7 @@ def _pooled(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
             level=record.level,
             bounds=(0.0, math.inf if first.metric.startswith("bpd") else 1.0),
         )
-        said = trainings(1, ensemble=first.model in record.ensembles)
+        said = trainings(1, ensemble=first.model in ensembles)
         if len(group) > 1:
             said = f"{len(group)} seeds, sd {spread:.4f}"
         yield Row(
