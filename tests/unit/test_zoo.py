@@ -14,6 +14,7 @@ from threading import Thread
 
 import pytest
 
+from ood_bench.cli.zoo import zoo
 from ood_bench.errors import OodBenchError
 from ood_bench.scoring import find_model
 from ood_bench.zoo import ZooModel, fetch_model, fetched_models, find_zoo, read_index, summary
@@ -182,10 +183,42 @@ def test_what_cannot_be_fetched_is_one_line(tmp_path: Path, root: Path, server: 
             fetch_model("mine", source)
     with pytest.raises(OodBenchError, match="cannot be reached"):
         fetch_model("mine", "http://127.0.0.1:9/")
+    with pytest.raises(OodBenchError, match="cannot be reached"):
+        fetch_model("mine", "http://127.0.0.1/a b")
     for name in ("../mine", "a/b", ".", "", ".hidden", "a b\n"):
         with pytest.raises(OodBenchError, match="is no name of a model"):
             fetch_model(name, str(ZOO / "pixelcnn-fashion_mnist"))
     assert not root.exists() or not list(root.iterdir())
+
+
+def test_a_hub_that_does_not_answer_is_not_one_without_the_model(root: Path) -> None:
+    place = {"HF_ENDPOINT": "http://127.0.0.1:9", "HF_HOME": str(root.parent / "cache")}
+    done = subprocess.run(
+        [sys.executable, "-m", "ood_bench", "models", "fetch", "mine", "--from", "hf:some/model"],
+        env={**os.environ, **place, "NO_PROXY": "127.0.0.1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert "hf:some/model: cannot be reached" in done.stderr.splitlines()[-1]
+    assert not list(root.iterdir())
+
+
+def test_models_without_a_card_are_listed_too(
+    theirs: Path, root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, gone in (("bare", CARD), ("silent", TRAINING), ("cut", DESCRIPTION)):
+        fetch_model(name, str(theirs))
+        if gone == DESCRIPTION:
+            (root / name / gone).write_text("{")
+        else:
+            (root / name / gone).unlink()
+    zoo()
+    told = capsys.readouterr().out
+    assert "glow-fashion_mnist" in told
+    for name in ("bare", "silent", "cut"):
+        assert f"{name}: fetched, but" in told
 
 
 def test_a_card_that_does_not_say_it_is_one_line(theirs: Path) -> None:

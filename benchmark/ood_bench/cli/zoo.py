@@ -16,13 +16,19 @@ def zoo() -> None:
 
     A model that is here is named as `zoo:NAME`, in `ood-bench score --model` say.
     """
+    from ood_bench.errors import OodBenchError
     from ood_bench.zoo import fetched_models, read_index, summary
     from ood_bench.zoo.index import fetched_root, shipped_root
     from ood_bench.zoo.layout import DESCRIPTION
 
     index = read_index()
-    others = [name for name in fetched_models() if name not in index]
-    rows = {**index, **{name: summary(fetched_root() / name) for name in others}}
+    rows, untold = dict(index), []
+    for name in fetched_models():
+        if name not in index:
+            try:
+                rows[name] = summary(fetched_root() / name)
+            except OodBenchError as error:  # fetched without a card, or damaged since
+                untold.append(f"{name}: fetched, but {error}")
     table = Table(box=None)
     table.add_column("name", no_wrap=True)
     table.add_column("what it is", overflow="fold")
@@ -48,6 +54,8 @@ def zoo() -> None:
     for name, model in sorted(rows.items()):
         if model.published_in:
             say(f"{name}: published in {model.published_in}")
+    for line in untold:
+        say(line)
 
 
 def _figure(model: "ZooModel", value: float) -> str:

@@ -3,6 +3,7 @@
 import shutil
 from collections.abc import Callable
 from contextlib import suppress
+from http.client import HTTPException
 from pathlib import Path
 from urllib.error import HTTPError, URLError
 from urllib.parse import quote, urlsplit
@@ -115,7 +116,7 @@ def _web(source: str) -> Bring:
             if error.code == 404:
                 raise FileNotFoundError(f"no file {url}") from error
             raise OodBenchError(f"{url}: the server answers {error.code} {error.reason}") from error
-        except (URLError, TimeoutError, ConnectionError) as error:
+        except (URLError, TimeoutError, ConnectionError, HTTPException) as error:
             reason = getattr(error, "reason", error)
             raise OodBenchError(f"{url}: cannot be reached: {reason}") from error
 
@@ -124,7 +125,7 @@ def _web(source: str) -> Bring:
 
 def _hub(source: str) -> Bring:
     from huggingface_hub import hf_hub_download
-    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError
+    from huggingface_hub.errors import EntryNotFoundError, HfHubHTTPError, LocalEntryNotFoundError
 
     owner, _, rest = source.partition("/")
     repository, _, folder = rest.partition("/")
@@ -132,6 +133,8 @@ def _hub(source: str) -> Bring:
     def bring(name: str, to: Path) -> None:
         try:
             path = hf_hub_download(f"{owner}/{repository}", name, subfolder=folder or None)
+        except LocalEntryNotFoundError as error:  # the hub does not answer, and no copy is kept
+            raise OodBenchError(f"{HUB}{source}: cannot be reached, and no copy is kept") from error
         except EntryNotFoundError as error:
             raise FileNotFoundError(f"no file {name}") from error
         except (HfHubHTTPError, OSError, ValueError) as error:

@@ -66,6 +66,9 @@ def summary(folder: Path) -> ZooModel:
         StoreError: If a file is missing, is damaged, or does not say it.
     """
     described = read_description(folder)
+    for name in (CARD, TRAINING):
+        if not (folder / name).is_file():
+            raise StoreError(f"{folder}: there is no {name}")
     head = _head(folder / CARD)
     trained = typed(read_limited(folder / TRAINING), dict[str, Any], folder / TRAINING)
     try:
