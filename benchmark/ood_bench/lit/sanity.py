@@ -6,6 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from ood_bench.errors import CellError
 from ood_bench.lit.module import DensityModule
@@ -53,7 +54,6 @@ def judged(model: DensityModule, train: NDArray[np.uint8], validation: NDArray[n
     return Sanity(mean, histogram_bits(train, validation))
 
 
-@torch.no_grad()
 def bits_of_noise(model: DensityModule, n: int = NOISE_IMAGES) -> tuple[float, float]:
     """Return mean bits per dimension of uniformly random images, and its standard error.
 
@@ -61,9 +61,15 @@ def bits_of_noise(model: DensityModule, n: int = NOISE_IMAGES) -> tuple[float, f
     """
     generator = torch.Generator().manual_seed(0)
     x = torch.randint(256, (n, *model.shape), dtype=torch.uint8, generator=generator)
+    return mean_bits(model, x)
+
+
+@torch.no_grad()
+def mean_bits(model: DensityModule, x: Tensor) -> tuple[float, float]:
+    """Return mean bits per dimension of uint8 images `(N, C, H, W)`, and its standard error."""
     parts = [model.log_prob(part.to(model.device)).double().cpu() for part in torch.split(x, 64)]
     bits = bits_per_dim(torch.cat(parts), model.shape.dims)
-    return float(bits.mean()), float(bits.std()) / math.sqrt(n)
+    return float(bits.mean()), float(bits.std()) / math.sqrt(len(x))
 
 
 def histogram_bits(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> float:

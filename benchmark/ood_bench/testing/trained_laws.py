@@ -3,9 +3,11 @@
 import math
 
 import torch
+from torch import Tensor
 
 from ood_bench.capabilities import Infers, has
 from ood_bench.lit import DensityModule
+from ood_bench.lit.sanity import mean_bits
 from ood_bench.testing.fitted import Course, fit
 from ood_bench.testing.floats_of import log_probs_of_draws, masses, takes_noise
 from ood_bench.testing.law import Law, NotApplicable, require
@@ -26,12 +28,7 @@ TOLERANCE = 0.01
 def training_on_random_images_comes_near_eight_bits(subject: ModelSubject) -> str:
     """Trained on uniformly random images to a flat loss, they have 8 bits or a little more."""
     model = subject.small()
-    course = fit(
-        model,
-        lambda step: random_images(model.shape, 64, seed=step + 10),
-        rate=3e-3,
-        most=STEPS,
-    )
+    course = _on_random_images(model, rate=3e-3, most=STEPS)
     require(course.finite, f"the loss is not finite after {course.steps} steps")
     bits, error = bits_of_random_images(model)
     said = f"uniformly random images have {bits:.2f} bits per dimension {_after(course)}"
@@ -49,12 +46,7 @@ def training_on_random_images_comes_near_eight_bits(subject: ModelSubject) -> st
 def probabilities_add_up_after_training(subject: ModelSubject) -> str:
     """Trained on random images of two pixels, all images together still have at most 1."""
     model = subject.two_pixels()
-    course = fit(
-        model,
-        lambda step: random_images(model.shape, 64, seed=step + 10),
-        rate=1e-2,
-        most=STEPS // 2,
-    )
+    course = _on_random_images(model, rate=1e-2, most=STEPS // 2)
     if not course.finite:
         raise NotApplicable(f"training at 1e-2 diverges after {course.steps} steps")
     total, error = total_probability(model)
@@ -103,13 +95,9 @@ def an_image_learnt_by_heart_has_at_most_probability_one(subject: ModelSubject) 
     return " and ".join(said)
 
 
-@torch.no_grad()
 def bits_of_random_images(model: DensityModule, n: int = 512) -> tuple[float, float]:
     """Return bits per dimension of uniformly random images, and the mean's standard error."""
-    x = random_images(model.shape, n, seed=1)
-    log_prob = torch.cat([model.log_prob(part) for part in torch.split(x, 64)])
-    bits = bits_per_dim(log_prob.double(), model.shape.dims)
-    return float(bits.mean()), float(bits.std()) / math.sqrt(n)
+    return mean_bits(model, random_images(model.shape, n, seed=1))
 
 
 @torch.no_grad()
@@ -121,6 +109,15 @@ def total_probability(model: DensityModule) -> tuple[float, float]:
     for part in torch.split(x, 8192):
         totals += log_probs_of_draws(model, part, 2).exp().sum(dim=1)
     return float(totals.mean()), float((totals[0] - totals[1]).abs()) / 2
+
+
+def _on_random_images(model: DensityModule, *, rate: float, most: int) -> Course:
+    """Train on uniformly random images, others at each step."""
+
+    def images(step: int) -> Tensor:
+        return random_images(model.shape, 64, seed=step + 10)
+
+    return fit(model, images, rate=rate, most=most)
 
 
 def _by_heart(model: DensityModule, level: int) -> str:
