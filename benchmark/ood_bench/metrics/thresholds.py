@@ -62,8 +62,8 @@ class Tally:
 
     def detection_error(self) -> float:
         """Return the least mean of both error rates over all thresholds."""
-        n, m = int(self.accepted_inside[-1]), int(self.accepted_outside[-1])
-        least = int((self.accepted_outside * n - self.accepted_inside * m).min())
+        n, m, best = int(self.accepted_inside[-1]), int(self.accepted_outside[-1]), self.best()
+        least = int(self.accepted_outside[best]) * n - int(self.accepted_inside[best]) * m
         return (n * m + least) / (2 * n * m)
 
 
