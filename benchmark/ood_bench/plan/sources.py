@@ -31,7 +31,7 @@ class Sources:
         self.names: set[str] = set()
         self.data: dict[tuple[str, str, Shape], DataRef] = {}
         self.trainings: dict[TrainingRef, None] = {}
-        self.divisions: dict[tuple[str, str, Shape], dict[str, None]] = {}
+        self.divisions: dict[tuple[str, str, Shape], dict[str, bool]] = {}
 
     def add(self, cell: Cell) -> Cell:
         """Add a cell, or return the one that does the same work under another name."""
@@ -71,7 +71,7 @@ class Sources:
         return sizes(self.recipe(trial))
 
     def _note_division(self, trial: Trial) -> None:
-        """Note how a training split is divided."""
+        """Note how a training split is divided, and whether by sizes that nobody stated."""
         images = self.info(trial.inside, "train", trial.shape, trial.place).count
         parts = self.sizes(trial)
         division = (
@@ -81,13 +81,15 @@ class Sources:
         default = [name for name in parts if getattr(trial.recipe, name) is None]
         if default:
             division += f" (`{'` and `'.join(default)}` by default)"
-        self.divisions.setdefault((trial.inside, "train", trial.shape), {})[division] = None
+        self.divisions.setdefault((trial.inside, "train", trial.shape), {})[division] = bool(
+            default
+        )
 
     def data_read(self) -> tuple[DataRef, ...]:
         """Return all data sets that were asked for; the notes say what was taken by default."""
         found = []
         for key, ref in self.data.items():
-            taken = [text for text in self.divisions.get(key, ()) if text.endswith("by default)")]
+            taken = [text for text, default in self.divisions.get(key, {}).items() if default]
             note = "; ".join(filter(None, (ref.info.note, *taken)))
             found.append(replace(ref, info=replace(ref.info, note=note)))
         return tuple(found)
