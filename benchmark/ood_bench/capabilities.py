@@ -233,13 +233,18 @@ def has(model: type, capability: type) -> bool:
     )
 
 
+def log_prob_kind(model: type) -> LogProbKind:
+    """Return what a model class says that its `log_prob` is; exact for one that says nothing."""
+    kind: LogProbKind = getattr(model, "log_prob_is", "exact")
+    return kind
+
+
 def dequantized(model: type) -> bool:
     """Tell whether a model class takes its `log_prob` at an image with uniform noise.
 
     So it is unless it says that it is exact, or names `Infers`, whose bound has draws of its own.
     """
-    kind: LogProbKind = getattr(model, "log_prob_is", "exact")
-    return kind != "exact" and not has(model, Infers)
+    return log_prob_kind(model) != "exact" and not has(model, Infers)
 
 
 def named(model: object, capability: type[Any]) -> Any:

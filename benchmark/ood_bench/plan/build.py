@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ood_bench.capabilities import IN_WORDS, LogProbKind
+from ood_bench.capabilities import IN_WORDS, log_prob_kind
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import audits
@@ -349,7 +349,7 @@ class _Builder:
 
 def _noted(model: Named, samples: int, *notes: str) -> str:
     """Return notes, and what a model's log-likelihoods are if they are not exact."""
-    kind: LogProbKind = getattr(model.type, "log_prob_is", "exact")
+    kind = log_prob_kind(model.type)
     over = f" over {samples} draws of noise" if samples > 1 else ""
     said = "" if kind == "exact" else f"log_prob of {model.name} is {IN_WORDS[kind]}{over}"
     return "; ".join(filter(None, (*notes, said)))
