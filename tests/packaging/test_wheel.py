@@ -49,27 +49,31 @@ def test_the_wheel_carries_the_templates_of_the_html_report(wheel: zipfile.ZipFi
     assert {f"{folder}/{name}" for name in here} <= set(wheel.namelist())
 
 
+def printed(code: str, wheel: zipfile.ZipFile, folder: Path) -> list[str]:
+    """Return what a program prints that has the wheel's content before all else."""
+    wheel.extractall(folder)
+    return subprocess.run(
+        [sys.executable, "-c", code],
+        cwd=folder,
+        env={**os.environ, "PYTHONPATH": str(folder)},
+        check=True,
+        capture_output=True,
+        text=True,
+    ).stdout.splitlines()
+
+
 def test_the_wheel_carries_the_suites(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    wheel.extractall(tmp_path)
     code = (
         "from pathlib import Path; from ood_bench.suite import load_suite, suite_named\n"
         "for name in ('quickstart', 'paper', 'paper-laptop', 'detectors-laptop'):\n"
         "    print(suite_named(Path(name)), load_suite(suite_named(Path(name))).suite.name)\n"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
+    found = printed(code, wheel, tmp_path)
     assert found[0] == f"{tmp_path / 'ood_bench' / 'suites' / 'quickstart.yaml'} quickstart"
     assert len(found) == 4
 
 
 def test_the_wheel_carries_small_models_with_names(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
-    wheel.extractall(tmp_path)
     code = (
         "from pathlib import Path; from ood_bench.scoring import find_model\n"
         "from ood_bench.zoo import read_index\n"
@@ -77,14 +81,7 @@ def test_the_wheel_carries_small_models_with_names(wheel: zipfile.ZipFile, tmp_p
         "    if not model.source:\n"
         "        print(find_model(f'zoo:{name}', results=Path()).weights)\n"
     )
-    found = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=tmp_path,
-        env={**os.environ, "PYTHONPATH": str(tmp_path)},
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout.splitlines()
+    found = printed(code, wheel, tmp_path)
     assert len(found) >= 3
     assert all(path.startswith(str(tmp_path / "ood_bench" / "zoo" / "models")) for path in found)
     files = [info for info in wheel.infolist() if "/zoo/models/" in info.filename]
