@@ -11,7 +11,7 @@ from ood_bench.claims.expectation import parse_expectation
 from ood_bench.claims.joint import Names, Part, PerImage, Rows, Source, fewest, spread
 from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
-from ood_bench.results import Beside, ClaimResult, Omission, Verdict
+from ood_bench.results import Beside, ClaimResult, Omission, Verdict, untrained
 
 __all__ = ["Claim", "Measured", "PerImage", "Rows", "Source", "evaluate", "validate"]
 
@@ -151,10 +151,11 @@ class _Found(NamedTuple):
 
 
 def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
-    found, note = _measure(claim.measure, evidence)
+    found, reason, told = _measure(claim.measure, evidence)
+    note = "; ".join(filter(None, (reason, *told)))
     beside = []
     for says, measure in claim.beside.items():
-        figure, reason = _measure(measure, evidence)
+        figure, reason, _ = _measure(measure, evidence)
         beside.append(Beside(says, *_ends(figure), note=reason))
     verdict: Verdict = "not run"
     if found:
@@ -182,27 +183,35 @@ def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
     )
 
 
-def _measure(measure: str, evidence: _Evidence) -> tuple[_Found | None, str]:
-    """Return what a measure comes to, or None and why it comes to nothing."""
+def _measure(measure: str, evidence: _Evidence) -> tuple[_Found | None, str, list[str]]:
+    """Return what a measure comes to, or None and why it comes to nothing.
+
+    The third is what must be said of untrained models that it was measured with.
+    """
     pooled = [row for row in evidence.rows if row.seed == "all"]
+    read: list[Measured] = []
 
     def lookup(term: Term) -> tuple[Measured, float]:
         row = find(term, pooled, evidence.missing)
+        read.append(row)
         return row, row.value
 
     try:
         value, slopes = differentiate(parse_expression(measure), lookup)
-    except (Absent, ZeroDivisionError) as error:
-        return None, str(error)
+    except Absent as error:
+        return None, str(error), []
+    except ZeroDivisionError as error:
+        return None, str(error), untrained(row.note for row in read)
+    told = untrained(row.note for row in read)
     parts = [Part(row, slope) for row, slope in slopes.items()]
     if not all(math.isfinite(number) for number in (value, *slopes.values())):
-        return None, "the measure is not a finite number"
+        return None, "the measure is not a finite number", told
     down, up, rule = spread(parts, evidence.rows, evidence.source, level=evidence.level)
     trained = fewest(list(slopes), evidence.rows)
     found = _Found(value, value - down, value + up, rule, trained)
     if not all(map(math.isfinite, (found.low, found.high))):
-        return None, "the measure is not a finite number"
-    return found, ""
+        return None, "the measure is not a finite number", told
+    return found, "", told
 
 
 def _ends(found: _Found | None) -> tuple[float | None, float | None, float | None]:

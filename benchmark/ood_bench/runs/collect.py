@@ -27,7 +27,7 @@ from ood_bench.runs.compare import compare
 from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.record import RunRecord
-from ood_bench.runs.untrained import Untrained, with_untrained
+from ood_bench.runs.untrained import Untrained
 
 _FORMER = 1
 """The revision of metrics whose intervals were DeLong's normal ones and a bootstrap's."""
@@ -52,15 +52,12 @@ def collect(record: RunRecord, store: Cells) -> Results:
         about=record.about,
         level=record.level,
         rows=rows,
-        claims=with_untrained(
-            evaluate_claims(
-                record.claims,
-                (*rows, *findings),
-                (*record.skips, *record.failures),
-                source=KeptImages(record, store),
-                level=record.level,
-            ),
+        claims=evaluate_claims(
+            record.claims,
             (*rows, *findings),
+            (*record.skips, *record.failures),
+            source=KeptImages(record, store),
+            level=record.level,
         ),
         data=tuple(
             DataCard(

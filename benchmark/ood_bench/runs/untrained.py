@@ -1,19 +1,9 @@
 """Which numbers of a run rest on a model that is not trained."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable
 
 from ood_bench.cells import Cells
-from ood_bench.claims.arithmetic import parse_expression, terms
-from ood_bench.claims.lookup import Absent, find
-from ood_bench.results import (
-    ClaimResult,
-    FindingRow,
-    Row,
-    TrainingCard,
-    untrained,
-    why_untrained,
-)
+from ood_bench.results import TrainingCard, why_untrained
 
 
 class Untrained:
@@ -42,22 +32,3 @@ class Untrained:
             found = (reason for other in inputs.values() for reason in self._of(other))
             self._known[key] = tuple(dict.fromkeys(found))
         return self._known[key]
-
-
-def with_untrained(
-    claims: Iterable[ClaimResult], rows: Sequence[Row | FindingRow]
-) -> tuple[ClaimResult, ...]:
-    """Return claims with what is said of the untrained models that they were measured with."""
-    pooled = [row for row in rows if row.seed == "all"]
-    noted = any(untrained([row.note]) for row in pooled)
-    return tuple(_told(claim, pooled) if noted else claim for claim in claims)
-
-
-def _told(claim: ClaimResult, rows: Sequence[Row | FindingRow]) -> ClaimResult:
-    notes = []
-    for term in terms(parse_expression(claim.measure)):
-        try:
-            notes.append(find(term, rows, ()).note)
-        except Absent:
-            return claim
-    return replace(claim, note="; ".join(filter(None, (claim.note, *untrained(notes)))))
