@@ -202,8 +202,8 @@ def _group(title: str, shown: "TextTable") -> Table:
     table = Table(title=title, title_justify="left", title_style="bold", box=None)
     table.padding, table.pad_edge = (0, 1, 0, 0), False
     short = {"FPR@95TPR": "FPR@95", "bpd OOD": "bits/dim"}
-    for heading in (*shown.headers[2:5], *shown.headers[6:-2], shown.headers[-1]):
-        justify: Literal["left", "right"] = "right" if heading in shown.numeric else "left"
+    for heading, numeric in (*shown.columns[2:5], *shown.columns[6:-2], shown.columns[-1]):
+        justify: Literal["left", "right"] = "right" if numeric else "left"
         name = short.get(heading, heading.partition(" (")[0])
         table.add_column(name, justify=justify, overflow="fold", no_wrap=heading != "OOD")
     return table

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
 def rich_table(shown: "TextTable") -> Table:
     """Return a table without lines, numbers set to the right."""
     table = Table(box=None, pad_edge=False)
-    for heading in shown.headers:
-        justify = "right" if heading in shown.numeric else "left"
+    for heading, numeric in shown.columns:
+        justify = "right" if numeric else "left"
         table.add_column(heading, justify=justify, overflow="fold")  # type: ignore[arg-type]  # one of rich's words
     for row in shown.rows:
         table.add_row(*row)

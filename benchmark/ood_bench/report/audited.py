@@ -2,7 +2,7 @@
 
 from ood_bench.metrics.measure import percent
 from ood_bench.report.numbers import ABSENT, count, decimal, with_interval
-from ood_bench.report.texttable import TextTable
+from ood_bench.report.texttable import TextTable, numbers, words
 from ood_bench.results import TRIVIAL, Audit, Results, Separation
 
 ALONE = "◆"
@@ -62,9 +62,7 @@ def sets_table(audit: Audit | None) -> TextTable:
         )
         for item in (audit.data if audit else ())
     )
-    headers = (
-        "Data set (test)",
-        "Shape",
+    measured = numbers(
         "Images",
         "Repeated",
         "Mean",
@@ -75,7 +73,7 @@ def sets_table(audit: Audit | None) -> TextTable:
         "High frequency",
         "PNG bits/dim",
     )
-    return TextTable(headers, rows, numeric=frozenset(headers[2:]))
+    return TextTable((*words("Data set (test)", "Shape"), *measured), rows)
 
 
 def separations_table(audit: Audit | None) -> TextTable:
@@ -96,7 +94,7 @@ def separations_table(audit: Audit | None) -> TextTable:
             (item.inside, item.outside, item.shape) for item in separations
         )
     )
-    return TextTable(("ID → OOD", "Shape", *features), rows, numeric=frozenset(features))
+    return TextTable((*words("ID → OOD", "Shape"), *numbers(*features)), rows)
 
 
 def overlaps_table(audit: Audit | None) -> TextTable:
@@ -111,8 +109,8 @@ def overlaps_table(audit: Audit | None) -> TextTable:
         )
         for item in (audit.overlaps if audit else ())
     )
-    headers = ("Images", "Looked for among", "Shape", "The very pixels", "Look the same")
-    return TextTable(headers, rows, numeric=frozenset(headers[3:]))
+    searched = words("Images", "Looked for among", "Shape")
+    return TextTable((*searched, *numbers("The very pixels", "Look the same")), rows)
 
 
 def remark(results: Results, inside: str, outside: str) -> str:

@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
-from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Difference, Results, Row, untrained
 from ood_bench.results.trainings import ONE
 
@@ -135,18 +135,11 @@ def comparison_table(results: Results) -> TextTable:
                 f"{sum(costs) / len(costs):.2f}" if costs else ABSENT,
             )
         )
-    headers = (
-        "Model",
-        "Detector",
-        "Takes",
-        "Trainings",
-        *map(str, shown),
-        "Mean",
-        "Worst",
-        "Mean rank",
-        "ms an image",
+    columns = (
+        *words("Model", "Detector", "Takes", "Trainings"),
+        *numbers(*map(str, shown), "Mean", "Worst", "Mean rank", "ms an image"),
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset(headers[4:]))
+    return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def difference_table(results: Results) -> TextTable:
@@ -178,16 +171,13 @@ def difference_table(results: Results) -> TextTable:
         )
         for item in compared.differences
     )
-    headers = (
-        "Model",
-        "ID → OOD",
-        "Detector",
-        f"AUROC less that of {compared.baseline}",
-        "Trainings",
-        "p",
-        "p (Holm)",
+    columns = (
+        *words("Model", "ID → OOD", "Detector"),
+        *numbers(f"AUROC less that of {compared.baseline}"),
+        *words("Trainings"),
+        *numbers("p", "p (Holm)"),
     )
-    return TextTable(headers, rows, footnotes.texts, frozenset({headers[3], *headers[5:]}))
+    return TextTable(columns, rows, footnotes.texts)
 
 
 def quotation_table(results: Results) -> TextTable:
@@ -219,14 +209,11 @@ def quotation_table(results: Results) -> TextTable:
                     quoted.source,
                 )
             )
-    headers = (
-        "Model",
-        "ID → OOD",
-        "Detector",
-        "Measured AUROC",
-        "Trainings",
-        "Quoted AUROC",
-        "",
-        "Source",
+    columns = (
+        *words("Model", "ID → OOD", "Detector"),
+        *numbers("Measured AUROC"),
+        *words("Trainings"),
+        *numbers("Quoted AUROC"),
+        *words("", "Source"),
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset({headers[3], headers[5]}))
+    return TextTable(columns, tuple(rows), footnotes.texts)

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ood_bench.report.conventions import FINDINGS
 from ood_bench.report.numbers import ABSENT, decimal, with_interval
-from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import FindingRow, untrained
 from ood_bench.results.trainings import ONE
 
@@ -34,9 +34,9 @@ def findings_table(rows: Iterable[FindingRow]) -> TextTable:
         for outside, said in trained.items()
     ]
     of_one = any(said.startswith(ONE) for said in trained.values())
-    headers = ("Data set", *names, "Trainings")
+    columns = (*words("Data set"), *numbers(*names), *words("Trainings"))
     texts = (*footnotes.texts, FINDINGS) if of_one else footnotes.texts
-    return TextTable(headers, tuple(lines), texts, numeric=frozenset(names))
+    return TextTable(columns, tuple(lines), texts)
 
 
 def _cell(row: FindingRow) -> str:

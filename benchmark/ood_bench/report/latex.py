@@ -8,7 +8,7 @@ from ood_bench.report.markdown import summary
 from ood_bench.report.overview import Overview
 from ood_bench.report.sections import COMPARED_HEADING, Section, measured_sections, other_sections
 from ood_bench.report.tex import PREAMBLE, stressed, tex, tex_table
-from ood_bench.report.texttable import TextTable
+from ood_bench.report.texttable import TextTable, numbers
 from ood_bench.results import FindingRow, Results
 
 _HEAD = r"""% Compile with pdflatex or lualatex, twice. Each table is a file for a paper to \input.
@@ -98,12 +98,14 @@ def _figures(
 
 def _turned(table: TextTable) -> TextTable:
     """Return a table with rows for columns where that makes it narrower."""
-    if len(table.headers) - 1 <= len(table.rows):
+    if len(table.columns) - 1 <= len(table.rows):
         return table
-    first, *names = table.headers
-    columns = [row[0] for row in table.rows]
-    rows = tuple((name, *(row[i + 1] for row in table.rows)) for i, name in enumerate(names))
-    return TextTable((first, *columns), rows, table.footnotes, frozenset(columns))
+    first, *names = table.columns
+    columns = numbers(*(row[0] for row in table.rows))
+    rows = tuple(
+        (name.heading, *(row[i + 1] for row in table.rows)) for i, name in enumerate(names)
+    )
+    return TextTable((first, *columns), rows, table.footnotes)
 
 
 def _same(name: str) -> str:

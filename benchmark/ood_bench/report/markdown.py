@@ -99,7 +99,7 @@ def summary(results: Results, escape: Callable[[str], str]) -> str:
 
 def table_text(table: TextTable) -> str:
     """Return a table with its footnotes as Markdown."""
-    rule = ["---:" if header in table.numeric else ":---" for header in table.headers]
+    rule = ["---:" if column.numeric else ":---" for column in table.columns]
     head = [escape(header) for header in table.headers]
     body = ([_cell(text) for text in row] for row in table.rows)
     lines = "\n".join(f"| {' | '.join(cells)} |" for cells in (head, rule, *body))

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
 from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
-from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import (
     Metric,
     Omission,
@@ -122,21 +122,13 @@ def terminal_table(results: Results) -> TextTable:
                 *(decimal(row.value if row else None) for row in sides),
             )
         )
-    headers = (
-        "Model",
-        "ID",
-        "OOD",
-        "Detector",
-        f"AUROC ({percent(results.level)} interval)",
-        "Trainings",
-        "AUPR-Out",
-        "AUPR-In",
-        "FPR@95TPR",
-        "bpd ID",
-        "bpd OOD",
+    columns = (
+        *words("Model", "ID", "OOD", "Detector"),
+        *numbers(f"AUROC ({percent(results.level)} interval)"),
+        *words("Trainings"),
+        *numbers("AUPR-Out", "AUPR-In", "FPR@95TPR", "bpd ID", "bpd OOD"),
     )
-    numeric = frozenset({headers[4], *headers[6:]})
-    return TextTable(headers, tuple(rows), footnotes.texts, numeric)
+    return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def detection_table(results: Results) -> TextTable:
@@ -160,18 +152,13 @@ def detection_table(results: Results) -> TextTable:
                 decimal(n_outside / total if total else None),
             )
         )
-    headers = (
-        "Model",
-        "ID → OOD",
-        "Detector",
-        f"AUROC ({percent(results.level)} interval)",
-        "Trainings",
-        *HEADINGS.values(),
-        "Images ID / OOD",
-        "OOD share",
+    columns = (
+        *words("Model", "ID → OOD", "Detector"),
+        *numbers(f"AUROC ({percent(results.level)} interval)"),
+        *words("Trainings"),
+        *numbers(*HEADINGS.values(), "Images ID / OOD", "OOD share"),
     )
-    numeric = frozenset({headers[3], *headers[5:]})
-    return TextTable(headers, tuple(rows), footnotes.texts, numeric)
+    return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def bits_table(results: Results) -> TextTable:
@@ -198,16 +185,13 @@ def bits_table(results: Results) -> TextTable:
                         count(images),
                     )
                 )
-    headers = (
-        "Model",
-        "Trained on",
-        "Scored on",
-        f"Bits per dimension ({percent(results.level)} interval)",
-        "Trainings",
-        "Images",
+    columns = (
+        *words("Model", "Trained on", "Scored on"),
+        *numbers(f"Bits per dimension ({percent(results.level)} interval)"),
+        *words("Trainings"),
+        *numbers("Images"),
     )
-    numeric = frozenset({headers[3], headers[5]})
-    return TextTable(headers, tuple(rows), footnotes.texts, numeric)
+    return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def _entries(rows: Iterable[Row]) -> list[Measured]:

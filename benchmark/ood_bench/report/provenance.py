@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ood_bench.metrics.measure import percent
 from ood_bench.report.numbers import ABSENT, count, decimal, duration, with_interval
-from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Omission, Results, TrainingCard, why_untrained
 
 
@@ -28,16 +28,12 @@ def claims_table(results: Results) -> TextTable:
                 f"{claim.judged} {note}".strip(),
             )
         )
-    headers = (
-        "Claim",
-        "Source",
-        "Expected",
-        f"Measured ({percent(results.level)} interval)",
-        "Trainings",
-        "Quoted",
-        "Verdict",
+    columns = (
+        *words("Claim", "Source", "Expected"),
+        *numbers(f"Measured ({percent(results.level)} interval)"),
+        *words("Trainings", "Quoted", "Verdict"),
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset({headers[3]}))
+    return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def beside_table(results: Results) -> TextTable:
@@ -50,12 +46,8 @@ def beside_table(results: Results) -> TextTable:
                 said = f"{value}: {figure.note}" if figure.note else value
                 about = "" if i else f"{claim.id}: {claim.says}"
                 rows.append((about, figure.says, said))
-    headers = (
-        "Claim not reproduced",
-        "Measured beside it",
-        f"Value ({percent(results.level)} interval)",
-    )
-    return TextTable(headers, tuple(rows), numeric=frozenset({headers[2]}))
+    measured = numbers(f"Value ({percent(results.level)} interval)")
+    return TextTable((*words("Claim not reproduced", "Measured beside it"), *measured), tuple(rows))
 
 
 def training_table(results: Results) -> TextTable:
@@ -79,22 +71,12 @@ def training_table(results: Results) -> TextTable:
         )
         for card in results.training
     )
-    headers = (
-        "Model",
-        "Plugin",
-        "Trained on",
-        "Seed",
-        "Parameters",
-        "Steps",
-        "Images",
-        "Time",
-        "Images/s",
-        "Validation",
-        "Precision",
-        "Device",
-        "Divergences",
+    columns = (
+        *words("Model", "Plugin", "Trained on"),
+        *numbers("Seed", "Parameters", "Steps", "Images", "Time", "Images/s", "Validation"),
+        *words("Precision", "Device", "Divergences"),
     )
-    return TextTable(headers, rows, footnotes.texts, frozenset(headers[3:10]))
+    return TextTable(columns, rows, footnotes.texts)
 
 
 def data_table(results: Results) -> TextTable:
@@ -115,28 +97,23 @@ def data_table(results: Results) -> TextTable:
                 card.digest[:12] or ABSENT,
             )
         )
-    headers = (
-        "Data set",
-        "Split",
-        "Images",
-        "Shape",
-        "Source",
-        "Transform",
-        "Licence",
-        "Digest",
+    columns = (
+        *words("Data set", "Split"),
+        *numbers("Images"),
+        *words("Shape", "Source", "Transform", "Licence", "Digest"),
     )
-    return TextTable(headers, tuple(rows), footnotes.texts, frozenset({"Images"}))
+    return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def omission_table(omissions: Iterable[Omission], heading: str) -> TextTable:
     """Return what was left out, with the reasons under a heading."""
     rows = dict.fromkeys((omission.cell, omission.reason) for omission in omissions)
-    return TextTable(("What", heading), tuple(rows))
+    return TextTable(words("What", heading), tuple(rows))
 
 
 def run_table(results: Results) -> TextTable:
     """Return the circumstances of the run."""
-    return TextTable(("Run", results.suite), tuple(results.manifest.items()))
+    return TextTable(words("Run", results.suite), tuple(results.manifest.items()))
 
 
 def _validated(card: TrainingCard) -> str:

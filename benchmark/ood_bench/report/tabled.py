@@ -5,7 +5,7 @@ from typing import NamedTuple
 
 from ood_bench.report.escape import line
 from ood_bench.report.sections import Section
-from ood_bench.report.texttable import TextTable
+from ood_bench.report.texttable import TextTable, words
 from ood_bench.results import AnalysisTable
 
 ROWS, COLUMNS, LETTERS = 20, 12, 60
@@ -29,12 +29,12 @@ def tabled(undrawn: Undrawn, name: str) -> Section:
     table, frame = undrawn.table, undrawn.table.table
     shown = frame.iloc[:ROWS, :COLUMNS]
     rows = tuple(tuple(_cell(value) for value in row) for row in shown.itertuples(index=False))
-    headers = tuple(line(str(column))[:LETTERS] for column in shown.columns)
-    left = f"{len(rows)} of {len(frame):,} rows and {len(headers)} of {frame.shape[1]:,} columns"
+    columns = words(*(line(str(column))[:LETTERS] for column in shown.columns))
+    left = f"{len(rows)} of {len(frame):,} rows and {len(columns)} of {frame.shape[1]:,} columns"
     return Section(
         name,
         f"{table.analysis}: {table.model} trained on {table.inside}, seed {table.seed}",
-        TextTable(headers, rows, (f"No figure: {undrawn.reason}", f"{left} are shown.")),
+        TextTable(columns, rows, (f"No figure: {undrawn.reason}", f"{left} are shown.")),
     )
 
 

@@ -136,10 +136,10 @@ def tex_table(table: TextTable, *, caption: str, label: str) -> str:
         caption: TeX.
         label: What it is referred to by.
     """
-    words = [header not in table.numeric for header in table.headers]
+    words = [not column.numeric for column in table.columns]
     lengths = [
         max(len(row[i]) for row in table.rows) if table.rows else 0
-        for i in range(len(table.headers))
+        for i in range(len(table.columns))
     ]
     broken = [word and length > WIDE for word, length in zip(words, lengths, strict=True)]
     heads = [

@@ -1,25 +1,51 @@
-"""A table as text, which the terminal and the Markdown page both show."""
+"""A table as text with typed columns, which every writer of a report shows."""
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _SUPERSCRIPTS = str.maketrans("0123456789", "⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
-@dataclass(frozen=True)
-class TextTable:
-    """Headers, rows and footnotes.
+class Column(NamedTuple):
+    """A column of a table.
 
     Attributes:
-        headers: One for each column.
-        rows: Cells, as many in each row as there are headers.
-        footnotes: Each begins with the mark that stands in the cells it is about.
-        numeric: Headers of the columns that are set to the right.
+        heading: What stands above it.
+        numeric: Whether its cells are numbers, which are set to the right.
     """
 
-    headers: tuple[str, ...]
+    heading: str
+    numeric: bool = False
+
+
+def words(*headings: str) -> tuple[Column, ...]:
+    """Return columns of words."""
+    return tuple(map(Column, headings))
+
+
+def numbers(*headings: str) -> tuple[Column, ...]:
+    """Return columns of numbers."""
+    return tuple(Column(heading, numeric=True) for heading in headings)
+
+
+@dataclass(frozen=True)
+class TextTable:
+    """Columns, rows and footnotes.
+
+    Attributes:
+        columns: Their headings, and what they hold.
+        rows: Cells, as many in each row as there are columns.
+        footnotes: Each begins with the mark that stands in the cells it is about.
+    """
+
+    columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     footnotes: tuple[str, ...] = ()
-    numeric: frozenset[str] = frozenset()
+
+    @property
+    def headers(self) -> tuple[str, ...]:
+        """The columns' headings."""
+        return tuple(column.heading for column in self.columns)
 
 
 class Footnotes:

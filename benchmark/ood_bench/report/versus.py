@@ -12,7 +12,7 @@ from ood_bench.report.conventions import TESTED
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.markdown import table_text
 from ood_bench.report.numbers import ABSENT, p_text, with_interval
-from ood_bench.report.texttable import Footnotes, TextTable
+from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.report.tidy import finite, rows_csv
 from ood_bench.results import Versus, VersusClaim, VersusRow
 
@@ -37,10 +37,13 @@ def auroc_table(found: Versus) -> TextTable:
                 cells += [ABSENT] * 3
         rows.append((*address, *cells))
     level = percent(found.level)
-    headers = ["Model", "ID → OOD", "Detector", f"AUROC, {first} ({level} interval)"]
+    columns = [
+        *words("Model", "ID → OOD", "Detector"),
+        *numbers(f"AUROC, {first} ({level} interval)"),
+    ]
     for run in others:
-        headers += [f"AUROC, {run}", f"{run} less {first}", f"p (Holm), {run}"]
-    return TextTable(tuple(headers), tuple(rows), footnotes.texts, frozenset(headers[3:]))
+        columns += numbers(f"AUROC, {run}", f"{run} less {first}", f"p (Holm), {run}")
+    return TextTable(tuple(columns), tuple(rows), footnotes.texts)
 
 
 def versus_claims_table(found: Versus) -> TextTable:
@@ -52,7 +55,7 @@ def versus_claims_table(found: Versus) -> TextTable:
         (f"{name}: {says}", *(_verdict(told.get(run)) for run in found.runs))
         for (name, says), told in lines.items()
     )
-    return TextTable(("Claim", *found.runs), rows)
+    return TextTable(words("Claim", *found.runs), rows)
 
 
 def versus_note(found: Versus) -> str:

@@ -14,11 +14,12 @@ from ood_bench.analyses.histogram import Histogram
 from ood_bench.report import csv_text, markdown
 from ood_bench.report.latex import latex
 from ood_bench.report.tex import tex, tex_table
-from ood_bench.report.texttable import TextTable
+from ood_bench.report.texttable import Column, TextTable, words
 from ood_bench.report.tidy import ordered
 from ood_bench.report.write import write_report
 from ood_bench.results import Audit, DataAudit, Omission, Overlap, Results, Separation
 
+WORD_AND_NUMBER = (Column("What"), Column("n", numeric=True))
 ENGINES = ("pdflatex", "lualatex")
 AWKWARD = r"50 % of a_b & {c} $x$ #1 ^ ~ \input{/etc/passwd} <|> ''`` -- »é« ŉ σ² → 中文 🙂"
 
@@ -118,9 +119,9 @@ def test_no_character_of_a_name_reaches_tex_with_a_meaning(text: str) -> None:
 
 
 def test_a_table_breaks_long_words_and_sets_wide_ones_smaller() -> None:
-    long = TextTable(("What", "n"), (("word " * 30, "1"),), numeric=frozenset({"n"}))
+    long = TextTable(WORD_AND_NUMBER, (("word " * 30, "1"),))
     assert r"\begin{xltabular}" in tex_table(long, caption="", label="")
-    short = TextTable(("What", "n"), (("word", "1"),), numeric=frozenset({"n"}))
+    short = TextTable(WORD_AND_NUMBER, (("word", "1"),))
     assert r"\begin{longtable}{@{}lr@{}}" in tex_table(short, caption="", label="")
-    wide = TextTable(tuple("abcdefghij"), (("x" * 22,) * 10,))
+    wide = TextTable(words(*"abcdefghij"), (("x" * 22,) * 10,))
     assert r"\tiny" in tex_table(wide, caption="", label="")
