@@ -21,6 +21,7 @@ PLUGINS = {
     "statistics": "A statistic computes columns, one value an image, once for each model, data "
     "set and split.",
     "analyses": "An analysis makes a table, a figure and findings of one trained model.",
+    "formats": "A format writes the report of a run, or of several; `--format` names it.",
 }
 
 

@@ -18,7 +18,7 @@ from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import bytes_sha256
 from ood_bench.scalars import changes, refusal
 
-Kind = Literal["models", "detectors", "statistics", "analyses"]
+Kind = Literal["models", "detectors", "statistics", "analyses", "formats"]
 Options: TypeAlias = dict[str, Any]
 
 

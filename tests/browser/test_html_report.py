@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 from tests.browser.conftest import Run
 
-from ood_bench.report import write_report
-from ood_bench.results import Omission, Results
+from ood_bench.report import write_report, write_versus
+from ood_bench.results import Omission, Results, Versus, VersusRow
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -263,3 +263,19 @@ def hostile(results: Results) -> Results:
         skips=(Omission(HOSTILE, HOSTILE),),
         manifest={HOSTILE: HOSTILE},
     )
+
+
+def test_a_comparison_of_runs_is_a_page_whose_tables_sort(tmp_path: Path, page: "Page") -> None:
+    rows = [
+        VersusRow("m", "i", "o", detector, "first", value, 0.1, 0.9, 9, 9)
+        for detector, value in (("a", 0.6), ("b", 0.4))
+    ]
+    rows += [replace(row, run="other", note=HOSTILE) for row in rows]
+    found = Versus(("first", "other"), 0.95, tuple(rows), (), (HOSTILE,))
+    page.goto(write_versus(found, tmp_path, format="html").as_uri())
+    assert page.locator("h1").inner_text() == "first against other"
+    table = page.locator("#auroc table")
+    table.get_by_role("button", name=re.compile("AUROC, first")).click()
+    cells = table.locator("tbody td:nth-child(4)").all_text_contents()
+    assert [text[:5] for text in cells] == ["0.400", "0.600"]
+    assert page.evaluate("window.hacked") is None

@@ -128,10 +128,22 @@ def test_one_run_or_the_same_twice_is_a_mistake_in_one_line(tiny: Path, ood_benc
         assert len(done.err.splitlines()) == 1
 
 
-def test_pages_for_one_run_are_refused_for_several(tiny: Path, ood_bench: Command) -> None:
-    for format in ("html", "latex"):
-        done = ood_bench("report", "a", "b", "--format", format)
-        assert done.status == 2
-        assert done.err == (
-            f"several runs have no report in {format}; give one run, or another --format\n"
-        )
+def test_several_runs_have_a_page_and_a_paper_too(
+    two: tuple[Path, Path], ood_bench: Command
+) -> None:
+    for command in ("report", "compare"):
+        done = ood_bench(command, *two, "--format", "html")
+        assert done.status == 0, done.err
+        path = Path(done.out.strip())
+        assert path.name == "compare.html"
+        text = path.read_text()
+        assert f"<h1>{two[0].name} against {two[1].name}</h1>" in text
+        assert "T1: Black images are likelier than digits" in text
+        assert "on common seeds: 0" in text
+    done = ood_bench("compare", *two, "--format", "latex", "-o", "paper")
+    assert Path(done.out.strip()) == Path("paper/compare.tex")
+    rows = Path("paper/tables/auroc.tex").read_text()
+    csv_file = Path(ood_bench("compare", *two, "--format", "csv").out.strip())
+    for row in csv.DictReader(StringIO(csv_file.read_text())):
+        assert f"{float(row['value']):.3f}" in rows
+    assert Path(ood_bench("compare", *two, "-o", "paper").out.strip()).name == "compare.md"

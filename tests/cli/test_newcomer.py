@@ -1,13 +1,12 @@
 """The way of a newcomer: an empty folder, a model of twenty lines, every mistake on the way."""
 
 from pathlib import Path
-from typing import get_args
 
 import pytest
 from tests.conftest import Command
 from tests.packaging.test_plugin_packages import install, short
 
-from ood_bench.cli.report import Format
+from ood_bench.registry import Registry
 
 MODEL = """\
 import math
@@ -134,7 +133,7 @@ def test_the_model_runs_beside_glow_and_is_reported(
     assert done.status == 0, done.err
     for text in ("my-model", "glow", "mnist_20k", "likelihood"):
         assert text in done.out
-    for kind in get_args(Format):
+    for kind in Registry().names("formats"):
         done = ood_bench("report", "--format", kind)
         assert done.status == 0, done.err
         assert Path(done.out.strip().splitlines()[-1]).exists()

@@ -15,7 +15,7 @@ from tests.conftest import Command
 import ood_bench
 from ood_bench.detectors import Columns, Detector, Scorer
 from ood_bench.errors import OodBenchError
-from ood_bench.report.tidy import csv_text, findings_csv
+from ood_bench.report.tidy import records, records_csv
 
 
 @pytest.fixture(scope="module")
@@ -38,10 +38,8 @@ def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
 
 
 def test_frames_hold_what_the_csv_report_holds(run: ood_bench.Run) -> None:
-    for frame, text in (
-        (run.metrics, csv_text(run.results)),
-        (run.findings, findings_csv(run.results)),
-    ):
+    values = {found.name: records_csv(found) for found in records(run.results)}
+    for frame, text in ((run.metrics, values["results"]), (run.findings, values["findings"])):
         read = pd.read_csv(
             io.StringIO(text),
             dtype={"seed": str},

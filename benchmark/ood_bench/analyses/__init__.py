@@ -17,6 +17,9 @@ from ood_bench.detectors import Columns, Scores
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ood_bench.analyses.bins import Series
+    from ood_bench.analyses.strips import Strip
+
 Split = Literal["train", "test"]
 
 
@@ -106,6 +109,7 @@ class Analysis(ABC):
         uses_course: Whether the training must be probed along its course.
         uses_model: Whether `tabulate` calls the model, which is then loaded.
         title: A heading for the report.
+        menu: What the menu of a page calls it; the title unless said.
         level: Coverage of every interval; a run sets it to that of the suite.
     """
 
@@ -116,6 +120,7 @@ class Analysis(ABC):
     uses_course: ClassVar[bool] = False
     uses_model: ClassVar[bool] = False
     title: ClassVar[str]
+    menu: ClassVar[str] = ""
     level: float = 0.95
 
     @abstractmethod
@@ -132,4 +137,20 @@ class Analysis(ABC):
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:  # noqa: ARG002
         """Return the numbers that the table shows, which claims can name; none unless said."""
+        return ()
+
+    def series(self, table: pd.DataFrame) -> "tuple[Series, ...]":  # noqa: ARG002
+        """Return histograms of bits per dimension, which a page may draw itself.
+
+        A page that draws, as the HTML report does, then shows them in place of the figure, with
+        the inside's series to compare the others with; none unless said.
+        """
+        return ()
+
+    def gallery(self, table: pd.DataFrame) -> "tuple[Strip, ...]":  # noqa: ARG002
+        """Return rows of images, which a page may lay out itself in place of the figure.
+
+        The images of each have the columns `row` (in the data set), `bits_per_dim` and `png`;
+        none unless said.
+        """
         return ()

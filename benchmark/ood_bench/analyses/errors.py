@@ -31,6 +31,7 @@ class Errors(Analysis):
     """
 
     title = "Errors at the 95 % threshold"
+    menu = "Errors"
 
     def __init__(self, *, count: int = 8) -> None:
         if count < 1:
@@ -82,12 +83,14 @@ class Errors(Analysis):
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a row of images for each data set, their bits per dimension above them."""
         first = table.iloc[0]
-        strips = [
-            Strip(str(data), told(part), part[part["part"] == "image"])
-            for data, part in table.groupby("data", sort=False)
-        ]
         title = f"{first['model']} trained on {first['inside']}"
-        return draw_strips(strips, title=title, margin=1.5)
+        return draw_strips(_strips(table), title=title, margin=1.5)
+
+    def gallery(self, table: pd.DataFrame) -> tuple[Strip, ...]:
+        """Return the same rows of images."""
+        return tuple(
+            strip._replace(told=strip.told.replace("\n", ", ")) for strip in _strips(table)
+        )
 
     def caption(self, table: pd.DataFrame) -> str:
         """Say what the threshold is and which images are shown."""
@@ -113,3 +116,10 @@ def told(part: pd.DataFrame) -> str:
     count, of = int(first["count"]), int(first["of"])
     share = f"{100 * count / of:.1f} %"
     return f"{first['error']} {share}\n{count:,} of {of:,}"
+
+
+def _strips(table: pd.DataFrame) -> list[Strip]:
+    return [
+        Strip(str(data), told(part), part[part["part"] == "image"])
+        for data, part in table.groupby("data", sort=False)
+    ]

@@ -25,6 +25,7 @@ class Extremes(Analysis):
     """
 
     title = "Most and least likely images"
+    menu = "Images"
 
     def __init__(self, *, count: int = 8) -> None:
         if count < 1:
@@ -60,12 +61,12 @@ class Extremes(Analysis):
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw two rows of images for each data set, their bits per dimension above them."""
         first = table.iloc[0]
-        strips = [
-            Strip(str(data), str(end), strip)
-            for (data, end), strip in table.groupby(["data", "likelihood"], sort=False)
-        ]
         title = f"{first['model']} trained on {first['inside']}"
-        return draw_strips(strips, title=title, margin=1.3)
+        return draw_strips(_strips(table), title=title, margin=1.3)
+
+    def gallery(self, table: pd.DataFrame) -> tuple[Strip, ...]:
+        """Return the same two rows of each data set."""
+        return tuple(strip._replace(told=f"{strip.told} likelihood") for strip in _strips(table))
 
     def caption(self, table: pd.DataFrame) -> str:
         """Say what the rows and numbers are."""
@@ -75,3 +76,10 @@ class Extremes(Analysis):
             "highest and the lowest likelihood, most extreme first, with their bits per "
             "dimension (lower is more likely)."
         )
+
+
+def _strips(table: pd.DataFrame) -> list[Strip]:
+    return [
+        Strip(str(data), str(end), strip)
+        for (data, end), strip in table.groupby(["data", "likelihood"], sort=False)
+    ]

@@ -23,6 +23,7 @@ class Histogram(Analysis):
     """
 
     title = "Likelihood histograms"
+    menu = "Histograms"
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return the counts and quantiles of each data set and split."""
@@ -46,7 +47,7 @@ class Histogram(Analysis):
 
         from ood_bench.analyses.style import data_colours, look, plain
 
-        first, series = table.iloc[0], series_of(table)
+        first, series = table.iloc[0], self.series(table)
         colours = data_colours(list(dict.fromkeys(s.data for s in series)))
         with look():
             figure = Figure(figsize=(6.4, 4.0), layout="constrained")
@@ -75,14 +76,13 @@ class Histogram(Analysis):
             "beyond the axis."
         )
 
-
-def series_of(table: pd.DataFrame) -> list[Series]:
-    """Return the series that a table of the analysis holds."""
-    inside = table["inside"].iloc[0]
-    return [
-        Series.read(part, data=str(data), split=str(split), outside=data != inside)
-        for (data, split), part in table.groupby(["data", "split"], sort=False)
-    ]
+    def series(self, table: pd.DataFrame) -> tuple[Series, ...]:
+        """Return the series that the table holds."""
+        inside = table["inside"].iloc[0]
+        return tuple(
+            Series.read(part, data=str(data), split=str(split), outside=data != inside)
+            for (data, split), part in table.groupby(["data", "split"], sort=False)
+        )
 
 
 def _add_legend(figure: "Figure", axes: "Axes") -> None:

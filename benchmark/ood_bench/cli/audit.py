@@ -7,7 +7,7 @@ import typer
 
 from ood_bench.cli.console import say, terminal
 from ood_bench.cli.options import DataRoot, ResultsRoot
-from ood_bench.cli.tables import rich_table
+from ood_bench.cli.tables import print_sections
 
 if TYPE_CHECKING:
     import numpy as np
@@ -107,21 +107,6 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
 
 
 def _show(found: "Audit", level: float) -> None:
-    from ood_bench.report.audited import (
-        SETS,
-        overlaps_note,
-        overlaps_table,
-        separations_note,
-        separations_table,
-        sets_table,
-    )
+    from ood_bench.report import audit_sections
 
-    console = terminal(log_width=160)
-    for table, note in (
-        (sets_table(found), SETS),
-        (separations_table(found), separations_note(level)),
-        (overlaps_table(found), overlaps_note(found)),
-    ):
-        if table.rows:
-            console.print(rich_table(table))
-            console.print(note, "\n", highlight=False, markup=False)
+    print_sections(terminal(log_width=160), audit_sections(found, level))

@@ -2,13 +2,13 @@
 
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ood_bench.cli.console import terminal
-from ood_bench.cli.options import ResultsRoot
-from ood_bench.cli.tables import rich_table
+from ood_bench.cli.console import say, terminal
+from ood_bench.cli.options import ComparisonFormat, ResultsRoot, output_folder
+from ood_bench.cli.tables import print_sections
 
 if TYPE_CHECKING:
     from ood_bench.results import Versus
@@ -25,6 +25,18 @@ def compare(
         ),
     ],
     results: ResultsRoot = Path("results"),
+    format: ComparisonFormat = None,
+    output: Annotated[
+        Path | None,
+        typer.Option(
+            "--output",
+            "-o",
+            metavar="DIR",
+            callback=output_folder,
+            help="Where the files go; a folder of its own in the results folder unless said.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Compare runs: AUROC with intervals, paired differences on the same images, claims.
 
@@ -32,30 +44,19 @@ def compare(
     Differences are DeLong's for the same images, with Holm's correction for all of them; where
     scores were not kept or images differ, the intervals stand alone and a footnote says why.
     """
-    from ood_bench.report import auroc_table, versus_claims_table, versus_note
+    from ood_bench.report import versus_document
 
-    found = _compared(runs, results)
+    if format or output:
+        say(write_comparison(runs, results, output, format or "markdown"))
+        return
     console = terminal(log_width=160)
-    for note in found.notes:
-        console.print(note, highlight=False, markup=False)
-    shown = auroc_table(found)
-    if not shown.rows:
-        console.print("The runs have no detection in common.")
-    else:
-        console.print(rich_table(shown))
-        for text in (*shown.footnotes, versus_note(found)):
-            console.print(text, highlight=False, markup=False)
-    claims = versus_claims_table(found)
-    if claims.rows:
-        console.print("", rich_table(claims))
+    document = versus_document(_compared(runs, results))
+    for text in (*document.notes, *(f"{span.text}\n" for span in document.summary)):
+        console.print(text, highlight=False, markup=False)
+    print_sections(console, reversed(document.sections))
 
 
-def write_comparison(
-    runs: list[str],
-    results: Path,
-    output: Path | None,
-    format: Literal["markdown", "csv", "json"],
-) -> Path:
+def write_comparison(runs: list[str], results: Path, output: Path | None, format: str) -> Path:
     """Write a report of several runs and return its path."""
     from ood_bench.report import write_versus
 

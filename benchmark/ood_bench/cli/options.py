@@ -98,3 +98,35 @@ TrustCode: TypeAlias = Annotated[
         help="Run code that the input names and no installed package registers. Read it first.",
     ),
 ]
+
+
+def _known_format(name: str | None) -> str | None:
+    """Return the name of a format that is installed or that can be imported."""
+    if name is not None:
+        from ood_bench.report import load_format
+
+        load_format(name)
+    return name
+
+
+ReportFormat: TypeAlias = Annotated[
+    str,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        callback=_known_format,
+        help="What to write: markdown, html, latex, csv, json, or a format of your own.",
+    ),
+]
+
+ComparisonFormat: TypeAlias = Annotated[
+    str | None,
+    typer.Option(
+        "--format",
+        metavar="FORMAT",
+        callback=_known_format,
+        help="Write a report in place of tables for the terminal: markdown, html, latex, csv, "
+        "json, or a format of your own; with --output markdown unless said.",
+        show_default=False,
+    ),
+]

@@ -1,25 +1,20 @@
 """`ood-bench report`: tables and figures of a run, from the store alone."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.console import Console
-from rich.table import Table
 
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.console import say
 from ood_bench.cli.drawing import Drawing
-from ood_bench.cli.options import ResultsRoot, TrustCode, output_folder
-from ood_bench.errors import OodBenchError
-from ood_bench.results.trainings import ONE
+from ood_bench.cli.options import ReportFormat, ResultsRoot, TrustCode, output_folder
+from ood_bench.cli.tables import rich_table
 
 if TYPE_CHECKING:
-    from ood_bench.report import TextTable
     from ood_bench.report.drawers import Drawers
     from ood_bench.runs import RunRecord
-
-Format = Literal["markdown", "html", "latex", "csv", "json"]
 
 Run = Annotated[
     str | None,
@@ -54,21 +49,18 @@ def report(
             show_default=False,
         ),
     ] = None,
-    format: Annotated[Format, typer.Option(help="What to write.")] = "markdown",
+    format: ReportFormat = "markdown",
     trust_code: TrustCode = False,
 ) -> None:
     """Write the tables and figures of a run: Markdown, one HTML file, LaTeX, tidy CSV, or JSON.
 
     Prints the path of what it wrote: of several runs a comparison of what they have in common.
+    `ood-bench formats list` names all formats.
     """
     from ood_bench.report import write_report
     from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
 
     if runs and len(runs) > 1:
-        if format == "html" or format == "latex":
-            raise OodBenchError(
-                f"several runs have no report in {format}; give one run, or another --format"
-            )
         say(write_comparison(runs, results, output, format))
         return
     folder = find_run(results, runs[0] if runs else None)
@@ -158,7 +150,7 @@ def _drawers(record: "RunRecord", folder: Path, *, trust: bool) -> "Drawers":
 
 def show_report(console: Console, folder: Path, results: Path) -> None:
     """Write the Markdown report of a run made just now, print its table and where it lies."""
-    from ood_bench.report import terminal_table, write_report
+    from ood_bench.report import terminal_sections, write_report
     from ood_bench.runs import collect, read_record
     from ood_bench.store import Store
 
@@ -171,42 +163,14 @@ def show_report(console: Console, folder: Path, results: Path) -> None:
         )
     for note in found.notes:
         _say(console, note)
-    shown = terminal_table(found)
-    groups: dict[tuple[str, ...], Table] = {}
-    for row in shown.rows:
-        model, inside, outside, detector, area, trained, *cells, bits_inside, bits_outside = row
-        if (model, inside) not in groups:
-            title = f"{model} trained on {inside}, {bits_inside} bits/dim; {_covers(trained)}"
-            groups[model, inside] = _group(title, shown)
-        groups[model, inside].add_row(outside, detector, area, *cells, bits_outside)
-    for table in groups.values():
-        console.print(table, "")
-    for footnote in shown.footnotes:
+    sections = terminal_sections(found)
+    for section in sections:
+        console.print(rich_table(section.table, title=section.heading), "")
+    for footnote in (text for section in sections for text in section.table.footnotes):
         _say(console, footnote)
     for claim in found.claims:
         _say(console, f"{claim.judged}: {claim.says}")
     _say(console, f"report: {path}")
-
-
-def _covers(trained: str) -> str:
-    """Say of how many trainings a table is, and what the interval of one covers."""
-    of_one = trained.startswith(ONE)
-    return f"{trained}: intervals cover test images alone" if of_one else trained.split(",")[0]
-
-
-def _group(title: str, shown: "TextTable") -> Table:
-    """Return an empty table for one model on one inside data set, narrow enough for a terminal.
-
-    Of how many trainings it is stands in its title, which leaves room for the columns.
-    """
-    table = Table(title=title, title_justify="left", title_style="bold", box=None)
-    table.padding, table.pad_edge = (0, 1, 0, 0), False
-    short = {"FPR@95TPR": "FPR@95", "bpd OOD": "bits/dim"}
-    for heading, numeric in (*shown.columns[2:5], *shown.columns[6:-2], shown.columns[-1]):
-        justify: Literal["left", "right"] = "right" if numeric else "left"
-        name = short.get(heading, heading.partition(" (")[0])
-        table.add_column(name, justify=justify, overflow="fold", no_wrap=heading != "OOD")
-    return table
 
 
 def _say(console: Console, text: str) -> None:

@@ -1,25 +1,25 @@
-"""The report: tables, figures and files made from the results of a run."""
+"""The report: one document of what a run found, or several, and the formats that write it."""
 
-from ood_bench.report.figures import Picture, draw_all
-from ood_bench.report.markdown import markdown
-from ood_bench.report.measured import terminal_table
+from ood_bench.report.compose import run_document
+from ood_bench.report.document import Document, Section
+from ood_bench.report.formats import Format, load_format
+from ood_bench.report.sections import audit_sections
+from ood_bench.report.terminal import terminal_sections, terminal_table
 from ood_bench.report.texttable import TextTable
-from ood_bench.report.tidy import csv_text, json_text
-from ood_bench.report.versus import auroc_table, versus_claims_table, versus_note, write_versus
-from ood_bench.report.write import Format, write_report
+from ood_bench.report.versus import versus_document
+from ood_bench.report.write import write_report, write_versus
 
 __all__ = [
+    "Document",
     "Format",
-    "Picture",
+    "Section",
     "TextTable",
-    "auroc_table",
-    "csv_text",
-    "draw_all",
-    "json_text",
-    "markdown",
+    "audit_sections",
+    "load_format",
+    "run_document",
+    "terminal_sections",
     "terminal_table",
-    "versus_claims_table",
-    "versus_note",
+    "versus_document",
     "write_report",
     "write_versus",
 ]

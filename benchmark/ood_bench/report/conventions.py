@@ -52,9 +52,9 @@ DETECTION = (
     "**FPR@95TPR** has ID as the positive class: the share of OOD images accepted when 95 % of "
     "ID images are. "
     "**Detection error**: the smallest mean of the two error rates at any threshold. "
-    "Brackets hold {level} intervals: {intervals}; those of the others are in {rows} with the rows "
-    "of single seeds. With several seeds, values are means, and intervals count both the images "
-    f"and the seeds as samples. {COVERS}"
+    "Brackets hold {level} intervals: {intervals}; those of the others are in {values} with the "
+    "rows of single seeds. With several seeds, values are means, and intervals count both the "
+    f"images and the seeds as samples. {COVERS}"
 )
 INTERVALS = "score intervals with DeLong's variance for AUROC"
 FORMER_INTERVALS = (

@@ -40,3 +40,13 @@ def paragraph(text: str) -> str:
         ('\\# one', '1\\. two')
     """
     return _START.sub(r"\1\\\2", escape(text))
+
+
+def spaced(text: str, made: str) -> str:
+    """Return what was made of a text with the space that the text begins and ends with.
+
+    Example:
+        >>> spaced("of 3 ", "of **3**")
+        'of **3** '
+    """
+    return f"{' ' * text[:1].isspace()}{made}{' ' * text[-1:].isspace()}"

@@ -1,18 +1,20 @@
-"""Figures as files, with the names by which a page refers to them."""
+"""What each analysis shows of its table: a figure as a file, or what a page draws itself."""
 
 import re
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, TypeAlias
 
 from ood_bench.errors import OodBenchError, raised
 from ood_bench.hashing import digest
 from ood_bench.report.code import code_digest, together
+from ood_bench.report.document import Content, Figure, Picture, Shown
 from ood_bench.report.encode import Encoding, encoding_digest
+from ood_bench.report.findings import findings_table
 from ood_bench.report.made import Made
+from ood_bench.report.page_content import page_content
 from ood_bench.report.tabled import Undrawn
-from ood_bench.results import AnalysisTable
+from ood_bench.results import AnalysisTable, FindingRow
 
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
@@ -21,43 +23,27 @@ Tell: TypeAlias = Callable[[int, int], None]
 """Takes how many figures of all are there."""
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A drawn figure.
-
-    Attributes:
-        table: What it shows.
-        title: The analysis's heading.
-        caption: What to see in it.
-        path: Where it lies, relative to the page.
-        file: What lies there.
-    """
-
-    table: AnalysisTable
-    title: str
-    caption: str
-    path: str
-    file: bytes = b""
-
-
-def draw_all(
+def show_all(
     tables: Sequence[AnalysisTable],
     analyses: "Mapping[str, Analysis]",
     made: Made,
     encoding: Encoding,
+    *,
+    draws: bool = False,
     tell: Tell | None = None,
     reasons: Mapping[str, str] | None = None,
-) -> Iterator[Picture | Undrawn]:
-    """Draw each table by the analysis that made it, unless its figure lies there already.
+) -> Iterator[Shown | Undrawn]:
+    """Show each table by the analysis that made it; a figure that lies there is not drawn anew.
 
-    A table that its analysis fails to draw, as one of another version may, has no figure.
+    A table that its analysis fails to show, as one of another version may, is shown itself.
 
     Args:
         tables: The tables.
         analyses: The analyses by the suite's names.
         made: Where the figures go.
         encoding: Makes a file of a figure.
-        tell: Called after each figure.
+        draws: Whether the page draws charts and galleries itself.
+        tell: Called after each table.
         reasons: Why some analyses are not given, by their names.
 
     Raises:
@@ -72,18 +58,55 @@ def draw_all(
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         else:
             of = together(table.digest, code[table.analysis], format)
-            yield _picture(table, analyses[table.analysis], made, encoding, of)
+            yield _shown(table, analyses[table.analysis], made, encoding, of, draws=draws)
         if tell is not None:
             tell(done, len(tables))
 
 
-def _picture(
-    table: AnalysisTable, analysis: "Analysis", made: Made, encoding: Encoding, of: str | None
-) -> Picture | Undrawn:
+def figures(shown: Iterable[Shown], findings: Iterable[FindingRow]) -> tuple[Figure[Content], ...]:
+    """Return what is shown of each analysis, model and inside, the seeds together."""
+    studies: dict[tuple[str, ...], list[Shown]] = {}
+    for one in shown:
+        address = (one.analysis, one.model, one.inside, type(one.content).__name__)
+        studies.setdefault(address, []).append(one)
+    found: dict[tuple[str, ...], list[FindingRow]] = {}
+    for row in findings:
+        found.setdefault((row.analysis, row.model, row.inside), []).append(row)
+    return tuple(
+        Figure(
+            seeds[0],
+            tuple((one.seed, one.content) for one in seeds),
+            findings_table(found[address[:3]]) if address[:3] in found else None,
+        )
+        for address, seeds in studies.items()
+    )
+
+
+def _shown(
+    table: AnalysisTable,
+    analysis: "Analysis",
+    made: Made,
+    encoding: Encoding,
+    of: str | None,
+    *,
+    draws: bool,
+) -> Shown | Undrawn:
     path = f"figures/{file_stem(table)}.{encoding.suffix}"
     try:
-        file = made.file(path, of, partial(_drawn, analysis, table, encoding))
-        return Picture(table, analysis.title, analysis.caption(table.table), path, file or b"")
+        content: Content | None = page_content(table, analysis) if draws else None
+        if content is None:
+            file = made.file(path, of, partial(_drawn, analysis, table, encoding))
+            content = Picture(path, file or b"")
+        return Shown(
+            table.analysis,
+            analysis.title,
+            table.model,
+            table.inside,
+            table.seed,
+            analysis.caption(table.table),
+            content,
+            analysis.menu,
+        )
     except OSError:  # of the place that it is written to
         raise
     except Exception as error:  # noqa: BLE001  anybody's analysis draws, of anybody's table

@@ -1,16 +1,18 @@
 """The report as LaTeX: a document that compiles as it is, and tables to take into a paper."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator
+from pathlib import Path
 
-from ood_bench.report.figures import Picture
-from ood_bench.report.findings import findings_table
-from ood_bench.report.markdown import summary
-from ood_bench.report.overview import Overview
-from ood_bench.report.sections import COMPARED_HEADING, Section, measured_sections, other_sections
+from ood_bench.files import write_whole
+from ood_bench.report.document import Document, Figure, Picture, Section, Span
+from ood_bench.report.encode import Encoding
+from ood_bench.report.escape import spaced
+from ood_bench.report.formats import Format
+from ood_bench.report.pdf import Pdf
 from ood_bench.report.tex import PREAMBLE, stressed, tex, tex_table
 from ood_bench.report.texttable import TextTable, numbers
-from ood_bench.results import FindingRow, Results
 
+_ROWS = "tables/results.csv"
 _HEAD = r"""% Compile with pdflatex or lualatex, twice. Each table is a file for a paper to \input.
 \documentclass[10pt,a4paper,landscape]{article}
 \usepackage[margin=15mm]{geometry}
@@ -24,43 +26,47 @@ _HEAD = r"""% Compile with pdflatex or lualatex, twice. Each table is a file for
 """
 
 
-def latex(
-    results: Results,
-    pictures: Sequence[Picture] = (),
-    overviews: Sequence[Overview] = (),
-    tables: Sequence[Section] = (),
-) -> dict[str, str]:
-    """Return the files of the document by their paths, `report.tex` among them.
+class Latex(Format):
+    """A document that compiles as it is; its tables and PDF figures are files to take into a paper.
 
     Each table is a file of its own, `tables/NAME.tex`, with its caption, which holds the
     conventions of its columns, and the label `tab:NAME`. They need what `preamble.tex` loads.
-
-    Args:
-        results: What a run found.
-        pictures: Its figures, referred to by their paths.
-        overviews: Its figures over all detectors, likewise.
-        tables: Tables of analyses that have no figure.
     """
+
+    def encoding(self, *, small: bool) -> Encoding:  # noqa: ARG002  lines are small
+        """Return PDF: lines and letters stay sharp at any size."""
+        return Pdf()
+
+    def write(self, document: Document, folder: Path) -> Path:
+        """Write `report.tex`, of several runs `compare.tex`, and what it loads."""
+        for path, text in latex(document).items():
+            write_whole(folder / path, text)
+        return folder / f"{document.name}.tex"
+
+
+def latex(document: Document) -> dict[str, str]:
+    """Return the files of the document by their paths."""
     files = {"preamble.tex": PREAMBLE}
-    title = tex(results.title or results.suite)
-    body = [rf"\section*{{{title}}}", tex(results.about), stressed(summary(results, _same))]
-    body += [rf"\emph{{{tex(note)}}}" for note in results.notes]
-    for section in measured_sections(results, rows="tables/results.csv"):
+    summary = "".join(map(_span, document.summary))
+    body = [rf"\section*{{{tex(document.title)}}}", tex(document.about), summary]
+    body += [rf"\emph{{{tex(note)}}}" for note in (*document.caveats, *document.notes)]
+    for section in document.sections:
         body.append(_placed(section, files))
-        if section.heading == COMPARED_HEADING:
-            body += [_figure(one.path, one.title, one.caption) for one in overviews]
-    if pictures:
-        body += [r"\section*{Figures}", *_figures(pictures, results.findings, files)]
-    body += [_placed(section, files) for section in tables]
-    body += [_placed(section, files) for section in other_sections(results)]
+        body += [_figure(one.path, one.title, one.caption) for one in section.overviews]
+    if figures := document.of(Picture):
+        body.append(r"\section*{Figures}")
+        for figure in figures:
+            body += _study(figure, files)
+    body += [_placed(section, files) for section in (*document.tables, *document.closing)]
     text = "\n\n".join(filter(None, body))
-    document = f"{_HEAD}\\begin{{document}}\n\n{text}\n\n\\end{{document}}\n"
-    return {"report.tex": document, **files}
+    page = f"{_HEAD}\\begin{{document}}\n\n{text}\n\n\\end{{document}}\n"
+    return {f"{document.name}.tex": page, **files}
 
 
 def _placed(section: Section, files: dict[str, str]) -> str:
     """Add a table's file and return what stands for it in the document."""
-    caption = rf"\textbf{{{tex(section.heading)}.}} {stressed(section.conventions)}".strip()
+    told = stressed(section.told(_ROWS))
+    caption = rf"\textbf{{{tex(section.heading)}.}} {told}".strip()
     name = f"tables/{section.name}.tex"
     files[name] = tex_table(section.table, caption=caption, label=f"tab:{section.name}")
     return rf"\input{{{name}}}"
@@ -76,24 +82,15 @@ def _figure(path: str, title: str, caption: str) -> str:
     )
 
 
-def _figures(
-    pictures: Iterable[Picture], findings: Sequence[FindingRow], files: dict[str, str]
-) -> Iterator[str]:
-    """Yield each analysis's figures of the first seed, and its findings as tables."""
-    shown: set[tuple[str, str, str]] = set()
-    for picture in pictures:
-        table = picture.table
-        address = (table.analysis, table.model, table.inside)
-        if address in shown:
-            continue
-        shown.add(address)
-        of = f"{picture.title}: {table.model} trained on {table.inside}, seed {table.seed}"
-        yield _figure(picture.path, of, picture.caption)
-        found = [row for row in findings if (row.analysis, row.model, row.inside) == address]
-        if found:
-            name = picture.path.removeprefix("figures/").rpartition(".")[0]
-            turned = _turned(findings_table(found))
-            yield _placed(Section(name, f"{of}; pooled over seeds", turned), files)
+def _study(figure: Figure[Picture], files: dict[str, str]) -> Iterator[str]:
+    """Yield an analysis's figure of the first seed, and its findings as a table."""
+    (seed, picture), *_ = figure.seeds
+    of = f"{figure.first.title}: {figure.study}, seed {seed}"
+    yield _figure(picture.path, of, figure.first.caption)
+    if figure.findings:
+        name = picture.path.removeprefix("figures/").rpartition(".")[0]
+        turned = _turned(figure.findings)
+        yield _placed(Section(name, f"{of}; pooled over seeds", turned), files)
 
 
 def _turned(table: TextTable) -> TextTable:
@@ -108,5 +105,6 @@ def _turned(table: TextTable) -> TextTable:
     return TextTable((first, *columns), rows, table.footnotes)
 
 
-def _same(name: str) -> str:
-    return name
+def _span(span: Span) -> str:
+    text = spaced(span.text, tex(span.text))
+    return rf"\textbf{{{text}}}" if span.stressed else text

@@ -94,43 +94,6 @@ def detections(results: Results) -> list[Measured]:
     ]
 
 
-def terminal_table(results: Results) -> TextTable:
-    """Return the main table with bits per dimension, for a terminal."""
-    footnotes = Footnotes()
-    bits = {
-        (row.model, row.inside, row.outside): row
-        for row in results.rows
-        if row.seed == "all" and row.metric in ("bpd_inside", "bpd_outside")
-    }
-    rows = []
-    for entry in detections(results):
-        auroc = entry.pooled.get("auroc")
-        counts = (
-            f"{count(auroc.n_inside)} ID and {count(auroc.n_outside)} OOD images" if auroc else ""
-        )
-        audited = remark(results, entry.inside, entry.outside)
-        sides = [bits.get((entry.model, entry.inside, side)) for side in ("", entry.outside)]
-        rows.append(
-            (
-                entry.model or "all",
-                entry.inside or "all",
-                _marked(entry.outside or "all", footnotes.mark(counts, audited, *entry.remarks())),
-                entry.detector or "all",
-                entry.interval("auroc"),
-                entry.trainings("auroc"),
-                *(entry.value(metric) for metric in ("aupr_out", "aupr_in", "fpr95")),
-                *(decimal(row.value if row else None) for row in sides),
-            )
-        )
-    columns = (
-        *words("Model", "ID", "OOD", "Detector"),
-        *numbers(f"AUROC ({percent(results.level)} interval)"),
-        *words("Trainings"),
-        *numbers("AUPR-Out", "AUPR-In", "FPR@95TPR", "bpd ID", "bpd OOD"),
-    )
-    return TextTable(columns, tuple(rows), footnotes.texts)
-
-
 def detection_table(results: Results) -> TextTable:
     """Return the pooled metrics of every detector on every pair."""
     footnotes = Footnotes()
@@ -143,7 +106,7 @@ def detection_table(results: Results) -> TextTable:
         rows.append(
             (
                 entry.model or "all",
-                _marked(_pair(entry), footnotes.mark(*entry.remarks(), audited)),
+                marked(_pair(entry), footnotes.mark(*entry.remarks(), audited)),
                 entry.detector or "all",
                 entry.interval("auroc"),
                 entry.trainings("auroc"),
@@ -179,7 +142,7 @@ def bits_table(results: Results) -> TextTable:
                     (
                         model,
                         inside,
-                        _marked(scored, marks),
+                        marked(scored, marks),
                         entry.interval(metric),
                         entry.trainings(metric),
                         count(images),
@@ -217,5 +180,6 @@ def _pair(entry: Measured) -> str:
     return f"{entry.inside or 'all'} → {entry.outside or 'all'}"
 
 
-def _marked(text: str, marks: str) -> str:
+def marked(text: str, marks: str) -> str:
+    """Return a text with the marks of its footnotes."""
     return f"{text} {marks}" if marks else text

@@ -2,13 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from functools import partial
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.comparison import Entry, Pair, both_ways, entries, pairs
+from ood_bench.report.document import Overview
 from ood_bench.report.encode import Encoding, encoding_digest
 from ood_bench.report.made import Made
 from ood_bench.results import Results
@@ -16,15 +17,6 @@ from ood_bench.results import Results
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-
-class Overview(NamedTuple):
-    """A drawn figure: its heading, what to see in it, where it lies, and the file."""
-
-    title: str
-    caption: str
-    path: str
-    file: bytes = b""
 
 
 def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator[Overview]:

@@ -1,13 +1,13 @@
 """The tables of a report in their order, with their headings and what their columns mean."""
 
 from collections.abc import Iterator
-from typing import NamedTuple
 
 from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import (
     SETS,
     overlaps_note,
     overlaps_table,
+    remark,
     separations_note,
     separations_table,
     sets_table,
@@ -26,7 +26,8 @@ from ood_bench.report.conventions import (
     QUOTED,
     TRAINING,
 )
-from ood_bench.report.measured import bits_table, detection_table
+from ood_bench.report.document import VALUES, ClaimList, DataCards, Detections, Overview, Section
+from ood_bench.report.measured import bits_table, detection_table, detections
 from ood_bench.report.provenance import (
     beside_table,
     claims_table,
@@ -35,33 +36,33 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
-from ood_bench.report.texttable import TextTable
-from ood_bench.results import Results
-
-COMPARED_HEADING = "Detectors compared"
+from ood_bench.results import Audit, Results
 
 
-class Section(NamedTuple):
-    """A table with its heading and, with `**` around words to stress, what its columns mean."""
-
-    name: str
-    heading: str
-    table: TextTable
-    conventions: str = ""
-
-
-def measured_sections(results: Results, *, rows: str) -> Iterator[Section]:
+def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) -> Iterator[Section]:
     """Yield the tables of what was asked, measured and read; those without rows are left out.
 
     Args:
         results: What a run found.
-        rows: How the text names the file of all measured values.
+        overviews: The figures over all its detectors.
     """
     level = percent(results.level)
     yield from _filled(
-        Section("claims", "Claims", claims_table(results), CLAIMS.format(level=level)),
+        Section(
+            "claims",
+            "Claims",
+            claims_table(results),
+            CLAIMS.format(level=level),
+            detail=ClaimList(results.claims),
+        ),
         Section("beside", "What was not reproduced", beside_table(results), BESIDE),
-        Section("compared", COMPARED_HEADING, comparison_table(results), COMPARED),
+        Section(
+            "compared",
+            "Detectors compared",
+            comparison_table(results),
+            COMPARED,
+            overviews=overviews,
+        ),
         Section("quoted", "Measured and quoted", quotation_table(results), QUOTED),
         Section(
             "detection",
@@ -69,39 +70,49 @@ def measured_sections(results: Results, *, rows: str) -> Iterator[Section]:
             detection_table(results),
             DETECTION.format(
                 level=level,
-                rows=rows,
+                values=VALUES,
                 intervals=FORMER_INTERVALS if results.former_intervals else INTERVALS,
             ),
+            detail=found_on_pairs(results),
         ),
         Section(
             "differences", "Differences from the baseline", difference_table(results), DIFFERENCES
         ),
         Section("bits", "Bits per dimension", bits_table(results), BITS.format(level=level)),
         Section("training", "Training", training_table(results), TRAINING),
-        Section("data", "Data", data_table(results), DATA),
-        Section("audit", "Audit of the data", sets_table(results.audit), SETS),
+        Section("data", "Data", data_table(results), DATA, detail=DataCards(results.data)),
+    )
+    yield from audit_sections(results.audit, results.level)
+
+
+def audit_sections(audit: Audit | None, level: float) -> Iterator[Section]:
+    """Yield the tables of what the images alone tell."""
+    yield from _filled(
+        Section("audit", "Audit of the data", sets_table(audit), SETS),
         Section(
             "separations",
             "What one number of an image tells apart",
-            separations_table(results.audit),
-            separations_note(results.level),
+            separations_table(audit),
+            separations_note(level),
         ),
-        Section(
-            "overlaps",
-            "Shared images",
-            overlaps_table(results.audit),
-            overlaps_note(results.audit),
-        ),
+        Section("overlaps", "Shared images", overlaps_table(audit), overlaps_note(audit)),
     )
 
 
-def other_sections(results: Results) -> Iterator[Section]:
+def closing_sections(results: Results) -> Iterator[Section]:
     """Yield the tables that come last: what was left out or failed, and the circumstances."""
     yield from _filled(
         Section("left-out", "Left out", omission_table(results.skips, "Reason")),
         Section("failed", "Failed", omission_table(results.failures, "Message")),
         Section("circumstances", "Circumstances", run_table(results)),
     )
+
+
+def found_on_pairs(results: Results) -> Detections:
+    """Return what was measured on every pair, and what the images alone tell of it."""
+    pairs = {(row.inside, row.outside) for row in results.rows}
+    remarks = {pair: remark(results, *pair) for pair in pairs}
+    return Detections(tuple(detections(results)), remarks)
 
 
 def _filled(*sections: Section) -> Iterator[Section]:

@@ -3,8 +3,8 @@
 import math
 from typing import NamedTuple
 
+from ood_bench.report.document import Section
 from ood_bench.report.escape import line
-from ood_bench.report.sections import Section
 from ood_bench.report.texttable import TextTable, words
 from ood_bench.results import AnalysisTable
 

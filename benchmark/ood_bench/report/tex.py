@@ -4,7 +4,7 @@ import re
 import textwrap
 import unicodedata
 
-from ood_bench.report.escape import line
+from ood_bench.report.escape import line, spaced
 from ood_bench.report.texttable import TextTable
 
 _SPECIAL = {
@@ -116,16 +116,11 @@ def stressed(text: str) -> str:
         'a \\textbf{b c} d\\%'
     """
     found = text.split("**")
-    spaced = (
-        _spaced(part, rf"\textbf{{{tex(part)}}}" if i % 2 else tex(part))
+    parts = (
+        spaced(part, rf"\textbf{{{tex(part)}}}" if i % 2 else tex(part))
         for i, part in enumerate(found)
     )
-    return "".join(spaced).strip()
-
-
-def _spaced(text: str, set_: str) -> str:
-    """Return TeX with the space that its text begins and ends with."""
-    return f"{' ' * text[:1].isspace()}{set_}{' ' * text[-1:].isspace()}"
+    return "".join(parts).strip()
 
 
 def tex_table(table: TextTable, *, caption: str, label: str) -> str:

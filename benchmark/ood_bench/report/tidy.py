@@ -4,61 +4,75 @@ import csv
 import io
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict, fields
+from pathlib import Path
 from typing import Any, get_args
 
+from ood_bench.files import write_whole
+from ood_bench.report.document import Document, Records
+from ood_bench.report.formats import Format
 from ood_bench.results import Difference, FindingRow, Metric, Results, Row, Separation
 from ood_bench.spreadsheet import guarded
 
-COLUMNS = tuple(column.name for column in fields(Row))
-DIFFERENCE_COLUMNS = tuple(column.name for column in fields(Difference))
-SEPARATION_COLUMNS = tuple(column.name for column in fields(Separation))
-FINDING_COLUMNS = tuple(column.name for column in fields(FindingRow))
+
+class Csv(Format):
+    """One CSV file of all measured values, one a row: for R, pandas or a spreadsheet."""
+
+    single = True
+
+    def encoding(self, *, small: bool) -> None:
+        """Return None: it shows no figures."""
+
+    def write(self, document: Document, folder: Path) -> Path:
+        """Write `results.csv`, of several runs `compare.csv`."""
+        return write_whole(folder / f"{document.records[0].name}.csv", csv_text(document))
 
 
-def csv_text(results: Results) -> str:
-    """Return the rows as CSV with a header.
+class Json(Format):
+    """One JSON file of all but the analyses' tables: values, findings, claims, the manifest."""
+
+    single = True
+
+    def encoding(self, *, small: bool) -> None:
+        """Return None: it shows no figures."""
+
+    def write(self, document: Document, folder: Path) -> Path:
+        """Write `results.json`, of several runs `compare.json`."""
+        return write_whole(folder / f"{document.records[0].name}.json", json_text(document))
+
+
+def csv_text(document: Document) -> str:
+    """Return all measured values as CSV with a header.
 
     One row is one line. Numbers are written so that reading them gives back the same float64;
     one that is not finite is an empty field.
     """
-    return rows_csv(COLUMNS, ordered(results.rows))
+    return records_csv(document.records[0])
 
 
-def findings_csv(results: Results) -> str:
-    """Return what the analyses found as CSV with a header, in the same form."""
-    return rows_csv(FINDING_COLUMNS, results.findings)
-
-
-def comparison_csv(results: Results) -> str:
-    """Return each detector's difference from the baseline as CSV, in the same form."""
-    differences = results.comparison.differences if results.comparison else ()
-    return rows_csv(DIFFERENCE_COLUMNS, differences)
-
-
-def audit_csv(results: Results) -> str:
-    """Return what one number of an image tells apart on each pair as CSV, in the same form."""
-    return rows_csv(SEPARATION_COLUMNS, results.audit.separations if results.audit else ())
-
-
-def rows_csv(columns: Iterable[str], rows: Iterable[object]) -> str:
-    """Return dataclasses as CSV with a header; what is not finite or None is an empty field.
-
-    Text that a spreadsheet could take for a formula is guarded, see `ood_bench.spreadsheet`.
-    """
-    names = tuple(columns)
-    buffer = io.StringIO()
-    writer = csv.writer(buffer, lineterminator="\n")
-    writer.writerow(names)
-    for row in rows:
-        writer.writerow([_field(getattr(row, name)) for name in names])
-    return buffer.getvalue()
-
-
-def json_text(results: Results) -> str:
+def json_text(document: Document) -> str:
     """Return everything but the analyses' tables as JSON; a number not finite is null."""
-    content = {
+    content = finite(document.content())
+    return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def records(results: Results) -> tuple[Records, ...]:
+    """Return the values of a run for other programs: those measured, and what there is beside."""
+    compared, audit = results.comparison, results.audit
+    found = [_records("results", Row, ordered(results.rows))]
+    if results.findings:
+        found.append(_records("findings", FindingRow, results.findings))
+    if audit:
+        found.append(_records("audit", Separation, audit.separations))
+    if compared:
+        found.append(_records("comparison", Difference, compared.differences))
+    return tuple(found)
+
+
+def content(results: Results) -> dict[str, Any]:
+    """Return everything that a run found, but the analyses' tables, as JSON values."""
+    return {
         "suite": results.suite,
         "title": results.title,
         "about": results.about,
@@ -83,7 +97,19 @@ def json_text(results: Results) -> str:
         "comparison": asdict(results.comparison) if results.comparison else None,
         "audit": asdict(results.audit) if results.audit else None,
     }
-    return json.dumps(finite(content), ensure_ascii=False, allow_nan=False, indent=1) + "\n"
+
+
+def records_csv(records: Records) -> str:
+    """Return records as CSV with a header; what is not finite or None is an empty field.
+
+    Text that a spreadsheet could take for a formula is guarded, see `ood_bench.spreadsheet`.
+    """
+    buffer = io.StringIO()
+    writer = csv.writer(buffer, lineterminator="\n")
+    writer.writerow(records.columns)
+    for row in records.rows:
+        writer.writerow([_field(getattr(row, name)) for name in records.columns])
+    return buffer.getvalue()
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
@@ -96,6 +122,10 @@ def ordered(rows: Iterable[Row]) -> list[Row]:
         return (*names, seed, rank[row.metric])
 
     return sorted(rows, key=key)
+
+
+def _records(name: str, kind: type[Any], rows: Sequence[object]) -> Records:
+    return Records(name, tuple(column.name for column in fields(kind)), rows)
 
 
 def _field(value: object) -> object:

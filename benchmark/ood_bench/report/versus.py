@@ -1,21 +1,16 @@
-"""Runs side by side as tables, and as Markdown, CSV and JSON."""
+"""Runs side by side: the tables, and the document of a comparison."""
 
-import json
-from collections.abc import Iterable
 from dataclasses import asdict, fields
-from pathlib import Path
-from typing import Literal
+from functools import partial
 
-from ood_bench.files import write_whole
 from ood_bench.metrics.measure import percent
 from ood_bench.report.conventions import TESTED
-from ood_bench.report.escape import escape, paragraph
-from ood_bench.report.markdown import table_text
+from ood_bench.report.document import Document, Records, Section, Span
 from ood_bench.report.numbers import ABSENT, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
-from ood_bench.report.tidy import finite, rows_csv
 from ood_bench.results import Versus, VersusClaim, VersusRow
 
+NOTHING = "The runs have no detection in common: no model, pair and detector of equal names."
 VERSUS_COLUMNS = tuple(column.name for column in fields(VersusRow))
 
 
@@ -68,36 +63,30 @@ def versus_note(found: Versus) -> str:
     )
 
 
-def write_versus(
-    found: Versus, folder: Path, *, format: Literal["markdown", "csv", "json"]
-) -> Path:
-    """Write `compare.md`, `compare.csv` or `compare.json` and return its path.
-
-    The columns of the CSV are those of `VersusRow`; the JSON holds the same rows under `rows`,
-    and `runs`, `level`, `claims` and `notes`.
-    """
-    if format == "csv":
-        return write_whole(folder / "compare.csv", rows_csv(VERSUS_COLUMNS, found.rows))
-    if format == "json":
-        content = json.dumps(finite(asdict(found)), ensure_ascii=False, allow_nan=False, indent=1)
-        return write_whole(folder / "compare.json", content + "\n")
-    return write_whole(folder / "compare.md", "\n\n".join(_page(found)) + "\n")
-
-
-def _page(found: Versus) -> Iterable[str]:
-    yield f"# {escape(' against '.join(found.runs))}"
-    if found.notes:
-        yield "\n>\n".join(f"> {paragraph(note)}" for note in found.notes)
-    for heading, table, note in (
-        ("Claims", versus_claims_table(found), ""),
-        ("AUROC", auroc_table(found), versus_note(found)),
-    ):
-        if table.rows:
-            yield f"## {heading}"
-            yield table_text(table)
-            yield note
-    if not found.rows:
-        yield "The runs have no detection in common: no model, pair and detector of equal names."
+def versus_document(found: Versus) -> Document:
+    """Return what a report says of several runs."""
+    sections = (
+        Section("claims", "Claims", versus_claims_table(found)),
+        Section("auroc", "AUROC", auroc_table(found), versus_note(found)),
+    )
+    pairs = {(row.inside, row.outside) for row in found.rows}
+    detectors = {(row.model, row.detector) for row in found.rows}
+    return Document(
+        name="compare",
+        kind="comparison of runs",
+        title=" against ".join(found.runs),
+        level=found.level,
+        sections=tuple(section for section in sections if section.table.rows),
+        records=(Records("compare", VERSUS_COLUMNS, found.rows),),
+        content=partial(asdict, found),
+        summary=() if found.rows else (Span(NOTHING),),
+        facts=(
+            (str(len(found.runs)), "runs"),
+            (str(len(pairs)), "pairs in common"),
+            (str(len(detectors)), "detectors of models in common"),
+        ),
+        notes=found.notes,
+    )
 
 
 def _auroc(row: VersusRow) -> str:

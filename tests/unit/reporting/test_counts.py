@@ -3,10 +3,12 @@
 import csv
 import io
 
-from ood_bench.report import csv_text, terminal_table
+from ood_bench.report import run_document, terminal_table
 from ood_bench.report.html.matrix import matrix
 from ood_bench.report.measured import bits_table, detection_table
+from ood_bench.report.sections import found_on_pairs
 from ood_bench.report.texttable import TextTable
+from ood_bench.report.tidy import csv_text
 from ood_bench.results import Results
 
 FEW = "constant_0"
@@ -43,7 +45,7 @@ def test_the_terminal_names_the_numbers_of_either_side(results: Results) -> None
 def test_the_html_matrix_has_the_counts_of_either_side(results: Results) -> None:
     found = {
         (row["outside"], cell["inside"], cell["outside"])
-        for row in matrix(results, {})["rows"]
+        for row in matrix(found_on_pairs(results), {})["rows"]
         for cell in row["cells"]
         if "values" in cell
     }
@@ -63,6 +65,6 @@ def test_bits_per_dimension_are_of_the_images_that_were_scored(results: Results)
 
 
 def test_the_csv_has_either_count_under_its_own_name(results: Results) -> None:
-    rows = csv.DictReader(io.StringIO(csv_text(results)))
+    rows = csv.DictReader(io.StringIO(csv_text(run_document(results))))
     found = {(r["n_inside"], r["n_outside"]) for r in rows if r["outside"] == FEW and r["detector"]}
     assert found == {("10000", "1000")}

@@ -11,33 +11,43 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ood_bench.analyses.histogram import Histogram
-from ood_bench.report import csv_text, markdown
+from ood_bench.report import run_document, write_versus
 from ood_bench.report.latex import latex
+from ood_bench.report.markdown import markdown
 from ood_bench.report.tex import tex, tex_table
 from ood_bench.report.texttable import Column, TextTable, words
-from ood_bench.report.tidy import ordered
+from ood_bench.report.tidy import csv_text, ordered
 from ood_bench.report.write import write_report
-from ood_bench.results import Audit, DataAudit, Omission, Overlap, Results, Separation
+from ood_bench.results import (
+    Audit,
+    DataAudit,
+    Omission,
+    Overlap,
+    Results,
+    Separation,
+    Versus,
+    VersusRow,
+)
 
 WORD_AND_NUMBER = (Column("What"), Column("n", numeric=True))
 ENGINES = ("pdflatex", "lualatex")
 AWKWARD = r"50 % of a_b & {c} $x$ #1 ^ ~ \input{/etc/passwd} <|> ''`` -- »é« ŉ σ² → 中文 🙂"
 
 
-def compiled(folder: Path, engine: str) -> str:
-    """Compile `report.tex` once and return the text of the pages, or else the log."""
+def compiled(folder: Path, engine: str, name: str = "report") -> str:
+    """Compile a document once and return the text of the pages, or else the log."""
     if shutil.which(engine) is None or shutil.which("pdftotext") is None:
         pytest.skip(f"needs {engine} (texlive-latex-extra) and pdftotext (poppler-utils)")
     done = subprocess.run(
-        [engine, "-interaction=nonstopmode", "-halt-on-error", "report.tex"],
+        [engine, "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"],
         cwd=folder,
         capture_output=True,
         check=False,
     )
     assert done.returncode == 0, done.stdout.decode(errors="replace")[-3000:]
-    log = (folder / "report.log").read_text(errors="replace")
+    log = (folder / f"{name}.log").read_text(errors="replace")
     assert "Missing character" not in log
-    command = ["pdftotext", "-layout", "report.pdf", "-"]
+    command = ["pdftotext", "-layout", f"{name}.pdf", "-"]
     return subprocess.run(command, cwd=folder, capture_output=True, text=True, check=True).stdout
 
 
@@ -80,17 +90,25 @@ def test_the_document_compiles_as_it_is_whatever_the_names(
         assert "[U+4E2D][U+6587] [U+1F642]" in flat
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_comparison_of_runs_compiles_too(tmp_path: Path, engine: str) -> None:
+    row = VersusRow(AWKWARD, "i", "o", "d", "first", 0.6, 0.5, 0.7, 9, 9)
+    rows = (row, replace(row, run="other", note=AWKWARD))
+    write_versus(Versus(("first", "other"), 0.95, rows, (), (AWKWARD,)), tmp_path, format="latex")
+    assert "0.600 [0.500, 0.700]" in compiled(tmp_path, engine, "compare")
+
+
 def test_tables_say_what_the_csv_and_the_markdown_page_say(awkward: Results) -> None:
-    files = latex(awkward)
+    files = latex(run_document(awkward))
     rows = [
         row
         for row in ordered(awkward.rows)
         if row.seed == "all" and (row.metric == "auroc" or row.metric.startswith("bpd"))
     ]
     expected = sorted(f"{r.value:.3f} [{r.low:.3f}, {r.high:.3f}]" for r in rows)
-    assert len(csv_text(awkward).splitlines()) == 1 + len(awkward.rows)
+    assert len(csv_text(run_document(awkward)).splitlines()) == 1 + len(awkward.rows)
     of_latex = numbers(files["tables/detection.tex"]) + numbers(files["tables/bits.tex"])
-    page = markdown(awkward).replace("\\", "")
+    page = markdown(run_document(awkward)).replace("\\", "")
     of_page = [
         number
         for heading in ("Detection", "Bits per dimension")
@@ -105,8 +123,10 @@ def test_tables_say_what_the_csv_and_the_markdown_page_say(awkward: Results) -> 
 
 
 def test_every_table_of_the_page_is_there(awkward: Results) -> None:
-    headings = re.findall(r"^## (.*)$", markdown(awkward), flags=re.MULTILINE)
-    captions = re.findall(r"\\caption\{\\textbf\{(.*?)\.\}", "".join(latex(awkward).values()))
+    headings = re.findall(r"^## (.*)$", markdown(run_document(awkward)), flags=re.MULTILINE)
+    captions = re.findall(
+        r"\\caption\{\\textbf\{(.*?)\.\}", "".join(latex(run_document(awkward)).values())
+    )
     assert captions == headings
 
 

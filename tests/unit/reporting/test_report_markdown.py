@@ -1,21 +1,22 @@
 """The Markdown page: complete, honest about what is absent, and safe with any name."""
 
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from itertools import pairwise
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
-from ood_bench.report import markdown, terminal_table
+from ood_bench.report import run_document, terminal_table
 from ood_bench.report.comparison import ranks
+from ood_bench.report.document import Picture, Shown
 from ood_bench.report.escape import escape, paragraph
-from ood_bench.report.figures import Picture
-from ood_bench.results import AnalysisTable, Beside, Omission, Results, Row
+from ood_bench.report.markdown import markdown as written
+from ood_bench.results import Beside, Omission, Results, Row
 
 HOSTILE = [
     "a|b",
@@ -32,6 +33,10 @@ HOSTILE = [
     "| --- |",
     "nan",
 ]
+
+
+def markdown(results: Results, drawn: Sequence[Shown] = ()) -> str:
+    return written(run_document(results, drawn))
 
 
 def parse(text: str) -> list[Token]:
@@ -146,9 +151,7 @@ def test_a_hostile_name_is_shown_as_it_is_and_breaks_no_table(results: Results, 
         skips=(Omission(name, name, outside=name),),
         manifest={name: name},
     )
-    picture = Picture(
-        AnalysisTable("a", name, name, 0, pd.DataFrame()), name, name, "figures/a.png"
-    )
+    picture = Shown("a", name, name, name, 0, name, Picture("figures/a.png"))
     page = markdown(named, [picture])
     found = tables(page)
     assert len(found) == 8

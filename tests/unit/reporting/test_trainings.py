@@ -9,26 +9,19 @@ from pathlib import Path
 
 import pytest
 
-from ood_bench.report import (
-    auroc_table,
-    csv_text,
-    json_text,
-    markdown,
-    terminal_table,
-    versus_claims_table,
-    versus_note,
-    write_report,
-    write_versus,
-)
+from ood_bench.report import run_document, terminal_table, write_report, write_versus
 from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
 from ood_bench.report.findings import findings_table
 from ood_bench.report.html import html
 from ood_bench.report.html.matrix import matrix
 from ood_bench.report.latex import latex
+from ood_bench.report.markdown import markdown as written
 from ood_bench.report.measured import bits_table, detection_table
 from ood_bench.report.provenance import claims_table
-from ood_bench.report.sections import measured_sections
+from ood_bench.report.sections import found_on_pairs, measured_sections
 from ood_bench.report.texttable import TextTable
+from ood_bench.report.tidy import csv_text, json_text
+from ood_bench.report.versus import auroc_table, versus_claims_table, versus_note
 from ood_bench.results import (
     Comparison,
     Difference,
@@ -85,6 +78,10 @@ def of_several(results: Results) -> Results:
     )
 
 
+def markdown(results: Results) -> str:
+    return written(run_document(results))
+
+
 def beside(table: TextTable) -> list[str]:
     """Return what stands in the column after each interval."""
     column = table.headers.index("Trainings")
@@ -124,9 +121,7 @@ def test_detectors_side_by_side_say_so_too(compared: Results) -> None:
 
 
 def test_the_captions_say_what_the_interval_of_one_training_covers(compared: Results) -> None:
-    captions = {
-        section.name: section.conventions for section in measured_sections(compared, rows="")
-    }
+    captions = {section.name: section.conventions for section in measured_sections(compared)}
     for name in ("detection", "bits", "quoted"):
         assert COVERS in captions[name]
     for name in ("compared", "differences"):
@@ -137,9 +132,9 @@ def test_the_captions_say_what_the_interval_of_one_training_covers(compared: Res
 
 
 def test_every_row_of_the_csv_and_of_the_json_says_so(compared: Results) -> None:
-    rows = list(csv.DictReader(io.StringIO(csv_text(compared))))
+    rows = list(csv.DictReader(io.StringIO(csv_text(run_document(compared)))))
     assert all(row["note"].endswith(ONE) for row in rows)
-    content = json.loads(json_text(compared))
+    content = json.loads(json_text(run_document(compared)))
     assert all(row["note"].endswith(ONE) for row in content["rows"])
     assert all(row["trainings"] == ONE for row in content["findings"])
     assert content["claims"][0]["trainings"] == ONE
@@ -170,18 +165,18 @@ def test_no_verdict_of_one_training_speaks_of_the_model(compared: Results) -> No
 
 
 def test_the_html_report_says_so_beside_claims_and_in_the_matrix(compared: Results) -> None:
-    page = html(replace(compared, analyses=()), {})
+    page = html(run_document(compared))
     assert 'class="verdict reproduced">reproduced by one training<' in page
     assert '<p class="small">one training</p>' in page
     assert "claims reproduced by one training" in page
     assert "Interval: that of its one term" in page
-    cells = [cell for row in matrix(compared, {})["rows"] for cell in row["cells"]]
+    cells = [cell for row in matrix(found_on_pairs(compared), {})["rows"] for cell in row["cells"]]
     assert {cell["trainings"] for cell in cells if "values" in cell} == {ONE}
     assert "cell.trainings" in page
 
 
 def test_the_latex_tables_say_so(compared: Results) -> None:
-    files = latex(replace(compared, analyses=()))
+    files = latex(run_document(compared))
     for name in ("detection", "bits", "claims", "differences", "quoted", "compared"):
         assert ONE in files[f"tables/{name}.tex"]
 

@@ -1,13 +1,11 @@
-"""Images of a data set that stand out, from the stored tables that hold them."""
+"""Images of a data set that stand out, as the page shows them."""
 
 import base64
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, NamedTuple
+import re
+from collections.abc import Sequence
+from typing import NamedTuple
 
-from ood_bench.results import AnalysisTable
-
-if TYPE_CHECKING:
-    import pandas as pd
+from ood_bench.report import document
 
 
 class Image(NamedTuple):
@@ -35,42 +33,36 @@ class Gallery(NamedTuple):
     strips: list[Strip]
 
 
-def extremes(tables: Iterable[tuple[AnalysisTable, str]]) -> list[Gallery]:
-    """Return the images of highest and lowest likelihood; tables come with their captions."""
+class GalleryGroup(NamedTuple):
+    """The galleries of one analysis."""
+
+    id: str
+    title: str
+    menu: str
+    galleries: list[Gallery]
+
+
+def gallery_groups(groups: Sequence[document.Group[document.Gallery]]) -> list[GalleryGroup]:
+    """Return the galleries of a page by the analysis that they come from."""
     return [
-        Gallery(
-            table.model,
-            table.inside,
-            caption,
-            [
-                Strip(str(data), f"{end} likelihood", _images(part))
-                for (data, end), part in table.table.groupby(["data", "likelihood"], sort=False)
-            ],
+        GalleryGroup(
+            re.sub(r"[^A-Za-z0-9]+", "-", group.analysis),
+            group.title,
+            group.menu,
+            [_gallery(figure) for figure in group.figures],
         )
-        for table, caption in _first_seeds(tables)
+        for group in groups
     ]
 
 
-def errors(tables: Iterable[tuple[AnalysisTable, str]]) -> list[Gallery]:
-    """Return the images on the wrong side of the 95 % threshold; tables with their captions."""
-    from ood_bench.analyses.errors import told
-
-    return [
-        Gallery(
-            table.model,
-            table.inside,
-            caption,
-            [
-                Strip(
-                    str(data),
-                    told(part).replace("\n", ", "),
-                    _images(part[part["part"] == "image"]),
-                )
-                for data, part in table.table.groupby("data", sort=False)
-            ],
-        )
-        for table, caption in _first_seeds(tables)
+def _gallery(figure: document.Figure[document.Gallery]) -> Gallery:
+    """Return the images of one model, of several seeds those of the first."""
+    first, (_, shown) = figure.first, figure.seeds[0]
+    strips = [
+        Strip(row.data, row.told, [_image(row.data, image) for image in row.images])
+        for row in shown.rows
     ]
+    return Gallery(first.model, first.inside, first.caption, strips)
 
 
 def data_uri(png: bytes) -> str:
@@ -78,26 +70,6 @@ def data_uri(png: bytes) -> str:
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
-def _first_seeds(
-    tables: Iterable[tuple[AnalysisTable, str]],
-) -> Iterator[tuple[AnalysisTable, str]]:
-    """Yield the first table of each analysis, model and inside."""
-    seen = set[tuple[str, str, str]]()
-    for table, caption in tables:
-        address = (table.analysis, table.model, table.inside)
-        if address not in seen:
-            seen.add(address)
-            yield table, caption
-
-
-def _images(part: "pd.DataFrame") -> list[Image]:
-    return [
-        Image(
-            data_uri(png),
-            f"{bits:.2f}",
-            f"{data}, test image {row}: {bits:.3f} bits per dimension",
-        )
-        for data, row, bits, png in zip(
-            part["data"], part["row"], part["bits_per_dim"], part["png"], strict=True
-        )
-    ]
+def _image(data: str, image: document.Image) -> Image:
+    what = f"{data}, test image {image.row}: {image.bits:.3f} bits per dimension"
+    return Image(data_uri(image.png), f"{image.bits:.2f}", what)

@@ -3,22 +3,22 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ood_bench.report.audited import remark
-from ood_bench.report.measured import HEADINGS, Measured, detections
-from ood_bench.results import Metric, Results, untrained
+from ood_bench.report.document import Detections
+from ood_bench.report.measured import HEADINGS, Measured
+from ood_bench.results import Metric, untrained
 
 METRICS: tuple[Metric, ...] = ("auroc", *HEADINGS)
 DIGITS = 6
 
 
-def matrix(results: Results, charts: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dict[str, Any]:
     """Return metrics, detectors, and a row for each model and pair with a cell a detector.
 
     Args:
-        results: What a run found.
+        detections: What was measured on every pair.
         charts: The element of the likelihood histogram of each (model, inside).
     """
-    found = detections(results)
+    found = detections.found
     measured = [entry for entry in found if entry.pooled]
     names = list(dict.fromkeys(entry.detector for entry in measured))
     rows: dict[tuple[str, str, str], list[dict[str, Any]]] = {}
@@ -45,7 +45,7 @@ def matrix(results: Results, charts: Mapping[tuple[str, str], str]) -> dict[str,
                 "inside": inside,
                 "outside": outside,
                 "chart": charts.get((model, inside), ""),
-                "remark": remark(results, inside, outside),
+                "remark": detections.remarks.get((inside, outside), ""),
                 "cells": cells,
             }
             for (model, inside, outside), cells in rows.items()

@@ -1,42 +1,59 @@
-"""The page: all parts of a report put into one template."""
+"""The page: all parts of a document put into one template."""
 
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, NamedTuple
+from pathlib import Path
+from typing import Any, NamedTuple, TypeVar
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
-from ood_bench.errors import raised
+from ood_bench.files import write_whole
 from ood_bench.metrics.measure import percent
-from ood_bench.report.figures import Picture
-from ood_bench.report.findings import findings_table
-from ood_bench.report.html.charts import charts, elements
-from ood_bench.report.html.galleries import data_uri, errors, extremes
+from ood_bench.report.document import (
+    Chart,
+    ClaimList,
+    DataCards,
+    Detections,
+    Document,
+    Gallery,
+    Picture,
+    Section,
+)
+from ood_bench.report.formats import Format
+from ood_bench.report.html.charts import ChartGroup, chart_groups
+from ood_bench.report.html.galleries import GalleryGroup, data_uri, gallery_groups
 from ood_bench.report.html.matrix import matrix
-from ood_bench.report.numbers import ABSENT, count, plural, with_interval
-from ood_bench.report.overview import Overview
-from ood_bench.report.sections import Section, measured_sections, other_sections
+from ood_bench.report.numbers import ABSENT, count, with_interval
 from ood_bench.report.texttable import TextTable
-from ood_bench.results import AnalysisTable, ClaimResult, Results, by_one
-
-if TYPE_CHECKING:
-    from ood_bench.analyses import Analysis
+from ood_bench.results import ClaimResult, DataCard
 
 SCRIPTS = ("page.js", "matrix.js", "chart.js")
 ROWS = "what `--format csv` writes"
+COMPARED = ("compared", "quoted", "differences")
+"""Sections on all detectors, one entry of the menu."""
+MEASURED, AUDITED = ("bits", "training"), ("audit", "separations", "overlaps")
+"""Sections below the figures."""
+OMITTED = ("failed", "left-out")
+"""Sections that are folded where they are long."""
+WITHIN = ("beside", "circumstances")
+"""Sections that are shown within others, and the last one."""
+D = TypeVar("D", ClaimList, Detections, DataCards)
 _STRESSED = re.compile(r"\*\*(.+?)\*\*")
 
 
-class Group(NamedTuple):
-    """The figures of one analysis, each with a table of what was found."""
+class Html(Format):
+    """One page that opens without a network: tables that sort, charts, images, figures."""
 
-    id: str
-    title: str
-    figures: "list[Figure]"
+    single = True
+    draws = True
+
+    def write(self, document: Document, folder: Path) -> Path:
+        """Write `report.html`, of several runs `compare.html`."""
+        return write_whole(folder / f"{document.name}.html", html(document))
 
 
 class Figure(NamedTuple):
@@ -45,99 +62,119 @@ class Figure(NamedTuple):
     title: str
     caption: str
     source: str
-    findings: TextTable
+    findings: TextTable | None
 
 
-def html(
-    results: Results,
-    analyses: "Mapping[str, Analysis]",
-    pictures: Sequence[Picture] = (),
-    overviews: Sequence[Overview] = (),
-    tables: Sequence[Section] = (),
-) -> str:
-    """Return the whole page; it refers to nothing outside itself.
+class Group(NamedTuple):
+    """The figures of one analysis, each with a table of what was found."""
 
-    Args:
-        results: What a run found.
-        analyses: The analyses by the suite's names; histograms and images are drawn in the page.
-        pictures: The figures of all others.
-        overviews: The figures over all detectors.
-        tables: Tables of analyses that have no figure.
-    """
-    from ood_bench.analyses.errors import Errors
-    from ood_bench.analyses.extremes import Extremes
-    from ood_bench.analyses.histogram import Histogram
+    id: str
+    title: str
+    figures: list[Figure]
 
-    def of(kind: type) -> list[tuple[AnalysisTable, str]]:
-        return [
-            (table, analyses[table.analysis].caption(table.table))
-            for table in results.analyses
-            if isinstance(analyses[table.analysis], kind)
-        ]
 
-    histograms = of(Histogram)
-    drawn = charts([table for table, _ in histograms], [caption for _, caption in histograms])
-    sections = {
-        section.name: section
-        for section in (*measured_sections(results, rows=ROWS), *other_sections(results))
+class Parts(NamedTuple):
+    """The sections of a document by their place on the page; what is not known stands first."""
+
+    first: list[Section]
+    compared: list[Section]
+    measured: list[Section]
+    audited: list[Section]
+    omitted: list[Section]
+
+
+def html(document: Document) -> str:
+    """Return the whole page; it refers to nothing outside itself."""
+    sections = {section.name: section for section in (*document.sections, *document.closing)}
+    claims = _detail(sections, ClaimList)
+    cards = _detail(sections, DataCards)
+    charts = chart_groups(document.groups(Chart))
+    drawn = [chart for group in charts for chart in group.charts]
+    places = {(chart.model, chart.inside): chart.id for chart in reversed(drawn)}
+    found = matrix(_detail(sections, Detections) or Detections((), {}), places)
+    shown = {
+        "claims": claims.claims if claims else (),
+        "matrix": found["rows"],
+        "parts": _parts(document, sections),
+        "charts": charts,
+        "galleries": gallery_groups(document.groups(Gallery)),
+        "groups": _groups(document),
+        "cards": cards.cards if cards else (),
+        "sections": sections,
     }
-
-    def chosen(*names: str) -> list[Section]:
-        return [sections[name] for name in names if name in sections]
-
     templates = files("ood_bench.report.html") / "templates"
     style = (templates / "style.css").read_text(encoding="utf-8")
     script = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)
     page = _environment().get_template("page.html")
     return page.render(
-        results=results,
-        title=results.title or results.suite,
+        shown,
+        document=document,
         policy=_policy(style, script),
         style=Markup(style),
         script=Markup(script),
+        menu=list(_menu(**shown)),
         data={
-            "level": percent(results.level),
-            "matrix": matrix(results, elements(drawn)),
+            "level": percent(document.level),
+            "matrix": found,
             "charts": [chart._asdict() for chart in drawn],
         },
-        facts=_facts(results),
-        claims=[_claim(claim) for claim in results.claims],
-        sections=sections,
-        charts=drawn,
-        extremes=extremes(of(Extremes)),
-        errors=errors(of(Errors)),
-        overviews=overviews,
-        compared=chosen("compared", "quoted", "differences"),
-        measured=[*tables, *chosen("bits", "training")],
-        audited=chosen("audit", "separations", "overlaps"),
-        omitted=chosen("failed", "left-out"),
-        groups=_groups(pictures, results),
+        measures=[_claim(claim) for claim in shown["claims"]],
     )
 
 
-def drawn_in_page(analysis: "Analysis") -> bool:
-    """Tell whether the page shows an analysis itself, without its figure."""
-    from ood_bench.analyses.errors import Errors
-    from ood_bench.analyses.extremes import Extremes
-    from ood_bench.analyses.histogram import Histogram
+def _parts(document: Document, sections: Mapping[str, Section]) -> Parts:
+    """Return the sections by their place; those that the page shows otherwise are left out."""
 
-    return isinstance(analysis, Errors | Extremes | Histogram)
+    def chosen(names: Iterable[str]) -> list[Section]:
+        return [sections[name] for name in names if name in sections]
+
+    placed = (*COMPARED, *MEASURED, *AUDITED, *OMITTED, *WITHIN)
+    first = [one for one in sections.values() if one.name not in placed and one.detail is None]
+    measured = [*document.tables, *chosen(MEASURED)]
+    return Parts(first, chosen(COMPARED), measured, chosen(AUDITED), chosen(OMITTED))
 
 
-def fails_in_page(table: AnalysisTable, analysis: "Analysis") -> str:
-    """Return why the page cannot show a table of an analysis that it shows itself, or nothing."""
-    from ood_bench.analyses.errors import Errors
-    from ood_bench.analyses.histogram import Histogram
+def _menu(
+    *,
+    claims: Sequence[ClaimResult],
+    matrix: Sequence[object],
+    parts: Parts,
+    charts: Sequence[ChartGroup],
+    galleries: Sequence[GalleryGroup],
+    groups: Sequence[Group],
+    cards: Sequence[DataCard],
+    sections: Mapping[str, Section],
+) -> Iterator[tuple[str, str]]:
+    """Yield the anchor and the name of each part of the page, in its order."""
+    if claims:
+        yield "claims", "Claims"
+    if matrix:
+        yield "detection", "Detection"
+    yield from _entries(parts.first)
+    if parts.compared:
+        yield parts.compared[0].name, "Compared"
+    yield from ((group.id, group.menu) for group in charts)
+    yield from ((group.id, group.menu) for group in galleries)
+    if groups:
+        yield "figures", "Figures"
+    yield from _entries(parts.measured)
+    if cards:
+        yield "data", "Data"
+    if parts.audited:
+        yield parts.audited[0].name, "Audit"
+    yield from _entries(parts.omitted)
+    if "circumstances" in sections:
+        yield "run", "Run"
 
-    try:
-        caption = analysis.caption(table.table)
-        if isinstance(analysis, Histogram):
-            charts([table], [caption])
-        else:
-            (errors if isinstance(analysis, Errors) else extremes)([(table, caption)])
-    except Exception as error:  # noqa: BLE001  anybody's table
-        return f"'{table.analysis}' does not draw this table: {raised(error)}"
-    return ""
+
+def _entries(sections: Iterable[Section]) -> Iterator[tuple[str, str]]:
+    yield from ((section.name, section.heading) for section in sections)
+
+
+def _detail(sections: Mapping[str, Section], kind: type[D]) -> D | None:
+    """Return the detail of a kind that a section has, if one has it."""
+    found = (section.detail for section in sections.values())
+    return next((detail for detail in found if isinstance(detail, kind)), None)
 
 
 def _environment() -> Environment:
@@ -148,7 +185,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"uri": data_uri, "stressed": _stressed, "count": count}
+    environment.filters |= {"uri": data_uri, "told": _told, "count": count}
     environment.globals["absent"] = ABSENT
     return environment
 
@@ -165,36 +202,13 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _stressed(text: str) -> Markup:
-    """Return a text in which what stands between `**` is strong."""
-    return Markup(_STRESSED.sub(r"<strong>\1</strong>", str(escape(text))))
-
-
-def _facts(results: Results) -> list[tuple[str, str]]:
-    """Return a few numbers on the run, each with what it counts."""
-    facts = []
-    if results.claims:
-        held = sum(claim.verdict == "reproduced" for claim in results.claims)
-        by = by_one(claim.trainings for claim in results.claims)
-        facts.append((f"{held} of {len(results.claims)}", f"claims reproduced{by}"))
-    for noun, values in (
-        ("model", {row.model for row in results.rows}),
-        ("pair", {(row.inside, row.outside) for row in results.rows if row.detector}),
-        ("detector", {row.detector for row in results.rows} - {""}),
-        ("seed", {row.seed for row in results.rows} - {"all"}),
-    ):
-        number, _, word = plural(len(values), noun).partition(" ")
-        facts.append((number, word))
-    if results.skips:
-        facts.append((count(len(results.skips)), "left out"))
-    if results.failures:
-        facts.append((count(len(results.failures)), "failed"))
-    return facts
+def _told(section: Section) -> Markup:
+    """Return what a section's columns mean; what stands between `**` is strong."""
+    return Markup(_STRESSED.sub(r"<strong>\1</strong>", str(escape(section.told(ROWS)))))
 
 
 def _claim(claim: ClaimResult) -> dict[str, Any]:
     return {
-        "claim": claim,
         "measured": with_interval(claim.measured, claim.low, claim.high),
         "beside": [
             (one.says, with_interval(one.measured, one.low, one.high), one.note)
@@ -203,29 +217,21 @@ def _claim(claim: ClaimResult) -> dict[str, Any]:
     }
 
 
-def _groups(pictures: Iterable[Picture], results: Results) -> list[Group]:
+def _groups(document: Document) -> list[Group]:
     """Return the figures by analysis, of several seeds the first."""
-    groups: dict[tuple[str, str], dict[tuple[str, str], Picture]] = {}
-    for picture in pictures:
-        studies = groups.setdefault((picture.table.analysis, picture.title), {})
-        studies.setdefault((picture.table.model, picture.table.inside), picture)
     return [
         Group(
             f"figures-{i}",
-            title,
+            group.title,
             [
                 Figure(
-                    f"{model} trained on {inside}",
-                    picture.caption,
-                    data_uri(picture.file),
-                    findings_table(
-                        row
-                        for row in results.findings
-                        if (row.analysis, row.model, row.inside) == (analysis, model, inside)
-                    ),
+                    figure.study,
+                    figure.first.caption,
+                    data_uri(figure.seeds[0][1].file),
+                    figure.findings,
                 )
-                for (model, inside), picture in studies.items()
+                for figure in group.figures
             ],
         )
-        for i, ((analysis, title), studies) in enumerate(groups.items())
+        for i, group in enumerate(document.groups(Picture))
     ]

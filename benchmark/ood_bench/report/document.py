@@ -1,0 +1,251 @@
+"""What a report says, once, whatever the format: a writer reads a document and nothing else."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
+
+from ood_bench.report.measured import Measured
+from ood_bench.report.texttable import TextTable
+from ood_bench.results import ClaimResult, DataCard
+
+
+class Span(NamedTuple):
+    """A piece of a text, and whether to stress it."""
+
+    text: str
+    stressed: bool = False
+
+
+class Overview(NamedTuple):
+    """A drawn figure over a whole run: heading, what to see in it, where it lies, the file."""
+
+    title: str
+    caption: str
+    path: str
+    file: bytes = b""
+
+
+class ClaimList(NamedTuple):
+    """The claims of a section, for a page that folds away how each was measured."""
+
+    claims: tuple[ClaimResult, ...]
+
+
+class Detections(NamedTuple):
+    """What was measured on every pair, for a page that shows one metric at a time.
+
+    `remarks` says of some pairs (inside, outside) what the images alone tell.
+    """
+
+    found: tuple[Measured, ...]
+    remarks: Mapping[tuple[str, str], str]
+
+
+class DataCards(NamedTuple):
+    """The data sets of a section, with their citations."""
+
+    cards: tuple[DataCard, ...]
+
+
+VALUES = "{values}"
+"""Stands in conventions where a page names the file of all measured values."""
+
+
+@dataclass(frozen=True)
+class Section:
+    """A table with its heading.
+
+    Attributes:
+        name: What files, links and anchors call it.
+        heading: What stands above it.
+        table: The table.
+        conventions: What its columns mean, with `**` around words to stress.
+        overviews: Figures that go with it.
+        detail: What it was made of, for a writer that shows more than the table.
+    """
+
+    name: str
+    heading: str
+    table: TextTable
+    conventions: str = ""
+    overviews: tuple[Overview, ...] = ()
+    detail: ClaimList | Detections | DataCards | None = None
+
+    def told(self, values: str) -> str:
+        """Return the conventions, with the name that a page has for the file of all values."""
+        return self.conventions.replace(VALUES, values)
+
+
+class Picture(NamedTuple):
+    """A drawn figure: where it lies, relative to the page, and the file."""
+
+    path: str
+    file: bytes = b""
+
+
+@dataclass(frozen=True)
+class Bars:
+    """The histogram of one data set and split, with area one.
+
+    Attributes:
+        data: The data set.
+        split: `train`, `test` or `OOD`.
+        colour: As in `#1f77b4`; that of its data set in all figures.
+        total: How many images it counts.
+        least: The least bits per dimension of them.
+        median: The median.
+        most: The most.
+        places: Which bins hold any: bin 0 begins at zero bits per dimension.
+        counts: How many images each of these holds.
+    """
+
+    data: str
+    split: str
+    colour: str
+    total: int
+    least: float
+    median: float
+    most: float
+    places: tuple[int, ...]
+    counts: tuple[int, ...]
+
+
+class Chart(NamedTuple):
+    """Histograms of bits per dimension over a common axis, for a page that draws them itself.
+
+    `view` is the range to show at first, and `width` that of the bins.
+    """
+
+    view: tuple[float, float]
+    width: float
+    series: tuple[Bars, ...]
+
+
+class Image(NamedTuple):
+    """An image: its row in the data set, its bits per dimension, and its PNG file."""
+
+    row: int
+    bits: float
+    png: bytes
+
+
+class Row(NamedTuple):
+    """Images of one data set, and what is said of them."""
+
+    data: str
+    told: str
+    images: tuple[Image, ...]
+
+
+class Gallery(NamedTuple):
+    """Rows of images with their bits per dimension, for a page that lays them out itself."""
+
+    rows: tuple[Row, ...]
+
+
+Content: TypeAlias = Picture | Chart | Gallery
+C = TypeVar("C", bound=Picture | Chart | Gallery)
+C_co = TypeVar("C_co", bound=Picture | Chart | Gallery, covariant=True)
+
+
+class Shown(NamedTuple):
+    """How one table of an analysis is shown; `menu` is a short title, empty for none."""
+
+    analysis: str
+    title: str
+    model: str
+    inside: str
+    seed: int
+    caption: str
+    content: Content
+    menu: str = ""
+
+
+@dataclass(frozen=True)
+class Figure(Generic[C_co]):
+    """What an analysis shows of one model trained on one inside data set.
+
+    Attributes:
+        first: How its first seed is shown.
+        seeds: The content of each seed, the first one's first.
+        findings: What was found, pooled over seeds; None if nothing.
+    """
+
+    first: Shown
+    seeds: tuple[tuple[int, C_co], ...]
+    findings: TextTable | None
+
+    @property
+    def study(self) -> str:
+        """What it is about, in words."""
+        return f"{self.first.model} trained on {self.first.inside}"
+
+
+class Group(NamedTuple, Generic[C]):
+    """The figures of one analysis."""
+
+    analysis: str
+    title: str
+    menu: str
+    figures: list[Figure[C]]
+
+
+class Records(NamedTuple):
+    """Values for other programs: dataclasses, and which of their fields are columns."""
+
+    name: str
+    columns: tuple[str, ...]
+    rows: Sequence[object]
+
+
+@dataclass(frozen=True)
+class Document:
+    """A report, of one run or of several beside one another.
+
+    Attributes:
+        name: What its page is called, without a suffix.
+        kind: What it is, above the title.
+        title: The heading of the page.
+        about: A paragraph on what was asked.
+        summary: A paragraph on what was run and what came out.
+        facts: A few numbers, each with what it counts.
+        caveats: What must be said beside every table of results.
+        notes: What must be said once, at the top.
+        level: Coverage of every interval.
+        sections: The tables of what was asked, measured and read, none of them empty.
+        figures: What the analyses show, in the order of the run.
+        tables: Tables of analyses that have no figure.
+        closing: The tables that come last, on what is absent and on the run itself.
+        records: Values for other programs; the first are all measured ones.
+        content: Makes all of it as JSON values.
+    """
+
+    name: str
+    kind: str
+    title: str
+    level: float
+    sections: tuple[Section, ...]
+    records: tuple[Records, ...]
+    content: Callable[[], Mapping[str, Any]]
+    about: str = ""
+    summary: tuple[Span, ...] = ()
+    facts: tuple[tuple[str, str], ...] = ()
+    caveats: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    figures: tuple[Figure[Any], ...] = ()
+    tables: tuple[Section, ...] = ()
+    closing: tuple[Section, ...] = ()
+
+    def of(self, kind: type[C]) -> list[Figure[C]]:
+        """Return the figures whose content is of a kind, in the order of the run."""
+        return [figure for figure in self.figures if isinstance(figure.first.content, kind)]
+
+    def groups(self, kind: type[C]) -> list[Group[C]]:
+        """Return the figures whose content is of a kind, by analysis."""
+        groups: dict[tuple[str, str], Group[C]] = {}
+        for figure in self.of(kind):
+            first = figure.first
+            address = (first.analysis, first.title)
+            groups.setdefault(address, Group(*address, first.menu or first.title, []))
+            groups[address].figures.append(figure)
+        return list(groups.values())

@@ -1,0 +1,57 @@
+"""What a page may draw itself of an analysis, read from its table as plain values."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from ood_bench.report.document import Bars, Chart, Gallery, Image, Row
+from ood_bench.results import AnalysisTable
+
+if TYPE_CHECKING:
+    from ood_bench.analyses import Analysis
+    from ood_bench.analyses.bins import Series
+    from ood_bench.analyses.strips import Strip
+
+
+def page_content(table: AnalysisTable, analysis: "Analysis") -> Chart | Gallery | None:
+    """Return what a page may draw of a table itself; None if the analysis says nothing of it."""
+    if series := analysis.series(table.table):
+        return _chart(series)
+    if strips := analysis.gallery(table.table):
+        return Gallery(tuple(map(_row, strips)))
+    return None
+
+
+def _chart(series: "Sequence[Series]") -> Chart:
+    from ood_bench.analyses.bins import view
+    from ood_bench.analyses.style import data_colours
+
+    colours = data_colours(list(dict.fromkeys(one.data for one in series)))
+    bars = tuple(
+        Bars(
+            data=one.data,
+            split="OOD" if one.outside else one.split,
+            colour="#" + "".join(f"{round(255 * part):02x}" for part in colours[one.data]),
+            total=one.total,
+            least=one.quantile[0.0],
+            median=one.quantile[0.5],
+            most=one.quantile[1.0],
+            places=tuple(round(middle / one.width - 0.5) for middle in one.middle.tolist()),
+            counts=tuple(one.count.tolist()),
+        )
+        for one in series
+    )
+    return Chart(view(series), series[0].width, bars)
+
+
+def _row(strip: "Strip") -> Row:
+    shown = strip.images
+    return Row(
+        strip.data,
+        strip.told,
+        tuple(
+            Image(int(row), float(bits), bytes(png))
+            for row, bits, png in zip(
+                shown["row"], shown["bits_per_dim"], shown["png"], strict=True
+            )
+        ),
+    )
