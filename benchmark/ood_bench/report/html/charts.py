@@ -2,59 +2,34 @@
 
 from collections.abc import Sequence
 from dataclasses import asdict
-from itertools import count
-from typing import Any, NamedTuple
+from typing import Any
 
-from ood_bench.report import document
-
-
-class Chart(NamedTuple):
-    """The histograms of one model trained on one inside, one for each seed."""
-
-    id: str
-    model: str
-    inside: str
-    caption: str
-    seeds: list[dict[str, Any]]
-
-    @property
-    def number(self) -> str:
-        """Its place among the charts of the page."""
-        return self.id.removeprefix("chart-")
+from ood_bench.report.document import Chart, Figure
 
 
-class ChartGroup(NamedTuple):
-    """The charts of one analysis."""
+def chart_data(figure: Figure[Chart], id: str) -> dict[str, Any]:
+    """Return the histograms of one model trained on one inside, one for each seed.
 
-    id: str
-    title: str
-    menu: str
-    charts: list[Chart]
-
-
-def chart_groups(groups: Sequence[document.Group[document.Chart]]) -> list[ChartGroup]:
-    """Return the charts of a page by the analysis that they come from."""
-    numbers = count()
-    found: list[ChartGroup] = []
-    for group in groups:
-        id = f"histograms-{len(found)}" if found else "histograms"
-        charts = [_chart(figure, next(numbers)) for figure in group.figures]
-        found.append(ChartGroup(id, group.title, group.menu, charts))
-    return found
-
-
-def _chart(figure: document.Figure[document.Chart], number: int) -> Chart:
+    Args:
+        figure: What to draw.
+        id: The element that it is drawn in.
+    """
     first = figure.first
-    seeds = [{"seed": seed, **_drawing(content)} for seed, content in figure.seeds]
-    return Chart(f"chart-{number}", first.model, first.inside, first.caption, seeds)
+    return {
+        "id": id,
+        "model": first.model,
+        "inside": first.inside,
+        "caption": first.caption,
+        "seeds": [{"seed": seed, **_drawing(chart)} for seed, chart in figure.seeds],
+    }
 
 
-def _drawing(chart: document.Chart) -> dict[str, Any]:
+def _drawing(chart: Chart) -> dict[str, Any]:
     series = []
     for bars in chart.series:
         drawn = asdict(bars)
-        places = drawn.pop("places")
-        series.append({**drawn, "steps": _steps(places)})
+        drawn["steps"] = _steps(drawn.pop("places"))
+        series.append(drawn)
     return {"view": chart.view, "width": chart.width, "series": series}
 
 
