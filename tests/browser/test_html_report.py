@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 from tests.browser.conftest import Run
 
+from ood_bench.metrics import SPECS
 from ood_bench.report import write_report, write_versus
 from ood_bench.results import Omission, Results, Versus, VersusRow
 
@@ -64,6 +65,27 @@ def test_the_matrix_holds_what_was_measured(report: str, page: "Page", run: Run)
         if row.seed == "all" and row.metric == "aupr_in"
     )
     assert f"[{low:.3f}, {high:.3f}]" in column(page, 4)[0]
+
+
+def test_a_value_is_coloured_by_its_side_of_chance(report: str, page: "Page", run: Run) -> None:
+    page.goto(report)
+    for spec in SPECS:
+        page.get_by_role("radio", name=spec.heading).check()
+        rows = [
+            row
+            for row in run.results.rows
+            if (row.seed, row.metric, row.detector) == ("all", spec.name, "typicality")
+        ]
+        expected = []
+        for row in rows:
+            counts = {"inside": row.n_inside, "outside": row.n_outside}
+            chance = spec.chance
+            if isinstance(chance, str):
+                chance = counts[chance] / sum(counts.values())
+            worse = row.value < chance if spec.higher_is_better else row.value > chance
+            expected.append("below" if worse else "above")
+        cells = page.locator(".matrix tbody tr > :nth-child(5) [data-told]")
+        assert [cell.get_attribute("class") for cell in cells.all()] == expected
 
 
 def test_the_matrix_sorts_both_ways_and_filters(report: str, page: "Page") -> None:

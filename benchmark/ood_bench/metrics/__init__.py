@@ -12,10 +12,13 @@ from ood_bench.metrics.measure import Measure
 from ood_bench.metrics.pooling import pool, pooled_p
 from ood_bench.metrics.ranks import dense_ranks
 from ood_bench.metrics.roc import auroc, delong, paired_delong, placements
+from ood_bench.metrics.spec import SPECS, MetricSpec, spec_of
 from ood_bench.metrics.thresholds import aupr_in, aupr_out, detection_error, fpr95
 
 __all__ = [
+    "SPECS",
     "Measure",
+    "MetricSpec",
     "aupr_in",
     "aupr_out",
     "auroc",
@@ -29,4 +32,5 @@ __all__ = [
     "placements",
     "pool",
     "pooled_p",
+    "spec_of",
 ]

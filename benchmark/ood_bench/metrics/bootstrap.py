@@ -1,18 +1,10 @@
 """All metrics of one detector on one pair, each with its interval."""
 
-import numpy as np
 from numpy.typing import ArrayLike
 
 from ood_bench.metrics.checks import positive, share
-from ood_bench.metrics.intervals import (
-    detection_error_interval,
-    fpr95_interval,
-    optimism,
-    precision_interval,
-)
 from ood_bench.metrics.measure import Measure
-from ood_bench.metrics.roc import delong
-from ood_bench.metrics.thresholds import Tally, places
+from ood_bench.metrics.spec import SPECS, Sample
 
 
 def evaluate(
@@ -23,7 +15,7 @@ def evaluate(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> dict[str, Measure]:
-    """Return auroc, aupr_out, aupr_in, fpr95 and detection_error, each with its interval.
+    """Return every metric of `ood_bench.metrics.spec.SPECS` by its name, with its interval.
 
     AUROC and both AUPR have score intervals (`delong`, `precision_interval`), FPR@95TPR and
     detection error those of the shares that they are made of (`fpr95_interval`,
@@ -43,15 +35,5 @@ def evaluate(
             no resamples, or the level is no share.
     """
     resamples, level = positive(resamples, "resamples"), share(level, "level")
-    area = delong(inside, outside, level=level)
-    inside, outside, distinct = places(inside, outside)
-    whole = Tally(np.bincount(inside, minlength=distinct), np.bincount(outside, minlength=distinct))
-    above = whole.outside[::-1], whole.inside[::-1]
-    best = optimism(inside, outside, distinct, seed=seed, resamples=resamples)
-    return {
-        "auroc": area,
-        "aupr_out": precision_interval(whole.aupr_out(), *above, level),
-        "aupr_in": precision_interval(whole.aupr_in(), whole.inside, whole.outside, level),
-        "fpr95": fpr95_interval(whole, level),
-        "detection_error": detection_error_interval(whole, best, level),
-    }
+    sample = Sample(inside, outside, seed, resamples)
+    return {spec.name: spec.measure(sample, level) for spec in SPECS}

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ood_bench.metrics.checks import Scores
+from ood_bench.metrics.spec import spec_of
 from ood_bench.metrics.thresholds import Tally, places
 
 Draw: TypeAlias = Mapping[str, NDArray[np.int64]]
@@ -15,13 +16,6 @@ Resampled: TypeAlias = Callable[[Draw], float]
 """A measure of the drawn images."""
 
 RESAMPLES = 1000
-
-_TALLIED = {
-    "aupr_out": Tally.aupr_out,
-    "aupr_in": Tally.aupr_in,
-    "fpr95": Tally.fpr95,
-    "detection_error": Tally.detection_error,
-}
 
 
 def jointly(
@@ -59,7 +53,7 @@ def resampled_detection(
     """Return a detection metric as a function of drawn rows.
 
     Args:
-        metric: `auroc`, `aupr_out`, `aupr_in`, `fpr95` or `detection_error`.
+        metric: The name of a metric.
         inside: Scores of in-distribution images, larger = more OOD.
         outside: Scores of out-of-distribution images.
         sets: What draws call the inside's images and the outside's.
@@ -68,7 +62,7 @@ def resampled_detection(
         ValueError: If a side is empty or has a score that is not finite.
     """
     own, other, distinct = places(inside, outside)
-    measure = _auroc if metric == "auroc" else _TALLIED[metric]
+    measure = spec_of(metric).value
 
     def resampled(draw: Draw) -> float:
         counts = (
@@ -87,9 +81,3 @@ def resampled_mean(values: Scores, *, of: str) -> Resampled:
         return float(values[draw[of]].mean())
 
     return resampled
-
-
-def _auroc(tally: Tally) -> float:
-    below = tally.accepted_inside - tally.inside
-    halves = int((tally.outside * (2 * below + tally.inside)).sum())
-    return halves / (2 * int(tally.inside.sum()) * int(tally.outside.sum()))

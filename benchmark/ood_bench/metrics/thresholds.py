@@ -36,6 +36,12 @@ class Tally:
         """Outside images that each threshold accepts."""
         return np.cumsum(self.outside)
 
+    def auroc(self) -> float:
+        """Return the chance that an outside image scores above an inside one, ties half."""
+        below = self.accepted_inside - self.inside
+        halves = int((self.outside * (2 * below + self.inside)).sum())
+        return halves / (2 * int(self.inside.sum()) * int(self.outside.sum()))
+
     def aupr_out(self) -> float:
         """Return the average precision with outside images as positives."""
         inside = self.accepted_inside[-1] - self.accepted_inside + self.inside

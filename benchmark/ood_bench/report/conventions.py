@@ -1,5 +1,7 @@
 """What the columns of each table mean; `**` stands around words to stress."""
 
+from ood_bench.metrics.spec import SPECS, spec_of
+
 COVERS = (
     "Where a row says **one training**, its interval covers the choice of test images and nothing "
     "else: another training of the same model may lie well outside it."
@@ -44,19 +46,12 @@ DIFFERENCES = (
 )
 DETECTION = (
     "A larger score means more out of distribution (OOD). "
-    "**AUROC**: the share of pairs of an OOD and an in-distribution (ID) image in which the OOD "
-    "image scores higher, ties counting one half; one below 0.5 is shown as it is, never "
-    "flipped. "
-    "**AUPR-Out** has OOD as the positive class and **AUPR-In** ID; both are average precision, "
-    "which at chance equals the share of the positive class (the OOD share, and one minus it). "
-    "**FPR@95TPR** has ID as the positive class: the share of OOD images accepted when 95 % of "
-    "ID images are. "
-    "**Detection error**: the smallest mean of the two error rates at any threshold. "
+    f"{' '.join(spec.says for spec in SPECS if spec.says)} "
     "Brackets hold {level} intervals: {intervals}; those of the others are in {values} with the "
     "rows of single seeds. With several seeds, values are means, and intervals count both the "
     f"images and the seeds as samples. {COVERS}"
 )
-INTERVALS = "score intervals with DeLong's variance for AUROC"
+INTERVALS = f"{spec_of('auroc').rule} for AUROC"
 FORMER_INTERVALS = (
     "DeLong's normal ones for AUROC, a bootstrap's percentiles for the others, as earlier versions "
     "computed them (near 0 and 1, or with few images, they cover less; run the suite again)"

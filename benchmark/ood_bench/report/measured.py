@@ -5,6 +5,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ood_bench.metrics.measure import percent
+from ood_bench.metrics.spec import SPECS
 from ood_bench.report.audited import remark
 from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
@@ -20,12 +21,8 @@ from ood_bench.results import (
 from ood_bench.results.trainings import ONE
 
 _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
-HEADINGS: dict[Metric, str] = {
-    "aupr_out": "AUPR-Out",
-    "aupr_in": "AUPR-In",
-    "fpr95": "FPR@95TPR",
-    "detection_error": "Detection error",
-}
+HEADINGS: dict[Metric, str] = {spec.name: spec.heading for spec in SPECS if spec.name != "auroc"}
+"""Of the metrics that tables show beside AUROC, without their intervals."""
 
 
 @dataclass

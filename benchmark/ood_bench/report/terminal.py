@@ -5,12 +5,14 @@ from typing import TypeVar
 from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
 from ood_bench.report.document import Section
-from ood_bench.report.measured import detections, marked
+from ood_bench.report.measured import HEADINGS, detections, marked
 from ood_bench.report.numbers import count, decimal
 from ood_bench.report.texttable import Column, Footnotes, TextTable, numbers, words
-from ood_bench.results import Results
+from ood_bench.results import Metric, Results
 from ood_bench.results.trainings import ONE
 
+SHOWN: tuple[Metric, ...] = ("aupr_out", "aupr_in", "fpr95")
+"""The metrics beside AUROC that a terminal has room for."""
 T = TypeVar("T")
 
 
@@ -63,7 +65,7 @@ def terminal_table(results: Results) -> TextTable:
                 entry.detector or "all",
                 entry.interval("auroc"),
                 entry.trainings("auroc"),
-                *(entry.value(metric) for metric in ("aupr_out", "aupr_in", "fpr95")),
+                *(entry.value(metric) for metric in SHOWN),
                 *(decimal(row.value if row else None) for row in sides),
             )
         )
@@ -71,7 +73,7 @@ def terminal_table(results: Results) -> TextTable:
         *words("Model", "ID", "OOD", "Detector"),
         *numbers(f"AUROC ({percent(results.level)} interval)"),
         *words("Trainings"),
-        *numbers("AUPR-Out", "AUPR-In", "FPR@95TPR", "bpd ID", "bpd OOD"),
+        *numbers(*(HEADINGS[metric] for metric in SHOWN), "bpd ID", "bpd OOD"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)
 

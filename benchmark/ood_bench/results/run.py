@@ -4,22 +4,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
+from ood_bench.metrics.spec import DetectionMetric
 from ood_bench.results.audit import Audit
 from ood_bench.results.trainings import judged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Metric = Literal[
-    "auroc",
-    "aupr_out",
-    "aupr_in",
-    "fpr95",
-    "detection_error",
-    "bpd_inside",
-    "bpd_outside",
-    "bpd_train",
-]
+Metric = Literal[DetectionMetric, "bpd_inside", "bpd_outside", "bpd_train"]
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,11 @@
 from collections.abc import Mapping
 from typing import Any
 
+from ood_bench.metrics.spec import SPECS, MetricSpec
 from ood_bench.report.document import Detections
-from ood_bench.report.measured import HEADINGS, Measured
-from ood_bench.results import Metric, untrained
+from ood_bench.report.measured import Measured
+from ood_bench.results import untrained
 
-METRICS: tuple[Metric, ...] = ("auroc", *HEADINGS)
 DIGITS = 6
 
 
@@ -35,7 +35,7 @@ def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dic
         if not entry.pooled:
             _explain(entry, rows, names)
     return {
-        "metrics": [{"id": metric, "name": HEADINGS.get(metric, "AUROC")} for metric in METRICS],
+        "metrics": [_metric(spec) for spec in SPECS],
         "detectors": names,
         "rows": [
             {
@@ -53,14 +53,19 @@ def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dic
     }
 
 
+def _metric(spec: MetricSpec) -> dict[str, Any]:
+    best = 1 if spec.higher_is_better else 0
+    return {"id": spec.name, "name": spec.heading, "chance": spec.chance, "best": best}
+
+
 def _cell(entry: Measured) -> dict[str, Any]:
     rows = entry.pooled
     first = next(iter(rows.values()))
     return {
         "values": {
-            metric: [round(value, DIGITS) for value in (row.value, row.low, row.high)]
-            for metric in METRICS
-            if (row := rows.get(metric))
+            spec.name: [round(value, DIGITS) for value in (row.value, row.low, row.high)]
+            for spec in SPECS
+            if (row := rows.get(spec.name))
         },
         "inside": first.n_inside,
         "outside": first.n_outside,

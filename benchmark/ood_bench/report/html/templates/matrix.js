@@ -100,7 +100,7 @@ class Matrix {
       return element("span", { "data-told": told, tabindex: "-1" }, "–");
     }
     const [value, low, high] = found;
-    const name = this.data.metrics.find(({ id }) => id === this.metric).name;
+    const { name } = this.shown();
     const interval = `[${low.toFixed(3)}, ${high.toFixed(3)}]`;
     const images = `${cell.inside.toLocaleString("en")} ID and ${cell.outside.toLocaleString("en")} OOD images`;
     const told = [address, `${name} ${value.toFixed(3)} ${interval}, ${cell.trainings}`, images, cell.note, row.remark].filter(Boolean).join("\n");
@@ -115,13 +115,15 @@ class Matrix {
 
   /** Return how far a value lies from chance: 1 is the best there is, -1 the worst. */
   share(value, cell) {
-    const total = cell.inside + cell.outside;
-    const [chance, best, worst] = {
-      auroc: [0.5, 1, 0], aupr_out: [cell.outside / total, 1, 0], aupr_in: [cell.inside / total, 1, 0],
-      fpr95: [0.95, 0, 1], detection_error: [0.5, 0, 1],
-    }[this.metric];
+    const { chance: at, best } = this.shown();
+    const chance = cell[at] === undefined ? at : cell[at] / (cell.inside + cell.outside);
     const better = (value - chance) / (best - chance);
-    return better >= 0 ? better : -(value - chance) / (worst - chance);
+    return better >= 0 ? better : -(value - chance) / (1 - best - chance);
+  }
+
+  /** Return the metric that is shown: its name, its best value, and what it is at chance. */
+  shown() {
+    return this.data.metrics.find(({ id }) => id === this.metric);
   }
 
   tell(target) {
