@@ -1,0 +1,91 @@
+"""The detection metrics as `torchmetrics.Metric`, for a validation set of OOD images."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+from torchmetrics import Metric
+from torchmetrics.utilities import dim_zero_cat
+
+from ood_bench.metrics.spec import SPECS, DetectionMetric, spec_of
+from ood_bench.metrics.thresholds import tally
+
+
+class OODMetric(Metric):
+    """A detection metric over all batches and processes, on the scores as they are.
+
+    torchmetrics' own AUROC puts scores outside [0, 1] through a sigmoid, which makes every
+    log-likelihood of -7000 nats the same. This one keeps scores and labels, and computes from
+    their exact values what `ood_bench.metrics` does. In a `MetricCollection` they are kept once.
+
+    Args:
+        name: `auroc`, `aupr_out`, `aupr_in`, `fpr95` or `detection_error`.
+        **settings: Of `torchmetrics.Metric`.
+
+    Raises:
+        ValueError: If there is no metric of the name.
+
+    Example:
+        >>> metric = OODMetric("auroc")
+        >>> metric.update(torch.tensor([-7001.0, -7000.0]), torch.tensor([0, 0]))
+        >>> metric.update(torch.tensor([-7000.0, -6999.0]), torch.tensor([1, 1]))
+        >>> metric.compute()
+        tensor(0.8750, dtype=torch.float64)
+    """
+
+    full_state_update = False
+    is_differentiable = False
+    scores: list[Tensor]
+    labels: list[Tensor]
+
+    def __init__(self, name: DetectionMetric, **settings: Any) -> None:
+        super().__init__(**settings)
+        if name not in {spec.name for spec in SPECS}:
+            known = ", ".join(spec.name for spec in SPECS)
+            raise ValueError(f"there is no metric '{name}'; known: {known}")
+        self.name = name
+        self.add_state("scores", default=[], dist_reduce_fx="cat")
+        self.add_state("labels", default=[], dist_reduce_fx="cat")
+
+    @property
+    def higher_is_better(self) -> bool:  # type: ignore[override]  # theirs is a constant
+        """Whether 1 is the best value, and not 0."""
+        return spec_of(self.name).higher_is_better
+
+    def update(self, scores: Tensor, outside: Tensor) -> None:
+        """Take a batch.
+
+        Args:
+            scores: One score an image, larger = more OOD: of a density, minus its `log_prob`.
+                Shape `(B,)`.
+            outside: 1 or true for an OOD image, 0 or false for an in-distribution one. Shape
+                `(B,)`.
+
+        Raises:
+            ValueError: If the shapes differ or are not `(B,)`, or a label is neither 0 nor 1.
+        """
+        if scores.ndim != 1 or scores.shape != outside.shape:
+            raise ValueError(
+                "scores and labels of a batch are of shape (B,), got "
+                f"{tuple(scores.shape)} and {tuple(outside.shape)}"
+            )
+        labels = outside.detach().bool()
+        if not torch.equal(labels.to(outside.dtype), outside):
+            raise ValueError("labels are 1 for an OOD image and 0 for an in-distribution one")
+        self.scores.append(scores.detach())
+        self.labels.append(labels)
+
+    def compute(self) -> Tensor:
+        """Return the metric; NaN while one side has no image, as in Lightning's sanity check.
+
+        Raises:
+            ValueError: If a score is not finite.
+        """
+        dtype = torch.float32 if self.device.type == "mps" else torch.float64
+        value = math.nan
+        if self.scores:
+            scores, labels = dim_zero_cat(self.scores), dim_zero_cat(self.labels)
+            if labels.any() and not labels.all():
+                value = spec_of(self.name).value(tally(scores[~labels], scores[labels]))
+        return torch.tensor(value, dtype=dtype, device=self.device)
