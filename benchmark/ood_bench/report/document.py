@@ -71,7 +71,7 @@ class Section:
     overviews: tuple[Overview, ...] = ()
     detail: ClaimList | Detections | DataCards | None = None
 
-    def told(self, values: str) -> str:
+    def meaning(self, values: str) -> str:
         """Return the conventions, with the name that a page has for the file of all values."""
         return self.conventions.replace(VALUES, values)
 
@@ -133,7 +133,7 @@ class Row(NamedTuple):
     """Images of one data set, and what is said of them."""
 
     data: str
-    told: str
+    heading: str
     images: tuple[Image, ...]
 
 

@@ -65,8 +65,8 @@ def latex(document: Document) -> dict[str, str]:
 
 def _placed(section: Section, files: dict[str, str]) -> str:
     """Add a table's file and return what stands for it in the document."""
-    told = stressed(section.told(_ROWS))
-    caption = rf"\textbf{{{tex(section.heading)}.}} {told}".strip()
+    meaning = stressed(section.meaning(_ROWS))
+    caption = rf"\textbf{{{tex(section.heading)}.}} {meaning}".strip()
     name = f"tables/{section.name}.tex"
     files[name] = tex_table(section.table, caption=caption, label=f"tab:{section.name}")
     return rf"\input{{{name}}}"

@@ -63,7 +63,7 @@ def _cell(text: str) -> str:
 def _section(section: Section) -> Iterator[str]:
     """Yield a section's table, what its columns mean, and the figures that go with it."""
     yield table_text(section.table)
-    yield section.told(_ROWS)
+    yield section.meaning(_ROWS)
     for overview in section.overviews:
         yield f"![{escape(overview.title)}]({overview.path})\n\n{paragraph(overview.caption)}"
 

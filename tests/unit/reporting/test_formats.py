@@ -35,7 +35,7 @@ class Org(Format):
         for section in (*document.sections, *document.tables, *document.closing):
             lines += [f"* {section.heading}", f"| {' | '.join(section.table.headers)} |", "|--"]
             lines += [f"| {' | '.join(row)} |" for row in section.table.rows]
-            lines += [*section.table.footnotes, section.told("tables/results.csv")]
+            lines += [*section.table.footnotes, section.meaning("tables/results.csv")]
         for group in document.groups(Picture):
             lines.append(f"* {group.title}")
             for figure in group.figures:

@@ -112,7 +112,7 @@ def _environment() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters |= {"uri": _uri, "told": _told, "count": count, "anchor": _anchor}
+    environment.filters |= {"uri": _uri, "meaning": _meaning, "count": count, "anchor": _anchor}
     environment.globals["absent"] = ABSENT
     return environment
 
@@ -129,9 +129,9 @@ def _policy(style: str, script: str) -> str:
     )
 
 
-def _told(section: Section) -> Markup:
+def _meaning(section: Section) -> Markup:
     """Return what a section's columns mean; what stands between `**` is strong."""
-    return Markup(_STRESSED.sub(r"<strong>\1</strong>", str(escape(section.told(ROWS)))))
+    return Markup(_STRESSED.sub(r"<strong>\1</strong>", str(escape(section.meaning(ROWS)))))
 
 
 def _claim(claim: ClaimResult) -> dict[str, Any]:
