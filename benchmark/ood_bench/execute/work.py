@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Study
 from ood_bench.data import Images, Shape
-from ood_bench.data.partition import Partition, partition
+from ood_bench.data.partition import Partition, partition_by
 from ood_bench.detectors import Columns, Detector, Scores
 from ood_bench.errors import DataError, PluginError
 from ood_bench.execute.auditing import audit
@@ -70,13 +70,13 @@ class Worker:
 
         options = cell.options
         images = self.bench.images(cell.request["train"], options["data"])
-        parts = _partition(len(images.pixels), options["data"], options["recipe"])
+        parts = partition_by(len(images.pixels), options["data"], options["recipe"])
         model = self._build(options)
         model.recipe = Recipe.model_validate(cell.request["recipe"])
         report = self._fitted(cell, model, images, parts)
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / "weights.safetensors")
-        told = asdict(report)
+        told = asdict(report) | options.get("reported", {})
         if isinstance(model, DensityModule):
             pixels = images.pixels
             sane = judged(model, pixels[parts.train], pixels[parts.validation])
@@ -155,7 +155,7 @@ class Worker:
         pixels, labels = images.pixels, images.labels
         part = options.get("part")
         if part is not None:
-            parts = _partition(len(pixels), options["data"], options)
+            parts = partition_by(len(pixels), options["data"], options)
             rows = parts.held_out if part == "held_out" else parts.train[: options["first"]]
             pixels, labels = pixels[rows], None if labels is None else labels[rows]
         if options["statistic"] == LABEL:
@@ -253,7 +253,7 @@ class Worker:
             pixels = self.bench.images(cell.request[f"{name}/{part}"], digest).pixels
             if part == "test":
                 return pixels
-            rows = _partition(len(pixels), digest, options).train[: options["first"]]
+            rows = partition_by(len(pixels), digest, options).train[: options["first"]]
             return pixels[rows]
 
         study = Study(
@@ -280,12 +280,6 @@ class Worker:
 
     def _audit(self, cell: Cell, folder: Path) -> None:
         _write_json(folder / "audit.json", audit(cell, self.bench, self.store))
-
-
-def _partition(count: int, digest: str, sizes: Mapping[str, int]) -> Partition:
-    return partition(
-        count, digest=digest, validation=sizes["validation"], held_out=sizes["held_out"]
-    )
 
 
 def _require_finite(values: NDArray[np.float64], count: int, what: str) -> None:

@@ -220,7 +220,7 @@ class _Builder:
                         f"{name}/{part}": self.sources.info(name, part, trial.shape, place).digest
                         for name, part, place in trial.sides
                     },
-                    **self.sources.sizes(trial),
+                    **self.sources.parts(trial),
                 },
                 inputs,
                 {

@@ -6,10 +6,11 @@ from typing import Any
 
 from ood_bench.core_yaml import Place
 from ood_bench.data import DataOptions, ImagesInfo, Shape
-from ood_bench.data.partition import partition
+from ood_bench.data.partition import Partition, partition_by
 from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.hashing import digest
 from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
+from ood_bench.plan.checkpoint import Checkpoint, Weights
 from ood_bench.plan.models import Models
 from ood_bench.plan.plugins import Plugins, split_role
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
@@ -66,19 +67,53 @@ class Sources:
             return recipe
         return recipe.sized(self.info(trial.inside, "train", trial.shape, trial.place).count)
 
-    def sizes(self, trial: Trial) -> dict[str, int]:
-        """Return what decides on the parts of a trial's training split."""
-        return sizes(self.recipe(trial))
+    def parts(self, trial: Trial) -> dict[str, Any]:
+        """Return what decides on the parts of a trial's training split, as JSON.
+
+        That is how many images validate and are held out and, where a zoo's model was trained on
+        a split of which this one is the first images, `whole`: the digest and size of that one.
+
+        Raises:
+            SuiteError: If a zoo's model was trained on other images.
+        """
+        found: dict[str, Any] = sizes(self.recipe(trial))
+        origin = trial.model.checkpoint.origin if trial.model.checkpoint else None
+        if origin is None:
+            return found
+        info = self.info(trial.inside, "train", trial.shape, trial.place)
+        if info.digest == origin.digest:
+            return found
+        whole = self.trials.library.whole(info.digest)
+        if whole is None or whole.digest != origin.digest:
+            text = (
+                f"it was trained on '{origin.data}' (digest {origin.digest[:12]}), and the "
+                f"training images of '{trial.inside}' are others (digest {info.digest[:12]}); "
+                "say with `models` beside a pair which models it has"
+            )
+            raise self.loaded.mistake((*trial.model.place, "checkpoint"), text)
+        return {**found, "whole": list(whole)}
+
+    def division(self, trial: Trial) -> Partition:
+        """Return which training images of a trial are in which part.
+
+        Raises:
+            DataError: If none is left for a part.
+        """
+        info = self.info(trial.inside, "train", trial.shape, trial.place)
+        try:
+            return partition_by(info.count, info.digest, self.parts(trial))
+        except DataError as error:
+            raise self.trials.mistake(trial.place, error) from error
 
     def _note_division(self, trial: Trial) -> None:
         """Note how a training split is divided, and whether by sizes that nobody stated."""
-        images = self.info(trial.inside, "train", trial.shape, trial.place).count
-        parts = self.sizes(trial)
+        parts = self.division(trial)
         division = (
-            f"{images - sum(parts.values()):,} trained on, {parts['validation']:,} to validate, "
-            f"{parts['held_out']:,} held out"
+            f"{len(parts.train):,} trained on, {len(parts.validation):,} to validate, "
+            f"{len(parts.held_out):,} held out"
         )
-        default = [name for name in parts if getattr(trial.recipe, name) is None]
+        sizes = ("validation", "held_out")
+        default = [name for name in sizes if getattr(trial.recipe, name) is None]
         if default:
             division += f" (`{'` and `'.join(default)}` by default)"
         self.divisions.setdefault((trial.inside, "train", trial.shape), {})[division] = bool(
@@ -109,10 +144,6 @@ class Sources:
         self.models.check(trial)
         recipe = self.recipe(trial)
         info = self.info(trial.inside, "train", trial.shape, trial.place)
-        try:
-            partition(info.count, digest=info.digest, **sizes(recipe))
-        except DataError as error:
-            raise self.trials.mistake(trial.place, error) from error
         self._note_division(trial)
         self._check_optimizer(trial)
         options: dict[str, Any] = {
@@ -128,10 +159,14 @@ class Sources:
             "train": self.request(trial.inside, "train", trial.shape),
             "recipe": recipe.model_dump(mode="json"),
         }
-        checkpoint = trial.model.checkpoint
+        checkpoint, plugin = trial.model.checkpoint, trial.model.plugin
         if checkpoint is not None:
-            options |= {"recipe": sizes(recipe), "checkpoint": checkpoint.sha256}
-            request["checkpoint"] = str(checkpoint.path)
+            weights = self._weights(checkpoint, trial, seed)
+            options |= {"recipe": self.parts(trial), "checkpoint": weights.sha256}
+            if weights.reported:
+                options["reported"] = dict(weights.reported)
+            request["checkpoint"] = str(weights.path)
+            plugin = f"{plugin}, {weights.called}"
         if trial.supervised:
             options["labels"] = info.labels
         elif checkpoint is None and any(
@@ -144,9 +179,7 @@ class Sources:
             options["probes"], request["probes"] = digests, requests
         label = f"{trial.model.name}@{trial.inside}/{seed}"
         cell = self.add(Cell("train", f"train/{label}", options, {}, request))
-        model = trial.model
-        plugin = f"{model.plugin}, {checkpoint.path.name}" if checkpoint else model.plugin
-        ref = TrainingRef(model.name, plugin, trial.inside, seed, cell.key)
+        ref = TrainingRef(trial.model.name, plugin, trial.inside, seed, cell.key)
         self.trainings[ref] = None
         return Trained(trial, seed, cell)
 
@@ -163,10 +196,18 @@ class Sources:
             place = own if given else ("training", "optimizer")
             raise self.loaded.mistake(place, str(error)) from error
 
+    def _weights(self, checkpoint: Checkpoint, trial: Trial, seed: int) -> Weights:
+        try:
+            return checkpoint.of(seed)
+        except PluginError as error:
+            place = (*trial.model.place, "checkpoint")
+            raise self.loaded.mistake(place, str(error)) from error
+
     def trainings_of(self, trial: Trial) -> Iterable[Trained]:
         """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
         if trial.members is None:
-            seeds = self.suite.seeds if trial.model.checkpoint is None else (0,)
+            given = trial.model.checkpoint
+            seeds = self.suite.seeds if given is None else tuple(given.weights)
             return [self.train(trial, seed) for seed in seeds]
         member, seeds = trial.members
         members = tuple(self.train(member, seed) for seed in seeds)
@@ -220,10 +261,11 @@ class Sources:
         else:
             players = {f"{role}." if role else "": trained}
         for player in players.values():
-            if self.sizes(player.trial) != self.sizes(trial):
+            if self.parts(player.trial) != self.parts(trial):
                 raise SuiteError(
                     f"{self.loaded.source.path}: {player.label} and {trained.label} are read "
-                    "together and must have the same training.held_out and training.validation"
+                    "together and must have the same training.held_out and training.validation, "
+                    "and be trained on the same images"
                 )
         return players
 
@@ -273,7 +315,7 @@ class Sources:
         """Return which rows of a split are one part of it."""
         if part == "test":
             return {}
-        found: dict[str, Any] = {"part": part, **self.sizes(trial)}
+        found: dict[str, Any] = {"part": part, **self.parts(trial)}
         if part == "train":
             found["first"] = self.suite.evaluation.train_images
         return found
