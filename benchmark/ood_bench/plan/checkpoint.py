@@ -138,7 +138,7 @@ def _origin(found: Description) -> Origin:
             revision=found.revision,
             options=found.options,
             data=str(found.data["name"]),
-            digest=str(found.data["digest"]),
+            digest=str(found.recipe.get("whole", [found.data["digest"]])[0]),
             validation=int(found.recipe["validation"]),
             held_out=int(found.recipe["held_out"]),
         )
