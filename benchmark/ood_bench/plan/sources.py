@@ -116,8 +116,10 @@ class Sources:
         default = [name for name in sizes if getattr(trial.recipe, name) is None]
         if default:
             division += f" (`{'` and `'.join(default)}` by default)"
+        if whole := self.parts(trial).get("whole"):
+            division += f": the first of {whole[1]:,} images, which are divided as a whole"
         self.divisions.setdefault((trial.inside, "train", trial.shape), {})[division] = bool(
-            default
+            default or whole
         )
 
     def data_read(self) -> tuple[DataRef, ...]:
