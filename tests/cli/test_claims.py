@@ -46,8 +46,8 @@ def stored(folder: Path) -> Iterator[Mapping[tuple[str, str, str], tuple[np.ndar
 
     with store_of(folder, folder.parent, record) as store:
         yield {
-            (ref.model, ref.outside, ref.detector): sides(store, ref.key)
-            for ref in record.detections
+            (cell.at.model, cell.at.outside, cell.at.detector): sides(store, cell.key)
+            for cell in record.of("detection")
         }
 
 
@@ -118,9 +118,9 @@ def test_bits_of_other_images_are_independent_and_of_the_same_are_not(run: Path)
     record = read_record(run)
     with store_of(run, run.parent, record) as store:
         bits = {
-            ref.model: store.read_columns(store.input(ref.key, "columns"))["log_prob"]
-            for ref in record.bpds
-            if (ref.data, ref.part) == ("low", "test")
+            cell.at.model: store.read_columns(store.input(cell.key, "columns"))["log_prob"]
+            for cell in record.of("bpd")
+            if (cell.at.data, cell.at.part) == ("low", "test")
         }
     difference = (bits["glow"] - bits["cv-glow"]) / (-64 * np.log(2))
     reach = Z * difference.std(ddof=1) / np.sqrt(len(difference))

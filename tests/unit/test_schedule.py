@@ -2,10 +2,11 @@
 
 import pytest
 
+from ood_bench.cells import Cell
 from ood_bench.execute import Done, Failed, jobs_for
 from ood_bench.execute.executor import Missing
 from ood_bench.execute.schedule import Schedule
-from ood_bench.plan import Cell, Plan
+from ood_bench.plan import Plan
 
 
 def cell(name: str, *inputs: Cell) -> Cell:
@@ -100,5 +101,5 @@ def test_processes_are_no_more_than_models_and_threads_and_one_on_a_gpu(
     trainings: int, threads: int, device: str, jobs: int
 ) -> None:
     cells = tuple(Cell("train", f"train {i}", {"i": i}, {}) for i in range(trainings))
-    plan = Plan(cells, (), (), (), (), (), ())
+    plan = Plan(cells)
     assert jobs_for(plan, device=device, threads=threads) == jobs

@@ -13,13 +13,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from ood_bench.cells import MANIFEST, REQUIRED, SEAL, seal
+from ood_bench.cells import MANIFEST, REQUIRED, SEAL, Cell, seal
+from ood_bench.cells.cell import CellKind
 from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import UNFINISHED, unfinished
 from ood_bench.hashing import file_sha256
 from ood_bench.owner import Owner
-from ood_bench.plan import Cell
-from ood_bench.plan.cell import CellKind
 from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store, write_columns, write_table
 

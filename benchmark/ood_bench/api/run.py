@@ -10,10 +10,9 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ood_bench.cells import SCORES
+from ood_bench.cells import SCORES, Listed
 from ood_bench.detectors import Detector, Scores
 from ood_bench.errors import OodBenchError, did_you_mean, raised
-from ood_bench.plan import DetectionRef
 from ood_bench.registry import Registry, construct
 from ood_bench.report.tidy import ordered
 from ood_bench.results import (
@@ -105,19 +104,19 @@ class Run:
         Raises:
             OodBenchError: If there are none, or more than one set of scores is meant.
         """
-        refs = self.record.detections
-        self._known("model", model, (ref.model for ref in refs))
-        self._known("detector", detector, (ref.detector for ref in refs))
-        self._known("data set", data, (name for ref in refs for name in (ref.inside, ref.outside)))
+        cells = list(self.record.of("detection"))
+        self._known("model", model, (cell.at.model for cell in cells))
+        self._known("detector", detector, (cell.at.detector for cell in cells))
+        self._known("data set", data, (name for cell in cells for name in _sides(cell)))
         tried = [
-            ref
-            for ref in refs
-            if (ref.model, ref.detector) == (model, detector) and data in (ref.inside, ref.outside)
+            cell
+            for cell in cells
+            if (cell.at.model, cell.at.detector) == (model, detector) and data in _sides(cell)
         ]
         what = f"scores of {detector} for {model} on {data}"
-        address = _one(((ref.inside, ref.seed) for ref in tried), what, inside, seed)
-        ref = next(ref for ref in tried if (ref.inside, ref.seed) == address)
-        return pd.Series(self._scores(self._scored(ref, data)), name=detector)
+        place = _one(map(_place, tried), what, inside, seed)
+        cell = next(cell for cell in tried if _place(cell) == place)
+        return pd.Series(self._scores(self._scored(cell, data)), name=detector)
 
     def statistics(
         self,
@@ -145,33 +144,31 @@ class Run:
         Raises:
             OodBenchError: If there are none, or more than one set of columns is meant.
         """
-        bpds, refs = self.record.bpds, self.record.detections
-        models = [ref.model for ref in bpds] + [ref.model for ref in refs]
-        self._known("model", model, models)
-        self._known("data set", data, [ref.data for ref in bpds] + [ref.outside for ref in refs])
+        bpds, detections = list(self.record.of("bpd")), list(self.record.of("detection"))
+        self._known("model", model, (cell.at.model for cell in (*bpds, *detections)))
+        named = (cell.at.data or cell.at.outside for cell in (*bpds, *detections))
+        self._known("data set", data, named)
         own = part != "test"  # of the inside alone
-        kept = [ref for ref in bpds if (ref.model, ref.data) == (model, data)]
-        tried = [ref for ref in refs if ref.model == model and data in (ref.inside, ref.outside)]
-        places = [(ref.inside, ref.seed) for ref in kept]
-        places += [(ref.inside, ref.seed) for ref in tried]
-        places = [place for place in places if not own or place[0] == data]
+        kept = [cell for cell in bpds if (cell.at.model, cell.at.data) == (model, data)]
+        tried = [cell for cell in detections if cell.at.model == model and data in _sides(cell)]
+        places = [_place(cell) for cell in (*kept, *tried) if not own or cell.at.inside == data]
         place = _one(places, f"columns of {model} on {data}", inside, seed)
         found: dict[str, Any] = {}
         for bpd in kept:
-            if (bpd.inside, bpd.seed, bpd.part) == (*place, part):
+            if (*_place(bpd), bpd.at.part) == (*place, part):
                 found |= self._store.read_columns(self._store.input(bpd.key, "columns"))
         prefix = "held_out." if part == "held_out" else "images."
         if part != "train":
-            for ref in tried:
-                if (ref.inside, ref.seed) == place:
-                    found |= self._columns(self._scored(ref, data), prefix)
+            for cell in tried:
+                if _place(cell) == place:
+                    found |= self._columns(self._scored(cell, data), prefix)
         if not found:
             raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
         return pd.DataFrame(found)
 
-    def _scored(self, ref: DetectionRef, data: str) -> str:
+    def _scored(self, cell: Listed, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
-        return self._store.input(ref.key, "inside" if data == ref.inside else "outside")
+        return self._store.input(cell.key, "inside" if data == cell.at.inside else "outside")
 
     def _scores(self, key: str) -> Scores:
         """Return the scores of a cell; made again from the statistics where an archive left out."""
@@ -263,6 +260,15 @@ def load_run(
     """
     folder = find_run(Path(results), None if run is None else str(run))
     return Run(folder, trust_code=trust_code)
+
+
+def _place(cell: Listed) -> tuple[str, int]:
+    """Return what tells the trainings of a model apart."""
+    return cell.at.inside, cell.at.seed
+
+
+def _sides(cell: Listed) -> tuple[str, str]:
+    return cell.at.inside, cell.at.outside
 
 
 def _one(

@@ -3,9 +3,9 @@
 from typing import Any
 
 from ood_bench.audit import Audited, audit_pair, summarise
+from ood_bench.cells import Cell
 from ood_bench.detectors import Columns
 from ood_bench.execute.bench import Bench
-from ood_bench.plan import Cell
 from ood_bench.store import Store
 
 

@@ -4,9 +4,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from ood_bench.cells import Cell
 from ood_bench.data import DataOptions, Images, Library, Shape
 from ood_bench.errors import DataError, PluginError
-from ood_bench.plan import Cell
 from ood_bench.registry import Kind, Registry
 
 if TYPE_CHECKING:

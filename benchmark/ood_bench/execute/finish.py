@@ -6,6 +6,7 @@ import time
 import traceback
 from pathlib import Path
 
+from ood_bench.cells import Cell
 from ood_bench.errors import (
     DataError,
     OodBenchError,
@@ -18,7 +19,6 @@ from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.circumstances import circumstances
 from ood_bench.execute.executor import Done, Failed, Missing, Outcome
 from ood_bench.execute.work import Worker
-from ood_bench.plan import Cell
 from ood_bench.store import Lock, Store
 
 

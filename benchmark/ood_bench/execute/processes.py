@@ -13,12 +13,13 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
 
+from ood_bench.cells import Cell
 from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.executor import Done, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
 from ood_bench.execute.work import Worker
-from ood_bench.plan import Cell, Plan
+from ood_bench.plan import Plan
 from ood_bench.store import Store
 from ood_bench.streams import steady_streams
 

@@ -13,6 +13,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Study
+from ood_bench.cells import Cell
 from ood_bench.data import Images, Shape
 from ood_bench.data.partition import Partition, partition
 from ood_bench.detectors import Columns, Detector, Scores
@@ -22,7 +23,6 @@ from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.devices import device_named
 from ood_bench.hashing import file_sha256, seed_for
 from ood_bench.metrics import evaluate, mean_bpd, paired_delong
-from ood_bench.plan import Cell
 from ood_bench.recipe import Recipe
 from ood_bench.registry import arguments, construct
 from ood_bench.statistics import LABEL, in_family
@@ -197,8 +197,8 @@ class Worker:
         detector: Detector = construct(plugin, options["plugin"], options["options"])
         images = self._columns(cell, "images.")
         scores = detector.fit(self._columns(cell, "held_out."))(images)
-        request = cell.request
-        what = f"{request['model']}: score of detector '{request['detector']}' on {request['data']}"
+        at = cell.at[0]
+        what = f"{at.label}: score of detector '{at.detector}' on {at.data}"
         count = len(next(iter(images.values()))) // detector.group
         _require_finite(scores, count, what)
         write_columns(folder / "scores.parquet", {"score": scores})

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from typing import Any
 
 from ood_bench.audit import CORRELATION, DISTANCE
+from ood_bench.cells import Address, Cell, Part
 from ood_bench.core_yaml import Place
-from ood_bench.plan.cell import AuditRef, Cell, Part
 from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial
 
@@ -13,7 +13,7 @@ REVISION = 1
 PAIR_REVISION = 2
 
 
-def audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> list[AuditRef]:
+def add_audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> None:
     """Add the audits of all data sets and pairs.
 
     Args:
@@ -21,15 +21,13 @@ def audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> list[A
         sources: Where cells are added.
         level: Coverage of the intervals.
     """
-    found: dict[AuditRef, None] = {}
     for trial in trials:
         own = _Images(trial, trial.inside, trial.place, sources)
-        found[own.audit()] = None
+        own.add_audit()
         for name, place in trial.outside.items():
             outside = _Images(trial, name, place, sources)
-            found[outside.audit()] = None
-            found[_pair(own, outside, level)] = None
-    return list(found)
+            outside.add_audit()
+            _add_pair(own, outside, level)
 
 
 class _Images:
@@ -57,22 +55,23 @@ class _Images:
     def request(self, split: Part = "test") -> dict[str, Any]:
         return self.sources.request(self.name, split, self.trial.shape)
 
-    def audit(self) -> AuditRef:
+    def add_audit(self) -> None:
         """Add the audit of the test images."""
-        cell = self.sources.add(
+        self.sources.add(
             Cell(
                 "audit",
                 f"audit/{self.shape}/{self.name}",
                 {"audits": "set", "revision": REVISION, "data": {"test": self.digest()}},
                 self.test("test."),
                 {"test": self.request()},
+                (Address(inside=self.name, shape=str(self.trial.shape)),),
             )
         )
-        return AuditRef(self.name, None, str(self.trial.shape), cell.key)
 
 
-def _pair(own: _Images, outside: _Images, level: float) -> AuditRef:
-    cell = own.sources.add(
+def _add_pair(own: _Images, outside: _Images, level: float) -> None:
+    at = Address(inside=own.name, outside=outside.name, shape=str(own.trial.shape))
+    own.sources.add(
         Cell(
             "audit",
             f"audit/{own.shape}/{own.name}/{outside.name}",
@@ -98,6 +97,6 @@ def _pair(own: _Images, outside: _Images, level: float) -> AuditRef:
                 "train": own.request("train"),
                 "outside": outside.request(),
             },
+            (at,),
         )
     )
-    return AuditRef(own.name, outside.name, str(own.trial.shape), cell.key)

@@ -1,26 +1,20 @@
 """Suite to plan: resolve every option, find every data set, name every cell."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ood_bench.capabilities import IN_WORDS, log_prob_kind
+from ood_bench.cells import Cell
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
-from ood_bench.plan.audit import audits
-from ood_bench.plan.cell import (
-    AnalysisRef,
-    AuditRef,
-    BpdRef,
-    Cell,
-    DetectionRef,
-    PairingRef,
-    Plan,
-    Skip,
-)
+from ood_bench.plan.audit import add_audits
 from ood_bench.plan.fits import Fits
+from ood_bench.plan.plan import Plan
 from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.registry import Registry
+from ood_bench.results import Omission
 from ood_bench.statistics import LABEL
 from ood_bench.suite import LoadedSuite
 
@@ -32,12 +26,7 @@ class _Builder:
         self.plugins = plugins
         self.trials = trials
         self.sources = Sources(loaded, plugins, trials)
-        self.skips: dict[Skip, None] = dict(trials.skips)
-        self.detections: list[DetectionRef] = []
-        self.pairings: list[PairingRef] = []
-        self.bpds: list[BpdRef] = []
-        self.analyses: list[AnalysisRef] = []
-        self.audits: list[AuditRef] = []
+        self.skips: dict[Omission, None] = dict(trials.skips)
         self.fits = Fits(loaded, plugins, self.sources)
 
     def bpd(self, trained: Trained, side: Side) -> None:
@@ -45,7 +34,10 @@ class _Builder:
         name, part, place = side
         trial = trained.trial
         (source,) = self.sources.columns(("log_prob",), trained, side).values()
-        cell = self.sources.add(
+        info = self.sources.info(name, part, trial.shape, place)
+        note = _noted(trial.model, self.plugins.samples(trial.model), info.note)
+        at = replace(trained.at, data=name, part=part, transform=info.transform, note=note)
+        self.sources.add(
             Cell(
                 "metric",
                 f"metric/{trained.label}/{name}/{part}/bpd",
@@ -56,19 +48,7 @@ class _Builder:
                     "level": self.suite.evaluation.level,
                 },
                 {"columns": source},
-            )
-        )
-        info = self.sources.info(name, part, trial.shape, place)
-        self.bpds.append(
-            BpdRef(
-                model=trial.model.name,
-                inside=trial.inside,
-                data=name,
-                part=part,
-                seed=trained.seed,
-                key=cell.key,
-                transform=info.transform,
-                note=_noted(trial.model, self.plugins.samples(trial.model), info.note),
+                at=(at,),
             )
         )
 
@@ -91,7 +71,7 @@ class _Builder:
                 },
                 {f"held_out.{statistic}": key for statistic, key in held_out.items()}
                 | {f"images.{statistic}": key for statistic, key in images.items()},
-                {"model": trained.label, "data": name, "detector": detector.name},
+                at=(replace(trained.at, detector=detector.name, data=name),),
             )
         )
 
@@ -105,8 +85,23 @@ class _Builder:
             if side[1] == "test"
         }
         inside_info = self.sources.info(trial.inside, "test", trial.shape, trial.place)
+        group = self.plugins.built_detectors[detector.name].group
+        grouped = f"scores of groups of {group} images" if group > 1 else ""
         for name, place in trial.outside.items():
-            cell = self.sources.add(
+            outside_info = self.sources.info(name, "test", trial.shape, place)
+            at = replace(
+                trained.at,
+                outside=name,
+                detector=detector.name,
+                transform=_joined(inside_info.transform, outside_info.transform),
+                note=_noted(
+                    trial.model,
+                    self.plugins.samples(trial.model),
+                    _joined(inside_info.note, outside_info.note),
+                    grouped,
+                ),
+            )
+            self.sources.add(
                 Cell(
                     "metric",
                     f"metric/{trained.label}/{name}/{detector.name}",
@@ -117,26 +112,7 @@ class _Builder:
                         "level": evaluation.level,
                     },
                     {"inside": scores[trial.inside].key, "outside": scores[name].key},
-                )
-            )
-            outside_info = self.sources.info(name, "test", trial.shape, place)
-            group = self.plugins.built_detectors[detector.name].group
-            grouped = f"scores of groups of {group} images" if group > 1 else ""
-            self.detections.append(
-                DetectionRef(
-                    model=trial.model.name,
-                    inside=trial.inside,
-                    outside=name,
-                    detector=detector.name,
-                    seed=trained.seed,
-                    key=cell.key,
-                    transform=_joined(inside_info.transform, outside_info.transform),
-                    note=_noted(
-                        trial.model,
-                        self.plugins.samples(trial.model),
-                        _joined(inside_info.note, outside_info.note),
-                        grouped,
-                    ),
+                    at=(at,),
                 )
             )
         return scores
@@ -152,7 +128,8 @@ class _Builder:
             return
         for name in trial.outside:
             own, other = scores[detector.name], scores[baseline]
-            cell = self.sources.add(
+            at = replace(trained.at, outside=name, detector=detector.name, baseline=baseline)
+            self.sources.add(
                 Cell(
                     "metric",
                     f"metric/{trained.label}/{name}/{detector.name}-{baseline}",
@@ -167,17 +144,7 @@ class _Builder:
                         "baseline_inside": other[trial.inside].key,
                         "baseline_outside": other[name].key,
                     },
-                )
-            )
-            self.pairings.append(
-                PairingRef(
-                    model=trial.model.name,
-                    inside=trial.inside,
-                    outside=name,
-                    detector=detector.name,
-                    baseline=baseline,
-                    seed=trained.seed,
-                    key=cell.key,
+                    at=(at,),
                 )
             )
 
@@ -202,7 +169,13 @@ class _Builder:
             inputs["model"] = trained.key
         if built.uses_course:
             inputs["course"] = trained.key
-        cell = self.sources.add(
+        at = replace(
+            trained.at,
+            analysis=analysis.name,
+            plugin=analysis.plugin,
+            options=analysis.options,
+        )
+        self.sources.add(
             Cell(
                 "analysis",
                 f"analysis/{trained.label}/{analysis.name}",
@@ -227,17 +200,7 @@ class _Builder:
                     f"{name}/{part}": self.sources.request(name, part, trial.shape)
                     for name, part, _ in trial.sides
                 },
-            )
-        )
-        self.analyses.append(
-            AnalysisRef(
-                analysis=analysis.name,
-                plugin=analysis.plugin,
-                options=analysis.options,
-                model=trial.model.name,
-                inside=trial.inside,
-                seed=trained.seed,
-                key=cell.key,
+                (at,),
             )
         )
 
@@ -255,7 +218,7 @@ class _Builder:
             if reason:
                 cell, model = f"{trial.model.name} × {name}", trial.model.name
                 absent = {"model": model, "detector": name} if name in own else {}
-                self.skips[Skip(cell, reason, **absent)] = None
+                self.skips[Omission(cell, reason, **absent)] = None
         self.fits.check([name for name in own if not lacks[name]], trial)
         for trained in self.sources.trainings_of(trial):
             for side in trial.sides:
@@ -284,7 +247,9 @@ class _Builder:
         for found, reason in zip(detectors, reasons, strict=True):
             if reason:
                 cell = f"classifier@{trial.inside} × {found.name}"
-                self.skips[Skip(cell, reason, CLASSIFIER, trial.inside, detector=found.name)] = None
+                self.skips[
+                    Omission(cell, reason, CLASSIFIER, trial.inside, detector=found.name)
+                ] = None
         fit = [found for found, reason in zip(detectors, reasons, strict=True) if not reason]
         if not fit:
             return
@@ -299,7 +264,7 @@ class _Builder:
         """Add the audit of all data sets and pairs, if the suite wants it."""
         if self.suite.evaluation.audit:
             level = self.suite.evaluation.level
-            self.audits = audits(self.trials.tried_on(), self.sources, level=level)
+            add_audits(self.trials.tried_on(), self.sources, level=level)
 
     def _meant(self, detector: str, trial: Trial) -> bool:
         """Tell whether the suite has a detector tried on a model at all."""
@@ -331,14 +296,8 @@ class _Builder:
         return Plan(
             cells=tuple(self.sources.cells.values()),
             skips=tuple(self.skips),
-            detections=tuple(self.detections),
-            pairings=tuple(self.pairings),
-            uses={name: self.plugins.uses(name) for name in self.plugins.detectors},
-            bpds=tuple(self.bpds),
-            trainings=tuple(self.sources.trainings),
-            analyses=tuple(self.analyses),
             data=self.sources.data_read(),
-            audits=tuple(self.audits),
+            uses={name: self.plugins.uses(name) for name in self.plugins.detectors},
             sizes=self.sources.models.sizes,
             divisions={
                 f"{name} on {shape}": "; ".join(texts)

@@ -4,13 +4,14 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ood_bench.cells import Address, Cell, Part
 from ood_bench.core_yaml import Place
 from ood_bench.data import DataOptions, ImagesInfo, Shape
 from ood_bench.data.partition import partition
 from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.hashing import digest
-from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
 from ood_bench.plan.models import Models
+from ood_bench.plan.plan import DataRead
 from ood_bench.plan.plugins import Plugins, split_role
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
@@ -29,13 +30,15 @@ class Sources:
         self.models = Models(loaded, plugins)
         self.cells: dict[str, Cell] = {}
         self.names: set[str] = set()
-        self.data: dict[tuple[str, str, Shape], DataRef] = {}
-        self.trainings: dict[TrainingRef, None] = {}
+        self.data: dict[tuple[str, str, Shape], DataRead] = {}
         self.divisions: dict[tuple[str, str, Shape], dict[str, bool]] = {}
 
     def add(self, cell: Cell) -> Cell:
-        """Add a cell, or return the one that does the same work under another name."""
+        """Add a cell, or its address to the one that does the same work under another name."""
         if cell.key in self.cells:
+            known = self.cells[cell.key]
+            if new := tuple(at for at in cell.at if at not in known.at):
+                self.cells[cell.key] = replace(known, at=(*known.at, *new))
             return self.cells[cell.key]
         if cell.name in self.names:
             raise SuiteError(
@@ -56,7 +59,7 @@ class Sources:
                 info = self.trials.library.info(name, options, split, shape)
             except DataError as error:
                 raise self.trials.mistake(place, error) from error
-            self.data[key] = DataRef(name, split, info)
+            self.data[key] = DataRead(name, split, info)
         return self.data[key].info
 
     def recipe(self, trial: Trial) -> Recipe:
@@ -85,7 +88,7 @@ class Sources:
             default
         )
 
-    def data_read(self) -> tuple[DataRef, ...]:
+    def data_read(self) -> tuple[DataRead, ...]:
         """Return all data sets that were asked for; the notes say what was taken by default."""
         found = []
         for key, ref in self.data.items():
@@ -143,11 +146,11 @@ class Sources:
                 requests[f"{name}/{part}"] = self.request(name, part, trial.shape)
             options["probes"], request["probes"] = digests, requests
         label = f"{trial.model.name}@{trial.inside}/{seed}"
-        cell = self.add(Cell("train", f"train/{label}", options, {}, request))
-        model = trial.model
-        plugin = f"{model.plugin}, {checkpoint.path.name}" if checkpoint else model.plugin
-        ref = TrainingRef(model.name, plugin, trial.inside, seed, cell.key)
-        self.trainings[ref] = None
+        plugin = trial.model.plugin
+        if checkpoint is not None:
+            plugin = f"{plugin}, {checkpoint.path.name}"
+        at = Address(model=trial.model.name, inside=trial.inside, seed=seed, plugin=plugin)
+        cell = self.add(Cell("train", f"train/{label}", options, {}, request, (at,)))
         return Trained(trial, seed, cell)
 
     def _check_optimizer(self, trial: Trial) -> None:
@@ -200,6 +203,7 @@ class Sources:
                 options,
                 {},
                 {"images": self.request(name, split, trial.shape)},
+                (Address(data=name, part=split),),
             )
         )
 
@@ -240,9 +244,10 @@ class Sources:
         samples = self.plugins.samples(trial.model)
         if samples > 1 and found.samples is not None:
             options["samples"] = samples
-        owner, label = trained.label, str(part)
+        owner, label, at = trained.label, str(part), trained.at
         if found.requires is None:  # of the images alone, and shared by all models
             owner, label = _shared(trial, part, options)
+            at = Address()
         return self.add(
             Cell(
                 "score",
@@ -250,6 +255,7 @@ class Sources:
                 options,
                 self._scored(found, trained, side),
                 {"images": self.request(name, part, trial.shape)},
+                (replace(at, data=name, part=part),),
             )
         )
 
@@ -265,8 +271,9 @@ class Sources:
         }
         owner, label = _shared(trial, part, options)
         request = {"images": self.request(name, part, trial.shape)}
+        at = Address(data=name, part=part)
         return self.add(
-            Cell("score", f"score/{owner}/{name}/{label}/{LABEL}", options, {}, request)
+            Cell("score", f"score/{owner}/{name}/{label}/{LABEL}", options, {}, request, (at,))
         )
 
     def _part(self, trial: Trial, part: Part) -> dict[str, Any]:

@@ -27,15 +27,15 @@ def drawers(record: RunRecord, registry: Registry) -> Drawers:
     from ood_bench.analyses import Analysis
 
     found, reasons = Drawers({}, {})
-    for ref in record.analyses:
-        if ref.analysis in found or ref.analysis in reasons:
+    for at in (cell.at for cell in record.of("analysis")):
+        if at.analysis in found or at.analysis in reasons:
             continue
         try:
-            plugin = registry.load("analyses", ref.plugin)
+            plugin = registry.load("analyses", at.plugin)
             if not issubclass(plugin, Analysis):
-                raise PluginError(f"'{ref.plugin}' is no analysis")
-            found[ref.analysis] = construct(plugin, ref.plugin, ref.options)
-            found[ref.analysis].level = record.level
+                raise PluginError(f"'{at.plugin}' is no analysis")
+            found[at.analysis] = construct(plugin, at.plugin, at.options)
+            found[at.analysis].level = record.level
         except PluginError as error:
-            reasons[ref.analysis] = str(error)
+            reasons[at.analysis] = str(error)
     return Drawers(found, reasons)

@@ -13,7 +13,7 @@ from ood_bench.files import unfinished
 from ood_bench.hashing import file_sha256
 from ood_bench.results import Omission
 from ood_bench.runs.contents import Circumstances
-from ood_bench.runs.record import CELLS, RunRecord, write_record
+from ood_bench.runs.record import CELLS, RESULTS, RunRecord, write_record
 from ood_bench.runs.zipped import DAMAGE, ZippedCells
 from ood_bench.store import Store
 
@@ -50,7 +50,7 @@ def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = Tru
                     unwanted = unwanted | {COLUMNS}
                 for name, content in sorted(store.read_files(key, without=unwanted).items()):
                     file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
-        archived = replace(record, base="", own=False, planned=None, cells=file_sha256(path))
+        archived = replace(record, base="", own=False, planned=None, zipped=file_sha256(path))
     return write_record(folder, archived)
 
 
@@ -72,11 +72,11 @@ def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
         OodBenchError: If the archive is damaged.
     """
     path = folder / CELLS
-    if not is_archive(folder) and not record.cells:
+    if not is_archive(folder) and not record.zipped:
         yield Store(results / "store")
         return
     try:
-        if file_sha256(path) != record.cells:
+        if file_sha256(path) != record.zipped:
             raise OodBenchError(f"{path} is damaged: it is not what was archived with the record")
         file = zipfile.ZipFile(path)
     except (*DAMAGE, OSError) as error:
@@ -88,7 +88,7 @@ def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
 
 def cells_of(record: RunRecord, store: Cells) -> set[str]:
     """Return the keys of all finished cells that a run's results come from."""
-    left = [ref.key for ref in record.refs]
+    left = [cell.key for cell in record.of(*RESULTS)]
     found = set[str]()
     while left:
         key = left.pop()
@@ -117,8 +117,7 @@ def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
         OodBenchError: If a glob matches none.
     """
     names = {
-        f"analysis/{ref.model}@{ref.inside}/{ref.seed}/{ref.analysis}": ref.key
-        for ref in record.analyses
+        f"analysis/{cell.at.label}/{cell.at.analysis}": cell.key for cell in record.of("analysis")
     }
     hidden: dict[str, Omission] = {}
     for glob in globs:

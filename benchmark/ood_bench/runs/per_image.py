@@ -3,12 +3,12 @@
 from collections.abc import Iterable, Mapping
 from typing import Any, NamedTuple
 
-from ood_bench.cells import SCORES, Cells
+from ood_bench.cells import SCORES, Cells, Listed
 from ood_bench.claims import Measured, PerImage, Rows
 from ood_bench.detectors import Scores
 from ood_bench.metrics.covariance import auroc_influence
 from ood_bench.metrics.resampling import resampled_detection, resampled_mean
-from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef
+from ood_bench.plan import DataRead
 from ood_bench.results import FindingRow
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.resampled_findings import Findings
@@ -101,7 +101,7 @@ class KeptImages:
         ref = self._ref(row)
         if ref is None or not self.store.has(ref.key):
             return None
-        if isinstance(ref, BpdRef):
+        if ref.kind == "bpd":
             keys = [(self.store.input(ref.key, "columns"), "")]
         else:
             sides = ("inside", "outside")
@@ -141,27 +141,26 @@ class KeptImages:
             for name, digest in data.items()
         )
 
-    def _analysis(self, row: FindingRow) -> AnalysisRef | None:
-        named = (row.analysis, row.model, row.inside, row.seed)
+    def _analysis(self, row: FindingRow) -> Listed | None:
         found = (
-            ref
-            for ref in self.record.analyses
-            if (ref.analysis, ref.model, ref.inside, str(ref.seed)) == named
+            cell
+            for cell in self.record.of("analysis")
+            if cell.at.analysis == row.analysis and _owns(cell, row)
         )
-        ref = next(found, None)
-        return ref if ref and self.store.has(ref.key) else None
+        cell = next(found, None)
+        return cell if cell and self.store.has(cell.key) else None
 
-    def _ref(self, row: Measured) -> DetectionRef | BpdRef | None:
+    def _ref(self, row: Measured) -> Listed | None:
         if isinstance(row, FindingRow):
             return None
-        own = (row.model, row.inside, row.seed)
         if row.metric in BITS:
             read = (row.outside or row.inside, BITS[row.metric])
-            bits = (ref for ref in self.record.bpds if (ref.data, ref.part) == read)
-            return next((ref for ref in bits if _owner(ref) == own), None)
+            bits = (cell for cell in self.record.of("bpd") if (cell.at.data, cell.at.part) == read)
+            return next((cell for cell in bits if _owns(cell, row)), None)
         named = (row.outside, row.detector)
-        tried = (ref for ref in self.record.detections if (ref.outside, ref.detector) == named)
-        return next((ref for ref in tried if _owner(ref) == own), None)
+        tried = self.record.of("detection")
+        found = (cell for cell in tried if (cell.at.outside, cell.at.detector) == named)
+        return next((cell for cell in found if _owns(cell, row)), None)
 
 
 class _Cell(NamedTuple):
@@ -178,11 +177,12 @@ def _part(options: Mapping[str, Any]) -> tuple[str, ...]:
     return tuple(str(options.get(name)) for name in ("validation", "held_out", "first"))
 
 
-def _owner(ref: DetectionRef | BpdRef) -> tuple[str, str, str]:
-    return (ref.model, ref.inside, str(ref.seed))
+def _owns(cell: Listed, row: Measured) -> bool:
+    """Tell whether a cell is of the training that a row is of."""
+    return (cell.at.model, cell.at.inside, str(cell.at.seed)) == (row.model, row.inside, row.seed)
 
 
-def same_images(data: Iterable[DataRef]) -> dict[str, str]:
+def same_images(data: Iterable[DataRead]) -> dict[str, str]:
     """Return one digest for all digests of the same images.
 
     They are the same under one name and split in several shapes, and under several names with

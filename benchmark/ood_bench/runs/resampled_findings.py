@@ -9,13 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.cells import COLUMNS, SCORES, Cells
+from ood_bench.cells import COLUMNS, SCORES, Cells, Listed
 from ood_bench.claims import PerImage, Rows
 from ood_bench.data import Shape
 from ood_bench.detectors import Columns, Scores
 from ood_bench.errors import DataError, OodBenchError
 from ood_bench.metrics.resampling import Draw
-from ood_bench.plan import AnalysisRef
 from ood_bench.registry import Registry, construct
 from ood_bench.results import FindingRow
 
@@ -36,7 +35,7 @@ class Findings:
         images: Returns which images a cell with columns is of.
     """
 
-    def __init__(self, ref: AnalysisRef, store: Cells, images: Sets) -> None:
+    def __init__(self, ref: Listed, store: Cells, images: Sets) -> None:
         self._analysis = _installed(ref, store)
         self._study = _Kept(ref, store, images) if self._analysis else None
         self._last: tuple[Draw, tuple[Finding, ...]] | None = None
@@ -76,14 +75,16 @@ class Findings:
         return self._last[1]
 
 
-def _installed(ref: AnalysisRef, store: Cells) -> Analysis | None:
+def _installed(ref: Listed, store: Cells) -> Analysis | None:
     """Return the analysis, if it is an installed one that needs columns and scores alone."""
     options = store.manifest(ref.key)["options"]
-    if ":" in ref.plugin or "." in ref.plugin:  # code beside the suite is run for figures alone
+    if (
+        ":" in ref.at.plugin or "." in ref.at.plugin
+    ):  # code beside the suite is run for figures alone
         return None
     try:
-        plugin = Registry(Path()).load("analyses", ref.plugin)
-        analysis: Analysis = construct(plugin, ref.plugin, options["options"])
+        plugin = Registry(Path()).load("analyses", ref.at.plugin)
+        analysis: Analysis = construct(plugin, ref.at.plugin, options["options"])
     except OodBenchError:
         return None
     if plugin.uses_model or plugin.uses_course or plugin.revision != options["revision"]:
@@ -95,7 +96,7 @@ def _installed(ref: AnalysisRef, store: Cells) -> Analysis | None:
 class _Kept:
     """The study of an analysis, with the columns and scores that its cell was made of."""
 
-    def __init__(self, ref: AnalysisRef, store: Cells, images: Sets) -> None:
+    def __init__(self, ref: Listed, store: Cells, images: Sets) -> None:
         manifest = store.manifest(ref.key)
         self.options = manifest["options"]
         self.columns = dict[tuple[str, Any], Columns]()

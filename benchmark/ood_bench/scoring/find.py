@@ -49,7 +49,7 @@ def find_model(
 def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> TrainedModel:
     folder = find_run(results, run, archives=False)
     record = read_record(folder)
-    labels = {f"{ref.model}@{ref.inside}/{ref.seed}": ref.key for ref in record.trainings}
+    labels = {cell.at.label: cell.key for cell in record.of("train")}
     matching = [
         label
         for label in labels
@@ -70,17 +70,17 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
         key,
         base=Path(record.base or folder),
         trust=trust_code or record.own,
-        scored=record.scored,
+        scored=(cell.key for cell in record.of("score") if cell.at.part == "held_out"),
     )
     return replace(found, tested=_tested(record, store, matching[0]))
 
 
 def _tested(record: RunRecord, store: Store, label: str) -> Measured | None:
     """Return the bits per dimension of the test images of what a model was trained on."""
-    for ref in record.bpds:
-        own = ref.data == ref.inside and ref.part == "test"
-        if own and label == f"{ref.model}@{ref.inside}/{ref.seed}" and store.has(ref.key):
-            bits = store.read_typed(ref.key, "metrics.json", Bits).measures["bpd"]
+    for cell in record.of("bpd"):
+        own = cell.at.data == cell.at.inside and cell.at.part == "test"
+        if own and label == cell.at.label and store.has(cell.key):
+            bits = store.read_typed(cell.key, "metrics.json", Bits).measures["bpd"]
             value, low, high = bits
             return Measured("density-estimation", "bits per dimension", "test", value, (low, high))
     return None

@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ood_bench.cells import MANIFEST, SEAL, Cells, missing, seal
+from ood_bench.cells import MANIFEST, SEAL, Cell, Cells, missing, seal
 from ood_bench.errors import StoreError
 from ood_bench.files import clear_unfinished, grant
 from ood_bench.hashing import file_sha256
-from ood_bench.plan import Cell
 from ood_bench.store.lock import Lock
 
 log = logging.getLogger(__name__)

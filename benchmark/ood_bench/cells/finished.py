@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from ood_bench.cells.cell import CellKind
 from ood_bench.errors import StoreError
 from ood_bench.hashing import bytes_sha256, digest
-from ood_bench.plan.cell import CellKind
 from ood_bench.typed import FileName, Key, Sha256, typed
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ class Manifest(BaseModel):
 
     Attributes:
         kind: The cell's kind.
-        options: As in `plan.Cell`.
-        inputs: As in `plan.Cell`.
+        options: As in `Cell`.
+        inputs: As in `Cell`.
         name: What users call the cell.
         files: Checksums of all its other files.
     """
