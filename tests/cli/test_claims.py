@@ -12,6 +12,7 @@ from scipy.stats import norm
 from tests.conftest import Command
 
 from ood_bench.cells import Cells
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.claims import Claim
 from ood_bench.claims.joint import ADDED, BOOTSTRAP, DELONG, INDEPENDENT
 from ood_bench.metrics import paired_delong
@@ -41,8 +42,8 @@ def stored(folder: Path) -> Iterator[Mapping[tuple[str, str, str], tuple[np.ndar
     record = read_record(folder)
 
     def sides(store: Cells, key: str) -> tuple[np.ndarray, np.ndarray]:
-        inside, outside = (store.read_scores(store.input(key, s)) for s in ("inside", "outside"))
-        return inside, outside
+        spec = store.spec(key, DetectionMetrics)
+        return store.read_scores(spec.inside), store.read_scores(spec.outside)
 
     with store_of(folder, folder.parent, record) as store:
         yield {
@@ -118,7 +119,7 @@ def test_bits_of_other_images_are_independent_and_of_the_same_are_not(run: Path)
     record = read_record(run)
     with store_of(run, run.parent, record) as store:
         bits = {
-            cell.at.model: store.read_columns(store.input(cell.key, "columns"))["log_prob"]
+            cell.at.model: store.read_columns(store.spec(cell.key, BitsMetric).columns)["log_prob"]
             for cell in record.of("bpd")
             if (cell.at.data, cell.at.part) == ("low", "test")
         }

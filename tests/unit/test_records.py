@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 
+from ood_bench.cells import reported
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError, PluginError
 from ood_bench.files import read_sealed, write_sealed
 from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
 from ood_bench.runs import RunRecord, collect, read_record, write_record
-from ood_bench.runs.record import RESULTS
 from ood_bench.store import Store
 from ood_bench.suite import LoadedSuite, load_suite
 
@@ -38,7 +38,7 @@ def record(suite: LoadedSuite, plan: Plan, tiny: Path) -> RunRecord:
 def test_every_cell_of_a_plan_is_listed_once_an_address(record: RunRecord, plan: Plan) -> None:
     listed = Counter(cell.key for cell in record.cells)
     assert listed == {cell.key: len(cell.at) for cell in plan.cells}
-    assert {cell.kind for cell in record.cells} == {*RESULTS, "score", "detect"}
+    assert {cell.kind for cell in record.cells} == {*reported(), "score", "detect"}
 
 
 def test_what_is_not_there_yet_is_left_out_and_not_failed(
@@ -46,7 +46,7 @@ def test_what_is_not_there_yet_is_left_out_and_not_failed(
 ) -> None:
     found = collect(record, Store(tmp_path / "store"))
     assert found.failures == ()
-    count = len({cell.key for cell in record.of(*RESULTS)})
+    count = len({cell.key for cell in record.of(*reported())})
     assert [skip.cell for skip in found.skips][-1] == f"{count} results"
     assert any(record.of("paired"))
 
@@ -88,7 +88,7 @@ def former(record: RunRecord) -> dict[str, Any]:
 def test_a_record_of_the_former_format_is_read(record: RunRecord, tmp_path: Path) -> None:
     write_sealed(tmp_path / "run.json", former(record))
     found = read_record(tmp_path)
-    for kind in RESULTS:
+    for kind in reported():
         assert list(found.of(kind)) == list(record.of(kind))
     scored = [cell.key for cell in record.of("score") if cell.at.part == "held_out"]
     assert [cell.key for cell in found.of("score") if cell.at.part == "held_out"] == scored

@@ -11,6 +11,9 @@ from typing import Any, Literal
 import pandas as pd
 
 from ood_bench.cells import SCORES, Listed
+from ood_bench.cells.columns import columns_of
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.detectors import Detector, Scores
 from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.registry import Registry, construct
@@ -156,54 +159,41 @@ class Run:
         found: dict[str, Any] = {}
         for bpd in kept:
             if (*_place(bpd), bpd.at.part) == (*place, part):
-                found |= self._store.read_columns(self._store.input(bpd.key, "columns"))
-        prefix = "held_out." if part == "held_out" else "images."
+                columns = self._store.spec(bpd.key, BitsMetric).columns
+                found |= self._store.read_columns(columns)
         if part != "train":
             for cell in tried:
                 if _place(cell) == place:
-                    found |= self._columns(self._scored(cell, data), prefix)
+                    spec = self._store.spec(self._scored(cell, data), Detect)
+                    read = spec.held_out if part == "held_out" else spec.images
+                    found |= columns_of(self._store, read)
         if not found:
             raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
         return pd.DataFrame(found)
 
     def _scored(self, cell: Listed, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
-        return self._store.input(cell.key, "inside" if data == cell.at.inside else "outside")
+        spec = self._store.spec(cell.key, DetectionMetrics)
+        return spec.inside if data == cell.at.inside else spec.outside
 
     def _scores(self, key: str) -> Scores:
         """Return the scores of a cell; made again from the statistics where an archive left out."""
-        cell = self._store.manifest(key)
-        if SCORES in cell["files"]:
+        if self._store.keeps(key, SCORES):
             return self._store.read_scores(key)
-        name, options = str(cell["options"].get("plugin")), cell["options"].get("options")
+        name = self._store.manifest(key)["name"]
+        spec = self._store.spec(key, Detect)
         registry = Registry(Path(self.record.base or self.folder), trust=self._trust)
-        plugin = registry.load("detectors", name)
-        if registry.revision(name, plugin) != cell["options"].get("revision"):
-            raise OodBenchError(
-                f"{cell['name']} was not kept, and '{name}' is another revision now"
-            )
-        detector: Detector = construct(plugin, name, dict(options or {}))
-        columns = self._columns(key, "held_out."), self._columns(key, "images.")
+        plugin = registry.load("detectors", spec.plugin)
+        if registry.revision(spec.plugin, plugin) != spec.revision:
+            raise OodBenchError(f"{name} was not kept, and '{spec.plugin}' is another revision now")
+        detector: Detector = construct(plugin, spec.plugin, spec.options)
+        held_out, images = (columns_of(self._store, one) for one in (spec.held_out, spec.images))
         try:
-            return detector.fit(columns[0])(columns[1])
+            return detector.fit(held_out)(images)
         except Exception as error:  # columns of anybody's archive
             raise OodBenchError(
-                f"{cell['name']}: its scores cannot be made again: {raised(error)}"
+                f"{name}: its scores cannot be made again: {raised(error)}"
             ) from error
-
-    def _columns(self, key: str, prefix: str) -> dict[str, Any]:
-        """Return what a detector read, a role's columns under the role's name."""
-        found: dict[str, Any] = {}
-        for role, cell in self._inputs(key).items():
-            if role.startswith(prefix):
-                player, _, _ = role.removeprefix(prefix).rpartition(".")
-                for name, values in self._store.read_columns(cell).items():
-                    found[f"{player}.{name}" if player else name] = values
-        return found
-
-    def _inputs(self, key: str) -> dict[str, str]:
-        inputs: dict[str, str] = self._store.manifest(key)["inputs"]
-        return inputs
 
     def _known(self, kind: str, name: str, names: Iterable[str]) -> None:
         known = set(names)

@@ -5,6 +5,9 @@ from dataclasses import replace
 
 from ood_bench.capabilities import IN_WORDS, log_prob_kind
 from ood_bench.cells import Cell
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics, DifferenceMetric
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import add_audits
@@ -23,6 +26,7 @@ class _Builder:
     def __init__(self, loaded: LoadedSuite, plugins: Plugins, trials: Trials) -> None:
         self.loaded = loaded
         self.suite = loaded.suite
+        self.level = loaded.suite.evaluation.level
         self.plugins = plugins
         self.trials = trials
         self.sources = Sources(loaded, plugins, trials)
@@ -33,24 +37,12 @@ class _Builder:
         """Add the mean bits per dimension of one side."""
         name, part, place = side
         trial = trained.trial
-        (source,) = self.sources.columns(("log_prob",), trained, side).values()
+        (columns,) = self.sources.columns(("log_prob",), trained, side).values()
+        spec = BitsMetric(columns=columns, dims=trial.shape.dims, level=self.level)
         info = self.sources.info(name, part, trial.shape, place)
         note = _noted(trial.model, self.plugins.samples(trial.model), info.note)
         at = replace(trained.at, data=name, part=part, transform=info.transform, note=note)
-        self.sources.add(
-            Cell(
-                "metric",
-                f"metric/{trained.label}/{name}/{part}/bpd",
-                {
-                    "measures": "bpd",
-                    "revision": 1,
-                    "dims": trial.shape.dims,
-                    "level": self.suite.evaluation.level,
-                },
-                {"columns": source},
-                at=(at,),
-            )
-        )
+        self.sources.add(Cell(f"metric/{trained.label}/{name}/{part}/bpd", spec, (at,)))
 
     def detect(self, detector: Named, trained: Trained, side: Side) -> Cell:
         """Add the scores of one detector on the test images of one data set."""
@@ -58,63 +50,44 @@ class _Builder:
         built = self.plugins.built_detectors[detector.name]
         needs = tuple(built.needs)
         inside: Side = (trained.trial.inside, "held_out", trained.trial.place)
-        held_out = self.sources.columns((*needs, *built.fits_on), trained, inside)
-        images = self.sources.columns(needs, trained, side)
-        return self.sources.add(
-            Cell(
-                "detect",
-                f"detect/{trained.label}/{name}/{detector.name}",
-                {
-                    "plugin": detector.plugin,
-                    "revision": detector.revision,
-                    "options": detector.options,
-                },
-                {f"held_out.{statistic}": key for statistic, key in held_out.items()}
-                | {f"images.{statistic}": key for statistic, key in images.items()},
-                at=(replace(trained.at, detector=detector.name, data=name),),
-            )
+        spec = Detect(
+            plugin=detector.plugin,
+            revision=detector.revision,
+            options=detector.options,
+            held_out=self.sources.columns((*needs, *built.fits_on), trained, inside),
+            images=self.sources.columns(needs, trained, side),
         )
+        at = replace(trained.at, detector=detector.name, data=name)
+        return self.sources.add(Cell(f"detect/{trained.label}/{name}/{detector.name}", spec, (at,)))
 
     def detection(self, detector: Named, trained: Trained) -> dict[str, Cell]:
         """Add the scores and metrics of one detector on every side; scores by data set."""
         trial = trained.trial
-        evaluation = self.suite.evaluation
         scores = {
             side[0]: self.detect(detector, trained, side)
             for side in trial.sides
             if side[1] == "test"
         }
-        inside_info = self.sources.info(trial.inside, "test", trial.shape, trial.place)
+        inside = self.sources.info(trial.inside, "test", trial.shape, trial.place)
         group = self.plugins.built_detectors[detector.name].group
         grouped = f"scores of groups of {group} images" if group > 1 else ""
+        samples = self.plugins.samples(trial.model)
         for name, place in trial.outside.items():
-            outside_info = self.sources.info(name, "test", trial.shape, place)
+            spec = DetectionMetrics(
+                inside=scores[trial.inside].key,
+                outside=scores[name].key,
+                resamples=self.suite.evaluation.resamples,
+                level=self.level,
+            )
+            outside = self.sources.info(name, "test", trial.shape, place)
             at = replace(
                 trained.at,
                 outside=name,
                 detector=detector.name,
-                transform=_joined(inside_info.transform, outside_info.transform),
-                note=_noted(
-                    trial.model,
-                    self.plugins.samples(trial.model),
-                    _joined(inside_info.note, outside_info.note),
-                    grouped,
-                ),
+                transform=_joined(inside.transform, outside.transform),
+                note=_noted(trial.model, samples, _joined(inside.note, outside.note), grouped),
             )
-            self.sources.add(
-                Cell(
-                    "metric",
-                    f"metric/{trained.label}/{name}/{detector.name}",
-                    {
-                        "measures": "detection",
-                        "revision": 2,
-                        "resamples": evaluation.resamples,
-                        "level": evaluation.level,
-                    },
-                    {"inside": scores[trial.inside].key, "outside": scores[name].key},
-                    at=(at,),
-                )
-            )
+            self.sources.add(Cell(f"metric/{trained.label}/{name}/{detector.name}", spec, (at,)))
         return scores
 
     def pairing(
@@ -126,27 +99,18 @@ class _Builder:
             return
         if self.plugins.built_detectors[detector.name].group > 1:
             return
+        own, other = scores[detector.name], scores[baseline]
         for name in trial.outside:
-            own, other = scores[detector.name], scores[baseline]
-            at = replace(trained.at, outside=name, detector=detector.name, baseline=baseline)
-            self.sources.add(
-                Cell(
-                    "metric",
-                    f"metric/{trained.label}/{name}/{detector.name}-{baseline}",
-                    {
-                        "measures": "paired",
-                        "revision": 1,
-                        "level": self.suite.evaluation.level,
-                    },
-                    {
-                        "inside": own[trial.inside].key,
-                        "outside": own[name].key,
-                        "baseline_inside": other[trial.inside].key,
-                        "baseline_outside": other[name].key,
-                    },
-                    at=(at,),
-                )
+            spec = DifferenceMetric(
+                inside=own[trial.inside].key,
+                outside=own[name].key,
+                baseline_inside=other[trial.inside].key,
+                baseline_outside=other[name].key,
+                level=self.level,
             )
+            at = replace(trained.at, outside=name, detector=detector.name, baseline=baseline)
+            called = f"metric/{trained.label}/{name}/{detector.name}-{baseline}"
+            self.sources.add(Cell(called, spec, (at,)))
 
     def analyse(
         self, analysis: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
@@ -154,55 +118,41 @@ class _Builder:
         """Add one analysis of one training."""
         trial = trained.trial
         built = self.plugins.built_analyses[analysis.name]
-        inputs = {
-            f"columns/{name}/{part}/{statistic}": key
+        images = {
+            Analyse.named(name, part): self.sources.wanted(name, part, trial.shape, place)
             for name, part, place in trial.sides
-            for statistic, key in self.sources.columns(
-                built.needs, trained, (name, part, place)
-            ).items()
         }
-        if built.uses_scores:
-            for detector, cells in scores.items():
-                for name, cell in cells.items():
-                    inputs[f"scores/{detector}/{name}"] = cell.key
-        if built.uses_model:
-            inputs["model"] = trained.key
-        if built.uses_course:
-            inputs["course"] = trained.key
-        at = replace(
-            trained.at,
-            analysis=analysis.name,
+        spec = Analyse(
             plugin=analysis.plugin,
+            revision=analysis.revision,
             options=analysis.options,
+            model=trial.model.name,
+            inside=trial.inside,
+            outside=tuple(trial.outside),
+            shape=trial.shape,
+            first=self.suite.evaluation.train_images,
+            level=self.level,
+            data={name: wanted.digest for name, wanted in images.items()},
+            columns={
+                Analyse.named(side[0], side[1], statistic): key
+                for side in trial.sides
+                for statistic, key in self.sources.columns(built.needs, trained, side).items()
+            },
+            scores={
+                Analyse.named(detector, name): cell.key
+                for detector, cells in scores.items()
+                for name, cell in cells.items()
+                if built.uses_scores
+            },
+            trained=trained.key if built.uses_model else None,
+            course=trained.key if built.uses_course else None,
+            images=images,
+            **self.sources.sizes(trial),
         )
-        self.sources.add(
-            Cell(
-                "analysis",
-                f"analysis/{trained.label}/{analysis.name}",
-                {
-                    "plugin": analysis.plugin,
-                    "revision": analysis.revision,
-                    "options": analysis.options,
-                    "model": trial.model.name,
-                    "inside": trial.inside,
-                    "outside": list(trial.outside),
-                    "shape": list(trial.shape),
-                    "first": self.suite.evaluation.train_images,
-                    "level": self.suite.evaluation.level,
-                    "data": {
-                        f"{name}/{part}": self.sources.info(name, part, trial.shape, place).digest
-                        for name, part, place in trial.sides
-                    },
-                    **self.sources.sizes(trial),
-                },
-                inputs,
-                {
-                    f"{name}/{part}": self.sources.request(name, part, trial.shape)
-                    for name, part, _ in trial.sides
-                },
-                (at,),
-            )
+        at = replace(
+            trained.at, analysis=analysis.name, plugin=analysis.plugin, options=analysis.options
         )
+        self.sources.add(Cell(f"analysis/{trained.label}/{analysis.name}", spec, (at,)))
 
     def add_trial(self, trial: Trial) -> None:
         """Add all that one trial asks for, for every seed."""
@@ -263,8 +213,7 @@ class _Builder:
     def audit(self) -> None:
         """Add the audit of all data sets and pairs, if the suite wants it."""
         if self.suite.evaluation.audit:
-            level = self.suite.evaluation.level
-            add_audits(self.trials.tried_on(), self.sources, level=level)
+            add_audits(self.trials.tried_on(), self.sources, level=self.level)
 
     def _meant(self, detector: str, trial: Trial) -> bool:
         """Tell whether the suite has a detector tried on a model at all."""

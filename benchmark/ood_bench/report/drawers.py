@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from ood_bench.errors import PluginError
-from ood_bench.registry import Registry, construct
+from ood_bench.registry import Registry
 from ood_bench.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -25,6 +25,7 @@ def drawers(record: RunRecord, registry: Registry) -> Drawers:
         registry: The plugins; what it may import, a record of a stranger decides on.
     """
     from ood_bench.analyses import Analysis
+    from ood_bench.cells.analysis import built
 
     found, reasons = Drawers({}, {})
     for at in (cell.at for cell in record.of("analysis")):
@@ -34,8 +35,7 @@ def drawers(record: RunRecord, registry: Registry) -> Drawers:
             plugin = registry.load("analyses", at.plugin)
             if not issubclass(plugin, Analysis):
                 raise PluginError(f"'{at.plugin}' is no analysis")
-            found[at.analysis] = construct(plugin, at.plugin, at.options)
-            found[at.analysis].level = record.level
+            found[at.analysis] = built(plugin, at.plugin, at.options, level=record.level)
         except PluginError as error:
             reasons[at.analysis] = str(error)
     return Drawers(found, reasons)

@@ -7,13 +7,12 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
+from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells, reported
 from ood_bench.errors import OodBenchError
 from ood_bench.files import unfinished
 from ood_bench.hashing import file_sha256
 from ood_bench.results import Omission
-from ood_bench.runs.contents import Circumstances
-from ood_bench.runs.record import CELLS, RESULTS, RunRecord, write_record
+from ood_bench.runs.record import CELLS, RunRecord, write_record
 from ood_bench.runs.zipped import DAMAGE, ZippedCells
 from ood_bench.store import Store
 
@@ -88,22 +87,19 @@ def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
 
 def cells_of(record: RunRecord, store: Cells) -> set[str]:
     """Return the keys of all finished cells that a run's results come from."""
-    left = [cell.key for cell in record.of(*RESULTS)]
+    left = [cell.key for cell in record.of(*reported())]
     found = set[str]()
     while left:
         key = left.pop()
         if key not in found and store.has(key):
             found.add(key)
-            left += store.manifest(key)["inputs"].values()
+            left += store.inputs(key).values()
     return found
 
 
 def computing_seconds(record: RunRecord, store: Cells) -> float:
     """Return the time that a run's finished cells took, in whichever run they were computed."""
-    return sum(
-        float(store.read_typed(key, "circumstances.json", Circumstances).seconds)
-        for key in cells_of(record, store)
-    )
+    return sum(map(store.seconds, cells_of(record, store)))
 
 
 def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:

@@ -3,12 +3,11 @@
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared, Summary
+from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared
 from ood_bench.cells import Address, Cells, Listed
-from ood_bench.errors import StoreError
+from ood_bench.cells.audit import AuditPair, AuditSet
 from ood_bench.metrics import Measure
 from ood_bench.results import Audit, DataAudit, Overlap, Separation
-from ood_bench.runs.contents import PairFound
 from ood_bench.runs.record import RunRecord
 
 Found = Mapping[str, Any]
@@ -22,11 +21,8 @@ def collect_audit(record: RunRecord, store: Cells) -> Audit | None:
 
 def _read(cell: Listed, store: Cells) -> Found:
     if not cell.at.outside:
-        return store.read_typed(cell.key, "audit.json", Summary)._asdict()
-    found = store.read_typed(cell.key, "audit.json", PairFound)
-    if lacking := found.lacking():
-        raise StoreError(f"{store.told(cell.key, 'audit.json')} is damaged: no {lacking[0]}")
-    return vars(found)
+        return AuditSet.read(store, cell.key)._asdict()
+    return vars(AuditPair.read(store, cell.key))
 
 
 def gather(found: Iterable[tuple[Address, Found]]) -> Audit:

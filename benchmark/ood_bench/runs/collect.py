@@ -5,7 +5,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ood_bench.cells import TABLE, Address, Cells
+from ood_bench.cells import TABLE, Address, Cells, reported
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.claims import evaluate as evaluate_claims
 from ood_bench.hashing import digest
 from ood_bench.metrics import Measure, pool
@@ -23,10 +25,10 @@ from ood_bench.results import (
 from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
-from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.per_image import KeptImages
-from ood_bench.runs.record import RESULTS, RunRecord
+from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained
+from ood_bench.zoo.layout import TRAINING
 
 _FORMER = 1
 """The revision of metrics whose intervals were DeLong's normal ones and a bootstrap's."""
@@ -105,7 +107,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
         comparison=compare(record, store),
         audit=collect_audit(record, store),
         former_intervals=any(
-            store.manifest(cell.key)["options"].get("revision") == _FORMER
+            store.spec(cell.key, DetectionMetrics).revision == _FORMER
             for cell in record.of("detection")
             if store.has(cell.key)
         ),
@@ -116,7 +118,7 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     """Return how much of a run that was stopped is not there; what failed says so itself."""
     if record.failures:
         return ()
-    count = sum(not store.has(key) for key in {cell.key for cell in record.of(*RESULTS)})
+    count = sum(not store.has(key) for key in {cell.key for cell in record.of(*reported())})
     reason = "not computed yet; run the suite again to go on"
     return (Omission(f"{count} results", reason),) if count else ()
 
@@ -128,7 +130,7 @@ def _training_cards(record: RunRecord, store: Cells) -> list[tuple[str, Training
             cell.key,
             store.read_typed(
                 cell.key,
-                "training.json",
+                TRAINING,
                 TrainingCard,
                 model=cell.at.model,
                 plugin=cell.at.plugin,
@@ -145,7 +147,7 @@ def _detection_rows(record: RunRecord, store: Cells, untrained: Untrained) -> It
     for cell in record.of("detection"):
         if not store.has(cell.key):
             continue
-        found = store.read_typed(cell.key, "metrics.json", Detected)
+        found = DetectionMetrics.read(store, cell.key)
         for metric, measure in found.measures.items():
             yield _row(
                 record,
@@ -162,7 +164,7 @@ def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
     for cell in record.of("bpd"):
         if not store.has(cell.key):
             continue
-        at, found = cell.at, store.read_typed(cell.key, "metrics.json", Bits)
+        at, found = cell.at, BitsMetric.read(store, cell.key)
         own = at.data == at.inside
         metric: Metric = (
             "bpd_outside" if not own else "bpd_train" if at.part == "train" else "bpd_inside"
@@ -226,7 +228,7 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
         )
         for cell in record.of("analysis")
         if store.has(cell.key)
-        for found in store.read_typed(cell.key, "findings.json", tuple[Found, ...])
+        for found in Analyse.findings(store, cell.key)
     ]
     groups: dict[tuple[str, ...], list[FindingRow]] = defaultdict(list)
     for row in single:

@@ -7,9 +7,10 @@ from dataclasses import replace
 import numpy as np
 
 from ood_bench.cells import Cells, Listed
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import DetectionMetrics, DifferenceMetric
 from ood_bench.metrics import Measure, pool, pooled_p
 from ood_bench.results import Comparison, Cost, Difference, Quotation, trainings
-from ood_bench.runs.contents import Circumstances, Paired
 from ood_bench.runs.record import RunRecord
 
 
@@ -48,8 +49,8 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     groups: dict[tuple[str, str, str, str], list[Measure]] = defaultdict(list)
     for cell in record.of("paired"):
         if store.has(cell.key):
-            found = store.read_typed(cell.key, "metrics.json", Paired)
-            groups[cell.at.pair].append(found.measures["auroc_difference"])
+            found = DifferenceMetric.read(store, cell.key)
+            groups[cell.at.pair].append(found)
     differences, ensembles = [], record.ensembles
     for address, measures in groups.items():
         measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
@@ -65,14 +66,10 @@ def _costs(cells: Iterable[Listed], store: Cells) -> Iterable[Cost]:
     for cell in cells:
         if not store.has(cell.key):
             continue
-        scored = store.input(cell.key, "outside")
-        inputs = store.manifest(scored)["inputs"]
-        used = {key for role, key in inputs.items() if role.startswith("images.")} | {scored}
-        seconds = sum(
-            float(store.read_typed(key, "circumstances.json", Circumstances).seconds)
-            for key in used
-        )
-        images = store.count_rows(store.input(scored, "images."))
+        scored = store.spec(cell.key, DetectionMetrics).outside
+        detect = store.spec(scored, Detect)
+        seconds = sum(map(store.seconds, {*detect.images.values(), scored}))
+        images = store.count_rows(detect.source)
         groups[cell.at.pair].append(1e3 * seconds / images)
     for address, found in groups.items():
         yield Cost(*address, sum(found) / len(found))

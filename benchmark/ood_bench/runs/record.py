@@ -30,9 +30,6 @@ CELLS = "cells.zip"
 FORMAT = 2
 """Raised when records are written in another form."""
 
-RESULTS = ("train", "bpd", "detection", "paired", "analysis", "audit")
-"""The kinds of cells that results are read from; the others are read by cells alone."""
-
 _NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")

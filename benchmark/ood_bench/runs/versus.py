@@ -6,6 +6,9 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ood_bench.cells import SCORES, Cells, Listed
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import DetectionMetrics
+from ood_bench.cells.score import Score
 from ood_bench.detectors import Scores
 from ood_bench.metrics import paired_delong, pool, pooled_p
 from ood_bench.results import (
@@ -146,15 +149,15 @@ def _by_seed(side: Side, address: Address) -> dict[int, Listed]:
 def _scored(store: Cells, cell: Listed) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
     """Return the scores of both sides and the digests of their images, or why there are none."""
     scores, images = [], []
-    for side in ("inside", "outside"):
-        key = store.input(cell.key, side)
-        if SCORES not in store.manifest(key)["files"]:
+    spec = store.spec(cell.key, DetectionMetrics)
+    for key in (spec.inside, spec.outside):
+        if not store.keeps(key, SCORES):
             return "a run's scores were not kept; compare the intervals"
-        source = store.input(key, "images.")
+        source = store.spec(key, Detect).source
         scores.append(store.read_scores(key))
         if len(scores[-1]) != store.count_rows(source):
             return "scores of groups of images cannot be paired"
-        images.append(str(store.manifest(source)["options"].get("data")))
+        images.append(store.spec(source, Score).data)
     return (scores[0], scores[1]), (images[0], images[1])
 
 
