@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ood_bench.cells import Address, Cell, Part
 from ood_bench.core_yaml import Place
 from ood_bench.data import Library, Shape
 from ood_bench.errors import DataError
-from ood_bench.plan.cell import Cell, Part, Skip
 from ood_bench.plan.plugins import Named, Plugins
 from ood_bench.recipe import Recipe
+from ood_bench.results import Omission
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
 
 Side = tuple[str, Part, Place]
@@ -66,9 +67,14 @@ class Trained:
     members: "tuple[Trained, ...]" = ()
 
     @property
+    def at(self) -> Address:
+        """The address of the trained model."""
+        return Address(model=self.trial.model.name, inside=self.trial.inside, seed=self.seed)
+
+    @property
     def label(self) -> str:
         """What its cells are called."""
-        return f"{self.trial.model.name}@{self.trial.inside}/{self.seed}"
+        return self.at.label
 
     @property
     def key(self) -> str:
@@ -89,7 +95,7 @@ class Trials:
         self.plugins = plugins
         self.library = library
         self.skip_missing = skip_missing
-        self.skips: dict[Skip, None] = {}
+        self.skips: dict[Omission, None] = {}
         self._trials: dict[tuple[str, str, Shape], Trial] = {}
         for i, pair in enumerate(self.suite.pairs):
             self._add_pair(i, pair)
@@ -241,7 +247,7 @@ class Trials:
             raise self.mistake(place, error) from error
 
     def _skip(self, inside: str, outside: str, reason: str) -> None:
-        skip = Skip(f"pair {inside} → {outside}", reason, inside=inside, outside=outside)
+        skip = Omission(f"pair {inside} → {outside}", reason, inside=inside, outside=outside)
         self.skips[skip] = None
 
 

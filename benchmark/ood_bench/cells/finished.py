@@ -14,14 +14,19 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
+from ood_bench.cells.analysis import TABLE
+from ood_bench.cells.detect import SCORES
+from ood_bench.cells.kinds import required
+from ood_bench.cells.score import COLUMNS
+from ood_bench.cells.spec import Spec
 from ood_bench.errors import StoreError
 from ood_bench.hashing import bytes_sha256, digest
-from ood_bench.plan.cell import CellKind
 from ood_bench.typed import FileName, Key, Sha256, typed
 
 if TYPE_CHECKING:
     import pandas as pd
 
+S = TypeVar("S", bound=Spec)
 T = TypeVar("T")
 
 log = logging.getLogger(__name__)
@@ -29,21 +34,8 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 
-WEIGHTS = "weights.safetensors"
-SCORES = "scores.parquet"
-COLUMNS = "columns.parquet"
-TABLE = "table.parquet"
-
-REQUIRED: Mapping[str, frozenset[str]] = {
-    "train": frozenset({WEIGHTS, "training.json", "data.json"}),
-    "score": frozenset({COLUMNS}),
-    "detect": frozenset({SCORES}),
-    "metric": frozenset({"metrics.json"}),
-    "analysis": frozenset({TABLE, "findings.json"}),
-    "audit": frozenset({"audit.json"}),
-}
-"""The files that a cell of each kind must have; a cell without one of them is not finished."""
-
+CIRCUMSTANCES = "circumstances.json"
+"""The machine and the libraries that a cell was worked on with, and the time that it took."""
 
 ENTRIES = 1 << 28
 """Entries of the largest table that is read."""
@@ -53,16 +45,16 @@ class Manifest(BaseModel):
     """What `manifest.json` holds; the key of its cell is the digest of the first three.
 
     Attributes:
-        kind: The cell's kind.
-        options: As in `plan.Cell`.
-        inputs: As in `plan.Cell`.
+        kind: The family of the cell's kind.
+        options: All that the result depends on beside its inputs, as `Spec.hashed`.
+        inputs: Keys of the cells that it has read, by role.
         name: What users call the cell.
         files: Checksums of all its other files.
     """
 
     model_config = ConfigDict(extra="allow")
 
-    kind: CellKind
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=60)]
     options: dict[str, Any]
     inputs: dict[str, Key]
     name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)]
@@ -74,22 +66,20 @@ class Manifest(BaseModel):
         return digest({"kind": self.kind, "options": self.options, "inputs": self.inputs})
 
 
-def missing(kind: str, files: Collection[str]) -> list[str]:
-    """Return the names of the files that a cell of a kind must have and has not.
+class Circumstances(BaseModel):
+    """Of `circumstances.json`, the time that a cell took, as text."""
 
-    Example:
-        >>> missing("analysis", {"table.parquet"})
-        ['findings.json']
-    """
-    return sorted(REQUIRED.get(kind, frozenset()).difference(files))
+    model_config = ConfigDict(frozen=True)
+
+    seconds: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
 
 
 class Cells(ABC):
     """Finished cells by their keys, in a folder or in an archive.
 
     A cell is its files, `manifest.json` with their checksums and what the cell is of, and
-    `manifest.sha256`, the manifest's own. It has all files that `REQUIRED` names for its kind,
-    but for those that may be left out where it lies.
+    `manifest.sha256`, the manifest's own. It has all files that its kind must have, but for those
+    that may be left out where it lies.
     """
 
     left_out: frozenset[str] = frozenset()
@@ -146,7 +136,10 @@ class Cells(ABC):
         manifest = typed(text, Manifest, folder / MANIFEST)
         if manifest.key != key:
             raise StoreError(f"{folder / MANIFEST} is that of another cell")
-        lacking = {*missing(manifest.kind, manifest.files)} - self.left_out
+        try:
+            lacking = required(manifest.kind) - {*manifest.files} - self.left_out
+        except LookupError as error:
+            raise StoreError(f"{folder / MANIFEST}: no kind {manifest.kind!a} is known") from error
         if lacking:
             raise StoreError(f"{folder / min(lacking)} was never written")
         for name, checksum in manifest.files.items():
@@ -166,23 +159,30 @@ class Cells(ABC):
             self._sound[key] = self._verified(key)
         return self._sound[key]
 
-    def input(self, key: str, role: str) -> str:
-        """Return the key of a cell that a finished cell has read.
+    def keeps(self, key: str, name: str) -> bool:
+        """Tell whether a finished cell has a file, which may be left out of an archive."""
+        return name in self.manifest(key)["files"]
+
+    def inputs(self, key: str) -> Mapping[str, str]:
+        """Return the keys of the cells that a finished cell has read, by role."""
+        found: Mapping[str, str] = self.manifest(key)["inputs"]
+        return found
+
+    def seconds(self, key: str) -> float:
+        """Return the time that the work on a finished cell took."""
+        return float(self.read_typed(key, CIRCUMSTANCES, Circumstances).seconds)
+
+    def spec(self, key: str, kind: type[S]) -> S:
+        """Return what a finished cell is of.
 
         Args:
             key: The cell.
-            role: The other's role, or what it begins with, as in `images.`; the first of several
-                in the order of their names.
+            kind: The kind that it must be of.
 
         Raises:
-            StoreError: If it has read no such cell.
+            StoreError: If the cell is not finished, is damaged, or is of another kind.
         """
-        inputs = self.manifest(key)["inputs"]
-        for name in sorted(inputs):
-            if name == role or (role.endswith(".") and name.startswith(role)):
-                found: str = inputs[name]
-                return found
-        raise StoreError(f"{self.told(key, MANIFEST)} is damaged: no input '{role}'")
+        return kind.of(self.manifest(key), self.told(key, MANIFEST))
 
     def read(self, key: str, name: str) -> bytes:
         """Return what a file of a finished cell holds.
@@ -190,7 +190,7 @@ class Cells(ABC):
         Raises:
             StoreError: If the cell is not finished, is damaged, or has no such file.
         """
-        if name not in (MANIFEST, SEAL, *self.manifest(key)["files"]):
+        if name not in (MANIFEST, SEAL) and not self.keeps(key, name):
             raise StoreError(f"{self.path(key) / name}: the cell has no such file")
         return self._content(key, name)
 
@@ -293,6 +293,18 @@ class Cells(ABC):
     def told(self, key: str, name: str) -> str:
         """Return what to call a file of a sound cell in a message."""
         return f"{self.path(key) / name} ({self.manifest(key)['name']})"
+
+
+class CellFiles(Cells):
+    """Finished cells that lie in folders, beside folders for trainings that are not finished."""
+
+    @abstractmethod
+    def file(self, key: str, name: str) -> Path:
+        """Return the path of one file of a finished cell."""
+
+    @abstractmethod
+    def training(self, key: str) -> Path:
+        """Return the folder for the checkpoints of a training."""
 
 
 def seal(manifest: bytes) -> bytes:

@@ -1,18 +1,27 @@
-"""Columns and tables as Parquet files."""
+"""What cells write: columns and tables as Parquet files, and JSON."""
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    import pandas as pd
+
 
 def write_columns(path: Path, columns: Mapping[str, NDArray[np.float64]]) -> None:
     """Write columns of equal length as Parquet."""
     write_table(path, pa.table(dict(columns)))
+
+
+def write_frame(path: Path, frame: "pd.DataFrame") -> None:
+    """Write a data frame without its index, as `write_table` does."""
+    write_table(path, pa.Table.from_pandas(frame, preserve_index=False))
 
 
 def write_table(path: Path, table: pa.Table) -> None:
@@ -26,3 +35,12 @@ def write_table(path: Path, table: pa.Table) -> None:
     others = [name for name in table.schema.names if name not in floats]
     encodings: dict[str, Any] = {"use_dictionary": others, "use_byte_stream_split": floats}
     pq.write_table(table, path, compression="zstd", **encodings)
+
+
+def write_json(path: Path, value: object) -> None:
+    """Write JSON with sorted keys.
+
+    Raises:
+        ValueError: If a number in it is not finite.
+    """
+    path.write_text(json.dumps(value, indent=1, sort_keys=True, allow_nan=False))
