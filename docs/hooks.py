@@ -13,7 +13,7 @@ from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
 ROOT = Path(__file__).parents[1]
-SHOWN = ("quickstart/figures/histogram-glow-fashion_mnist_20k-0.png",)
+SHOWN = ("quickstart/figures/histogram-glow-fashion_mnist-0.png",)
 PLUGINS = {
     "models": "The models that come along. An option is a key below `options` in a suite.",
     "detectors": "A detector turns columns into one score an image, larger for what is more out "

@@ -43,7 +43,7 @@ def forge(
             for name, content in files.items():
                 file.writestr(name, content)
     content = read_sealed(archive / "run.json")
-    content["cells"] = file_sha256(folder / "cells.zip")
+    content["zipped"] = file_sha256(folder / "cells.zip")
     write_sealed(folder / "run.json", record(content))
     return folder
 

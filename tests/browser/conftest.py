@@ -58,8 +58,8 @@ def run(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndarray])
         folder,
         collect(record, Store(place / "results" / "store")),
         {
-            ref.analysis: construct(registry.load("analyses", ref.plugin), ref.plugin, ref.options)
-            for ref in record.analyses
+            at.analysis: construct(registry.load("analyses", at.plugin), at.plugin, at.options)
+            for at in (cell.at for cell in record.of("analysis"))
         },
     )
 

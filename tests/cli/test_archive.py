@@ -18,7 +18,7 @@ def test_an_archive_gives_the_same_report_without_weights_or_store(
     (run,) = tiny.parent.glob("results/tiny-*")
     assert ood_bench("archive", "-o", "kept").status == 0
     page = (tiny.parent / "kept/report.md").read_text()
-    checksum = json.loads((tiny.parent / "kept/run.json").read_text())["content"]["cells"]
+    checksum = json.loads((tiny.parent / "kept/run.json").read_text())["content"]["zipped"]
     assert checksum == file_sha256(tiny.parent / "kept/cells.zip")
     *lines, last = page.splitlines()
     assert lines == (run / "report.md").read_text().splitlines()

@@ -12,6 +12,7 @@ from scipy.stats import norm
 from tests.conftest import Command
 
 from ood_bench.cells import Cells
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.claims import Claim
 from ood_bench.claims.joint import ADDED, BOOTSTRAP, DELONG, INDEPENDENT
 from ood_bench.metrics import paired_delong
@@ -41,13 +42,13 @@ def stored(folder: Path) -> Iterator[Mapping[tuple[str, str, str], tuple[np.ndar
     record = read_record(folder)
 
     def sides(store: Cells, key: str) -> tuple[np.ndarray, np.ndarray]:
-        inside, outside = (store.read_scores(store.input(key, s)) for s in ("inside", "outside"))
-        return inside, outside
+        spec = store.spec(key, DetectionMetrics)
+        return store.read_scores(spec.inside), store.read_scores(spec.outside)
 
     with store_of(folder, folder.parent, record) as store:
         yield {
-            (ref.model, ref.outside, ref.detector): sides(store, ref.key)
-            for ref in record.detections
+            (cell.at.model, cell.at.outside, cell.at.detector): sides(store, cell.key)
+            for cell in record.of("detection")
         }
 
 
@@ -118,9 +119,9 @@ def test_bits_of_other_images_are_independent_and_of_the_same_are_not(run: Path)
     record = read_record(run)
     with store_of(run, run.parent, record) as store:
         bits = {
-            ref.model: store.read_columns(store.input(ref.key, "columns"))["log_prob"]
-            for ref in record.bpds
-            if (ref.data, ref.part) == ("low", "test")
+            cell.at.model: store.read_columns(store.spec(cell.key, BitsMetric).columns)["log_prob"]
+            for cell in record.of("bpd")
+            if (cell.at.data, cell.at.part) == ("low", "test")
         }
     difference = (bits["glow"] - bits["cv-glow"]) / (-64 * np.log(2))
     reach = Z * difference.std(ddof=1) / np.sqrt(len(difference))

@@ -35,9 +35,11 @@ def two(tiny: Path, ood_bench: Command) -> tuple[Path, Path]:
 def scores(run: Path, detector: str, data: str) -> list[float]:
     record = read_sealed(run / "run.json")
     (key,) = {
-        ref["key"]
-        for ref in record["detections"]
-        if (ref["detector"], ref["outside"], ref["seed"]) == (detector, "high", 0)
+        cell["key"]
+        for cell in record["cells"]
+        if cell["kind"] == "detection"
+        and (cell["at"]["detector"], cell["at"]["outside"], cell["at"]["seed"])
+        == (detector, "high", 0)
     }
     cells = run.parent / "store/cells"
     inputs = json.loads((cells / key / "manifest.json").read_text())["inputs"]

@@ -51,8 +51,9 @@ def named(plugin: str) -> Callable[[Any], Any]:
     """Return an edit that names one plugin for all analyses and models."""
 
     def edit(content: Any) -> Any:
-        for ref in (*content["analyses"], *content["trainings"]):
-            ref["plugin"] = plugin
+        for cell in content["cells"]:
+            if cell["kind"] in ("analysis", "train"):
+                cell["at"]["plugin"] = plugin
         return content
 
     return edit
@@ -248,6 +249,17 @@ def first(field: str, **changes: Any) -> Callable[[Any], Any]:
     return lambda content: {**content, field: [{**content[field][0], **changes}]}
 
 
+def addressed(kind: str, key: str | None = None, **changes: Any) -> Callable[[Any], Any]:
+    """Return an edit of the first cell of a kind: of its key or its address."""
+
+    def edit(content: Any) -> Any:
+        cell = next(cell for cell in content["cells"] if cell["kind"] == kind)
+        changed = {**cell, "key": key or cell["key"], "at": {**cell["at"], **changes}}
+        return {**content, "cells": [changed]}
+
+    return edit
+
+
 @pytest.mark.parametrize(
     "edit",
     [
@@ -255,27 +267,27 @@ def first(field: str, **changes: Any) -> Callable[[Any], Any]:
         lambda _: None,
         lambda _: 7,
         lambda _: {},
-        edited(format=2),
+        edited(format=3),
         edited(format=None),
         edited(level=2.0),
         edited(level="0.95"),
         edited(suite="../../etc"),
         edited(suite="=cmd"),
         edited(claims=[{"id": 1}]),
-        edited(detections={}),
+        edited(cells={}),
         edited(manifest=[]),
         edited(manifest={"x": 1}),
         edited(notes=["\x1b[2J"]),
         edited(title="\x9b31m"),
         edited(hidden=["../x"]),
-        first("detections", model="=cmd|calc!A0"),
-        first("detections", detector="@x"),
-        first("detections", key="../../../../etc"),
-        first("detections", seed="0"),
-        first("trainings", model="a\nb"),
-        first("analyses", options=[]),
-        first("analyses", analysis="-x"),
-        first("bpds", part="all"),
+        addressed("detection", model="=cmd|calc!A0"),
+        addressed("detection", detector="@x"),
+        addressed("detection", key="../../../../etc"),
+        addressed("detection", seed="0"),
+        addressed("train", model="a\nb"),
+        addressed("analysis", options=[]),
+        addressed("analysis", analysis="-x"),
+        addressed("bpd", part="all"),
         first("data", info={"shape": [1, 2]}),
         first("data", name="\u202ex"),
     ],
@@ -401,7 +413,7 @@ def test_a_hostile_zip_is_one_line_and_nothing_is_unpacked(
     folder = forge(archive, tmp_path / "kept")
     write(folder / "cells.zip")
     content = read_sealed(folder / "run.json")
-    write_sealed(folder / "run.json", {**content, "cells": file_sha256(folder / "cells.zip")})
+    write_sealed(folder / "run.json", {**content, "zipped": file_sha256(folder / "cells.zip")})
     before = sorted(tmp_path.rglob("*"))
     done = ood_bench("report", folder, "-o", tmp_path / "out")
     assert done.status == 2

@@ -21,8 +21,10 @@ BLOCK = re.compile(
 QUICK = [
     *("--scale", "0.01", "--device", "cpu", "--jobs", "1"),
     *("--set", "training.held_out=200", "--set", "training.validation=50"),
-    *("--set", "datasets.fashion_mnist_20k.limit=400", "--set", "datasets.noise.count=100"),
-    *("--set", "datasets.mnist_20k.limit=300"),
+    *("--set", "datasets.fashion_mnist.limit={test: 100}", "--set", "datasets.noise.count=100"),
+    *("--set", "datasets.mnist.limit={test: 100}", "--set", "evaluation.train_images=50"),
+    *("--set", "datasets.fashion_mnist_20k.limit={test: 100}"),
+    *("--set", "datasets.mnist_20k.limit={test: 100}"),
     *("--set", "evaluation.resamples=100", "--set", "evaluation.audit=false"),
 ]
 """What a run that trains is given beside what the page says, so that it takes seconds."""

@@ -12,7 +12,7 @@ from ood_bench.claims import Claim, evaluate, validate
 from ood_bench.claims.arithmetic import parse_expression
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.errors import SuiteError
-from ood_bench.plan import DataRef
+from ood_bench.plan import DataRead
 from ood_bench.results import FindingRow, Metric, Omission, Row
 from ood_bench.runs.per_image import same_images
 
@@ -385,11 +385,11 @@ def test_a_finding_is_asked_for_by_its_name_and_a_known_analysis() -> None:
 
 
 def test_images_are_the_same_in_any_shape_and_under_any_name() -> None:
-    def ref(name: str, digest: str, *, split: str = "test", count: int = 10) -> DataRef:
+    def ref(name: str, digest: str, *, split: str = "test", count: int = 10) -> DataRead:
         info = ImagesInfo(
             name, "", split, count, Shape(1, 8, 8), digest, "", "", licence="", citation="", note=""
         )
-        return DataRef(name, split, info)
+        return DataRead(name, split, info)
 
     found = same_images(
         [

@@ -108,7 +108,13 @@ def planned(tiny: Path, *assignments: str) -> "tuple[dict[str, str], set[str]]":
     plan = build_plan(
         load_suite(path, assignments=assignments), Registry(), Library(root=None, index=None)
     )
-    notes = {note for ref in plan.bpds for note in ref.note.split("; ") if "log_prob" in note}
+    notes = {
+        note
+        for cell in plan.cells
+        for at in cell.at
+        for note in at.note.split("; ")
+        if "log_prob" in note
+    }
     return {cell.name: cell.key for cell in plan.cells}, notes
 
 

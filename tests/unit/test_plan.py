@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from tests.conftest import Command
 
+from ood_bench.cells.train import Train
 from ood_bench.data import Library
 from ood_bench.errors import DataError
 from ood_bench.plan import Plan, build_plan
@@ -94,9 +95,11 @@ def test_parts_of_a_small_training_split_scale_and_the_plan_says_what_was_taken(
 ) -> None:
     plan = divided(tiny, training)
     cells = {cell.name: cell for cell in plan.cells}
-    trained = cells["train/glow@low/0"]
-    part = cells["score/glow@low/0/low/held_out/decomposition"]
-    for options in (trained.options["recipe"], trained.request["recipe"], part.options):
+    trained = cells["train/glow@low/0"].spec
+    part = cells["score/glow@low/0/low/held_out/decomposition"].spec
+    assert isinstance(trained, Train)
+    assert trained.training is not None
+    for options in (trained.recipe, trained.training.model_dump(), part.hashed):
         assert (options["held_out"], options["validation"]) == sizes
     (note,) = (ref.info.note for ref in plan.data if (ref.name, ref.split) == ("low", "train"))
     assert note == (f"{said}by default)" if said else "")

@@ -1,44 +1,44 @@
 """The record of a run: every list of results counts once, and only an own mark is trusted."""
 
 import json
-from dataclasses import fields, replace
-from itertools import chain
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ood_bench.cells import reported
 from ood_bench.data import Library
-from ood_bench.errors import PluginError
+from ood_bench.errors import OodBenchError, PluginError
 from ood_bench.files import read_sealed, write_sealed
-from ood_bench.plan import PairingRef, build_plan
+from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
 from ood_bench.runs import RunRecord, collect, read_record, write_record
 from ood_bench.store import Store
-from ood_bench.suite import load_suite
+from ood_bench.suite import LoadedSuite, load_suite
 
 
 @pytest.fixture
-def record(tiny: Path) -> RunRecord:
-    """The record of a run in which every list has something."""
-    suite = load_suite(tiny, assignments=["evaluation.baseline=likelihood"]).suite
-    plan = build_plan(
-        load_suite(tiny, assignments=["evaluation.baseline=likelihood"]),
-        Registry(),
-        Library(root=None, index=None),
-    )
-    return RunRecord.of(suite, plan, base=tiny.parent)
+def suite(tiny: Path) -> LoadedSuite:
+    return load_suite(tiny, assignments=["evaluation.baseline=likelihood"])
 
 
-def test_every_list_of_results_is_among_the_refs_once(record: RunRecord) -> None:
-    lists = [
-        [item.key for item in getattr(record, field.name)]
-        for field in fields(record)
-        if isinstance(getattr(record, field.name), tuple)
-        and any(hasattr(item, "key") for item in getattr(record, field.name))
-    ]
-    assert len(lists) == 6
-    assert sorted(ref.key for ref in record.refs) == sorted(chain(*lists))
+@pytest.fixture
+def plan(suite: LoadedSuite) -> Plan:
+    """A plan with cells of every kind."""
+    return build_plan(suite, Registry(), Library(root=None, index=None))
+
+
+@pytest.fixture
+def record(suite: LoadedSuite, plan: Plan, tiny: Path) -> RunRecord:
+    return RunRecord.begun(suite.suite, plan, base=tiny.parent)
+
+
+def test_every_cell_of_a_plan_is_listed_once_an_address(record: RunRecord, plan: Plan) -> None:
+    listed = Counter(cell.key for cell in record.cells)
+    assert listed == {cell.key: len(cell.at) for cell in plan.cells}
+    assert {cell.kind for cell in record.cells} == {*reported(), "score", "detect"}
 
 
 def test_what_is_not_there_yet_is_left_out_and_not_failed(
@@ -46,9 +46,9 @@ def test_what_is_not_there_yet_is_left_out_and_not_failed(
 ) -> None:
     found = collect(record, Store(tmp_path / "store"))
     assert found.failures == ()
-    count = len({ref.key for ref in record.refs})
+    count = len({cell.key for cell in record.of(*reported())})
     assert [skip.cell for skip in found.skips][-1] == f"{count} results"
-    assert any(isinstance(ref, PairingRef) for ref in record.refs)
+    assert any(record.of("paired"))
 
 
 def test_a_record_comes_back_as_it_was_written(record: RunRecord, tmp_path: Path) -> None:
@@ -65,10 +65,52 @@ def test_a_record_comes_back_as_it_was_written(record: RunRecord, tmp_path: Path
 def test_the_background_of_a_model_with_the_longest_name_is_read(
     record: RunRecord, tmp_path: Path
 ) -> None:
-    first, *others = record.trainings
-    long = replace(record, trainings=(replace(first, model=f"{'a' * 60}-background"), *others))
+    long = changed(record, "train", model=f"{'a' * 60}-background")
     write_record(tmp_path, long)
-    assert read_record(tmp_path).trainings == long.trainings
+    assert read_record(tmp_path).cells == long.cells
+
+
+def former(record: RunRecord) -> dict[str, Any]:
+    """Return the content of a record as versions before addresses wrote it."""
+    content = {**record.content, "format": 1, "cells": record.zipped, "mark": ""}
+    del content["zipped"]
+    lists = {"trainings": "train", "bpds": "bpd", "detections": "detection"}
+    lists |= {"pairings": "paired", "analyses": "analysis", "audits": "audit"}
+    for name, kind in lists.items():
+        content[name] = [{**vars(cell.at), "key": cell.key} for cell in record.of(kind)]
+    content["audits"] = [{**ref, "outside": ref["outside"] or None} for ref in content["audits"]]
+    held_out = (cell for cell in record.of("score") if cell.at.part == "held_out")
+    content["scored"] = [cell.key for cell in held_out]
+    content["planned"] = [cell.key for cell in record.cells]
+    return content
+
+
+def test_a_record_of_the_former_format_is_read(record: RunRecord, tmp_path: Path) -> None:
+    write_sealed(tmp_path / "run.json", former(record))
+    found = read_record(tmp_path)
+    for kind in reported():
+        assert list(found.of(kind)) == list(record.of(kind))
+    scored = [cell.key for cell in record.of("score") if cell.at.part == "held_out"]
+    assert [cell.key for cell in found.of("score") if cell.at.part == "held_out"] == scored
+    assert found.planned == tuple(cell.key for cell in record.cells)
+    assert replace(found, cells=(), planned=None, checksum="") == replace(record, cells=())
+
+
+def test_a_record_of_another_format_is_refused_with_the_formats_that_are_read(
+    record: RunRecord, tmp_path: Path
+) -> None:
+    write_sealed(tmp_path / "run.json", {**record.content, "format": 3})
+    with pytest.raises(OodBenchError, match=r"run\.json: format 3, and this reads 1 and 2"):
+        read_record(tmp_path)
+
+
+@pytest.mark.parametrize("trainings", [None, {}, [1], [{"model": "glow"}], [{"key": "x"}]])
+def test_a_record_of_the_former_format_with_lists_that_are_none_is_refused(
+    record: RunRecord, tmp_path: Path, trainings: Any
+) -> None:
+    write_sealed(tmp_path / "run.json", {**former(record), "trainings": trainings})
+    with pytest.raises(OodBenchError, match=r"run\.json is damaged"):
+        read_record(tmp_path)
 
 
 def read_sealed_digest(folder: Path) -> str:
@@ -76,9 +118,16 @@ def read_sealed_digest(folder: Path) -> str:
     return digest
 
 
+def changed(record: RunRecord, kind: str, **changes: str) -> RunRecord:
+    """Change the address of the first cell of a kind."""
+    cells = list(record.cells)
+    place, cell = next(found for found in enumerate(cells) if found[1].kind == kind)
+    cells[place] = replace(cell, at=replace(cell.at, **changes))  # type: ignore[arg-type]
+    return replace(record, cells=tuple(cells))
+
+
 def plugged(record: RunRecord) -> RunRecord:
-    first, *others = record.analyses
-    return replace(record, analyses=(replace(first, plugin="./mine.py:Mine"), *others))
+    return changed(record, "analysis", plugin="./mine.py:Mine")
 
 
 def test_only_an_own_record_with_plugins_in_files_has_a_mark(

@@ -90,7 +90,7 @@ def test_a_density_that_wants_more_than_images_is_refused_while_planning(
 @pytest.mark.parametrize("name", ["Right", "Values"])
 def test_a_density_that_scores_images_is_planned(tiny: Path, name: str) -> None:
     before = torch.random.get_rng_state()
-    assert planned(tiny, f"{{use: './own.py:{name}'}}").trainings
+    assert planned(tiny, f"{{use: './own.py:{name}'}}").cells
     assert torch.equal(torch.random.get_rng_state(), before)
 
 

@@ -1,18 +1,28 @@
 """The schedule hands out what does not wait, in the plan's order."""
 
+from dataclasses import replace
+
 import pytest
 
+from ood_bench.cells import Cell
+from ood_bench.cells.score import Score
+from ood_bench.cells.train import Train
+from ood_bench.data import Shape
 from ood_bench.execute import Done, Failed, jobs_for
 from ood_bench.execute.executor import Missing
 from ood_bench.execute.schedule import Schedule
-from ood_bench.plan import Cell, Plan
+from ood_bench.plan import Plan
 
 
 def cell(name: str, *inputs: Cell) -> Cell:
-    return Cell("score", name, {"name": name}, {str(i): c.key for i, c in enumerate(inputs)})
+    member = {str(i): cell.key for i, cell in enumerate(inputs)}
+    return Cell(name, Score(statistic=name, data="", member=member))
 
 
 TRAIN, OTHER = cell("train"), cell("other")
+TRAINING = Train(
+    plugin="glow", revision=1, options={}, shape=Shape(1, 8, 8), recipe={}, seed=0, data=""
+)
 SCORE = cell("score", TRAIN)
 DETECT = cell("detect", SCORE, OTHER)
 
@@ -99,6 +109,6 @@ def test_an_input_that_went_missing_and_fails_fails_what_needs_it() -> None:
 def test_processes_are_no_more_than_models_and_threads_and_one_on_a_gpu(
     trainings: int, threads: int, device: str, jobs: int
 ) -> None:
-    cells = tuple(Cell("train", f"train {i}", {"i": i}, {}) for i in range(trainings))
-    plan = Plan(cells, (), (), (), (), (), ())
+    cells = tuple(Cell(f"train {i}", replace(TRAINING, seed=i)) for i in range(trainings))
+    plan = Plan(cells)
     assert jobs_for(plan, device=device, threads=threads) == jobs

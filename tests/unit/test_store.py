@@ -7,25 +7,33 @@ import zipfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import get_args
 
 import numpy as np
 import pyarrow as pa
 import pytest
 
-from ood_bench.cells import MANIFEST, REQUIRED, SEAL, seal
+from ood_bench.cells import KINDS, MANIFEST, SEAL, Address, Cell, required, seal
+from ood_bench.cells.bench import Wanted
+from ood_bench.cells.score import Score
+from ood_bench.data import DataOptions, Shape
 from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import UNFINISHED, unfinished
-from ood_bench.hashing import file_sha256
+from ood_bench.hashing import digest, file_sha256
 from ood_bench.owner import Owner
-from ood_bench.plan import Cell
-from ood_bench.plan.cell import CellKind
 from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store, write_columns, write_table
 
+REQUIRED = {kind.family: required(kind.family) for kind in KINDS}
+
+
+class Other(Score):
+    """The same work under another name."""
+
+    family = "other"
+
 
 def cell(name: str = "score/x") -> Cell:
-    return Cell("score", name, {"name": name}, {})
+    return Cell(name, Score(statistic=name, data=""))
 
 
 def finish(store: Store, what: Cell, text: str = "hello") -> None:
@@ -78,12 +86,13 @@ def test_what_was_computed_in_float32_takes_little_more_than_its_digits(tmp_path
     assert (tmp_path / "columns.parquet").stat().st_size < 3.5 * len(values)
 
 
-def test_a_key_depends_on_options_and_inputs_and_not_on_names_or_requests() -> None:
-    base = Cell("score", "a", {"x": 1}, {"model": "k"})
-    assert Cell("score", "b", {"x": 1}, {"model": "k"}, {"path": "p"}).key == base.key
-    assert Cell("score", "a", {"x": 2}, {"model": "k"}).key != base.key
-    assert Cell("score", "a", {"x": 1}, {"model": "l"}).key != base.key
-    assert Cell("detect", "a", {"x": 1}, {"model": "k"}).key != base.key
+def test_a_key_depends_on_options_and_inputs_and_not_on_names_or_what_lies_beside() -> None:
+    spec = Score(statistic="s", data="d", model="k")
+    base, images = Cell("a", spec), Wanted("d", "mnist", DataOptions(), "test", Shape(1, 8, 8))
+    assert Cell("b", replace(spec, images=images), (Address(model="glow"),)).key == base.key
+    assert Cell("a", replace(spec, statistic="t")).key != base.key
+    assert Cell("a", replace(spec, model="l")).key != base.key
+    assert Cell("a", Other(statistic="s", data="d", model="k")).key != base.key
 
 
 def test_every_flipped_byte_of_every_file_is_seen_and_named(
@@ -108,24 +117,37 @@ def test_every_flipped_byte_of_every_file_is_seen_and_named(
     ("kind", "name"), [(kind, name) for kind in REQUIRED for name in sorted(REQUIRED[kind])]
 )
 def test_a_cell_sealed_without_a_file_that_its_kind_must_have_is_not_finished(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: CellKind, name: str
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, name: str
 ) -> None:
-    what = Cell(kind, f"{kind}/x", {}, {})
-    folder = Store(tmp_path).path(what.key)
+    key = digest({"kind": kind, "options": {}, "inputs": {}})
+    folder = Store(tmp_path).path(key)
     folder.mkdir(parents=True)
     for file in REQUIRED[kind]:
         (folder / file).write_bytes(b"content")
     sealed(folder, kind, REQUIRED[kind])
-    assert Store(tmp_path).has(what.key)
+    assert Store(tmp_path).has(key)
     sealed(folder, kind, REQUIRED[kind] - {name})
-    assert not Store(tmp_path).has(what.key)
+    assert not Store(tmp_path).has(key)
     assert f"{name} was never written" in caplog.text
     sealed(folder, kind, ())
-    assert not Store(tmp_path).has(what.key)
+    assert not Store(tmp_path).has(key)
 
 
 def test_every_kind_of_cell_has_a_file_that_it_must_have() -> None:
-    assert {kind for kind, names in REQUIRED.items() if names} == set(get_args(CellKind))
+    names = {"train", "score", "detect", "metric", "analysis", "audit"}
+    assert {kind for kind, files in REQUIRED.items() if files} == names
+    assert all(kind.files for kind in KINDS)
+
+
+def test_a_cell_of_a_kind_that_is_not_known_is_not_finished(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = digest({"kind": "poem", "options": {}, "inputs": {}})
+    folder = Store(tmp_path).path(key)
+    folder.mkdir(parents=True)
+    sealed(folder, "poem", ())
+    assert not Store(tmp_path).has(key)
+    assert "no kind 'poem' is known" in caplog.text
 
 
 def sealed(folder: Path, kind: str, names: Collection[str]) -> None:

@@ -1,6 +1,6 @@
-"""Images drawn towards the mean image: the less contrast, the likelier."""
+"""Images drawn towards the mean image, or towards black: the less contrast, the likelier."""
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import pandas as pd
@@ -23,8 +23,11 @@ class Graying(Analysis):
     r"""Likelihoods of $\mu + \lambda (x - \mu)$ as the contrast λ falls from 1 to 0.
 
     μ is the mean of the inside's training images, pixel by pixel, the point of the paper's
-    second-order expansion; the images are rounded to 8 bits. Graying shrinks the variance of a
-    data set by λ², and the expansion then predicts a higher likelihood.
+    second-order expansion, or with `to: black` zero; the images are rounded to 8 bits. Either
+    shrinks the variance of a data set by λ², and the expansion then predicts a higher likelihood.
+    They differ where many pixels are exactly black, as those around FashionMNIST's clothes: drawn
+    towards the mean they leave the value on which the model has put most of their probability,
+    scaled towards black they keep it.
 
     The table holds, for each data set and λ (`part` is `mean`), the mean bits per dimension,
     its change from λ = 1 over the same images with the paired interval, and the AUROC of
@@ -37,6 +40,7 @@ class Graying(Analysis):
         factors: The λ, from 0 to 1; 1 must be among them.
         count: How many test images of each data set, evenly spaced; all if it has fewer.
         examples: How many of the inside's images are shown.
+        to: `mean` for the mean of the training images, `black` for zero.
 
     Reference:
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019.
@@ -47,7 +51,12 @@ class Graying(Analysis):
     revision = 2
 
     def __init__(
-        self, *, factors: tuple[float, ...] = FACTORS, count: int = 1000, examples: int = 3
+        self,
+        *,
+        factors: tuple[float, ...] = FACTORS,
+        count: int = 1000,
+        examples: int = 3,
+        to: Literal["mean", "black"] = "mean",
     ) -> None:
         if not all(0 <= factor <= 1 for factor in factors):
             raise ValueError(f"factors must lie between 0 and 1, got {factors}")
@@ -60,13 +69,16 @@ class Graying(Analysis):
         self.factors = sorted(set(factors), reverse=True)
         self.count = count
         self.examples = examples
+        self.to = to
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return bits per dimension, their change and the AUROC of each data set at each λ."""
         from ood_bench.analyses.scoring import log_prob, spread_rows
         from ood_bench.analyses.thumbnails import to_png
 
-        mean = study.images(study.inside, "train").mean(axis=0, dtype=np.float64)
+        centre = np.zeros(study.shape)
+        if self.to == "mean":
+            centre = study.images(study.inside, "train").mean(axis=0, dtype=np.float64)
         reference: Scores | None = None
         records = []
         for name in (study.inside, *study.outside):
@@ -77,7 +89,7 @@ class Graying(Analysis):
             reference = plain if reference is None else reference
             shown = spread_rows(self.examples if name == study.inside else 0, len(rows))
             for factor in self.factors:
-                grayed = toward(mean, images, factor)
+                grayed = toward(centre, images, factor)
                 found = plain
                 if factor != 1:
                     found = log_prob(study, grayed, f"{name} at λ = {factor:g}")
@@ -125,8 +137,12 @@ class Graying(Analysis):
         )
         half = _half(table)
         nearest = "" if half == HALF else f" Numbers at half contrast are those at λ = {half:g}."
+        drawn = {
+            "mean": "drawn towards the mean μ of the training images, μ + λ(x − μ)",
+            "black": "scaled towards black, λx",
+        }[self.to]
         return (
-            "Test images x drawn towards the mean μ of the training images, μ + λ(x − μ), as "
+            f"Test images x {drawn}, as "
             f"{means['model'].iloc[0]} trained on {means['inside'].iloc[0]} sees them. Left: mean "
             f"bits per dimension (lower is more likely) with {percent(self.level)} intervals. "
             "Right: AUROC of the likelihood with the grayed images as out-of-distribution against "
@@ -137,36 +153,38 @@ class Graying(Analysis):
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
         """Return the change at λ = 0.5 for each data set, and the inside's AUROC there.
 
-        A negative change says that graying raises the likelihood. Where 0.5 is not among the
+        A negative change says that graying raises the likelihood. The names end in `half_black`
+        where images are scaled towards black. Where 0.5 is not among the
         factors, the nearest below 1 is taken, and the caption says so.
         """
         inside = table["inside"].iloc[0]
+        end = {"mean": "half_gray", "black": "half_black"}[self.to]
         found = []
         for row in table[(table["part"] == "mean") & (table["factor"] == _half(table))].to_dict(
             "records"
         ):
             outside = "" if row["data"] == inside else row["data"]
             change = row["change"], row["change_low"], row["change_high"]
-            found.append(Finding("bpd_change_half_gray", *change, outside=outside))
+            found.append(Finding(f"bpd_change_{end}", *change, outside=outside))
             if not outside:
                 area = row["auroc"], row["auroc_low"], row["auroc_high"]
-                found.append(Finding("auroc_half_gray", *area))
+                found.append(Finding(f"auroc_{end}", *area))
         return tuple(found)
 
 
 def toward(
-    mean: NDArray[np.float64], images: NDArray[np.uint8], factor: float
+    centre: NDArray[np.float64], images: NDArray[np.uint8], factor: float
 ) -> NDArray[np.uint8]:
     """Return μ + λ(x − μ), rounded to 8 bits.
 
     Args:
-        mean: μ, shape `(C, H, W)`, between 0 and 255.
+        centre: μ, shape `(C, H, W)`, between 0 and 255.
         images: x, shape `(N, C, H, W)`.
         factor: λ between 0 and 1; 1 gives x, 0 gives μ.
     """
-    grayed = images - mean
+    grayed = images - centre
     grayed *= factor
-    grayed += mean
+    grayed += centre
     return np.rint(grayed, out=grayed).astype(np.uint8)
 
 

@@ -10,10 +10,12 @@ from typing import Any, Literal
 
 import pandas as pd
 
-from ood_bench.cells import SCORES
+from ood_bench.cells import SCORES, Listed
+from ood_bench.cells.columns import columns_of
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.detectors import Detector, Scores
 from ood_bench.errors import OodBenchError, did_you_mean, raised
-from ood_bench.plan import DetectionRef
 from ood_bench.registry import Registry, construct
 from ood_bench.report.tidy import ordered
 from ood_bench.results import (
@@ -105,19 +107,19 @@ class Run:
         Raises:
             OodBenchError: If there are none, or more than one set of scores is meant.
         """
-        refs = self.record.detections
-        self._known("model", model, (ref.model for ref in refs))
-        self._known("detector", detector, (ref.detector for ref in refs))
-        self._known("data set", data, (name for ref in refs for name in (ref.inside, ref.outside)))
+        cells = list(self.record.of("detection"))
+        self._known("model", model, (cell.at.model for cell in cells))
+        self._known("detector", detector, (cell.at.detector for cell in cells))
+        self._known("data set", data, (name for cell in cells for name in _sides(cell)))
         tried = [
-            ref
-            for ref in refs
-            if (ref.model, ref.detector) == (model, detector) and data in (ref.inside, ref.outside)
+            cell
+            for cell in cells
+            if (cell.at.model, cell.at.detector) == (model, detector) and data in _sides(cell)
         ]
         what = f"scores of {detector} for {model} on {data}"
-        address = _one(((ref.inside, ref.seed) for ref in tried), what, inside, seed)
-        ref = next(ref for ref in tried if (ref.inside, ref.seed) == address)
-        return pd.Series(self._scores(self._scored(ref, data)), name=detector)
+        place = _one(map(_place, tried), what, inside, seed)
+        cell = next(cell for cell in tried if _place(cell) == place)
+        return pd.Series(self._scores(self._scored(cell, data)), name=detector)
 
     def statistics(
         self,
@@ -145,68 +147,53 @@ class Run:
         Raises:
             OodBenchError: If there are none, or more than one set of columns is meant.
         """
-        bpds, refs = self.record.bpds, self.record.detections
-        models = [ref.model for ref in bpds] + [ref.model for ref in refs]
-        self._known("model", model, models)
-        self._known("data set", data, [ref.data for ref in bpds] + [ref.outside for ref in refs])
+        bpds, detections = list(self.record.of("bpd")), list(self.record.of("detection"))
+        self._known("model", model, (cell.at.model for cell in (*bpds, *detections)))
+        named = (cell.at.data or cell.at.outside for cell in (*bpds, *detections))
+        self._known("data set", data, named)
         own = part != "test"  # of the inside alone
-        kept = [ref for ref in bpds if (ref.model, ref.data) == (model, data)]
-        tried = [ref for ref in refs if ref.model == model and data in (ref.inside, ref.outside)]
-        places = [(ref.inside, ref.seed) for ref in kept]
-        places += [(ref.inside, ref.seed) for ref in tried]
-        places = [place for place in places if not own or place[0] == data]
+        kept = [cell for cell in bpds if (cell.at.model, cell.at.data) == (model, data)]
+        tried = [cell for cell in detections if cell.at.model == model and data in _sides(cell)]
+        places = [_place(cell) for cell in (*kept, *tried) if not own or cell.at.inside == data]
         place = _one(places, f"columns of {model} on {data}", inside, seed)
         found: dict[str, Any] = {}
         for bpd in kept:
-            if (bpd.inside, bpd.seed, bpd.part) == (*place, part):
-                found |= self._store.read_columns(self._store.input(bpd.key, "columns"))
-        prefix = "held_out." if part == "held_out" else "images."
+            if (*_place(bpd), bpd.at.part) == (*place, part):
+                columns = self._store.spec(bpd.key, BitsMetric).columns
+                found |= self._store.read_columns(columns)
         if part != "train":
-            for ref in tried:
-                if (ref.inside, ref.seed) == place:
-                    found |= self._columns(self._scored(ref, data), prefix)
+            for cell in tried:
+                if _place(cell) == place:
+                    spec = self._store.spec(self._scored(cell, data), Detect)
+                    read = spec.held_out if part == "held_out" else spec.images
+                    found |= columns_of(self._store, read)
         if not found:
             raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
         return pd.DataFrame(found)
 
-    def _scored(self, ref: DetectionRef, data: str) -> str:
+    def _scored(self, cell: Listed, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
-        return self._store.input(ref.key, "inside" if data == ref.inside else "outside")
+        spec = self._store.spec(cell.key, DetectionMetrics)
+        return spec.inside if data == cell.at.inside else spec.outside
 
     def _scores(self, key: str) -> Scores:
         """Return the scores of a cell; made again from the statistics where an archive left out."""
-        cell = self._store.manifest(key)
-        if SCORES in cell["files"]:
+        if self._store.keeps(key, SCORES):
             return self._store.read_scores(key)
-        name, options = str(cell["options"].get("plugin")), cell["options"].get("options")
+        name = self._store.manifest(key)["name"]
+        spec = self._store.spec(key, Detect)
         registry = Registry(Path(self.record.base or self.folder), trust=self._trust)
-        plugin = registry.load("detectors", name)
-        if registry.revision(name, plugin) != cell["options"].get("revision"):
-            raise OodBenchError(
-                f"{cell['name']} was not kept, and '{name}' is another revision now"
-            )
-        detector: Detector = construct(plugin, name, dict(options or {}))
-        columns = self._columns(key, "held_out."), self._columns(key, "images.")
+        plugin = registry.load("detectors", spec.plugin)
+        if registry.revision(spec.plugin, plugin) != spec.revision:
+            raise OodBenchError(f"{name} was not kept, and '{spec.plugin}' is another revision now")
+        detector: Detector = construct(plugin, spec.plugin, spec.options)
+        held_out, images = (columns_of(self._store, one) for one in (spec.held_out, spec.images))
         try:
-            return detector.fit(columns[0])(columns[1])
+            return detector.fit(held_out)(images)
         except Exception as error:  # columns of anybody's archive
             raise OodBenchError(
-                f"{cell['name']}: its scores cannot be made again: {raised(error)}"
+                f"{name}: its scores cannot be made again: {raised(error)}"
             ) from error
-
-    def _columns(self, key: str, prefix: str) -> dict[str, Any]:
-        """Return what a detector read, a role's columns under the role's name."""
-        found: dict[str, Any] = {}
-        for role, cell in self._inputs(key).items():
-            if role.startswith(prefix):
-                player, _, _ = role.removeprefix(prefix).rpartition(".")
-                for name, values in self._store.read_columns(cell).items():
-                    found[f"{player}.{name}" if player else name] = values
-        return found
-
-    def _inputs(self, key: str) -> dict[str, str]:
-        inputs: dict[str, str] = self._store.manifest(key)["inputs"]
-        return inputs
 
     def _known(self, kind: str, name: str, names: Iterable[str]) -> None:
         known = set(names)
@@ -263,6 +250,15 @@ def load_run(
     """
     folder = find_run(Path(results), None if run is None else str(run))
     return Run(folder, trust_code=trust_code)
+
+
+def _place(cell: Listed) -> tuple[str, int]:
+    """Return what tells the trainings of a model apart."""
+    return cell.at.inside, cell.at.seed
+
+
+def _sides(cell: Listed) -> tuple[str, str]:
+    return cell.at.inside, cell.at.outside
 
 
 def _one(

@@ -47,9 +47,9 @@ def audit(
 
 def _of_sets(names: list[str], root: Path | None) -> "Audit":
     from ood_bench.audit import Audited, audit_pair, summarise
+    from ood_bench.cells import Address
     from ood_bench.data import DataOptions, Library
     from ood_bench.errors import DataError
-    from ood_bench.plan import AuditRef
     from ood_bench.runs import gather
 
     library, options = Library(root=root, index=None), DataOptions()
@@ -69,12 +69,13 @@ def _of_sets(names: list[str], root: Path | None) -> "Audit":
     inside, train = Audited.of(load(first, part)), None
     if part != "train" and "train" in library.splits(first, options):
         train = Audited.hashed(load(first, "train"))
-    found = [(AuditRef(names[0], None, str(shape), ""), summarise(inside)._asdict())]
+    found = [(Address(inside=names[0], shape=str(shape)), summarise(inside)._asdict())]
     for of in names[1:]:
         outside = Audited.of(load(*split(of)))
         pair = audit_pair(inside, train, outside, level=LEVEL)
-        found.append((AuditRef(of, None, str(shape), ""), summarise(outside)._asdict()))
-        found.append((AuditRef(names[0], of, str(shape), ""), pair._asdict()))
+        found.append((Address(inside=of, shape=str(shape)), summarise(outside)._asdict()))
+        at = Address(inside=names[0], outside=of, shape=str(shape))
+        found.append((at, pair._asdict()))
     return gather(found)
 
 
@@ -93,14 +94,14 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
     store, registry = Store(results / "store"), Registry(loaded.folder)
     library = Library(root=root, index=results / "store" / "data")
     plan = build_plan(loaded, registry, library, skip_missing=True)
-    plan = select(plan, only=["audit/*"])
+    _, plan = select(plan, only=["audit/*"])
     for outcome in Inline(Bench(registry, library, "cpu")).run(plan, store):
         if isinstance(outcome, Failed):
             raise CellError(f"{outcome.cell.name}: {outcome.message}")
     for skip in plan.skips:
         if skip.cell.startswith("pair "):
             say(f"{skip.cell} is left out: {skip.reason}", err=True)
-    found = collect_audit(RunRecord.of(loaded.suite, plan), store)
+    found = collect_audit(RunRecord.begun(loaded.suite, plan), store)
     if found is None:
         raise CellError(f"{path}: the suite has no pair to audit")
     return found, loaded.suite.evaluation.level

@@ -123,7 +123,7 @@ def run(
     )
     lenient = skip_missing or embedded or dry_run
     whole = build_plan(loaded, registry, library, skip_missing=lenient)
-    plan = select(whole, only=only or (), skip=skip or ())
+    reported, plan = select(whole, only=only or (), skip=skip or ())
     console = terminal(log_width=120)
     if dry_run:
         _print_plan(console, plan, store)
@@ -146,9 +146,10 @@ def run(
         "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
         **setting(),
     }
+    kept = {cell.key for cell in reported.cells}
     record = replace(
-        RunRecord.of(loaded.suite, plan, notes=notes, base=loaded.folder),
-        planned=tuple(cell.key for cell in whole.cells),
+        RunRecord.begun(loaded.suite, reported, notes=notes, base=loaded.folder),
+        planned=tuple(cell.key for cell in whole.cells if cell.key not in kept),
     )
     write_record(folder, replace(record, manifest=manifest))
     failures: list[Failed] = []
@@ -169,8 +170,7 @@ def run(
     record = replace(
         record,
         failures=tuple(
-            Omission(failed.cell.name, failed.message, **plan.address(failed.cell))
-            for failed in failures
+            Omission(failed.cell.name, failed.message, **failed.cell.rows) for failed in failures
         ),
         manifest=manifest,
     )

@@ -90,6 +90,7 @@ _ENTRIES = (
         ),
         transform=DIGITS,
         digests=_FASHION_20K,
+        first_of="fashion_mnist",
     ),
     Entry(
         "mnist_20k",
@@ -109,6 +110,7 @@ _ENTRIES = (
         ),
         transform=DIGITS,
         digests=_MNIST_20K,
+        first_of="mnist",
     ),
     Entry(
         "kmnist",

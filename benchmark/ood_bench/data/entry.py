@@ -25,6 +25,7 @@ class Entry:
         transform: How it is made to fit a shape unless the suite says otherwise.
         digests: Content digest of each whole published split, where known.
         embedded: The entry of the subset in the wheel that can stand in for it.
+        first_of: The entry of which the training split is the first images; empty if of none.
         generate: For computed sets, the function; they have no sources.
         takes: Names of the options that the function reads.
     """
@@ -39,6 +40,7 @@ class Entry:
     transform: Transform = field(default_factory=Transform)
     digests: Mapping[str, str] = field(default_factory=dict)
     embedded: str | None = None
+    first_of: str = ""
     generate: Generator | None = None
     takes: tuple[str, ...] = ()
 

@@ -19,6 +19,7 @@ from ood_bench.data.images import Images, ImagesInfo, content_digest
 from ood_bench.data.index import Index, Record, index_key, settled
 from ood_bench.data.locate import Located, locate
 from ood_bench.data.options import DataOptions, Division, Transform
+from ood_bench.data.partition import Whole
 from ood_bench.data.pictures import Labels, Pictures
 from ood_bench.data.provenance import provenance
 from ood_bench.data.reading import quiet_decoders
@@ -135,6 +136,17 @@ class Library:
             record = self._load(located, source_split, target)[1]
         return provenance(located, split, source_split, target, record)
 
+    def whole(self, digest: str) -> Whole | None:
+        """Return the published training split of which images of a digest are the first.
+
+        None if the catalogue knows none; of images as published alone, not as transformed.
+        """
+        for entry in self.entries.values():
+            if entry.first_of and entry.digests.get("train") == digest:
+                of = self.entries[entry.first_of]
+                return Whole(of.digests["train"], of.counts["train"])
+        return None
+
     def transform(self, name: str, options: DataOptions) -> Transform:
         """Return what is done to every image of a data set."""
         return self._at_hand(name, options).transform
@@ -212,7 +224,7 @@ def _decode(located: Located, split: str, target: Shape) -> dict[str, tuple[Imag
         return {split: (images, Record(len(pixels), images.digest, target))}
     if located.division:
         return _divided(located, located.division, target)
-    part = _fitted(located, split, target, located.options.limit)
+    part = _fitted(located, split, target, located.options.limit_of(split))
     tally = part.fitted.tally
     found = _recorded(part.fitted.pixels, part.labels, part.fitted.native)
     record = replace(found[1], done=tally.done, left_out=tally.left_out)
@@ -240,7 +252,7 @@ def _divided(
     hashes = [content.hash for content in known]
     found = {}
     for side, rows in divide(hashes, order, division, name=located.name).items():
-        kept = rows[: located.options.limit]
+        kept = rows[: located.options.limit_of(side)]
         done = Counter(text for row in kept for text in known[row].done)
         images, record = _recorded(pixels[kept], None if labels is None else labels[kept], native)
         found[side] = images, replace(record, done=done, left_out=left_out)
@@ -282,7 +294,7 @@ def _native(located: Located, split: str) -> Shape:
     sixteen_bit = located.transform.sixteen_bit
     with suppress(BadImageError):
         return native_shape(located.read(split, 1), sixteen_bit)
-    pictures = located.read(split, located.options.limit)
+    pictures = located.read(split, located.options.limit_of(split))
     tally = Tally(located.name, pictures.count, located.options.on_bad)
     as_is = Transform(sixteen_bit=sixteen_bit)
     for row, image in enumerate(applied(pictures, as_is, Shape(1, 1, 1))):

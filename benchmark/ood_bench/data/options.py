@@ -81,6 +81,28 @@ Split = Annotated[
 ]
 
 
+class Limits(_Frozen):
+    """How many images of each split are read, the first ones; all of a split that is not named.
+
+    Attributes:
+        train: Of the split `train`.
+        test: Of every other split.
+    """
+
+    train: PositiveInt | None = None
+    test: PositiveInt | None = None
+
+
+def _limit_kind(value: Any) -> str:
+    return "[limits]" if isinstance(value, dict | Limits) else "[number]"
+
+
+Limit = Annotated[
+    Annotated[PositiveInt, Tag("[number]")] | Annotated[Limits, Tag("[limits]")],
+    Discriminator(_limit_kind),
+]
+
+
 class DataOptions(_Frozen):
     """A data set of a suite: one of the catalogue, or an own source named without code.
 
@@ -99,7 +121,8 @@ class DataOptions(_Frozen):
         split: The source's split that is scored as test; `test` unless said, or `all` where a
             source has no other. `{test: 0.2, seed: 0}` divides its images in ones to train on
             and ones to test on.
-        limit: Only the first so many images of each split.
+        limit: Only the first so many images of each split; `{test: 1000}` of the test images
+            alone.
         on_bad: `error` lists all images that cannot be read and stops; `skip` leaves them out,
             and the provenance says how many, and why.
         transform: What is done to every image. Unless said, the catalogue's way to make the
@@ -119,7 +142,7 @@ class DataOptions(_Frozen):
     image_column: str | None = None
     label_column: str | None = None
     split: Split | None = None
-    limit: PositiveInt | None = None
+    limit: Limit | None = None
     on_bad: OnBad = "error"
     transform: Transform | None = None
     level: Level | None = None
@@ -132,6 +155,18 @@ class DataOptions(_Frozen):
         """The kind of own source that is named, if any."""
         kinds: tuple[OwnSource, ...] = ("folder", "npz", "parquet", "hub")
         return next((kind for kind in kinds if getattr(self, kind) is not None), None)
+
+    def limit_of(self, split: str) -> int | None:
+        """Return how many images of a source's split are read; None for all.
+
+        Example:
+            >>> options = DataOptions(limit={"test": 100})
+            >>> options.limit_of("train"), options.limit_of("test"), options.limit_of("all")
+            (None, 100, 100)
+        """
+        if isinstance(self.limit, Limits):
+            return self.limit.train if split == "train" else self.limit.test
+        return self.limit
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

@@ -62,7 +62,7 @@ def _source(located: Located, split: str) -> str:
 def _notes(
     located: Located, split: str, source_split: str, shape: Shape, record: Record
 ) -> list[str]:
-    entry, limit = located.entry, located.options.limit
+    entry, limit = located.entry, located.options.limit_of(source_split)
     notes = []
     if located.stands_in_for and entry:
         notes.append(f"embedded subset {entry.name} stands in for {located.stands_in_for.name}")

@@ -1,6 +1,6 @@
 """Executors: run what a plan lacks."""
 
-from ood_bench.execute.bench import Bench, Step
+from ood_bench.cells.bench import Bench, Step
 from ood_bench.execute.executor import Done, Executor, Failed, Outcome
 from ood_bench.execute.inline import Inline
 from ood_bench.execute.processes import Processes, jobs_for

@@ -4,7 +4,8 @@ from collections.abc import Generator
 from dataclasses import dataclass
 from typing import Protocol, TypeAlias
 
-from ood_bench.plan import Cell, Plan
+from ood_bench.cells import Cell
+from ood_bench.plan import Plan
 from ood_bench.store import Store
 
 

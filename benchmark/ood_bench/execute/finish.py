@@ -6,6 +6,10 @@ import time
 import traceback
 from pathlib import Path
 
+from ood_bench.cells import Cell
+from ood_bench.cells.bench import Bench, Step
+from ood_bench.cells.finished import CIRCUMSTANCES
+from ood_bench.cells.worker import Worker
 from ood_bench.errors import (
     DataError,
     OodBenchError,
@@ -14,11 +18,8 @@ from ood_bench.errors import (
     machine_refusal,
     system_number,
 )
-from ood_bench.execute.bench import Bench, Step
 from ood_bench.execute.circumstances import circumstances
 from ood_bench.execute.executor import Done, Failed, Missing, Outcome
-from ood_bench.execute.work import Worker
-from ood_bench.plan import Cell
 from ood_bench.store import Lock, Store
 
 
@@ -58,7 +59,7 @@ def _worked(cell: Cell, worker: Worker, store: Store, lock: Lock) -> float:
     with store.write(cell, lock.token) as folder:
         worker.work(cell, folder)
         seconds = time.perf_counter() - began
-        (folder / "circumstances.json").write_text(
+        (folder / CIRCUMSTANCES).write_text(
             json.dumps(circumstances(seconds, worker.device), indent=1)
         )
     return seconds

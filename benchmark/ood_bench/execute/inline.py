@@ -2,11 +2,12 @@
 
 from collections.abc import Generator
 
-from ood_bench.execute.bench import Bench
+from ood_bench.cells.bench import Bench
+from ood_bench.cells.worker import Worker
+from ood_bench.execute.devices import device_named
 from ood_bench.execute.executor import Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
-from ood_bench.execute.work import Worker
 from ood_bench.plan import Plan
 from ood_bench.store import Store
 
@@ -19,7 +20,7 @@ class Inline:
 
     def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan."""
-        worker = Worker(self.bench, store)
+        worker = Worker(self.bench, store, device=device_named(self.bench.device))
         schedule = Schedule(plan.cells)
         while (cell := schedule.ready()) is not None:
             lost = schedule.lost(cell)

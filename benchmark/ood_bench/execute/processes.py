@@ -13,12 +13,14 @@ from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
 
-from ood_bench.execute.bench import Bench, Step
+from ood_bench.cells import Cell
+from ood_bench.cells.bench import Bench, Step
+from ood_bench.cells.worker import Worker
+from ood_bench.execute.devices import device_named
 from ood_bench.execute.executor import Done, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
-from ood_bench.execute.work import Worker
-from ood_bench.plan import Cell, Plan
+from ood_bench.plan import Plan
 from ood_bench.store import Store
 from ood_bench.streams import steady_streams
 
@@ -171,7 +173,7 @@ def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> Non
     torch.set_num_threads(threads)
     store = Store(root)
     bench = replace(bench, tell=_Teller(connection))
-    worker = Worker(bench, store)
+    worker = Worker(bench, store, device=device_named(bench.device))
     while True:
         try:
             cell = connection.recv()

@@ -4,8 +4,8 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from heapq import heappop, heappush
 
+from ood_bench.cells import Cell
 from ood_bench.execute.executor import Failed, Missing, Outcome
-from ood_bench.plan import Cell
 
 _MOST_RETURNS = 3
 

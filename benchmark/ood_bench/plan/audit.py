@@ -1,19 +1,16 @@
 """The audit in a plan: a cell for each data set and for each pair, which no model has part in."""
 
 from collections.abc import Iterable
-from typing import Any
 
-from ood_bench.audit import CORRELATION, DISTANCE
+from ood_bench.cells import Address, Cell, Part
+from ood_bench.cells.audit import AuditPair, AuditSet
+from ood_bench.cells.bench import Wanted
 from ood_bench.core_yaml import Place
-from ood_bench.plan.cell import AuditRef, Cell, Part
 from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial
 
-REVISION = 1
-PAIR_REVISION = 2
 
-
-def audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> list[AuditRef]:
+def add_audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> None:
     """Add the audits of all data sets and pairs.
 
     Args:
@@ -21,15 +18,13 @@ def audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> list[A
         sources: Where cells are added.
         level: Coverage of the intervals.
     """
-    found: dict[AuditRef, None] = {}
     for trial in trials:
         own = _Images(trial, trial.inside, trial.place, sources)
-        found[own.audit()] = None
+        own.add_audit()
         for name, place in trial.outside.items():
             outside = _Images(trial, name, place, sources)
-            found[outside.audit()] = None
-            found[_pair(own, outside, level)] = None
-    return list(found)
+            outside.add_audit()
+            _add_pair(own, outside, level)
 
 
 class _Images:
@@ -40,64 +35,41 @@ class _Images:
         self.name = name
         self.place = place
         self.sources = sources
-        self.shape = sized(trial.shape)
 
     def cell(self, statistic: str, split: Part = "test") -> str:
         """Add what a statistic yields on a split and return its key."""
         return self.sources.of_images(statistic, self.trial, self.name, split, self.place).key
 
-    def test(self, prefix: str = "") -> dict[str, str]:
-        """Add all that is read of the test images; keys by role."""
+    def test(self) -> dict[str, str]:
+        """Add all that is read of the test images; keys by statistic."""
         statistics = ("image_features", "image_hash", "complexity")
-        return {f"{prefix}{statistic}": self.cell(statistic) for statistic in statistics}
+        return {statistic: self.cell(statistic) for statistic in statistics}
 
-    def digest(self, split: Part = "test") -> str:
-        return self.sources.info(self.name, split, self.trial.shape, self.place).digest
+    def wanted(self, split: Part = "test") -> Wanted:
+        return self.sources.wanted(self.name, split, self.trial.shape, self.place)
 
-    def request(self, split: Part = "test") -> dict[str, Any]:
-        return self.sources.request(self.name, split, self.trial.shape)
-
-    def audit(self) -> AuditRef:
+    def add_audit(self) -> None:
         """Add the audit of the test images."""
-        cell = self.sources.add(
-            Cell(
-                "audit",
-                f"audit/{self.shape}/{self.name}",
-                {"audits": "set", "revision": REVISION, "data": {"test": self.digest()}},
-                self.test("test."),
-                {"test": self.request()},
-            )
-        )
-        return AuditRef(self.name, None, str(self.trial.shape), cell.key)
+        shape, images = self.trial.shape, {"test": self.wanted()}
+        spec = AuditSet(data=_digests(images), test=self.test(), images=images)
+        at = Address(inside=self.name, shape=str(shape))
+        self.sources.add(Cell(f"audit/{sized(shape)}/{self.name}", spec, (at,)))
 
 
-def _pair(own: _Images, outside: _Images, level: float) -> AuditRef:
-    cell = own.sources.add(
-        Cell(
-            "audit",
-            f"audit/{own.shape}/{own.name}/{outside.name}",
-            {
-                "audits": "pair",
-                "revision": PAIR_REVISION,
-                "level": level,
-                "distance": DISTANCE,
-                "correlation": CORRELATION,
-                "data": {
-                    "inside": own.digest(),
-                    "train": own.digest("train"),
-                    "outside": outside.digest(),
-                },
-            },
-            {
-                **own.test("inside."),
-                "train.image_hash": own.cell("image_hash", "train"),
-                **outside.test("outside."),
-            },
-            {
-                "inside": own.request(),
-                "train": own.request("train"),
-                "outside": outside.request(),
-            },
-        )
+def _add_pair(own: _Images, outside: _Images, level: float) -> None:
+    shape = own.trial.shape
+    images = {"inside": own.wanted(), "train": own.wanted("train"), "outside": outside.wanted()}
+    spec = AuditPair(
+        data=_digests(images),
+        inside=own.test(),
+        train={"image_hash": own.cell("image_hash", "train")},
+        outside=outside.test(),
+        level=level,
+        images=images,
     )
-    return AuditRef(own.name, outside.name, str(own.trial.shape), cell.key)
+    at = Address(inside=own.name, outside=outside.name, shape=str(shape))
+    own.sources.add(Cell(f"audit/{sized(shape)}/{own.name}/{outside.name}", spec, (at,)))
+
+
+def _digests(images: dict[str, Wanted]) -> dict[str, str]:
+    return {side: wanted.digest for side, wanted in images.items()}

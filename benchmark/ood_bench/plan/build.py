@@ -1,26 +1,23 @@
 """Suite to plan: resolve every option, find every data set, name every cell."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from ood_bench.capabilities import IN_WORDS, log_prob_kind
+from ood_bench.cells import Cell
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics, DifferenceMetric
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
-from ood_bench.plan.audit import audits
-from ood_bench.plan.cell import (
-    AnalysisRef,
-    AuditRef,
-    BpdRef,
-    Cell,
-    DetectionRef,
-    PairingRef,
-    Plan,
-    Skip,
-)
+from ood_bench.plan.audit import add_audits
 from ood_bench.plan.fits import Fits
+from ood_bench.plan.plan import Plan
 from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.registry import Registry
+from ood_bench.results import Omission
 from ood_bench.statistics import LABEL
 from ood_bench.suite import LoadedSuite
 
@@ -29,48 +26,23 @@ class _Builder:
     def __init__(self, loaded: LoadedSuite, plugins: Plugins, trials: Trials) -> None:
         self.loaded = loaded
         self.suite = loaded.suite
+        self.level = loaded.suite.evaluation.level
         self.plugins = plugins
         self.trials = trials
         self.sources = Sources(loaded, plugins, trials)
-        self.skips: dict[Skip, None] = dict(trials.skips)
-        self.detections: list[DetectionRef] = []
-        self.pairings: list[PairingRef] = []
-        self.bpds: list[BpdRef] = []
-        self.analyses: list[AnalysisRef] = []
-        self.audits: list[AuditRef] = []
+        self.skips: dict[Omission, None] = dict(trials.skips)
         self.fits = Fits(loaded, plugins, self.sources)
 
     def bpd(self, trained: Trained, side: Side) -> None:
         """Add the mean bits per dimension of one side."""
         name, part, place = side
         trial = trained.trial
-        (source,) = self.sources.columns(("log_prob",), trained, side).values()
-        cell = self.sources.add(
-            Cell(
-                "metric",
-                f"metric/{trained.label}/{name}/{part}/bpd",
-                {
-                    "measures": "bpd",
-                    "revision": 1,
-                    "dims": trial.shape.dims,
-                    "level": self.suite.evaluation.level,
-                },
-                {"columns": source},
-            )
-        )
+        (columns,) = self.sources.columns(("log_prob",), trained, side).values()
+        spec = BitsMetric(columns=columns, dims=trial.shape.dims, level=self.level)
         info = self.sources.info(name, part, trial.shape, place)
-        self.bpds.append(
-            BpdRef(
-                model=trial.model.name,
-                inside=trial.inside,
-                data=name,
-                part=part,
-                seed=trained.seed,
-                key=cell.key,
-                transform=info.transform,
-                note=_noted(trial.model, self.plugins.samples(trial.model), info.note),
-            )
-        )
+        note = _noted(trial.model, self.plugins.samples(trial.model), info.note)
+        at = replace(trained.at, data=name, part=part, transform=info.transform, note=note)
+        self.sources.add(Cell(f"metric/{trained.label}/{name}/{part}/bpd", spec, (at,)))
 
     def detect(self, detector: Named, trained: Trained, side: Side) -> Cell:
         """Add the scores of one detector on the test images of one data set."""
@@ -78,67 +50,44 @@ class _Builder:
         built = self.plugins.built_detectors[detector.name]
         needs = tuple(built.needs)
         inside: Side = (trained.trial.inside, "held_out", trained.trial.place)
-        held_out = self.sources.columns((*needs, *built.fits_on), trained, inside)
-        images = self.sources.columns(needs, trained, side)
-        return self.sources.add(
-            Cell(
-                "detect",
-                f"detect/{trained.label}/{name}/{detector.name}",
-                {
-                    "plugin": detector.plugin,
-                    "revision": detector.revision,
-                    "options": detector.options,
-                },
-                {f"held_out.{statistic}": key for statistic, key in held_out.items()}
-                | {f"images.{statistic}": key for statistic, key in images.items()},
-                {"model": trained.label, "data": name, "detector": detector.name},
-            )
+        spec = Detect(
+            plugin=detector.plugin,
+            revision=detector.revision,
+            options=detector.options,
+            held_out=self.sources.columns((*needs, *built.fits_on), trained, inside),
+            images=self.sources.columns(needs, trained, side),
         )
+        at = replace(trained.at, detector=detector.name, data=name)
+        return self.sources.add(Cell(f"detect/{trained.label}/{name}/{detector.name}", spec, (at,)))
 
     def detection(self, detector: Named, trained: Trained) -> dict[str, Cell]:
         """Add the scores and metrics of one detector on every side; scores by data set."""
         trial = trained.trial
-        evaluation = self.suite.evaluation
         scores = {
             side[0]: self.detect(detector, trained, side)
             for side in trial.sides
             if side[1] == "test"
         }
-        inside_info = self.sources.info(trial.inside, "test", trial.shape, trial.place)
+        inside = self.sources.info(trial.inside, "test", trial.shape, trial.place)
+        group = self.plugins.built_detectors[detector.name].group
+        grouped = f"scores of groups of {group} images" if group > 1 else ""
+        samples = self.plugins.samples(trial.model)
         for name, place in trial.outside.items():
-            cell = self.sources.add(
-                Cell(
-                    "metric",
-                    f"metric/{trained.label}/{name}/{detector.name}",
-                    {
-                        "measures": "detection",
-                        "revision": 2,
-                        "resamples": evaluation.resamples,
-                        "level": evaluation.level,
-                    },
-                    {"inside": scores[trial.inside].key, "outside": scores[name].key},
-                )
+            spec = DetectionMetrics(
+                inside=scores[trial.inside].key,
+                outside=scores[name].key,
+                resamples=self.suite.evaluation.resamples,
+                level=self.level,
             )
-            outside_info = self.sources.info(name, "test", trial.shape, place)
-            group = self.plugins.built_detectors[detector.name].group
-            grouped = f"scores of groups of {group} images" if group > 1 else ""
-            self.detections.append(
-                DetectionRef(
-                    model=trial.model.name,
-                    inside=trial.inside,
-                    outside=name,
-                    detector=detector.name,
-                    seed=trained.seed,
-                    key=cell.key,
-                    transform=_joined(inside_info.transform, outside_info.transform),
-                    note=_noted(
-                        trial.model,
-                        self.plugins.samples(trial.model),
-                        _joined(inside_info.note, outside_info.note),
-                        grouped,
-                    ),
-                )
+            outside = self.sources.info(name, "test", trial.shape, place)
+            at = replace(
+                trained.at,
+                outside=name,
+                detector=detector.name,
+                transform=_joined(inside.transform, outside.transform),
+                note=_noted(trial.model, samples, _joined(inside.note, outside.note), grouped),
             )
+            self.sources.add(Cell(f"metric/{trained.label}/{name}/{detector.name}", spec, (at,)))
         return scores
 
     def pairing(
@@ -150,36 +99,18 @@ class _Builder:
             return
         if self.plugins.built_detectors[detector.name].group > 1:
             return
+        own, other = scores[detector.name], scores[baseline]
         for name in trial.outside:
-            own, other = scores[detector.name], scores[baseline]
-            cell = self.sources.add(
-                Cell(
-                    "metric",
-                    f"metric/{trained.label}/{name}/{detector.name}-{baseline}",
-                    {
-                        "measures": "paired",
-                        "revision": 1,
-                        "level": self.suite.evaluation.level,
-                    },
-                    {
-                        "inside": own[trial.inside].key,
-                        "outside": own[name].key,
-                        "baseline_inside": other[trial.inside].key,
-                        "baseline_outside": other[name].key,
-                    },
-                )
+            spec = DifferenceMetric(
+                inside=own[trial.inside].key,
+                outside=own[name].key,
+                baseline_inside=other[trial.inside].key,
+                baseline_outside=other[name].key,
+                level=self.level,
             )
-            self.pairings.append(
-                PairingRef(
-                    model=trial.model.name,
-                    inside=trial.inside,
-                    outside=name,
-                    detector=detector.name,
-                    baseline=baseline,
-                    seed=trained.seed,
-                    key=cell.key,
-                )
-            )
+            at = replace(trained.at, outside=name, detector=detector.name, baseline=baseline)
+            called = f"metric/{trained.label}/{name}/{detector.name}-{baseline}"
+            self.sources.add(Cell(called, spec, (at,)))
 
     def analyse(
         self, analysis: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
@@ -187,59 +118,41 @@ class _Builder:
         """Add one analysis of one training."""
         trial = trained.trial
         built = self.plugins.built_analyses[analysis.name]
-        inputs = {
-            f"columns/{name}/{part}/{statistic}": key
+        images = {
+            Analyse.named(name, part): self.sources.wanted(name, part, trial.shape, place)
             for name, part, place in trial.sides
-            for statistic, key in self.sources.columns(
-                built.needs, trained, (name, part, place)
-            ).items()
         }
-        if built.uses_scores:
-            for detector, cells in scores.items():
-                for name, cell in cells.items():
-                    inputs[f"scores/{detector}/{name}"] = cell.key
-        if built.uses_model:
-            inputs["model"] = trained.key
-        if built.uses_course:
-            inputs["course"] = trained.key
-        cell = self.sources.add(
-            Cell(
-                "analysis",
-                f"analysis/{trained.label}/{analysis.name}",
-                {
-                    "plugin": analysis.plugin,
-                    "revision": analysis.revision,
-                    "options": analysis.options,
-                    "model": trial.model.name,
-                    "inside": trial.inside,
-                    "outside": list(trial.outside),
-                    "shape": list(trial.shape),
-                    "first": self.suite.evaluation.train_images,
-                    "level": self.suite.evaluation.level,
-                    "data": {
-                        f"{name}/{part}": self.sources.info(name, part, trial.shape, place).digest
-                        for name, part, place in trial.sides
-                    },
-                    **self.sources.sizes(trial),
-                },
-                inputs,
-                {
-                    f"{name}/{part}": self.sources.request(name, part, trial.shape)
-                    for name, part, _ in trial.sides
-                },
-            )
+        spec = Analyse(
+            plugin=analysis.plugin,
+            revision=analysis.revision,
+            options=analysis.options,
+            model=trial.model.name,
+            inside=trial.inside,
+            outside=tuple(trial.outside),
+            shape=trial.shape,
+            first=self.suite.evaluation.train_images,
+            level=self.level,
+            data={name: wanted.digest for name, wanted in images.items()},
+            columns={
+                Analyse.named(side[0], side[1], statistic): key
+                for side in trial.sides
+                for statistic, key in self.sources.columns(built.needs, trained, side).items()
+            },
+            scores={
+                Analyse.named(detector, name): cell.key
+                for detector, cells in scores.items()
+                for name, cell in cells.items()
+                if built.uses_scores
+            },
+            trained=trained.key if built.uses_model else None,
+            course=trained.key if built.uses_course else None,
+            images=images,
+            **self.sources.parts(trial),
         )
-        self.analyses.append(
-            AnalysisRef(
-                analysis=analysis.name,
-                plugin=analysis.plugin,
-                options=analysis.options,
-                model=trial.model.name,
-                inside=trial.inside,
-                seed=trained.seed,
-                key=cell.key,
-            )
+        at = replace(
+            trained.at, analysis=analysis.name, plugin=analysis.plugin, options=analysis.options
         )
+        self.sources.add(Cell(f"analysis/{trained.label}/{analysis.name}", spec, (at,)))
 
     def add_trial(self, trial: Trial) -> None:
         """Add all that one trial asks for, for every seed."""
@@ -255,7 +168,7 @@ class _Builder:
             if reason:
                 cell, model = f"{trial.model.name} × {name}", trial.model.name
                 absent = {"model": model, "detector": name} if name in own else {}
-                self.skips[Skip(cell, reason, **absent)] = None
+                self.skips[Omission(cell, reason, **absent)] = None
         self.fits.check([name for name in own if not lacks[name]], trial)
         for trained in self.sources.trainings_of(trial):
             for side in trial.sides:
@@ -284,7 +197,9 @@ class _Builder:
         for found, reason in zip(detectors, reasons, strict=True):
             if reason:
                 cell = f"classifier@{trial.inside} × {found.name}"
-                self.skips[Skip(cell, reason, CLASSIFIER, trial.inside, detector=found.name)] = None
+                self.skips[
+                    Omission(cell, reason, CLASSIFIER, trial.inside, detector=found.name)
+                ] = None
         fit = [found for found, reason in zip(detectors, reasons, strict=True) if not reason]
         if not fit:
             return
@@ -298,8 +213,7 @@ class _Builder:
     def audit(self) -> None:
         """Add the audit of all data sets and pairs, if the suite wants it."""
         if self.suite.evaluation.audit:
-            level = self.suite.evaluation.level
-            self.audits = audits(self.trials.tried_on(), self.sources, level=level)
+            add_audits(self.trials.tried_on(), self.sources, level=self.level)
 
     def _meant(self, detector: str, trial: Trial) -> bool:
         """Tell whether the suite has a detector tried on a model at all."""
@@ -331,14 +245,8 @@ class _Builder:
         return Plan(
             cells=tuple(self.sources.cells.values()),
             skips=tuple(self.skips),
-            detections=tuple(self.detections),
-            pairings=tuple(self.pairings),
-            uses={name: self.plugins.uses(name) for name in self.plugins.detectors},
-            bpds=tuple(self.bpds),
-            trainings=tuple(self.sources.trainings),
-            analyses=tuple(self.analyses),
             data=self.sources.data_read(),
-            audits=tuple(self.audits),
+            uses={name: self.plugins.uses(name) for name in self.plugins.detectors},
             sizes=self.sources.models.sizes,
             divisions={
                 f"{name} on {shape}": "; ".join(texts)

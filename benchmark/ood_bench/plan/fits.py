@@ -27,7 +27,7 @@ class Fits:
         Raises:
             SuiteError: If there is one.
         """
-        images = self.sources.sizes(trial)["held_out"]
+        images = len(self.sources.division(trial).held_out)
         for name in detectors:
             built, place = self.plugins.built_detectors[name], self.plugins.detectors[name].place
             if (name, images) not in self._rehearsed:

@@ -62,7 +62,8 @@ class Models:
             import torch
 
             with torch.random.fork_rng(devices=[]):
-                load_pretrained(self._built(trial), model.checkpoint.path)
+                for weights in model.checkpoint.weights.values():
+                    load_pretrained(self._built(trial), weights.path)
         except PluginError as error:
             raise self.loaded.mistake((*model.place, "checkpoint"), str(error)) from error
 

@@ -9,19 +9,11 @@ from ood_bench.analyses import Analysis
 from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has
 from ood_bench.core_yaml import Place
 from ood_bench.detectors import Detector
-from ood_bench.errors import PluginError, SuiteError, TooLargeError
-from ood_bench.hashing import file_sha256
+from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
+from ood_bench.plan.checkpoint import Checkpoint, Origin, of_file, of_zoo
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
-
-
-@dataclass(frozen=True)
-class Checkpoint:
-    """A file of weights that were trained elsewhere, and its SHA-256."""
-
-    path: Path
-    sha256: str
 
 
 @dataclass(frozen=True)
@@ -158,14 +150,23 @@ class Plugins:
         mistakes: list[str] = []
         for name, entry in entries.items():
             place: Place = (*(at or (kind,)), name)
-            use = self.loaded.plugin((*place, "use"), entry.use or name)
+            use = entry.use or name
             try:
-                plugin = self.registry.load(kind, use)
-                revision = self.registry.revision(use, plugin)
-                options = resolve_options(plugin, use, entry.options)
                 checkpoint = (
                     self._checkpoint(entry, place) if isinstance(entry, ModelEntry) else None
                 )
+                origin = checkpoint.origin if checkpoint else None
+                if origin is not None:
+                    use = self._plugin_of(origin, entry, place)
+                use = self.loaded.plugin((*place, "use"), use)
+                plugin = self.registry.load(kind, use)
+                revision = self.registry.revision(use, plugin)
+                if origin is not None and origin.revision != revision:
+                    raise PluginError(
+                        f"'{name}' was trained with revision {origin.revision} of '{use}', and "
+                        f"revision {revision} is installed"
+                    )
+                options = resolve_options(plugin, use, origin.options if origin else entry.options)
                 found[name] = Named(name, use, plugin, options, place, revision, checkpoint)
             except OSError as error:
                 text = f"{error.filename}: cannot be read: {error.strerror}"
@@ -175,6 +176,8 @@ class Plugins:
                     mistakes.append(str(self.loaded.mistake((*place, "options", *path), message)))
             except PluginError as error:
                 mistakes.append(str(self.loaded.mistake(place, str(error))))
+            except SuiteError as error:
+                mistakes.append(str(error))
             except AttributeError as error:
                 text = f"'{use}' is no plugin: it has no '{error.name}'"
                 mistakes.append(str(self.loaded.mistake(place, text)))
@@ -183,10 +186,20 @@ class Plugins:
         return found
 
     def _checkpoint(self, entry: ModelEntry, place: Place) -> Checkpoint | None:
-        if entry.checkpoint is None:
+        if entry.zoo:
+            try:
+                return of_zoo(entry.zoo)
+            except OodBenchError as error:
+                raise self.loaded.mistake((*place, "checkpoint"), str(error)) from error
+        if not isinstance(entry.checkpoint, Path):
             return None
-        path = self.loaded.path((*place, "checkpoint"), entry.checkpoint)
-        return Checkpoint(path, file_sha256(path))
+        return of_file(self.loaded.path((*place, "checkpoint"), entry.checkpoint))
+
+    def _plugin_of(self, origin: Origin, entry: PluginEntry | ModelEntry, place: Place) -> str:
+        if entry.use not in (None, origin.plugin):
+            text = f"the zoo's model is a '{origin.plugin}'; leave `use` out"
+            raise self.loaded.mistake((*place, "use"), text)
+        return origin.plugin
 
     def build(self, found: Named, base: type[Any], *args: object) -> Any:
         """Build a plugin once, so that what it refuses is known before any work."""

@@ -1,23 +1,27 @@
 """A part of a plan, chosen by the names of its cells."""
 
-from collections.abc import Collection, Sequence
-from dataclasses import fields, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from fnmatch import fnmatchcase
-from typing import Any
 
+from ood_bench.cells import Cell
 from ood_bench.errors import SuiteError
-from ood_bench.plan.cell import Cell, Plan, Skip
+from ood_bench.plan.plan import Plan
+from ood_bench.results import Omission
 
 
-def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> Plan:
-    """Keep the cells whose names match, and what they need.
+def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Plan, Plan]:
+    """Leave cells out, and choose what is run of the others.
 
     Args:
         plan: A whole plan.
-        only: Globs over cell names; the cells that match one, with all their inputs, stay.
-            None given: all stay.
+        only: Globs over cell names; the cells that match one are run, with all their inputs.
+            None given: all are.
         skip: Globs; the cells that match one go, and all that need them, also from the report
             where they are stored.
+
+    Returns:
+        What is reported, all that is not left out; and what of it is run.
 
     Raises:
         SuiteError: If a glob matches no cell.
@@ -36,32 +40,19 @@ def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) ->
         needed = next((gone[key] for key in cell.inputs.values() if key in gone), None)
         if match is not None:
             gone[cell.key] = cell.name
-            skips.append(Skip(cell.name, f"--skip {match}", **plan.address(cell)))
+            skips.append(Omission(cell.name, f"--skip {match}", **cell.rows))
         elif needed is not None:
             gone[cell.key] = cell.name
             reason = f"needs {needed}, which is skipped"
-            skips.append(Skip(cell.name, reason, **plan.address(cell)))
-    kept = [cell for cell in plan.cells if cell.key not in gone]
-    if only:
-        kept = _with_inputs(kept, only)
-    return replace(plan, cells=tuple(kept), skips=tuple(skips), **_without(plan, gone))
+            skips.append(Omission(cell.name, reason, **cell.rows))
+    kept = tuple(cell for cell in plan.cells if cell.key not in gone)
+    reported = replace(plan, cells=kept, skips=tuple(skips))
+    return reported, replace(reported, cells=_with_inputs(kept, only)) if only else reported
 
 
-def _without(plan: Plan, gone: Collection[str]) -> dict[str, Any]:
-    """Return all of a plan's lists of references without those to cells that are skipped."""
-    lists = {field.name: getattr(plan, field.name) for field in fields(plan)}
-    return {
-        name: tuple(ref for ref in refs if ref.key not in gone)
-        for name, refs in lists.items()
-        if name not in ("cells", "skips")
-        and isinstance(refs, tuple)
-        and all(hasattr(ref, "key") for ref in refs)
-    }
-
-
-def _with_inputs(cells: Sequence[Cell], only: Sequence[str]) -> list[Cell]:
+def _with_inputs(cells: Sequence[Cell], only: Sequence[str]) -> tuple[Cell, ...]:
     wanted: set[str] = set()
     for cell in reversed(cells):
         if cell.key in wanted or any(fnmatchcase(cell.name, glob) for glob in only):
             wanted |= {cell.key, *cell.inputs.values()}
-    return [cell for cell in cells if cell.key in wanted]
+    return tuple(cell for cell in cells if cell.key in wanted)

@@ -4,17 +4,22 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import Any
 
+from ood_bench.cells import Address, Cell, Part
+from ood_bench.cells.bench import Wanted
+from ood_bench.cells.score import Score
+from ood_bench.cells.train import Train
 from ood_bench.core_yaml import Place
-from ood_bench.data import DataOptions, ImagesInfo, Shape
-from ood_bench.data.partition import partition
+from ood_bench.data import ImagesInfo, Shape
+from ood_bench.data.partition import Partition, Whole, partition_by
 from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.hashing import digest
-from ood_bench.plan.cell import Cell, DataRef, Part, TrainingRef
+from ood_bench.plan.checkpoint import Checkpoint, Weights
 from ood_bench.plan.models import Models
+from ood_bench.plan.plan import DataRead
 from ood_bench.plan.plugins import Plugins, split_role
 from ood_bench.plan.trial import Side, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
-from ood_bench.statistics import LABEL, Statistic
+from ood_bench.statistics import LABEL
 from ood_bench.suite import LoadedSuite
 
 
@@ -29,13 +34,15 @@ class Sources:
         self.models = Models(loaded, plugins)
         self.cells: dict[str, Cell] = {}
         self.names: set[str] = set()
-        self.data: dict[tuple[str, str, Shape], DataRef] = {}
-        self.trainings: dict[TrainingRef, None] = {}
+        self.data: dict[tuple[str, str, Shape], DataRead] = {}
         self.divisions: dict[tuple[str, str, Shape], dict[str, bool]] = {}
 
     def add(self, cell: Cell) -> Cell:
-        """Add a cell, or return the one that does the same work under another name."""
+        """Add a cell, or its address to the one that does the same work under another name."""
         if cell.key in self.cells:
+            known = self.cells[cell.key]
+            if new := tuple(at for at in cell.at if at not in known.at):
+                self.cells[cell.key] = replace(known, at=(*known.at, *new))
             return self.cells[cell.key]
         if cell.name in self.names:
             raise SuiteError(
@@ -56,7 +63,7 @@ class Sources:
                 info = self.trials.library.info(name, options, split, shape)
             except DataError as error:
                 raise self.trials.mistake(place, error) from error
-            self.data[key] = DataRef(name, split, info)
+            self.data[key] = DataRead(name, split, info)
         return self.data[key].info
 
     def recipe(self, trial: Trial) -> Recipe:
@@ -66,26 +73,63 @@ class Sources:
             return recipe
         return recipe.sized(self.info(trial.inside, "train", trial.shape, trial.place).count)
 
-    def sizes(self, trial: Trial) -> dict[str, int]:
-        """Return what decides on the parts of a trial's training split."""
-        return sizes(self.recipe(trial))
+    def parts(self, trial: Trial) -> dict[str, Any]:
+        """Return what decides on the parts of a trial's training split.
+
+        That is how many images validate and are held out and, where a zoo's model was trained on
+        a split of which this one is the first images, `whole`: the digest and size of that one.
+
+        Raises:
+            SuiteError: If a zoo's model was trained on other images.
+        """
+        found: dict[str, Any] = sizes(self.recipe(trial))
+        origin = trial.model.checkpoint.origin if trial.model.checkpoint else None
+        if origin is None:
+            return found
+        info = self.info(trial.inside, "train", trial.shape, trial.place)
+        if info.digest == origin.digest:
+            return found
+        whole = self.trials.library.whole(info.digest)
+        if whole is None or whole.digest != origin.digest:
+            text = (
+                f"it was trained on '{origin.data}' (digest {origin.digest[:12]}), and the "
+                f"training images of '{trial.inside}' are others (digest {info.digest[:12]}); "
+                "say with `models` beside a pair which models it has"
+            )
+            raise self.loaded.mistake((*trial.model.place, "checkpoint"), text)
+        return {**found, "whole": whole}
+
+    def division(self, trial: Trial) -> Partition:
+        """Return which training images of a trial are in which part.
+
+        Raises:
+            DataError: If none is left for a part.
+        """
+        info = self.info(trial.inside, "train", trial.shape, trial.place)
+        try:
+            return partition_by(info.count, info.digest, self.parts(trial))
+        except DataError as error:
+            raise self.trials.mistake(trial.place, error) from error
 
     def _note_division(self, trial: Trial) -> None:
         """Note how a training split is divided, and whether by sizes that nobody stated."""
-        images = self.info(trial.inside, "train", trial.shape, trial.place).count
-        parts = self.sizes(trial)
+        parts = self.division(trial)
         division = (
-            f"{images - sum(parts.values()):,} trained on, {parts['validation']:,} to validate, "
-            f"{parts['held_out']:,} held out"
+            f"{len(parts.train):,} trained on, {len(parts.validation):,} to validate, "
+            f"{len(parts.held_out):,} held out"
         )
-        default = [name for name in parts if getattr(trial.recipe, name) is None]
+        sizes = ("validation", "held_out")
+        default = [name for name in sizes if getattr(trial.recipe, name) is None]
         if default:
             division += f" (`{'` and `'.join(default)}` by default)"
+        whole: Whole | None = self.parts(trial).get("whole")
+        if whole is not None:
+            division += f": the first of {whole.images:,} images, which are divided as a whole"
         self.divisions.setdefault((trial.inside, "train", trial.shape), {})[division] = bool(
-            default
+            default or whole
         )
 
-    def data_read(self) -> tuple[DataRef, ...]:
+    def data_read(self) -> tuple[DataRead, ...]:
         """Return all data sets that were asked for; the notes say what was taken by default."""
         found = []
         for key, ref in self.data.items():
@@ -94,61 +138,46 @@ class Sources:
             found.append(replace(ref, info=replace(ref.info, note=note)))
         return tuple(found)
 
-    def request(self, name: str, part: Part, shape: Shape) -> dict[str, Any]:
-        """Return how a worker finds one part of a data set."""
-        options: DataOptions = self.loaded.data_options(name)
-        return {
-            "data": name,
-            "options": options.model_dump(mode="json"),
-            "split": _split(part),
-            "shape": list(shape),
-        }
+    def wanted(self, name: str, part: Part, shape: Shape, place: Place) -> Wanted:
+        """Return the images of the split that one part of a data set is of."""
+        digest = self.info(name, part, shape, place).digest
+        return Wanted(digest, name, self.loaded.data_options(name), _split(part), shape)
 
     def train(self, trial: Trial, seed: int) -> Trained:
         """Add one training."""
         self.models.check(trial)
         recipe = self.recipe(trial)
         info = self.info(trial.inside, "train", trial.shape, trial.place)
-        try:
-            partition(info.count, digest=info.digest, **sizes(recipe))
-        except DataError as error:
-            raise self.trials.mistake(trial.place, error) from error
         self._note_division(trial)
         self._check_optimizer(trial)
-        options: dict[str, Any] = {
-            "plugin": trial.model.plugin,
-            "revision": trial.model.revision,
-            "options": trial.model.options,
-            "shape": list(trial.shape),
-            "recipe": recipe.hashed(),
-            "seed": seed,
-            "data": info.digest,
-        }
-        request: dict[str, Any] = {
-            "train": self.request(trial.inside, "train", trial.shape),
-            "recipe": recipe.model_dump(mode="json"),
-        }
-        checkpoint = trial.model.checkpoint
-        if checkpoint is not None:
-            options |= {"recipe": sizes(recipe), "checkpoint": checkpoint.sha256}
-            request["checkpoint"] = str(checkpoint.path)
-        if trial.supervised:
-            options["labels"] = info.labels
-        elif checkpoint is None and any(
-            analysis.uses_course for analysis in self.plugins.built_analyses.values()
-        ):
-            digests, requests = {}, {}
-            for name, part, place in trial.probes:
-                digests[f"{name}/{part}"] = self.info(name, part, trial.shape, place).digest
-                requests[f"{name}/{part}"] = self.request(name, part, trial.shape)
-            options["probes"], request["probes"] = digests, requests
-        label = f"{trial.model.name}@{trial.inside}/{seed}"
-        cell = self.add(Cell("train", f"train/{label}", options, {}, request))
-        model = trial.model
-        plugin = f"{model.plugin}, {checkpoint.path.name}" if checkpoint else model.plugin
-        ref = TrainingRef(model.name, plugin, trial.inside, seed, cell.key)
-        self.trainings[ref] = None
-        return Trained(trial, seed, cell)
+        model, checkpoint, probed = trial.model, trial.model.checkpoint, {}
+        followed = any(found.uses_course for found in self.plugins.built_analyses.values())
+        if followed and not trial.supervised and checkpoint is None:
+            probed = {
+                f"{name}/{part}": self.wanted(name, part, trial.shape, place)
+                for name, part, place in trial.probes
+            }
+        weights = self._weights(checkpoint, trial, seed) if checkpoint else None
+        spec = Train(
+            plugin=model.plugin,
+            revision=model.revision,
+            options=model.options,
+            shape=trial.shape,
+            recipe=self.parts(trial) if checkpoint else recipe.hashed(),
+            seed=seed,
+            data=info.digest,
+            checkpoint=weights.sha256 if weights else None,
+            origin=weights.reported or None if weights else None,
+            labels=info.labels if trial.supervised else None,
+            probes={name: found.digest for name, found in probed.items()} or None,
+            images=self.wanted(trial.inside, "train", trial.shape, trial.place),
+            probed=probed,
+            training=recipe,
+            weights=weights.path if weights else None,
+        )
+        plugin = f"{model.plugin}, {weights.called}" if weights else model.plugin
+        at = Address(model=model.name, inside=trial.inside, seed=seed, plugin=plugin)
+        return Trained(trial, seed, self.add(Cell(f"train/{at.label}", spec, (at,))))
 
     def _check_optimizer(self, trial: Trial) -> None:
         """Refuse a recipe whose optimiser does not exist or does not take its options."""
@@ -163,10 +192,18 @@ class Sources:
             place = own if given else ("training", "optimizer")
             raise self.loaded.mistake(place, str(error)) from error
 
+    def _weights(self, checkpoint: Checkpoint, trial: Trial, seed: int) -> Weights:
+        try:
+            return checkpoint.of(seed)
+        except PluginError as error:
+            place = (*trial.model.place, "checkpoint")
+            raise self.loaded.mistake(place, str(error)) from error
+
     def trainings_of(self, trial: Trial) -> Iterable[Trained]:
         """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
         if trial.members is None:
-            seeds = self.suite.seeds if trial.model.checkpoint is None else (0,)
+            given = trial.model.checkpoint
+            seeds = self.suite.seeds if given is None else tuple(given.weights)
             return [self.train(trial, seed) for seed in seeds]
         member, seeds = trial.members
         members = tuple(self.train(member, seed) for seed in seeds)
@@ -188,20 +225,11 @@ class Sources:
 
     def of_images(self, statistic: str, trial: Trial, name: str, split: Part, place: Place) -> Cell:
         """Add what a statistic that no model has to do with yields on a whole split."""
-        options = {
-            "statistic": statistic,
-            "revision": self.plugins.statistics[statistic].revision,
-            "data": self.info(name, split, trial.shape, place).digest,
-        }
-        return self.add(
-            Cell(
-                "score",
-                f"score/{sized(trial.shape)}/{name}/{split}/{statistic}",
-                options,
-                {},
-                {"images": self.request(name, split, trial.shape)},
-            )
-        )
+        images = self.wanted(name, split, trial.shape, place)
+        revision = self.plugins.statistics[statistic].revision
+        spec = Score(statistic=statistic, revision=revision, data=images.digest, images=images)
+        called = f"score/{sized(trial.shape)}/{name}/{split}/{statistic}"
+        return self.add(Cell(called, spec, (Address(data=name, part=split),)))
 
     def _players(self, role: str, trained: Trained) -> dict[str, Trained]:
         """Return who plays a role beside a trained model, by what its columns begin with."""
@@ -220,75 +248,63 @@ class Sources:
         else:
             players = {f"{role}." if role else "": trained}
         for player in players.values():
-            if self.sizes(player.trial) != self.sizes(trial):
+            if self.parts(player.trial) != self.parts(trial):
                 raise SuiteError(
                     f"{self.loaded.source.path}: {player.label} and {trained.label} are read "
-                    "together and must have the same training.held_out and training.validation"
+                    "together and must have the same training.held_out and training.validation, "
+                    "and be trained on the same images"
                 )
         return players
 
     def _score(self, statistic: str, trained: Trained, side: Side) -> Cell:
-        name, part, place = side
-        trial = trained.trial
         found = self.plugins.statistics[statistic]
-        options = {
-            "statistic": statistic,
-            "revision": found.revision,
-            "data": self.info(name, part, trial.shape, place).digest,
-            **self._part(trial, part),
-        }
-        samples = self.plugins.samples(trial.model)
-        if samples > 1 and found.samples is not None:
-            options["samples"] = samples
-        owner, label = trained.label, str(part)
-        if found.requires is None:  # of the images alone, and shared by all models
-            owner, label = _shared(trial, part, options)
-        return self.add(
-            Cell(
-                "score",
-                f"score/{owner}/{name}/{label}/{statistic}",
-                options,
-                self._scored(found, trained, side),
-                {"images": self.request(name, part, trial.shape)},
-            )
+        samples = self.plugins.samples(trained.trial.model)
+        spec = replace(
+            self._scored(statistic, trained.trial, side),
+            revision=found.revision,
+            samples=samples if samples > 1 and found.samples is not None else None,
         )
+        if found.requires is None:
+            return self._shared(spec, trained.trial, side)
+        if trained.members:
+            member = {
+                str(i): key
+                for i, one in enumerate(trained.members)
+                for key in self.columns(found.columns, one, side).values()
+            }
+            spec = replace(spec, member=member)
+        else:
+            spec = replace(spec, model=trained.key)
+        name, part, _ = side
+        at = replace(trained.at, data=name, part=part)
+        return self.add(Cell(f"score/{trained.label}/{name}/{part}/{statistic}", spec, (at,)))
 
     def _labels(self, trained: Trained, side: Side) -> Cell:
+        trial, (name, part, place) = trained.trial, side
+        labels = self.info(name, part, trial.shape, place).labels
+        return self._shared(replace(self._scored(LABEL, trial, side), labels=labels), trial, side)
+
+    def _scored(self, statistic: str, trial: Trial, side: Side) -> Score:
+        """Return what is computed of one side, without what does it."""
         name, part, place = side
-        trial = trained.trial
-        info = self.info(name, part, trial.shape, place)
-        options = {
-            "statistic": LABEL,
-            "data": info.digest,
-            "labels": info.labels,
-            **self._part(trial, part),
-        }
-        owner, label = _shared(trial, part, options)
-        request = {"images": self.request(name, part, trial.shape)}
-        return self.add(
-            Cell("score", f"score/{owner}/{name}/{label}/{LABEL}", options, {}, request)
+        images = self.wanted(name, part, trial.shape, place)
+        if part == "test":
+            return Score(statistic=statistic, data=images.digest, images=images)
+        return Score(
+            statistic=statistic,
+            data=images.digest,
+            part=part,
+            **self.parts(trial),
+            first=self.suite.evaluation.train_images if part == "train" else None,
+            images=images,
         )
 
-    def _part(self, trial: Trial, part: Part) -> dict[str, Any]:
-        """Return which rows of a split are one part of it."""
-        if part == "test":
-            return {}
-        found: dict[str, Any] = {"part": part, **self.sizes(trial)}
-        if part == "train":
-            found["first"] = self.suite.evaluation.train_images
-        return found
-
-    def _scored(self, statistic: type[Statistic], trained: Trained, side: Side) -> dict[str, str]:
-        """Return what a statistic is computed from: nothing, a model, or members' columns."""
-        if statistic.requires is None:
-            return {}
-        if not trained.members:
-            return {"model": trained.key}
-        return {
-            f"member.{i}": key
-            for i, member in enumerate(trained.members)
-            for key in self.columns(statistic.columns, member, side).values()
-        }
+    def _shared(self, spec: Score, trial: Trial, side: Side) -> Cell:
+        """Add a cell of the images alone, which all models share."""
+        name, part, _ = side
+        mark = "" if part == "test" else f"-{digest(spec.hashed)[:6]}"
+        called = f"score/{sized(trial.shape)}/{name}/{part}{mark}/{spec.statistic}"
+        return self.add(Cell(called, spec, (Address(data=name, part=part),)))
 
 
 def sizes(recipe: Recipe) -> dict[str, int]:
@@ -314,9 +330,3 @@ def sized(shape: Shape) -> str:
 
 def _split(part: Part) -> str:
     return "test" if part == "test" else "train"
-
-
-def _shared(trial: Trial, part: Part, options: dict[str, Any]) -> tuple[str, str]:
-    """Return owner and label of a cell that no model has to do with."""
-    mark = "" if part == "test" else f"-{digest(options)[:6]}"
-    return sized(trial.shape), f"{part}{mark}"

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
+from ood_bench.cells import Address, Cell, Part
 from ood_bench.core_yaml import Place
 from ood_bench.data import Library, Shape
 from ood_bench.errors import DataError
-from ood_bench.plan.cell import Cell, Part, Skip
 from ood_bench.plan.plugins import Named, Plugins
 from ood_bench.recipe import Recipe
+from ood_bench.results import Omission
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
 
 Side = tuple[str, Part, Place]
@@ -66,9 +67,14 @@ class Trained:
     members: "tuple[Trained, ...]" = ()
 
     @property
+    def at(self) -> Address:
+        """The address of the trained model."""
+        return Address(model=self.trial.model.name, inside=self.trial.inside, seed=self.seed)
+
+    @property
     def label(self) -> str:
         """What its cells are called."""
-        return f"{self.trial.model.name}@{self.trial.inside}/{self.seed}"
+        return self.at.label
 
     @property
     def key(self) -> str:
@@ -89,7 +95,7 @@ class Trials:
         self.plugins = plugins
         self.library = library
         self.skip_missing = skip_missing
-        self.skips: dict[Skip, None] = {}
+        self.skips: dict[Omission, None] = {}
         self._trials: dict[tuple[str, str, Shape], Trial] = {}
         for i, pair in enumerate(self.suite.pairs):
             self._add_pair(i, pair)
@@ -122,7 +128,8 @@ class Trials:
             return None
         if trial.members is not None:
             return f"it looks at one model, which has {name}, and an ensemble is several"
-        if role == "member" and trial.model.checkpoint is not None:
+        given = trial.model.checkpoint
+        if role == "member" and given is not None and len(given.weights) == 1:
             return "the weights of this model are given, so that all members would be the same"
         if played.models is not None and trial.model.name not in played.models:
             return f"roles.{name} leaves this model out"
@@ -149,8 +156,8 @@ class Trials:
         known = self._trials.get((role.model, trial.inside, trial.shape))
         if known is not None:
             return known
-        recipe = self.suite.recipe(role.model)
         model = self.plugins.models[role.model]
+        recipe = _as_trained(self.suite.recipe(role.model), model)
         return Trial(model, trial.inside, trial.shape, trial.place, recipe)
 
     def classifier(self, trial: Trial, classes: int) -> Trial:
@@ -158,8 +165,8 @@ class Trials:
         entry, model = self.suite.roles.classifier, self.plugins.classifier
         if entry is None or model is None:
             raise ValueError("the suite says nothing of roles.classifier")
-        recipe = self.suite.classifier_recipe()
-        if "classes" not in entry.options:
+        recipe = _as_trained(self.suite.classifier_recipe(), model)
+        if "classes" not in entry.options and not entry.zoo:
             model = replace(model, options={**model.options, "classes": classes})
         return replace(trial, model=model, recipe=recipe, supervised=True, members=None, probed={})
 
@@ -198,8 +205,9 @@ class Trials:
         if key not in self._trials:
             ensemble = self.suite.ensembles.get(name)
             if ensemble is None:
-                recipe = self.suite.recipe(name)
-                trial = Trial(self.plugins.models[name], inside, shape, place, recipe)
+                model = self.plugins.models[name]
+                recipe = _as_trained(self.suite.recipe(name), model)
+                trial = Trial(model, inside, shape, place, recipe)
             else:
                 member = self._trial(ensemble.of, inside, shape, place)
                 model = self.plugins.ensembles[name]
@@ -239,5 +247,11 @@ class Trials:
             raise self.mistake(place, error) from error
 
     def _skip(self, inside: str, outside: str, reason: str) -> None:
-        skip = Skip(f"pair {inside} → {outside}", reason, inside=inside, outside=outside)
+        skip = Omission(f"pair {inside} → {outside}", reason, inside=inside, outside=outside)
         self.skips[skip] = None
+
+
+def _as_trained(recipe: Recipe, model: Named) -> Recipe:
+    """Return a recipe with the sizes that a zoo's model was trained with."""
+    origin = model.checkpoint.origin if model.checkpoint else None
+    return recipe.model_copy(update=origin.sizes) if origin else recipe

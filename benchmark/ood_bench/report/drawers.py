@@ -3,7 +3,7 @@
 from typing import TYPE_CHECKING, NamedTuple
 
 from ood_bench.errors import PluginError
-from ood_bench.registry import Registry, construct
+from ood_bench.registry import Registry
 from ood_bench.runs import RunRecord
 
 if TYPE_CHECKING:
@@ -25,17 +25,17 @@ def drawers(record: RunRecord, registry: Registry) -> Drawers:
         registry: The plugins; what it may import, a record of a stranger decides on.
     """
     from ood_bench.analyses import Analysis
+    from ood_bench.cells.analysis import built
 
     found, reasons = Drawers({}, {})
-    for ref in record.analyses:
-        if ref.analysis in found or ref.analysis in reasons:
+    for at in (cell.at for cell in record.of("analysis")):
+        if at.analysis in found or at.analysis in reasons:
             continue
         try:
-            plugin = registry.load("analyses", ref.plugin)
+            plugin = registry.load("analyses", at.plugin)
             if not issubclass(plugin, Analysis):
-                raise PluginError(f"'{ref.plugin}' is no analysis")
-            found[ref.analysis] = construct(plugin, ref.plugin, ref.options)
-            found[ref.analysis].level = record.level
+                raise PluginError(f"'{at.plugin}' is no analysis")
+            found[at.analysis] = built(plugin, at.plugin, at.options, level=record.level)
         except PluginError as error:
-            reasons[ref.analysis] = str(error)
+            reasons[at.analysis] = str(error)
     return Drawers(found, reasons)

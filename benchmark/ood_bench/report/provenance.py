@@ -51,8 +51,9 @@ def beside_table(results: Results) -> TextTable:
 
 
 def training_table(results: Results) -> TextTable:
-    """Return how each model was trained."""
+    """Return how each model was trained, and what is published of one like it."""
     footnotes = Footnotes()
+    compared = any(card.published is not None for card in results.training)
     rows = tuple(
         (
             f"{card.model} {footnotes.mark(why_untrained(card))}".strip(),
@@ -65,6 +66,7 @@ def training_table(results: Results) -> TextTable:
             duration(card.seconds),
             f"{card.images_per_second:,.0f}" if card.images_per_second > 0 else ABSENT,
             _validated(card),
+            *((_published(card, footnotes),) if compared else ()),
             card.precision,
             card.device,
             _divergences(card),
@@ -74,6 +76,7 @@ def training_table(results: Results) -> TextTable:
     columns = (
         *words("Model", "Plugin", "Trained on"),
         *numbers("Seed", "Parameters", "Steps", "Images", "Time", "Images/s", "Validation"),
+        *(numbers("Published") if compared else ()),
         *words("Precision", "Device", "Divergences"),
     )
     return TextTable(columns, rows, footnotes.texts)
@@ -120,6 +123,12 @@ def _validated(card: TrainingCard) -> str:
     if card.accuracy_validation is not None:
         return f"{card.accuracy_validation:.1%} right".replace("%", " %")
     return decimal(card.bpd_validation)
+
+
+def _published(card: TrainingCard, footnotes: Footnotes) -> str:
+    if card.published is None:
+        return ABSENT
+    return f"{decimal(card.published)} {footnotes.mark(card.published_in)}".strip()
 
 
 def _divergences(card: TrainingCard) -> str:

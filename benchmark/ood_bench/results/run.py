@@ -89,7 +89,8 @@ class TrainingCard:
     from before these were measured.
 
     `divergences` lists (step, new learning rate); `probe_seconds` of `seconds` went into the
-    probes of the training course.
+    probes of the training course. Of a model of the zoo, `zoo` is its name there, and
+    `published` the bits per dimension that `published_in` has for such a model.
     """
 
     model: str
@@ -109,6 +110,9 @@ class TrainingCard:
     accuracy_validation: float | None = None
     bpd_noise: float | None = None
     bpd_histogram: float | None = None
+    zoo: str = ""
+    published: float | None = None
+    published_in: str = ""
 
 
 @dataclass(frozen=True)

@@ -7,12 +7,11 @@ from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
-from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
+from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells, reported
 from ood_bench.errors import OodBenchError
 from ood_bench.files import unfinished
 from ood_bench.hashing import file_sha256
 from ood_bench.results import Omission
-from ood_bench.runs.contents import Circumstances
 from ood_bench.runs.record import CELLS, RunRecord, write_record
 from ood_bench.runs.zipped import DAMAGE, ZippedCells
 from ood_bench.store import Store
@@ -50,7 +49,7 @@ def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = Tru
                     unwanted = unwanted | {COLUMNS}
                 for name, content in sorted(store.read_files(key, without=unwanted).items()):
                     file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
-        archived = replace(record, base="", own=False, planned=None, cells=file_sha256(path))
+        archived = replace(record, base="", own=False, planned=None, zipped=file_sha256(path))
     return write_record(folder, archived)
 
 
@@ -72,11 +71,11 @@ def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
         OodBenchError: If the archive is damaged.
     """
     path = folder / CELLS
-    if not is_archive(folder) and not record.cells:
+    if not is_archive(folder) and not record.zipped:
         yield Store(results / "store")
         return
     try:
-        if file_sha256(path) != record.cells:
+        if file_sha256(path) != record.zipped:
             raise OodBenchError(f"{path} is damaged: it is not what was archived with the record")
         file = zipfile.ZipFile(path)
     except (*DAMAGE, OSError) as error:
@@ -88,22 +87,19 @@ def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
 
 def cells_of(record: RunRecord, store: Cells) -> set[str]:
     """Return the keys of all finished cells that a run's results come from."""
-    left = [ref.key for ref in record.refs]
+    left = [cell.key for cell in record.of(*reported())]
     found = set[str]()
     while left:
         key = left.pop()
         if key not in found and store.has(key):
             found.add(key)
-            left += store.manifest(key)["inputs"].values()
+            left += store.inputs(key).values()
     return found
 
 
 def computing_seconds(record: RunRecord, store: Cells) -> float:
     """Return the time that a run's finished cells took, in whichever run they were computed."""
-    return sum(
-        float(store.read_typed(key, "circumstances.json", Circumstances).seconds)
-        for key in cells_of(record, store)
-    )
+    return sum(map(store.seconds, cells_of(record, store)))
 
 
 def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
@@ -117,8 +113,7 @@ def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
         OodBenchError: If a glob matches none.
     """
     names = {
-        f"analysis/{ref.model}@{ref.inside}/{ref.seed}/{ref.analysis}": ref.key
-        for ref in record.analyses
+        f"analysis/{cell.at.label}/{cell.at.analysis}": cell.key for cell in record.of("analysis")
     }
     hidden: dict[str, Omission] = {}
     for glob in globs:

@@ -5,11 +5,12 @@ from collections import defaultdict
 from collections.abc import Iterable
 from dataclasses import replace
 
-from ood_bench.cells import TABLE, Cells
+from ood_bench.cells import TABLE, Address, Cells, reported
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.claims import evaluate as evaluate_claims
 from ood_bench.hashing import digest
 from ood_bench.metrics import Measure, pool
-from ood_bench.plan import BpdRef, DetectionRef
 from ood_bench.results import (
     AnalysisTable,
     DataCard,
@@ -24,10 +25,10 @@ from ood_bench.results import (
 from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.compare import compare
-from ood_bench.runs.contents import Bits, Detected, Found
 from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained
+from ood_bench.zoo.layout import TRAINING
 
 _FORMER = 1
 """The revision of metrics whose intervals were DeLong's normal ones and a bootstrap's."""
@@ -78,17 +79,21 @@ def collect(record: RunRecord, store: Cells) -> Results:
         training=tuple(card for _, card in cards),
         analyses=tuple(
             AnalysisTable(
-                analysis=ref.analysis,
-                model=ref.model,
-                inside=ref.inside,
-                seed=ref.seed,
-                table=store.read_frame(ref.key),
+                analysis=cell.at.analysis,
+                model=cell.at.model,
+                inside=cell.at.inside,
+                seed=cell.at.seed,
+                table=store.read_frame(cell.key),
                 digest=digest(
-                    [store.manifest(ref.key)["files"][TABLE], ref.plugin, dict(ref.options)]
+                    [
+                        store.manifest(cell.key)["files"][TABLE],
+                        cell.at.plugin,
+                        dict(cell.at.options),
+                    ]
                 ),
             )
-            for ref in record.analyses
-            if store.has(ref.key) and ref.key not in record.hidden
+            for cell in record.of("analysis")
+            if store.has(cell.key) and cell.key not in record.hidden
         ),
         findings=findings,
         skips=(*record.skips, *unfinished),
@@ -97,14 +102,14 @@ def collect(record: RunRecord, store: Cells) -> Results:
         manifest={
             **record.manifest,
             "time of all cells": f"{computing_seconds(record, store):.0f} s",
-            **({"checksum of the archive": record.checksum} if record.cells else {}),
+            **({"checksum of the archive": record.checksum} if record.zipped else {}),
         },
         comparison=compare(record, store),
         audit=collect_audit(record, store),
         former_intervals=any(
-            store.manifest(ref.key)["options"].get("revision") == _FORMER
-            for ref in record.detections
-            if store.has(ref.key)
+            store.spec(cell.key, DetectionMetrics).revision == _FORMER
+            for cell in record.of("detection")
+            if store.has(cell.key)
         ),
     )
 
@@ -113,7 +118,7 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     """Return how much of a run that was stopped is not there; what failed says so itself."""
     if record.failures:
         return ()
-    count = sum(not store.has(key) for key in {ref.key for ref in record.refs})
+    count = sum(not store.has(key) for key in {cell.key for cell in record.of(*reported())})
     reason = "not computed yet; run the suite again to go on"
     return (Omission(f"{count} results", reason),) if count else ()
 
@@ -122,68 +127,62 @@ def _training_cards(record: RunRecord, store: Cells) -> list[tuple[str, Training
     """Return the finished trainings with their keys; models of two names may share one."""
     return [
         (
-            ref.key,
+            cell.key,
             store.read_typed(
-                ref.key,
-                "training.json",
+                cell.key,
+                TRAINING,
                 TrainingCard,
-                model=ref.model,
-                plugin=ref.plugin,
-                inside=ref.inside,
-                seed=ref.seed,
+                model=cell.at.model,
+                plugin=cell.at.plugin,
+                inside=cell.at.inside,
+                seed=cell.at.seed,
             ),
         )
-        for ref in record.trainings
-        if store.has(ref.key)
+        for cell in record.of("train")
+        if store.has(cell.key)
     ]
 
 
 def _detection_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
-    for ref in record.detections:
-        if not store.has(ref.key):
+    for cell in record.of("detection"):
+        if not store.has(cell.key):
             continue
-        found = store.read_typed(ref.key, "metrics.json", Detected)
+        found = DetectionMetrics.read(store, cell.key)
         for metric, measure in found.measures.items():
             yield _row(
                 record,
-                ref,
-                ref.outside,
-                ref.detector,
+                cell.at,
                 metric,
                 measure,
                 n_inside=found.n_inside,
                 n_outside=found.n_outside,
-                note=untrained.note(ref.key),
+                note=untrained.note(cell.key),
             )
 
 
 def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
-    for ref in record.bpds:
-        if not store.has(ref.key):
+    for cell in record.of("bpd"):
+        if not store.has(cell.key):
             continue
-        found = store.read_typed(ref.key, "metrics.json", Bits)
-        own = ref.data == ref.inside
+        at, found = cell.at, BitsMetric.read(store, cell.key)
+        own = at.data == at.inside
         metric: Metric = (
-            "bpd_outside" if not own else "bpd_train" if ref.part == "train" else "bpd_inside"
+            "bpd_outside" if not own else "bpd_train" if at.part == "train" else "bpd_inside"
         )
         yield _row(
             record,
-            ref,
-            "" if own else ref.data,
-            "",
+            replace(at, outside="" if own else at.data),
             metric,
             found.measures["bpd"],
             n_inside=found.n if own else 0,
             n_outside=0 if own else found.n,
-            note=untrained.note(ref.key),
+            note=untrained.note(cell.key),
         )
 
 
 def _row(
     record: RunRecord,
-    ref: DetectionRef | BpdRef,
-    outside: str,
-    detector: str,
+    at: Address,
     metric: Metric,
     measure: Measure,
     *,
@@ -193,19 +192,19 @@ def _row(
 ) -> Row:
     return Row(
         suite=record.suite,
-        model=ref.model,
-        inside=ref.inside,
-        outside=outside,
-        detector=detector,
-        seed=str(ref.seed),
+        model=at.model,
+        inside=at.inside,
+        outside=at.outside,
+        detector=at.detector,
+        seed=str(at.seed),
         metric=metric,
         value=measure.value,
         low=measure.low,
         high=measure.high,
         n_inside=n_inside,
         n_outside=n_outside,
-        transform=ref.transform,
-        note=_joined(ref.note, note),
+        transform=at.transform,
+        note=_joined(at.note, note),
     )
 
 
@@ -215,21 +214,21 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
     single = [
         FindingRow(
             suite=record.suite,
-            analysis=ref.analysis,
-            model=ref.model,
-            inside=ref.inside,
-            seed=str(ref.seed),
-            trainings=trainings(1, ensemble=ref.model in ensembles),
+            analysis=cell.at.analysis,
+            model=cell.at.model,
+            inside=cell.at.inside,
+            seed=str(cell.at.seed),
+            trainings=trainings(1, ensemble=cell.at.model in ensembles),
             name=found.name,
             outside=found.outside,
             value=found.value,
             low=found.low,
             high=found.high,
-            note=_joined(found.note, untrained.note(ref.key)),
+            note=_joined(found.note, untrained.note(cell.key)),
         )
-        for ref in record.analyses
-        if store.has(ref.key)
-        for found in store.read_typed(ref.key, "findings.json", tuple[Found, ...])
+        for cell in record.of("analysis")
+        if store.has(cell.key)
+        for found in Analyse.findings(store, cell.key)
     ]
     groups: dict[tuple[str, ...], list[FindingRow]] = defaultdict(list)
     for row in single:

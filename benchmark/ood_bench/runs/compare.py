@@ -6,11 +6,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from ood_bench.cells import Cells
+from ood_bench.cells import Cells, Listed
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import DetectionMetrics, DifferenceMetric
 from ood_bench.metrics import Measure, pool, pooled_p
-from ood_bench.plan import DetectionRef
 from ood_bench.results import Comparison, Cost, Difference, Quotation, trainings
-from ood_bench.runs.contents import Circumstances, Paired
 from ood_bench.runs.record import RunRecord
 
 
@@ -22,7 +22,7 @@ def compare(record: RunRecord, store: Cells) -> Comparison | None:
         baseline=record.baseline,
         uses=record.uses,
         differences=tuple(_differences(record, store)),
-        costs=tuple(_costs(record.detections, store)),
+        costs=tuple(_costs(record.of("detection"), store)),
         quotations=tuple(Quotation(**quoted.model_dump()) for quoted in record.quoted),
     )
 
@@ -47,11 +47,10 @@ def holm(p: Sequence[float]) -> list[float]:
 
 def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     groups: dict[tuple[str, str, str, str], list[Measure]] = defaultdict(list)
-    for ref in record.pairings:
-        if store.has(ref.key):
-            found = store.read_typed(ref.key, "metrics.json", Paired)
-            address = (ref.model, ref.inside, ref.outside, ref.detector)
-            groups[address].append(found.measures["auroc_difference"])
+    for cell in record.of("paired"):
+        if store.has(cell.key):
+            found = DifferenceMetric.read(store, cell.key)
+            groups[cell.at.pair].append(found)
     differences, ensembles = [], record.ensembles
     for address, measures in groups.items():
         measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
@@ -62,19 +61,15 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
 
 
-def _costs(refs: Iterable[DetectionRef], store: Cells) -> Iterable[Cost]:
+def _costs(cells: Iterable[Listed], store: Cells) -> Iterable[Cost]:
     groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
-    for ref in refs:
-        if not store.has(ref.key):
+    for cell in cells:
+        if not store.has(cell.key):
             continue
-        scored = store.input(ref.key, "outside")
-        inputs = store.manifest(scored)["inputs"]
-        cells = {key for role, key in inputs.items() if role.startswith("images.")} | {scored}
-        seconds = sum(
-            float(store.read_typed(key, "circumstances.json", Circumstances).seconds)
-            for key in cells
-        )
-        images = store.count_rows(store.input(scored, "images."))
-        groups[ref.model, ref.inside, ref.outside, ref.detector].append(1e3 * seconds / images)
+        scored = store.spec(cell.key, DetectionMetrics).outside
+        detect = store.spec(scored, Detect)
+        seconds = sum(map(store.seconds, {*detect.images.values(), scored}))
+        images = store.count_rows(detect.source)
+        groups[cell.at.pair].append(1e3 * seconds / images)
     for address, found in groups.items():
         yield Cost(*address, sum(found) / len(found))

@@ -1,14 +1,18 @@
 """What a run keeps of single images, for intervals of claims whose terms share them."""
 
-from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from collections.abc import Iterable
+from typing import NamedTuple
 
-from ood_bench.cells import SCORES, Cells
+from ood_bench.cells import SCORES, Cells, Listed
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import BitsMetric, DetectionMetrics
+from ood_bench.cells.score import Score
 from ood_bench.claims import Measured, PerImage, Rows
 from ood_bench.detectors import Scores
 from ood_bench.metrics.covariance import auroc_influence
 from ood_bench.metrics.resampling import resampled_detection, resampled_mean
-from ood_bench.plan import AnalysisRef, BpdRef, DataRef, DetectionRef
+from ood_bench.plan import DataRead
 from ood_bench.results import FindingRow
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.resampled_findings import Findings
@@ -52,7 +56,7 @@ class KeptImages:
             if ref is None:
                 return None
             if ref.key not in self._found:
-                self._found[ref.key] = Findings(ref, self.store, self._images)
+                self._found[ref.key] = Findings(ref, self.store, self._read)
             return self._found[ref.key].read(row)
         found = self._cells(row)
         if found is None:
@@ -90,10 +94,10 @@ class KeptImages:
         )
 
     def _scores(self, cell: "_Cell") -> Scores | None:
-        if SCORES not in self.store.manifest(cell.key)["files"]:
+        if not self.store.keeps(cell.key, SCORES):
             return None
         scores = self.store.read_scores(cell.key)
-        grouped = len(scores) != self.store.count_rows(self.store.input(cell.key, "images."))
+        grouped = len(scores) != self.store.count_rows(self.store.spec(cell.key, Detect).source)
         return None if grouped else scores
 
     def _cells(self, row: Measured) -> "list[_Cell] | None":
@@ -101,67 +105,61 @@ class KeptImages:
         ref = self._ref(row)
         if ref is None or not self.store.has(ref.key):
             return None
-        if isinstance(ref, BpdRef):
-            keys = [(self.store.input(ref.key, "columns"), "")]
+        if ref.kind == "bpd":
+            bits = self.store.spec(ref.key, BitsMetric)
+            sides, dims = [(bits.columns, bits.columns)], bits.dims
         else:
-            sides = ("inside", "outside")
-            keys = [(self.store.input(ref.key, side), "images.") for side in sides]
-        dims = int(self.store.manifest(ref.key)["options"].get("dims", 0))
-        found = []
-        for key, role in keys:
-            if not self.store.has(key):
+            spec, dims = self.store.spec(ref.key, DetectionMetrics), 0
+            scored = (spec.inside, spec.outside)
+            if not all(map(self.store.has, scored)):
                 return None
-            columns = self.store.input(key, role) if role else key
-            if not self.store.has(columns):
-                return None
-            options = self.store.manifest(columns)["options"]
-            found.append(_Cell(key, self._set(options), _part(options), dims))
-        return found
+            sides = [(key, self.store.spec(key, Detect).source) for key in scored]
+        if not all(self.store.has(columns) for _, columns in sides):
+            return None
+        return [_Cell(key, *self._images(columns), dims) for key, columns in sides]
 
-    def _set(self, options: Mapping[str, Any]) -> str:
-        """Return which images columns are of that have these options."""
-        digest = str(options.get("data"))
-        return f"{self._same.get(digest, digest)}/{options.get('part', 'test')}"
+    def _set(self, digest: str, part: str) -> str:
+        """Return which images one part of the images of a digest are."""
+        return f"{self._same.get(digest, digest)}/{part}"
 
-    def _images(self, columns: str) -> tuple[str, Rows]:
+    def _images(self, columns: str) -> tuple[str, tuple[str, ...]]:
+        """Return which images a cell with columns is of, and what decides on the rows of them."""
+        score = self.store.spec(columns, Score)
+        sizes = (score.validation, score.held_out, score.first)
+        return self._set(score.data, score.part or "test"), tuple(map(str, sizes))
+
+    def _read(self, columns: str) -> tuple[str, Rows]:
         """Return which images a cell with columns is of, and which rows of them."""
-        options = self.store.manifest(columns)["options"]
-        return self._set(options), Rows(self.store.count_rows(columns), _part(options))
+        images, part = self._images(columns)
+        return images, Rows(self.store.count_rows(columns), part)
 
     def _study(self, row: FindingRow) -> frozenset[str] | None:
         """Return all images that an analysis may read; None where that is not known."""
         ref = self._analysis(row)
-        if ref is None:
-            return None
-        data = self.store.manifest(ref.key)["options"].get("data")
-        if data is None:
-            return None
-        return frozenset(
-            self._set({"data": digest, "part": name.rpartition("/")[2]})
-            for name, digest in data.items()
-        )
+        data = self.store.spec(ref.key, Analyse).data if ref else {}
+        sets = (self._set(digest, name.rpartition("/")[2]) for name, digest in data.items())
+        return frozenset(sets) or None
 
-    def _analysis(self, row: FindingRow) -> AnalysisRef | None:
-        named = (row.analysis, row.model, row.inside, row.seed)
+    def _analysis(self, row: FindingRow) -> Listed | None:
         found = (
-            ref
-            for ref in self.record.analyses
-            if (ref.analysis, ref.model, ref.inside, str(ref.seed)) == named
+            cell
+            for cell in self.record.of("analysis")
+            if cell.at.analysis == row.analysis and _owns(cell, row)
         )
-        ref = next(found, None)
-        return ref if ref and self.store.has(ref.key) else None
+        cell = next(found, None)
+        return cell if cell and self.store.has(cell.key) else None
 
-    def _ref(self, row: Measured) -> DetectionRef | BpdRef | None:
+    def _ref(self, row: Measured) -> Listed | None:
         if isinstance(row, FindingRow):
             return None
-        own = (row.model, row.inside, row.seed)
         if row.metric in BITS:
             read = (row.outside or row.inside, BITS[row.metric])
-            bits = (ref for ref in self.record.bpds if (ref.data, ref.part) == read)
-            return next((ref for ref in bits if _owner(ref) == own), None)
+            bits = (cell for cell in self.record.of("bpd") if (cell.at.data, cell.at.part) == read)
+            return next((cell for cell in bits if _owns(cell, row)), None)
         named = (row.outside, row.detector)
-        tried = (ref for ref in self.record.detections if (ref.outside, ref.detector) == named)
-        return next((ref for ref in tried if _owner(ref) == own), None)
+        tried = self.record.of("detection")
+        found = (cell for cell in tried if (cell.at.outside, cell.at.detector) == named)
+        return next((cell for cell in found if _owns(cell, row)), None)
 
 
 class _Cell(NamedTuple):
@@ -173,16 +171,12 @@ class _Cell(NamedTuple):
     dims: int
 
 
-def _part(options: Mapping[str, Any]) -> tuple[str, ...]:
-    """Return what decides on the rows of a split."""
-    return tuple(str(options.get(name)) for name in ("validation", "held_out", "first"))
+def _owns(cell: Listed, row: Measured) -> bool:
+    """Tell whether a cell is of the training that a row is of."""
+    return (cell.at.model, cell.at.inside, str(cell.at.seed)) == (row.model, row.inside, row.seed)
 
 
-def _owner(ref: DetectionRef | BpdRef) -> tuple[str, str, str]:
-    return (ref.model, ref.inside, str(ref.seed))
-
-
-def same_images(data: Iterable[DataRef]) -> dict[str, str]:
+def same_images(data: Iterable[DataRead]) -> dict[str, str]:
     """Return one digest for all digests of the same images.
 
     They are the same under one name and split in several shapes, and under several names with

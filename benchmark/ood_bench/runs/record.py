@@ -5,25 +5,19 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
+from ood_bench.cells import Address, Listed
 from ood_bench.claims import Claim
 from ood_bench.errors import OodBenchError, StoreError, did_you_mean
 from ood_bench.files import write_sealed
 from ood_bench.hashing import digest
-from ood_bench.plan import (
-    AnalysisRef,
-    AuditRef,
-    BpdRef,
-    DataRef,
-    DetectionRef,
-    PairingRef,
-    Plan,
-    TrainingRef,
-)
+from ood_bench.plan import DataRead, Plan
 from ood_bench.results import Omission
+from ood_bench.runs.former import FORMAT as FORMER
+from ood_bench.runs.former import brought_up
 from ood_bench.runs.own import made_here, mark
 from ood_bench.spreadsheet import unicode_text
 from ood_bench.suite import Quoted, Suite
@@ -33,10 +27,8 @@ RECORD = "run.json"
 CELLS = "cells.zip"
 """What an archive has beside its record: all its cells, without weights."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised when records are written in another form."""
-
-Ref: TypeAlias = TrainingRef | BpdRef | DetectionRef | PairingRef | AnalysisRef | AuditRef
 
 _NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
@@ -54,19 +46,18 @@ class RunRecord:
         about: Its paragraph.
         level: Coverage of the intervals.
         claims: Its claims.
-        detections, bpds, trainings, analyses, data, skips, pairings: As in the plan.
+        cells: The plan's cells, each once an address.
+        data, skips: As in the plan.
         failures: Cells that failed, with their messages.
         notes: Said above every table.
         baseline: The detector that others are compared with.
         quoted: What the literature says of the detectors.
         uses: What each detector takes, as in the plan.
-        audits: Where the audits of data sets and pairs lie; none where the suite wants none.
         hidden: Keys of the analyses whose tables and figures are left out.
         manifest: Suite file, settings, machine, versions, wall time.
         base: The folder that plugins in files are relative to, the suite's; empty in an archive.
-        cells: Of an archive, the checksum of its `cells.zip`; empty otherwise.
-        scored: Keys of the cells with statistics of held-out images.
-        planned: Keys of all cells of the suite, finished or not, for who frees the store; None in
+        zipped: Of an archive, the checksum of its `cells.zip`; empty otherwise.
+        planned: Keys of what the suite asks for beside `cells`, for who frees the store; None in
             an archive.
         own: Whether this user made the run here, so that its plugins are the user's own; not
             written.
@@ -79,50 +70,40 @@ class RunRecord:
     about: str
     level: Annotated[float, Field(gt=0.5, lt=1)]
     claims: tuple[Claim, ...]
-    detections: tuple[DetectionRef, ...]
-    bpds: tuple[BpdRef, ...]
-    trainings: tuple[TrainingRef, ...]
-    analyses: tuple[AnalysisRef, ...]
-    data: tuple[DataRef, ...]
+    cells: tuple[Listed, ...]
+    data: tuple[DataRead, ...]
     skips: tuple[Omission, ...]
     failures: tuple[Omission, ...] = ()
     notes: tuple[str, ...] = ()
     manifest: Mapping[str, str] = field(default_factory=dict)
-    pairings: tuple[PairingRef, ...] = ()
     baseline: str | None = None
     quoted: tuple[Quoted, ...] = ()
     uses: Mapping[str, str] = field(default_factory=dict)
     hidden: tuple[str, ...] = ()
-    audits: tuple[AuditRef, ...] = ()
     base: str = ""
-    cells: str = ""
-    scored: tuple[str, ...] = ()
+    zipped: str = ""
     planned: tuple[str, ...] | None = None
     own: bool = False
     checksum: str = ""
 
-    @property
-    def refs(self) -> Iterator[Ref]:
-        """All places in the store that results come from."""
-        yield from self.trainings
-        yield from self.bpds
-        yield from self.detections
-        yield from self.pairings
-        yield from self.analyses
-        yield from self.audits
+    def of(self, *kinds: str) -> Iterator[Listed]:
+        """Yield the cells of some kinds in the plan's order, a shared one once an address."""
+        return (cell for cell in self.cells if cell.kind in kinds)
 
     @property
     def ensembles(self) -> frozenset[str]:
         """The models that are ensembles: no training is theirs, their members' are."""
-        tried = {ref.model for ref in self.bpds} | {ref.model for ref in self.detections}
-        tried |= {ref.model for ref in self.analyses}
-        return frozenset(tried - {ref.model for ref in self.trainings})
+        tried = {cell.at.model for cell in self.of("bpd", "detection", "analysis")}
+        return frozenset(tried - {cell.at.model for cell in self.of("train")})
 
     @property
     def content(self) -> dict[str, Any]:
         """What is written of it, as JSON."""
         content = asdict(self) | {
             "format": FORMAT,
+            "cells": [
+                {"kind": cell.kind, "key": cell.key, "at": _stated(cell.at)} for cell in self.cells
+            ],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
             "quoted": [quoted.model_dump(mode="json") for quoted in self.quoted],
         }
@@ -131,7 +112,7 @@ class RunRecord:
         return found
 
     @classmethod
-    def of(
+    def begun(
         cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = (), base: Path | None = None
     ) -> "RunRecord":
         """Return the record of a run that has a plan and no outcome yet.
@@ -148,25 +129,20 @@ class RunRecord:
             about=suite.about,
             level=suite.evaluation.level,
             claims=suite.claims,
-            detections=plan.detections,
-            bpds=plan.bpds,
-            trainings=plan.trainings,
-            analyses=plan.analyses,
+            cells=tuple(listed for cell in plan.cells for listed in cell.listed),
             data=plan.data,
-            skips=tuple(Omission(**vars(skip)) for skip in plan.skips),
+            skips=plan.skips,
             notes=notes,
-            pairings=plan.pairings,
             baseline=suite.evaluation.baseline,
             quoted=suite.quoted,
             uses=plan.uses,
-            audits=plan.audits,
             base="" if base is None else str(base.absolute()),
-            scored=tuple(
-                cell.key
-                for cell in plan.cells
-                if cell.kind == "score" and cell.options.get("part") == "held_out"
-            ),
         )
+
+
+def _stated(at: Address) -> dict[str, Any]:
+    """Return the fields of an address that are not empty."""
+    return {name: value for name, value in vars(at).items() if value not in ("", {})}
 
 
 def run_folder(results: Path, suite: Suite, settings: Mapping[str, Any]) -> Path:
@@ -186,8 +162,7 @@ def write_record(folder: Path, record: RunRecord) -> RunRecord:
     this user's own runs.
     """
     content = record.content
-    plugins = {ref.plugin for ref in record.trainings} | {ref.plugin for ref in record.analyses}
-    signed = record.base and any(":" in plugin for plugin in plugins)
+    signed = record.base and any(":" in cell.at.plugin for cell in record.cells)
     content = {**content, "mark": mark(content) if signed else ""}
     write_sealed(folder / RECORD, content)
     return replace(record, checksum=digest(content))
@@ -205,11 +180,13 @@ def read_record(folder: Path) -> RunRecord:
         sealed = typed(text, _Sealed, path)
         content = sealed.sealed(path)
         given, form = content.pop("mark", ""), content.get("format")
-        if form != FORMAT:
-            raise StoreError(f"{path}: format {ascii(form)[:20]}, and this reads {FORMAT}")
+        if form not in (FORMER, FORMAT):
+            known = f"{FORMER} and {FORMAT}"
+            raise StoreError(f"{path}: format {ascii(form)[:20]}, and this reads {known}")
         if _plain(content) != content:
             raise StoreError(f"{path} is damaged: it holds control characters")
-        record = typed(json.dumps(content), RunRecord, path)
+        today = brought_up(content, path) if form == FORMER else content
+        record = typed(json.dumps(today), RunRecord, path)
         _check(record, path)
     except FileNotFoundError as error:
         raise OodBenchError(f"{folder}: no run lies here ({RECORD} is missing)") from error
@@ -238,13 +215,13 @@ def _check(record: RunRecord, path: Path) -> None:
     """Refuse names that no suite could have, and keys that are none."""
     try:
         _NAME.validate_python(record.suite)
-        for item in (*record.refs, *record.data, *record.skips, *record.failures, *record.quoted):
+        named = (*(cell.at for cell in record.cells), *record.data, *record.skips)
+        for item in (*named, *record.failures, *record.quoted):
             for attribute, value in vars(item).items():
                 if attribute in _NAMED and value:
                     _NAME.validate_python(value)
-                elif attribute == "key":
-                    _KEY.validate_python(value)
-        for key in (*record.hidden, *record.scored, *(record.planned or ())):
+        keys = (cell.key for cell in record.cells)
+        for key in (*keys, *record.hidden, *(record.planned or ())):
             _KEY.validate_python(key)
     except ValidationError as error:
         wrong = ascii(error.errors()[0]["input"])[:80]

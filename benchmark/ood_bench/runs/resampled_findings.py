@@ -9,14 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.cells import COLUMNS, SCORES, Cells
+from ood_bench.cells import COLUMNS, SCORES, Cells, Listed
+from ood_bench.cells.analysis import Analyse
 from ood_bench.claims import PerImage, Rows
-from ood_bench.data import Shape
 from ood_bench.detectors import Columns, Scores
 from ood_bench.errors import DataError, OodBenchError
 from ood_bench.metrics.resampling import Draw
-from ood_bench.plan import AnalysisRef
-from ood_bench.registry import Registry, construct
+from ood_bench.registry import Registry
 from ood_bench.results import FindingRow
 
 DRAWS = 200
@@ -36,7 +35,7 @@ class Findings:
         images: Returns which images a cell with columns is of.
     """
 
-    def __init__(self, ref: AnalysisRef, store: Cells, images: Sets) -> None:
+    def __init__(self, ref: Listed, store: Cells, images: Sets) -> None:
         self._analysis = _installed(ref, store)
         self._study = _Kept(ref, store, images) if self._analysis else None
         self._last: tuple[Draw, tuple[Finding, ...]] | None = None
@@ -76,47 +75,41 @@ class Findings:
         return self._last[1]
 
 
-def _installed(ref: AnalysisRef, store: Cells) -> Analysis | None:
+def _installed(ref: Listed, store: Cells) -> Analysis | None:
     """Return the analysis, if it is an installed one that needs columns and scores alone."""
-    options = store.manifest(ref.key)["options"]
-    if ":" in ref.plugin or "." in ref.plugin:  # code beside the suite is run for figures alone
+    spec, name = store.spec(ref.key, Analyse), ref.at.plugin
+    if ":" in name or "." in name:  # code beside the suite is run for figures alone
         return None
     try:
-        plugin = Registry(Path()).load("analyses", ref.plugin)
-        analysis: Analysis = construct(plugin, ref.plugin, options["options"])
+        plugin: type[Analysis] = Registry(Path()).load("analyses", name)
+        analysis = spec.built(plugin)
     except OodBenchError:
         return None
-    if plugin.uses_model or plugin.uses_course or plugin.revision != options["revision"]:
+    if plugin.uses_model or plugin.uses_course or plugin.revision != spec.revision:
         return None
-    analysis.level = options.get("level", analysis.level)
     return analysis
 
 
 class _Kept:
     """The study of an analysis, with the columns and scores that its cell was made of."""
 
-    def __init__(self, ref: AnalysisRef, store: Cells, images: Sets) -> None:
-        manifest = store.manifest(ref.key)
-        self.options = manifest["options"]
+    def __init__(self, ref: Listed, store: Cells, images: Sets) -> None:
+        self.spec = store.spec(ref.key, Analyse)
         self.columns = dict[tuple[str, Any], Columns]()
         self.scores = dict[tuple[str, str], Scores]()
         self.reads = dict[str, Rows]()
         self.sets = dict[tuple[str, str], str]()
-        self.whole = True
-        for role, key in manifest["inputs"].items():
-            kind, first, second = (*role.split("/"), "", "")[:3]
-            name = {"columns": COLUMNS, "scores": SCORES}.get(kind)
-            if name is None or not store.has(key) or name not in store.manifest(key)["files"]:
-                self.whole = False
+        self.whole = self.spec.trained is None and self.spec.course is None
+        for side, key in self.spec.columns_by_side():
+            if not self._has(store, key, COLUMNS):
                 continue
-            if kind == "columns":
-                known = self.columns.get((first, second), {})
-                self.columns[first, second] = {**known, **store.read_columns(key)}
-                data, rows = images(key)
-                self.sets[first, second] = data
-                self.reads[data] = rows
-            else:
-                self.scores[first, second] = store.read_scores(key)
+            self.columns[side] = {**self.columns.get(side, {}), **store.read_columns(key)}
+            data, rows = images(key)
+            self.sets[side] = data
+            self.reads[data] = rows
+        for of, key in self.spec.scores_by_detector():
+            if self._has(store, key, SCORES):
+                self.scores[of] = store.read_scores(key)
         self.whole = self.whole and all(
             len(scores) == len(next(iter(self.columns[data, "test"].values())))
             for (_, data), scores in self.scores.items()
@@ -136,15 +129,13 @@ class _Kept:
             (detector, data): values[rows(data, "test")]
             for (detector, data), values in self.scores.items()
         }
-        return Study(
-            model=self.options["model"],
-            inside=self.options["inside"],
-            outside=tuple(self.options["outside"]),
-            shape=Shape(*self.options["shape"]),
-            columns=columns,
-            scores=scores,
-            images=_no_images,
-        )
+        return self.spec.study(columns, scores, _no_images)
+
+    def _has(self, store: Cells, key: str, name: str) -> bool:
+        """Tell whether a file is kept; without it the study is not whole."""
+        kept = store.has(key) and store.keeps(key, name)
+        self.whole = self.whole and kept
+        return kept
 
 
 def _no_images(data: str, split: str, /) -> NDArray[np.uint8]:

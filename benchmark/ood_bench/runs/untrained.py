@@ -28,7 +28,7 @@ class Untrained:
 
     def _of(self, key: str) -> tuple[str, ...]:
         if key not in self._known:
-            inputs = self._store.manifest(key)["inputs"] if self._store.has(key) else {}
+            inputs = self._store.inputs(key) if self._store.has(key) else {}
             found = (reason for other in inputs.values() for reason in self._of(other))
             self._known[key] = tuple(dict.fromkeys(found))
         return self._known[key]

@@ -52,12 +52,12 @@ def needed_by_runs(results: Path) -> set[str]:
         raise OodBenchError(f"{results}: no run lies here that says what of the store it needs")
     needed: set[str] = set()
     for folder in folders:
-        planned = read_record(folder).planned
-        if planned is None:
+        record = read_record(folder)
+        if record.planned is None:
             raise OodBenchError(
                 f"{folder / RECORD}: does not say what it needs; run the suite again"
             )
-        needed.update(planned)
+        needed.update(record.planned, (cell.key for cell in record.cells))
     return needed
 
 

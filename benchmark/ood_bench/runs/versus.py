@@ -5,10 +5,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ood_bench.cells import SCORES, Cells
+from ood_bench.cells import SCORES, Cells, Listed
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.metric import DetectionMetrics
+from ood_bench.cells.score import Score
 from ood_bench.detectors import Scores
 from ood_bench.metrics import paired_delong, pool, pooled_p
-from ood_bench.plan import DetectionRef
 from ood_bench.results import (
     ClaimResult,
     Results,
@@ -74,9 +76,7 @@ def _pooled(results: Results) -> dict[Address, Row]:
 def _trained(side: Side) -> dict[Address, str]:
     """Say of each detection of how many trainings it is."""
     seeds = Counter(
-        (ref.model, ref.inside, ref.outside, ref.detector)
-        for ref in side.record.detections
-        if side.store.has(ref.key)
+        cell.at.pair for cell in side.record.of("detection") if side.store.has(cell.key)
     )
     ensembles = side.record.ensembles
     return {
@@ -114,7 +114,7 @@ def _differing(
     found = []
     for seed in seeds:
         scores = [
-            _scored(side.store, refs[seed]) for side, refs in ((other, theirs), (first, ours))
+            _scored(side.store, cells[seed]) for side, cells in ((other, theirs), (first, ours))
         ]
         for one in scores:
             if isinstance(one, str):
@@ -138,26 +138,26 @@ def _differing(
     )
 
 
-def _by_seed(side: Side, address: Address) -> dict[int, DetectionRef]:
+def _by_seed(side: Side, address: Address) -> dict[int, Listed]:
     return {
-        ref.seed: ref
-        for ref in side.record.detections
-        if (ref.model, ref.inside, ref.outside, ref.detector) == address and side.store.has(ref.key)
+        cell.at.seed: cell
+        for cell in side.record.of("detection")
+        if cell.at.pair == address and side.store.has(cell.key)
     }
 
 
-def _scored(store: Cells, ref: DetectionRef) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
+def _scored(store: Cells, cell: Listed) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
     """Return the scores of both sides and the digests of their images, or why there are none."""
     scores, images = [], []
-    for side in ("inside", "outside"):
-        key = store.input(ref.key, side)
-        if SCORES not in store.manifest(key)["files"]:
+    spec = store.spec(cell.key, DetectionMetrics)
+    for key in (spec.inside, spec.outside):
+        if not store.keeps(key, SCORES):
             return "a run's scores were not kept; compare the intervals"
-        source = store.input(key, "images.")
+        source = store.spec(key, Detect).source
         scores.append(store.read_scores(key))
         if len(scores[-1]) != store.count_rows(source):
             return "scores of groups of images cannot be paired"
-        images.append(str(store.manifest(source)["options"].get("data")))
+        images.append(store.spec(source, Score).data)
     return (scores[0], scores[1]), (images[0], images[1])
 
 

@@ -1,43 +1,19 @@
 """A trained model from the cells of a store: its training, and what was scored for it."""
 
 from collections.abc import Iterable, Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from ood_bench.cells import MANIFEST, WEIGHTS
-from ood_bench.data import Shape
-from ood_bench.hashing import canonical
+from ood_bench.cells import WEIGHTS
+from ood_bench.cells.score import Score
+from ood_bench.cells.train import Train
+from ood_bench.errors import OodBenchError
+from ood_bench.runs import RunRecord, read_record
+from ood_bench.runs.record import RECORD
 from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.statistics import LABEL
 from ood_bench.store import Store
-from ood_bench.typed import typed
 from ood_bench.zoo.layout import DATA, TRAINING
-
-
-class Trained(BaseModel):
-    """What the options of a training's cell must say."""
-
-    model_config = ConfigDict(frozen=True)
-
-    plugin: str
-    revision: int | str
-    options: dict[str, Any]
-    shape: Shape
-    seed: int
-    recipe: dict[str, Any]
-    data: str
-
-
-class Scored(BaseModel):
-    """What the options of a statistic's cell must say."""
-
-    model_config = ConfigDict(frozen=True)
-
-    statistic: str
-    revision: int
 
 
 def of_cell(
@@ -56,55 +32,58 @@ def of_cell(
     Raises:
         StoreError: If the cell is not finished, or damaged.
     """
-    manifest = store.manifest(key)
-    where = store.told(key, MANIFEST)
-    options = typed(canonical(manifest["options"]), Trained, where)
+    spec = store.spec(key, Train)
     return TrainedModel(
-        name=manifest["name"].removeprefix("train/"),
-        plugin=options.plugin,
-        revision=options.revision,
-        options=options.options,
-        shape=options.shape,
-        seed=options.seed,
-        recipe=options.recipe,
+        name=store.manifest(key)["name"].removeprefix("train/"),
+        plugin=spec.plugin,
+        revision=spec.revision,
+        options=spec.options,
+        shape=spec.shape,
+        seed=spec.seed,
+        recipe=spec.recipe,
         data=store.read_typed(key, DATA, dict[str, Any]),
         weights=store.file(key, WEIGHTS),
-        held_out=dict(_held_out(store, key, options, scored)),
+        held_out=dict(_held_out(store, key, spec, scored)),
         base=base,
         trust=trust,
         training=store.read_typed(key, TRAINING, dict[str, Any]),
     )
 
 
-def scored_in_store(store: Store) -> Iterator[str]:
-    """Yield the cells of held-out images in a store, for a model without a run."""
-    for path in sorted(store.root.glob(f"cells/*/{MANIFEST}")):
-        with suppress(OSError):
-            if b'"held_out"' in path.read_bytes():
-                yield path.parent.name
+def held_out_cells(record: RunRecord, key: str) -> Iterator[str]:
+    """Yield the cells of a run that may hold columns of held-out images under a trained model."""
+    labels = {cell.at.label for cell in record.of("train") if cell.key == key}
+    for cell in record.of("score"):
+        if cell.at.part == "held_out" and (not cell.at.model or cell.at.label in labels):
+            yield cell.key
+
+
+def held_out_in_runs(store: Store, key: str) -> Iterator[str]:
+    """Yield the same for a trained model without a run, by the runs beside the store."""
+    for path in sorted(store.root.parent.glob(f"*/{RECORD}")):
+        try:
+            record = read_record(path.parent)
+        except OodBenchError:
+            continue
+        if any(cell.key == key for cell in record.of("train")):
+            yield from held_out_cells(record, key)
 
 
 def _held_out(
-    store: Store, key: str, options: Trained, scored: Iterable[str]
+    store: Store, key: str, of: Train, scored: Iterable[str]
 ) -> Iterator[tuple[str, HeldOut]]:
-    recipe = options.recipe
-    same = {
-        "data": options.data,
-        "part": "held_out",
-        "validation": recipe.get("validation"),
-        "held_out": recipe.get("held_out"),
-    }
+    sizes = (of.recipe.get("validation"), of.recipe.get("held_out"))
     for cell in sorted({*scored}):
         if not store.has(cell):
             continue
-        manifest = store.manifest(cell)
-        given = manifest["options"]
+        spec = store.spec(cell, Score)
         if (
-            manifest["kind"] == "score"
-            and manifest["inputs"] in ({}, {"model": key})
-            and same.items() <= given.items()
-            and given.get("statistic") != LABEL
+            spec.model in (None, key)
+            and not spec.member
+            and (spec.data, spec.part) == (of.data, "held_out")
+            and (spec.validation, spec.held_out) == sizes
+            and spec.statistic != LABEL
+            and spec.revision is not None
         ):
-            of = typed(canonical(given), Scored, store.told(cell, MANIFEST))
             for name, values in store.read_columns(cell).items():
-                yield name, HeldOut(of.statistic, of.revision, values)
+                yield name, HeldOut(spec.statistic, spec.revision, values)

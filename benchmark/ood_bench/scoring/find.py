@@ -4,11 +4,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from ood_bench.cells import MANIFEST
+from ood_bench.cells.metric import BitsMetric
 from ood_bench.errors import OodBenchError, did_you_mean
 from ood_bench.runs import find_run, read_record
-from ood_bench.runs.contents import Bits
 from ood_bench.runs.record import CELLS, RunRecord
-from ood_bench.scoring.cells import of_cell, scored_in_store
+from ood_bench.scoring.cells import held_out_cells, held_out_in_runs, of_cell
 from ood_bench.scoring.exported import read_exported
 from ood_bench.scoring.trained import Measured, TrainedModel
 from ood_bench.store import Store
@@ -39,7 +39,8 @@ def find_model(
         return read_exported(folder, trust_code=trust_code)
     if (folder / MANIFEST).is_file():
         store = Store(folder.resolve().parent.parent)
-        key, scored = folder.resolve().name, scored_in_store(store)
+        key = folder.resolve().name
+        scored = held_out_in_runs(store, key)
         return of_cell(store, key, base=Path(), trust=trust_code, scored=scored)
     if folder.is_dir():
         raise OodBenchError(f"{folder}: neither an exported model nor a training lies here")
@@ -49,7 +50,7 @@ def find_model(
 def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> TrainedModel:
     folder = find_run(results, run, archives=False)
     record = read_record(folder)
-    labels = {f"{ref.model}@{ref.inside}/{ref.seed}": ref.key for ref in record.trainings}
+    labels = {cell.at.label: cell.key for cell in record.of("train")}
     matching = [
         label
         for label in labels
@@ -70,17 +71,17 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
         key,
         base=Path(record.base or folder),
         trust=trust_code or record.own,
-        scored=record.scored,
+        scored=held_out_cells(record, key),
     )
     return replace(found, tested=_tested(record, store, matching[0]))
 
 
 def _tested(record: RunRecord, store: Store, label: str) -> Measured | None:
     """Return the bits per dimension of the test images of what a model was trained on."""
-    for ref in record.bpds:
-        own = ref.data == ref.inside and ref.part == "test"
-        if own and label == f"{ref.model}@{ref.inside}/{ref.seed}" and store.has(ref.key):
-            bits = store.read_typed(ref.key, "metrics.json", Bits).measures["bpd"]
+    for cell in record.of("bpd"):
+        own = cell.at.data == cell.at.inside and cell.at.part == "test"
+        if own and label == cell.at.label and store.has(cell.key):
+            bits = BitsMetric.read(store, cell.key).measures["bpd"]
             value, low, high = bits
             return Measured("density-estimation", "bits per dimension", "test", value, (low, high))
     return None

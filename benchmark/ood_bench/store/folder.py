@@ -11,11 +11,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ood_bench.cells import MANIFEST, SEAL, Cells, missing, seal
+from ood_bench.cells import MANIFEST, SEAL, Cell, CellFiles, seal
 from ood_bench.errors import StoreError
 from ood_bench.files import clear_unfinished, grant
 from ood_bench.hashing import file_sha256
-from ood_bench.plan import Cell
 from ood_bench.store.lock import Lock
 
 log = logging.getLogger(__name__)
@@ -26,7 +25,7 @@ TRAINING = "training"
 """What a cell's unfinished work keeps: checkpoints, from which the next run goes on."""
 
 
-class Store(Cells):
+class Store(CellFiles):
     """A folder of finished cells, shared by all suites and by runs at the same time.
 
     `cells/<key>/` holds a finished cell. A writer has `partial/<key>/<its own>/` to itself and
@@ -140,14 +139,14 @@ class Store(Cells):
     def _seal(self, cell: Cell, new: Path) -> dict[str, Any]:
         """Write a cell's manifest and its seal, bring all to the disk, and return the manifest."""
         files = sorted(path for path in new.iterdir() if path.is_file())
-        lacking = missing(cell.kind, [path.name for path in files])
+        lacking = cell.spec.files - {path.name for path in files}
         if lacking:
-            raise StoreError(f"{cell.name}: its work left no {lacking[0]}")
+            raise StoreError(f"{cell.name}: its work left no {min(lacking)}")
         manifest = {
-            "kind": cell.kind,
+            "kind": cell.spec.family,
             "name": cell.name,
-            "options": dict(cell.options),
-            "inputs": dict(cell.inputs),
+            "options": cell.spec.hashed,
+            "inputs": cell.inputs,
             "files": {path.name: file_sha256(path) for path in files},
         }
         text = json.dumps(manifest, indent=1, sort_keys=True).encode()
@@ -187,7 +186,7 @@ class Store(Cells):
             StoreError: If the cell is not finished, is damaged, or has no such file.
         """
         path = self.path(key) / name
-        if name not in (MANIFEST, SEAL, *self.manifest(key)["files"]):
+        if name not in (MANIFEST, SEAL) and not self.keeps(key, name):
             raise StoreError(f"{path}: the cell has no such file")
         return path
 

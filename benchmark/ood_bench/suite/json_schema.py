@@ -9,6 +9,7 @@ from pydantic.json_schema import GenerateJsonSchema
 
 from ood_bench.claims import Claim
 from ood_bench.data import DataOptions, Division, Transform
+from ood_bench.data.options import Limits
 from ood_bench.recipe import Recipe
 from ood_bench.suite import schema as suite_schema
 from ood_bench.suite.extend import KEY
@@ -75,6 +76,7 @@ def _models() -> dict[str, type[BaseModel]]:
     return found | {
         "DataOptions": DataOptions,
         "Division": Division,
+        "Limits": Limits,
         "Transform": Transform,
         "Claim": Claim,
     }

@@ -1,13 +1,16 @@
 """What a suite may say."""
 
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import (
     BaseModel,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
+    StringConstraints,
+    Tag,
     model_validator,
 )
 
@@ -15,6 +18,7 @@ from ood_bench.claims import Claim
 from ood_bench.data import DataOptions
 from ood_bench.recipe import Recipe
 from ood_bench.typed import Name
+from ood_bench.zoo import PREFIX
 
 
 class _Frozen(BaseModel):
@@ -40,6 +44,19 @@ def _lightning_style(value: Any) -> Any:
     rest = {key: item for key, item in value.items() if key not in ("class_path", "init_args")}
     module, _, name = value["class_path"].rpartition(".")
     return {"use": f"{module}:{name}", "options": value.get("init_args") or {}, **rest}
+
+
+def _checkpoint_kind(value: Any) -> str:
+    return "[seeds]" if isinstance(value, list | tuple) else "[one]"
+
+
+ZooName = Annotated[str, StringConstraints(pattern=f"^{PREFIX}")]
+
+CheckpointPath = Annotated[
+    Annotated[Path, Tag("[one]")]
+    | Annotated[tuple[ZooName, ...], Field(min_length=1), Tag("[seeds]")],
+    Discriminator(_checkpoint_kind),
+]
 
 
 class PluginEntry(_Frozen):
@@ -74,16 +91,31 @@ class ModelEntry(_Frozen):
         use: The plugin, as in `PluginEntry`; the entry's own name unless said.
         options: Options of the plugin's constructor.
         training: Training options, on top of the suite's own `training`.
-        checkpoint: A file of weights that were trained elsewhere, beside the suite: safetensors,
-            or a state dict that `torch.save` wrote. Nothing is then trained.
+        checkpoint: Weights that were trained elsewhere; nothing is then trained. A file beside
+            the suite: safetensors, or a state dict that `torch.save` wrote. Or `zoo:NAME`, a
+            model that `ood-bench models zoo` lists, whose options, seed and division of the
+            training images come with it; a list of such for one model of several seeds.
     """
 
     use: str | None = None
     options: dict[str, Any] = {}
     training: dict[str, Any] = {}
-    checkpoint: Path | None = None
+    checkpoint: CheckpointPath | None = None
 
     _read = model_validator(mode="before")(_lightning_style)
+
+    @property
+    def zoo(self) -> tuple[str, ...]:
+        """The names of the zoo's models that are its checkpoints, without `zoo:`."""
+        given = self.checkpoint if isinstance(self.checkpoint, tuple) else (str(self.checkpoint),)
+        return tuple(name.removeprefix(PREFIX) for name in given if name.startswith(PREFIX))
+
+    @model_validator(mode="after")
+    def _says_what_the_zoo_does_not(self) -> Self:
+        for key in ("options", "training"):
+            if self.zoo and getattr(self, key):
+                raise ValueError(f"`{key}` comes with the zoo's model; leave it out")
+        return self
 
 
 class Ensemble(_Frozen):

@@ -228,9 +228,9 @@ def test_a_plugin_that_changes_after_planning_does_not_do_the_work(tmp_path: Pat
     registry = Registry(tmp_path)
     plugin = registry.load("detectors", "./own.py:Own")
     name = "./own.py:Own"
-    options = {"plugin": name, "revision": registry.revision(name, plugin)}
+    revision = registry.revision(name, plugin)
     path.write_text(PLUGIN.format(value=2))
     bench = Bench(Registry(tmp_path), library(tmp_path))
     with pytest.raises(PluginError, match="own.py:Own' changed since the run was planned"):
-        bench.plugin("detectors", options)
-    assert Bench(registry, library(tmp_path)).plugin("detectors", options) is plugin
+        bench.plugin("detectors", name, revision)
+    assert Bench(registry, library(tmp_path)).plugin("detectors", name, revision) is plugin

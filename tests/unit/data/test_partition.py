@@ -10,11 +10,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from ood_bench.cells.worker import Worker
 from ood_bench.data import Library
 from ood_bench.data.partition import partition
 from ood_bench.errors import DataError
 from ood_bench.execute import Bench
-from ood_bench.execute.work import Worker
 from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
 from ood_bench.store import Store
@@ -79,7 +79,9 @@ def test_a_model_is_trained_scored_and_probed_on_the_images_meant_for_it(
 ) -> None:
     registry, statistic = Registry(), Recording()
     worker = Worker(
-        Bench(registry, Library(root=None, index=None, hub=False), "cpu"), Store(tmp_path / "store")
+        Bench(registry, Library(root=None, index=None, hub=False), "cpu"),
+        Store(tmp_path / "store"),
+        device="cpu",
     )
     seen: dict[str, Any] = {}
 
@@ -88,7 +90,7 @@ def test_a_model_is_trained_scored_and_probed_on_the_images_meant_for_it(
         raise InterruptedError
 
     monkeypatch.setattr("ood_bench.lit.fit", fit)
-    monkeypatch.setattr(worker, "_trained", lambda key: None)
+    monkeypatch.setattr(worker, "trained", lambda key: None)
     cells = {cell.name: cell for cell in planned.cells}
     folder = tmp_path / "new"
     folder.mkdir()

@@ -245,3 +245,20 @@ def test_graying_refuses_what_it_cannot_measure(options: dict[str, object], mess
 def test_a_single_image_of_each_data_set_can_be_grayed() -> None:
     table = Graying(examples=1).tabulate(make_study(Shape(1, 2, 2), counts=(1, 1)))
     Graying().draw(table).savefig(io.BytesIO(), format="png")
+
+
+def test_scaled_towards_black_black_pixels_stay_and_the_findings_say_so() -> None:
+    study = make_study(Shape(1, 2, 2))
+    darker = Graying(factors=(1.0, 0.5, 0.0), to="black")
+    table = darker.tabulate(study)
+    last = table[(table["part"] == "mean") & (table["factor"] == 0.0)]
+    mean = study.images("a", "train").mean(axis=0)
+    black = np.square(mean).mean() * mean.size / 1000 / mean.size
+    np.testing.assert_allclose(last["bits_per_dim"], black, rtol=1e-6)
+    assert [found.name for found in darker.findings(table)] == [
+        "bpd_change_half_black",
+        "auroc_half_black",
+        "bpd_change_half_black",
+    ]
+    assert "scaled towards black" in darker.caption(table)
+    assert "scaled towards black" not in Graying().caption(table)

@@ -1,0 +1,94 @@
+"""What cells are worked on with: plugins, data, a device and somebody to tell."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from ood_bench.data import DataOptions, Images, Library, Shape
+from ood_bench.errors import DataError, PluginError
+from ood_bench.registry import Kind, Registry
+
+if TYPE_CHECKING:
+    from ood_bench.cells.cell import Cell
+    from ood_bench.lit import Progress
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Images that a cell reads, and how a worker finds them.
+
+    Attributes:
+        digest: The content digest that they must have; what a key depends on.
+        data: The data set's name in the suite.
+        options: What the suite says of it.
+        split: `train` or `test`.
+        shape: The shape that they are brought to.
+    """
+
+    digest: str
+    data: str
+    options: DataOptions
+    split: str
+    shape: Shape
+
+
+@dataclass(frozen=True)
+class Step:
+    """News of a cell: it has begun, or its training has come this far."""
+
+    cell: "Cell"
+    training: "Progress | None" = None
+
+
+@dataclass
+class Bench:
+    """The means to work on cells in this process.
+
+    Attributes:
+        registry: The installed plugins.
+        library: The data sets.
+        device: `auto`, `cpu`, `cuda` or `cuda:N`.
+        tell: Called with news.
+        checkpoint_seconds: Least time between two training checkpoints.
+    """
+
+    registry: Registry
+    library: Library
+    device: str = "auto"
+    tell: Callable[[Step], None] = field(default=lambda _: None)
+    checkpoint_seconds: float = 30.0
+
+    def images(self, wanted: Wanted | None) -> Images:
+        """Load the images that a cell asks for.
+
+        Raises:
+            DataError: If they are no longer those that were planned with.
+        """
+        if wanted is None:
+            raise DataError("what is read of a store does not say where to find the images")
+        images = self.library.load(wanted.data, wanted.options, wanted.split, wanted.shape)
+        if images.digest != wanted.digest:
+            raise DataError(
+                f"'{wanted.data}' ({wanted.split}) changed since the run was planned; run again"
+            )
+        return images
+
+    def plugin(self, kind: Kind, name: str, revision: int | str) -> type[Any]:
+        """Import a plugin.
+
+        Raises:
+            PluginError: If it does not import, or is no longer what was planned with.
+        """
+        plugin = self.registry.load(kind, name)
+        if self.registry.revision(name, plugin) != revision:
+            raise PluginError(f"'{name}' changed since the run was planned; run again")
+        return plugin
+
+    def provenance(self, wanted: Wanted) -> Mapping[str, Any]:
+        """Return where the images that a cell asks for come from, and what is done to them.
+
+        Beside the provenance itself `pipeline` has the transform as a suite writes it.
+        """
+        info = self.library.info(wanted.data, wanted.options, wanted.split, wanted.shape)
+        transform = self.library.transform(wanted.data, wanted.options)
+        return asdict(info) | {"pipeline": transform.model_dump(mode="json")}

@@ -1,0 +1,67 @@
+"""A cell that scores images with a detector."""
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ood_bench.cells.columns import columns_of, require_finite
+from ood_bench.cells.spec import Inputs, Spec
+from ood_bench.cells.tables import write_columns
+from ood_bench.detectors import Detector, Scores
+from ood_bench.errors import StoreError
+from ood_bench.registry import Options, construct
+from ood_bench.typed import Key
+
+if TYPE_CHECKING:
+    from ood_bench.cells.finished import Cells
+    from ood_bench.cells.worker import Task
+
+SCORES = "scores.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Detect(Spec):
+    """The scores of one detector on the test images of one data set.
+
+    Attributes:
+        plugin: The detector's plugin.
+        revision: The plugin's revision.
+        options: All its options.
+        held_out: Columns of held-out in-distribution images that it is fitted on, by statistic.
+        images: Columns of the images that it scores.
+    """
+
+    kind = family = "detect"
+    files = frozenset({SCORES})
+    reported = False
+
+    plugin: str
+    revision: int | str
+    options: Options
+    held_out: Inputs
+    images: Inputs
+
+    def work(self, task: "Task") -> None:
+        """Fit the detector and score the images."""
+        worker = task.worker
+        plugin = worker.bench.plugin("detectors", self.plugin, self.revision)
+        detector: Detector = construct(plugin, self.plugin, self.options)
+        scores = self.scores(detector, worker.store)
+        (at, *_) = task.cell.at
+        what = f"{at.label}: score of detector '{at.detector}' on {at.data}"
+        require_finite(scores, worker.store.count_rows(self.source) // detector.group, what)
+        write_columns(task.folder / SCORES, {"score": scores})
+
+    def scores(self, detector: Detector, store: "Cells") -> Scores:
+        """Return the scores of the images, larger = more OOD."""
+        return detector.fit(columns_of(store, self.held_out))(columns_of(store, self.images))
+
+    @property
+    def source(self) -> Key:
+        """The first of the cells with columns of the images: as long as all of them.
+
+        Raises:
+            StoreError: If there is none.
+        """
+        if not self.images:
+            raise StoreError("scores that were made of no column are damaged")
+        return self.images[min(self.images)]

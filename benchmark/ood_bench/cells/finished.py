@@ -1,0 +1,312 @@
+"""Finished cells to read from: whole or not there, each file under a checksum."""
+
+import hashlib
+import json
+import logging
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict, StringConstraints
+
+from ood_bench.cells.analysis import TABLE
+from ood_bench.cells.detect import SCORES
+from ood_bench.cells.kinds import required
+from ood_bench.cells.score import COLUMNS
+from ood_bench.cells.spec import Spec
+from ood_bench.errors import StoreError
+from ood_bench.hashing import bytes_sha256, digest
+from ood_bench.typed import FileName, Key, Sha256, typed
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+S = TypeVar("S", bound=Spec)
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+MANIFEST = "manifest.json"
+SEAL = "manifest.sha256"
+
+CIRCUMSTANCES = "circumstances.json"
+"""The machine and the libraries that a cell was worked on with, and the time that it took."""
+
+ENTRIES = 1 << 28
+"""Entries of the largest table that is read."""
+
+
+class Manifest(BaseModel):
+    """What `manifest.json` holds; the key of its cell is the digest of the first three.
+
+    Attributes:
+        kind: The family of the cell's kind.
+        options: All that the result depends on beside its inputs, as `Spec.hashed`.
+        inputs: Keys of the cells that it has read, by role.
+        name: What users call the cell.
+        files: Checksums of all its other files.
+    """
+
+    model_config = ConfigDict(extra="allow")
+
+    kind: Annotated[str, StringConstraints(pattern=r"^[a-z_]+$", max_length=60)]
+    options: dict[str, Any]
+    inputs: dict[str, Key]
+    name: Annotated[str, StringConstraints(pattern=r"^[^\x00-\x1f\x7f-\x9f]*$", max_length=500)]
+    files: dict[FileName, Sha256]
+
+    @property
+    def key(self) -> str:
+        """The key of the cell that this is of."""
+        return digest({"kind": self.kind, "options": self.options, "inputs": self.inputs})
+
+
+class Circumstances(BaseModel):
+    """Of `circumstances.json`, the time that a cell took, as text."""
+
+    model_config = ConfigDict(frozen=True)
+
+    seconds: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
+
+
+class Cells(ABC):
+    """Finished cells by their keys, in a folder or in an archive.
+
+    A cell is its files, `manifest.json` with their checksums and what the cell is of, and
+    `manifest.sha256`, the manifest's own. It has all files that its kind must have, but for those
+    that may be left out where it lies.
+    """
+
+    left_out: frozenset[str] = frozenset()
+    """Files that a cell may lack here though its kind must have them."""
+
+    def __init__(self) -> None:
+        self._sound: dict[str, dict[str, Any]] = {}
+        self._damaged: set[str] = set()
+
+    @abstractmethod
+    def path(self, key: str) -> Path:
+        """Return where the finished cell lies or would lie."""
+
+    @abstractmethod
+    def _names(self, key: str) -> Collection[str]:
+        """Return the names of all files that lie there for a cell; none if there is no cell."""
+
+    @abstractmethod
+    def _content(self, key: str, name: str) -> bytes:
+        """Return what a file of a cell holds.
+
+        Raises:
+            StoreError: If it cannot be read.
+        """
+
+    def _sha256(self, key: str, name: str) -> str:
+        return bytes_sha256(self._content(key, name))
+
+    def has(self, key: str) -> bool:
+        """Tell whether a cell is finished and every byte of it is as written.
+
+        A damaged file is named in a warning; the cell then counts as not there.
+        """
+        if key in self._sound:
+            return True
+        if key in self._damaged or not self._names(key):
+            return False
+        try:
+            self._sound[key] = self._verified(key)
+        except StoreError as error:
+            log.warning("%s; the cell will be computed again", error)
+            self._damaged.add(key)
+            return False
+        return True
+
+    def _verified(self, key: str) -> dict[str, Any]:
+        """Return a cell's manifest once every file is as it says."""
+        folder, names = self.path(key), self._names(key)
+        if not {MANIFEST, SEAL} <= {*names}:
+            raise StoreError(f"{folder / SEAL} is damaged or missing")
+        text = self._content(key, MANIFEST)
+        if self._content(key, SEAL) != seal(text):
+            raise StoreError(f"{folder / MANIFEST} is not what was written")
+        manifest = typed(text, Manifest, folder / MANIFEST)
+        if manifest.key != key:
+            raise StoreError(f"{folder / MANIFEST} is that of another cell")
+        try:
+            lacking = required(manifest.kind) - {*manifest.files} - self.left_out
+        except LookupError as error:
+            raise StoreError(f"{folder / MANIFEST}: no kind {manifest.kind!a} is known") from error
+        if lacking:
+            raise StoreError(f"{folder / min(lacking)} was never written")
+        for name, checksum in manifest.files.items():
+            if name not in names or self._sha256(key, name) != checksum:
+                raise StoreError(f"{folder / name} is not what was written")
+        return manifest.model_dump()
+
+    def manifest(self, key: str) -> Mapping[str, Any]:
+        """Return what a finished cell is of: its name, options, inputs, and files' checksums.
+
+        Raises:
+            StoreError: If the cell is not finished or is damaged.
+        """
+        if key not in self._sound:
+            if not self._names(key):
+                raise StoreError(f"{self.path(key)}: no finished cell")
+            self._sound[key] = self._verified(key)
+        return self._sound[key]
+
+    def keeps(self, key: str, name: str) -> bool:
+        """Tell whether a finished cell has a file, which may be left out of an archive."""
+        return name in self.manifest(key)["files"]
+
+    def inputs(self, key: str) -> Mapping[str, str]:
+        """Return the keys of the cells that a finished cell has read, by role."""
+        found: Mapping[str, str] = self.manifest(key)["inputs"]
+        return found
+
+    def seconds(self, key: str) -> float:
+        """Return the time that the work on a finished cell took."""
+        return float(self.read_typed(key, CIRCUMSTANCES, Circumstances).seconds)
+
+    def spec(self, key: str, kind: type[S]) -> S:
+        """Return what a finished cell is of.
+
+        Args:
+            key: The cell.
+            kind: The kind that it must be of.
+
+        Raises:
+            StoreError: If the cell is not finished, is damaged, or is of another kind.
+        """
+        return kind.of(self.manifest(key), self.told(key, MANIFEST))
+
+    def read(self, key: str, name: str) -> bytes:
+        """Return what a file of a finished cell holds.
+
+        Raises:
+            StoreError: If the cell is not finished, is damaged, or has no such file.
+        """
+        if name not in (MANIFEST, SEAL) and not self.keeps(key, name):
+            raise StoreError(f"{self.path(key) / name}: the cell has no such file")
+        return self._content(key, name)
+
+    def read_files(self, key: str, *, without: Collection[str] = ()) -> dict[str, bytes]:
+        """Return all files of a finished cell, its manifest and seal as if some had never been.
+
+        Args:
+            key: The cell.
+            without: Names of files to leave out.
+        """
+        files = {
+            name: checksum
+            for name, checksum in self.manifest(key)["files"].items()
+            if name not in without
+        }
+        found = {name: self.read(key, name) for name in files}
+        manifest = {**self.manifest(key), "files": files}
+        found[MANIFEST] = json.dumps(manifest, indent=1, sort_keys=True).encode()
+        found[SEAL] = seal(found[MANIFEST])
+        return found
+
+    def read_typed(self, key: str, name: str, kind: type[T], **more: object) -> T:
+        """Return the content of a JSON file of a finished cell.
+
+        Args:
+            key: The cell.
+            name: The file.
+            kind: What it is read into.
+            **more: Fields that are put beside those of the file.
+
+        Raises:
+            StoreError: If it does not have these types; names the cell.
+        """
+        return typed(self.read(key, name), kind, self.told(key, name), more=more)
+
+    def read_columns(self, key: str, name: str = COLUMNS) -> dict[str, NDArray[Any]]:
+        """Return the columns of a Parquet file of a finished cell as numpy arrays.
+
+        Raises:
+            StoreError: If they are not finite numbers; names the cell.
+        """
+        table = self.read_table(key, name)
+        found = dict[str, NDArray[Any]]()
+        for column in table.column_names:
+            values = table[column].to_numpy()
+            if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
+                what = f"column {column!a} is not one finite number an image"
+                raise StoreError(f"{self.told(key, name)} is damaged: {what}")
+            found[column] = values
+        return found
+
+    def read_scores(self, key: str) -> NDArray[Any]:
+        """Return the scores of a finished cell of a detector."""
+        found = self.read_columns(key, SCORES)
+        if "score" not in found:
+            raise StoreError(f"{self.told(key, SCORES)} is damaged: it has no column 'score'")
+        return found["score"]
+
+    def count_rows(self, key: str, name: str = COLUMNS) -> int:
+        """Return the number of rows of a Parquet file of a finished cell; reads no column."""
+        rows: int = self._metadata(key, name, self.read(key, name)).num_rows
+        return rows
+
+    def read_table(self, key: str, name: str = TABLE) -> pa.Table:
+        """Return a Parquet file of a finished cell."""
+        content = self.read(key, name)
+        self._metadata(key, name, content)
+        try:
+            return pq.read_table(pa.BufferReader(content))
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise self._no_table(key, name, error) from error
+
+    def read_frame(self, key: str, name: str = TABLE) -> "pd.DataFrame":
+        """Return a Parquet file of a finished cell as a data frame."""
+        try:
+            table = self.read_table(key, name)
+            if len({*table.column_names}) < table.num_columns:
+                raise ValueError("two columns have the same name")
+            found: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+        except (pa.ArrowException, LookupError, ValueError, TypeError) as error:
+            raise self._no_table(key, name, error) from error
+        return found
+
+    def _metadata(self, key: str, name: str, content: bytes) -> pq.FileMetaData:
+        try:
+            found = pq.read_metadata(pa.BufferReader(content))
+        except (pa.ArrowException, OSError, ValueError, TypeError) as error:
+            raise self._no_table(key, name, error) from error
+        if found.num_rows * found.num_columns > ENTRIES:
+            raise StoreError(
+                f"{self.told(key, name)} is damaged: {found.num_rows:,} rows of "
+                f"{found.num_columns:,} columns, more than {ENTRIES:,} entries"
+            )
+        return found
+
+    def _no_table(self, key: str, name: str, error: Exception) -> StoreError:
+        reason = " ".join(str(error).split())[:200]
+        return StoreError(f"{self.told(key, name)} is damaged: {reason}")
+
+    def told(self, key: str, name: str) -> str:
+        """Return what to call a file of a sound cell in a message."""
+        return f"{self.path(key) / name} ({self.manifest(key)['name']})"
+
+
+class CellFiles(Cells):
+    """Finished cells that lie in folders, beside folders for trainings that are not finished."""
+
+    @abstractmethod
+    def file(self, key: str, name: str) -> Path:
+        """Return the path of one file of a finished cell."""
+
+    @abstractmethod
+    def training(self, key: str) -> Path:
+        """Return the folder for the checkpoints of a training."""
+
+
+def seal(manifest: bytes) -> bytes:
+    """Return what `manifest.sha256` holds for a manifest."""
+    return f"{hashlib.sha256(manifest).hexdigest()}\n".encode("ascii")

@@ -1,0 +1,172 @@
+"""Cells that measure: detection of a pair, bits per dimension, the difference of two detectors."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from ood_bench.cells.spec import Input, Spec
+from ood_bench.cells.tables import write_json
+from ood_bench.hashing import seed_for
+from ood_bench.metrics import Measure, evaluate, mean_bpd, paired_delong
+from ood_bench.results import Metric
+from ood_bench.typed import Count
+
+if TYPE_CHECKING:
+    from ood_bench.cells.finished import Cells
+    from ood_bench.cells.worker import Task
+
+METRICS = "metrics.json"
+ROUNDING = 1e-6
+
+
+@dataclass(frozen=True, kw_only=True)
+class DetectionMetrics(Spec):
+    """What a detector measures on a pair.
+
+    Attributes:
+        inside: Scores of the inside data set's test images.
+        outside: Scores of the outside one's.
+        resamples: Bootstrap resamples.
+        level: Coverage of the intervals.
+        revision: 1 had DeLong's normal intervals and a bootstrap's.
+    """
+
+    kind, family = "detection", "metric"
+    constant = (("measures", "detection"),)
+    files = frozenset({METRICS})
+
+    inside: Input
+    outside: Input
+    resamples: int
+    level: float
+    revision: int = 2
+
+    def work(self, task: "Task") -> None:
+        """Measure all metrics."""
+        inside, outside = map(task.worker.store.read_scores, (self.inside, self.outside))
+        measures = evaluate(
+            inside,
+            outside,
+            seed=seed_for("bootstrap", self.key),
+            resamples=self.resamples,
+            level=self.level,
+        )
+        counts = {"n_inside": len(inside), "n_outside": len(outside)}
+        write_json(task.folder / METRICS, {**counts, "measures": _listed(measures)})
+
+    @staticmethod
+    def read(store: "Cells", key: str) -> "Detected":
+        """Return what a finished cell measured."""
+        return store.read_typed(key, METRICS, Detected)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BitsMetric(Spec):
+    """The mean bits per dimension of the images of one part of a data set.
+
+    Attributes:
+        columns: The log-likelihoods.
+        dims: Dimensions of an image.
+        level: Coverage of the interval.
+        revision: Raised when something else is computed.
+    """
+
+    kind, family = "bpd", "metric"
+    constant = (("measures", "bpd"),)
+    files = frozenset({METRICS})
+
+    columns: Input
+    dims: int
+    level: float
+    revision: int = 1
+
+    def work(self, task: "Task") -> None:
+        """Measure the mean and its interval."""
+        log_prob = task.worker.store.read_columns(self.columns)["log_prob"]
+        measures = {"bpd": mean_bpd(log_prob, self.dims, level=self.level)}
+        write_json(task.folder / METRICS, {"n": len(log_prob), "measures": _listed(measures)})
+
+    @staticmethod
+    def read(store: "Cells", key: str) -> "Bits":
+        """Return what a finished cell measured."""
+        return store.read_typed(key, METRICS, Bits)
+
+
+@dataclass(frozen=True, kw_only=True)
+class DifferenceMetric(Spec):
+    """The difference of a detector's AUROC and the baseline's, image by image.
+
+    Attributes:
+        inside: The detector's scores of the inside data set's test images.
+        outside: Those of the outside one's.
+        baseline_inside: The baseline's scores of the same inside images.
+        baseline_outside: Those of the outside images.
+        level: Coverage of the interval.
+        revision: Raised when something else is computed.
+    """
+
+    kind, family = "paired", "metric"
+    constant = (("measures", "paired"),)
+    files = frozenset({METRICS})
+
+    inside: Input
+    outside: Input
+    baseline_inside: Input
+    baseline_outside: Input
+    level: float
+    revision: int = 1
+
+    def work(self, task: "Task") -> None:
+        """Measure the difference and its interval."""
+        scores = task.worker.store.read_scores
+        difference = paired_delong(
+            (scores(self.inside), scores(self.baseline_inside)),
+            (scores(self.outside), scores(self.baseline_outside)),
+            level=self.level,
+        )
+        write_json(task.folder / METRICS, {"measures": _listed({"auroc_difference": difference})})
+
+    @staticmethod
+    def read(store: "Cells", key: str) -> Measure:
+        """Return what a finished cell measured."""
+        return store.read_typed(key, METRICS, Paired).measures["auroc_difference"]
+
+
+def _listed(measures: Mapping[str, Measure]) -> dict[str, list[float]]:
+    return {name: list(measure) for name, measure in measures.items()}
+
+
+class _Content(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class Detected(_Content):
+    """The `metrics.json` of a detector on a pair."""
+
+    measures: Mapping[Metric, Measure]
+    n_inside: Count
+    n_outside: Count
+
+    @field_validator("measures")
+    @classmethod
+    def _are_shares(cls, measures: Mapping[Metric, Measure]) -> Mapping[Metric, Measure]:
+        """Refuse what lies outside [0, 1] by more than rounding."""
+        for name, measure in measures.items():
+            if not all(-ROUNDING <= value <= 1 + ROUNDING for value in measure):
+                raise ValueError(f"{name} is a share, and {measure} does not lie between 0 and 1")
+        return measures
+
+
+class Bits(_Content):
+    """The `metrics.json` of a data set's bits per dimension."""
+
+    measures: Mapping[Literal["bpd"], Measure] = Field(min_length=1)
+    n: Count
+
+
+class Paired(_Content):
+    """The `metrics.json` of a detector's difference from the baseline."""
+
+    measures: Mapping[Literal["auroc_difference"], Measure] = Field(min_length=1)

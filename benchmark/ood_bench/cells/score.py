@@ -1,0 +1,110 @@
+"""A cell that computes a statistic: columns with a number an image."""
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ood_bench.cells.bench import Wanted
+from ood_bench.cells.columns import require_finite
+from ood_bench.cells.spec import Beside, Inputs, Role, Spec
+from ood_bench.cells.tables import write_columns
+from ood_bench.data import Images
+from ood_bench.data.partition import Whole, partition
+from ood_bench.detectors import Columns
+from ood_bench.errors import DataError, PluginError
+from ood_bench.statistics import LABEL, in_family
+from ood_bench.statistics.ensemble import mixture_log_prob
+from ood_bench.typed import Key
+
+if TYPE_CHECKING:
+    from ood_bench.cells.worker import Task, Worker
+
+COLUMNS = "columns.parquet"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Score(Spec):
+    """One statistic of the images of one part of a data set.
+
+    Attributes:
+        statistic: The statistic, or `label`.
+        data: Digest of the images of the whole split.
+        revision: The statistic's revision; labels have none.
+        part: Which part of a training split; None for a whole split.
+        validation: Images that validate, which decides on the parts.
+        held_out: Images that are held out.
+        whole: The split that is divided in place of this one, which is its first images.
+        first: How many of the images trained on.
+        samples: Draws of noise, where there are several.
+        labels: Digest of the labels, where they are what is read.
+        model: The trained model; None for a statistic of the images alone.
+        member: The members' log-likelihoods, of an ensemble.
+        images: The split.
+    """
+
+    kind = family = "score"
+    files = frozenset({COLUMNS})
+    reported = False
+
+    statistic: str
+    data: str
+    revision: int | None = None
+    part: Literal["train", "held_out"] | None = None
+    validation: int | None = None
+    held_out: int | None = None
+    whole: Whole | None = None
+    first: int | None = None
+    samples: int | None = None
+    labels: str | None = None
+    model: Annotated[Key | None, Role()] = None
+    member: Inputs = field(default_factory=dict)
+    images: Annotated[Wanted | None, Beside] = None
+
+    def work(self, task: "Task") -> None:
+        """Compute the columns."""
+        write_columns(task.folder / COLUMNS, self._columns(task.cell.name, task.worker))
+
+    def _columns(self, name: str, worker: "Worker") -> Columns:
+        if self.member:
+            members = [worker.store.read_columns(key)["log_prob"] for key in self.member.values()]
+            return {"log_prob": mixture_log_prob(members)}
+        pixels, labels = self._part(worker.bench.images(self.images))
+        data = self.images.data if self.images else ""
+        if self.statistic == LABEL:
+            if labels is None:
+                raise DataError(f"{name}: '{data}' has no labels any more")
+            return {LABEL: labels.astype(np.float64)}
+        statistic = worker.bench.registry.load("statistics", self.statistic)()
+        if self.samples is not None:
+            statistic.samples = self.samples
+        model = None if self.model is None else worker.trained(self.model)
+        columns = statistic.compute(pixels, model)
+        found = {
+            column: values
+            for declared in statistic.columns
+            for column, values in columns.items()
+            if in_family(column, declared)
+        }
+        for declared in statistic.columns:
+            if not any(in_family(column, declared) for column in found):
+                raise PluginError(f"{name}: the statistic yields no column '{declared}'")
+        for column, values in found.items():
+            what = f"{name}: column '{column}' of {data}"
+            require_finite(values, len(pixels), what)
+        return found
+
+    def _part(self, images: Images) -> tuple[NDArray[np.uint8], NDArray[np.int64] | None]:
+        """Return the pixels of the part that is scored, and the labels if there are any."""
+        if self.part is None:
+            return images.pixels, images.labels
+        parts = partition(
+            len(images.pixels),
+            digest=self.data,
+            validation=self.validation or 0,
+            held_out=self.held_out or 0,
+            whole=self.whole,
+        )
+        rows = parts.held_out if self.part == "held_out" else parts.train[: self.first]
+        return images.pixels[rows], None if images.labels is None else images.labels[rows]

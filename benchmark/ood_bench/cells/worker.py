@@ -1,0 +1,66 @@
+"""Works on cells in one process; what a kind of cell does is its own affair."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, cast
+
+from ood_bench.cells.bench import Bench
+from ood_bench.cells.cell import Cell
+from ood_bench.cells.finished import CellFiles
+from ood_bench.cells.train import Train
+from ood_bench.zoo.layout import WEIGHTS
+
+if TYPE_CHECKING:
+    from ood_bench.capabilities import DensityModel
+    from ood_bench.lit import ImageModule
+
+
+class Task(NamedTuple):
+    """A cell to work on.
+
+    Attributes:
+        cell: The cell, for messages and progress.
+        worker: Plugins, images, finished cells and the device.
+        folder: An empty folder for the files.
+    """
+
+    cell: Cell
+    worker: "Worker"
+    folder: Path
+
+
+class Worker:
+    """Works on cells in this process; keeps the last model in memory.
+
+    Args:
+        bench: Plugins, data, and who is told.
+        store: Finished cells, and a place for checkpoints.
+        device: The device that models run on.
+    """
+
+    def __init__(self, bench: Bench, store: CellFiles, *, device: str) -> None:
+        self.bench = bench
+        self.store = store
+        self.device = device
+        self._model: tuple[str, ImageModule] | None = None
+
+    def work(self, cell: Cell, folder: Path) -> None:
+        """Do a cell's work and leave its files in the folder."""
+        cell.spec.work(Task(cell, self, folder))
+
+    def trained(self, key: str) -> "ImageModule":
+        """Return a finished model in evaluation mode, on its device."""
+        from safetensors.torch import load_file
+
+        if self._model is None or self._model[0] != key:
+            model = self.store.spec(key, Train).build(self)
+            model.load_state_dict(load_file(self.store.file(key, WEIGHTS)))
+            self._model = (key, model.eval())
+        return self._model[1]
+
+    def density(self, key: str) -> "DensityModel":
+        """Return a finished model that is a density."""
+        return cast("DensityModel", self.trained(key))
+
+    def forget_model(self) -> None:
+        """Free the model that is in memory."""
+        self._model = None

@@ -1,0 +1,165 @@
+"""Weights that a suite gives for a model: where they lie, and what they were trained on."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from ood_bench.errors import OodBenchError, PluginError
+from ood_bench.hashing import file_sha256
+from ood_bench.typed import read_limited, typed
+from ood_bench.zoo import PREFIX, Description, check_files, find_zoo, read_description, summary
+from ood_bench.zoo.layout import CARD, TRAINING, WEIGHTS
+
+_REPORTED = (
+    *("steps", "images", "seconds", "images_per_second", "precision", "device", "divergences"),
+)
+"""What a card of a training shows and only the training itself can tell."""
+
+
+@dataclass(frozen=True)
+class Weights:
+    """A file of weights that were trained elsewhere.
+
+    Attributes:
+        path: The file.
+        sha256: Its SHA-256.
+        called: What tables call it.
+        reported: What its training reported, and the published value beside its own; nothing of a
+            file without more.
+    """
+
+    path: Path
+    sha256: str
+    called: str
+    reported: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What a zoo's model says of itself, but for its weights; the same for all seeds.
+
+    Attributes:
+        plugin: The model's plugin.
+        revision: Its revision when it was trained.
+        options: All its options.
+        data: Name of the data set that it was trained on.
+        digest: Content digest of the training split.
+        validation: How many images of it validated.
+        held_out: How many were held out.
+    """
+
+    plugin: str
+    revision: int | str
+    options: Mapping[str, Any]
+    data: str
+    digest: str
+    validation: int
+    held_out: int
+
+    @property
+    def sizes(self) -> dict[str, int]:
+        """What decided on the parts of the training split."""
+        return {"validation": self.validation, "held_out": self.held_out}
+
+
+@dataclass(frozen=True)
+class Checkpoint:
+    """The weights of a model that is not trained here.
+
+    Attributes:
+        weights: By the seed of their training; those of a file without more under 0.
+        origin: What a zoo's model says of itself; None for a file of weights.
+    """
+
+    weights: Mapping[int, Weights]
+    origin: Origin | None = None
+
+    def of(self, seed: int) -> Weights:
+        """Return the weights for a seed; those of a single training serve for every one.
+
+        Raises:
+            PluginError: If there are several and none of that seed.
+        """
+        if len(self.weights) == 1:
+            return next(iter(self.weights.values()))
+        if seed not in self.weights:
+            had = ", ".join(map(str, self.weights))
+            raise PluginError(f"no checkpoint is of seed {seed}; there are those of {had}")
+        return self.weights[seed]
+
+
+def of_file(path: Path) -> Checkpoint:
+    """Return the weights of a file.
+
+    Raises:
+        OSError: If it cannot be read.
+    """
+    return Checkpoint({0: Weights(path, file_sha256(path), path.name)})
+
+
+def of_zoo(names: Sequence[str]) -> Checkpoint:
+    """Return the weights of models of the zoo: trainings of one model that differ in seed alone.
+
+    Raises:
+        OodBenchError: If one is unknown, is not here, is damaged, has code of its own, or is not
+            of the others' kind.
+    """
+    weights: dict[int, Weights] = {}
+    origins: dict[str, Origin] = {}
+    for name in names:
+        folder = find_zoo(name)
+        found = read_description(folder)
+        check_files(folder, found)
+        origins[name] = _origin(found)
+        if origins[name] != origins[names[0]]:
+            raise OodBenchError(
+                f"'{PREFIX}{name}' and '{PREFIX}{names[0]}' differ in more than their seed: in "
+                f"{_difference(origins[name], origins[names[0]])}"
+            )
+        if found.seed in weights:
+            raise OodBenchError(
+                f"'{PREFIX}{name}' and '{weights[found.seed].called}' are both of seed {found.seed}"
+            )
+        path = folder / WEIGHTS
+        weights[found.seed] = Weights(path, found.files[WEIGHTS], f"{PREFIX}{name}", _told(folder))
+    return Checkpoint(weights, origins[names[0]])
+
+
+def _origin(found: Description) -> Origin:
+    if ":" in found.plugin:
+        raise OodBenchError(
+            f"'{found.name}' comes with code of its own, which a suite does not run; name the "
+            "class with `use` and the weights with `checkpoint: PATH`"
+        )
+    try:
+        return Origin(
+            plugin=found.plugin,
+            revision=found.revision,
+            options=found.options,
+            data=str(found.data["name"]),
+            digest=str(found.recipe.get("whole", [found.data["digest"]])[0]),
+            validation=int(found.recipe["validation"]),
+            held_out=int(found.recipe["held_out"]),
+        )
+    except (LookupError, TypeError, ValueError) as error:
+        raise OodBenchError(f"'{found.name}' does not say what it was trained on") from error
+
+
+def _difference(one: Origin, other: Origin) -> str:
+    """Return the names of what two differ in."""
+    return ", ".join(name for name, value in vars(one).items() if value != getattr(other, name))
+
+
+def _told(folder: Path) -> dict[str, Any]:
+    """Return what lies beside a model for people to read, so far as it is there."""
+    told: dict[str, Any] = {"zoo": folder.name}
+    path = folder / TRAINING
+    if path.is_file():
+        trained = typed(read_limited(path), dict[str, Any], path)
+        told |= {name: trained[name] for name in _REPORTED if name in trained}
+    if path.is_file() and (folder / CARD).is_file():
+        card = summary(folder)
+        if card.published is not None:
+            told |= {"published": card.published, "published_in": card.published_in}
+    return told

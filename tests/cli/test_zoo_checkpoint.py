@@ -1,0 +1,229 @@
+"""Models of the zoo as checkpoints of a suite: scored on what they were not trained on."""
+
+import json
+import os
+import re
+import shutil
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import pyarrow.parquet as pq
+import pytest
+from tests.conftest import Command, within_pytest, write_tiny
+
+from ood_bench.data import Library
+from ood_bench.data.options import DataOptions
+from ood_bench.data.partition import Whole, partition
+from ood_bench.scoring import export, find_model
+
+FULL = 60_000
+SUBSET = 20_000
+TWO = "ensembles: {{two: {{of: ready, seeds: [0, {}]}}}}\n"
+
+
+@pytest.fixture(autouse=True)
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where fetched models lie, of this test alone."""
+    monkeypatch.setenv("OOD_BENCH_ZOO", str(tmp_path / "zoo"))
+    return tmp_path / "zoo"
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndarray]) -> Path:
+    """A folder with a run of two trainings of the tiny Glow, exported to `zoo` as a and b."""
+    from ood_bench.cli import main
+
+    folder = tmp_path_factory.mktemp("trained")
+    suite = write_tiny(folder, digits)
+    asked = ("--set", "seeds=[0, 1]", "--only", "metric/glow@low/*/high/likelihood", "--jobs", "1")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.chdir(folder)
+        patch.delenv("OOD_BENCH_DATA", raising=False)
+        patch.setattr(sys, "argv", ["ood-bench", "run", str(suite), *asked])
+        with within_pytest(), pytest.raises(SystemExit) as stop:
+            main()
+    assert stop.value.code == 0
+    for seed, name in enumerate("ab"):
+        model = find_model(f"glow@low/{seed}", results=folder / "results")
+        export(model, folder / "zoo" / name)
+    return folder
+
+
+@pytest.fixture
+def named(trained: Path, tiny: Path, zoo: Path) -> Path:
+    """The folder of `tiny.yaml`, with the two trainings in the zoo."""
+    shutil.copytree(trained / "zoo", zoo)
+    return tiny.parent
+
+
+def write(
+    folder: Path,
+    checkpoint: str,
+    *,
+    more: str = "",
+    models: Sequence[str] = ("ready",),
+    **entry: str,
+) -> Path:
+    """Write a suite of one model that is a checkpoint."""
+    entries = ", ".join(f"{key}: {value}" for key, value in entry.items())
+    path = folder / "own.yaml"
+    path.write_text(
+        "extends: tiny.yaml\nname: own\nclaims: []\nanalyses: [histogram]\nseeds: [0]\n"
+        f"models:\n  ready: {{checkpoint: {checkpoint}{', ' * bool(entry)}{entries}}}\n"
+        f"pairs:\n  - {{inside: low, outside: [high], models: [{', '.join(models)}]}}\n{more}"
+    )
+    return path
+
+
+def measured(results: Path, name: str) -> dict[str, list[float]]:
+    """Return the measures of a cell, by its name."""
+    for path in results.glob("store/cells/*/manifest.json"):
+        if json.loads(path.read_text())["name"] == name:
+            found: dict[str, list[float]]
+            found = json.loads((path.parent / "metrics.json").read_text())["measures"]
+            return found
+    raise LookupError(name)
+
+
+def test_a_list_of_checkpoints_gives_what_their_trainings_gave(
+    named: Path, trained: Path, ood_bench: Command
+) -> None:
+    suite = write(named, "[zoo:a, zoo:b]", more=TWO.format(1), models=("ready", "two"))
+    done = ood_bench("run", suite)
+    assert done.status == 0, done.err
+    for seed in (0, 1):
+        ours = measured(named / "results", f"metric/ready@low/{seed}/high/likelihood")
+        theirs = measured(trained / "results", f"metric/glow@low/{seed}/high/likelihood")
+        assert ours["auroc"] == theirs["auroc"]
+    assert measured(named / "results", "metric/two@low/0/high/likelihood")["auroc"]
+    (page,) = named.glob("results/own-*/report.md")
+    text = page.read_text().replace("\\", "")
+    assert "glow, zoo:a" in text
+    assert "glow, zoo:b" in text
+    told = json.loads((named / "zoo" / "a" / "training.json").read_text())
+    written = Path(ood_bench("report", "own", "--format", "json").out.strip())
+    (card,) = [c for c in json.loads(written.read_text())["training"] if c["seed"] == 0]
+    assert (card["steps"], card["seconds"]) == (told["steps"], told["seconds"])
+    assert card["zoo"] == "a"
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "entry", "said"),
+    [
+        ("zoo:aa", {}, "the zoo has no model 'aa'; did you mean 'a'"),
+        ("zoo:glow-fashion_mist", {}, "did you mean 'glow-fashion_mnist'"),
+        ("[zoo:a, zoo:a]", {}, "'zoo:a' and 'zoo:a' are both of seed 0"),
+        ("[zoo:a, zoo:pixelcnn-fashion_mnist]", {}, "differ in more than their seed: in plugin"),
+        ("[zoo:a, glow.safetensors]", {}, "checkpoint"),
+        ("[]", {}, "checkpoint"),
+        ("zoo:a", {"options": "{levels: 1}"}, "`options` comes with the zoo's model; leave it out"),
+        ("zoo:a", {"training": "{steps: 5}"}, "`training` comes with the zoo's model; leave it"),
+        ("zoo:a", {"use": "vae"}, "the zoo's model is a 'glow'; leave `use` out"),
+        ("zoo:vae-fashion_mnist", {}, "it was trained on 'fashion_mnist' (digest e9558368261a)"),
+    ],
+)
+def test_a_model_of_the_zoo_that_cannot_be_taken_is_one_line(
+    named: Path, ood_bench: Command, checkpoint: str, entry: dict[str, str], said: str
+) -> None:
+    done = ood_bench("run", write(named, checkpoint, **entry))
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert "own.yaml:7: models.ready" in line
+    assert said in line
+
+
+def test_a_seed_without_a_checkpoint_is_one_line(named: Path, ood_bench: Command) -> None:
+    suite = write(named, "[zoo:a, zoo:b]", more=TWO.format(5), models=("ready", "two"))
+    done = ood_bench("run", suite)
+    assert done.status == 2
+    assert "no checkpoint is of seed 5; there are those of 0, 1" in done.err
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "said"),
+    [
+        ("revision", 99, "was trained with revision 99 of 'glow', and revision 1 is installed"),
+        ("plugin", "./own.py:Own", "comes with code of its own, which a suite does not run"),
+        ("data", {"name": "low"}, "does not say what it was trained on"),
+    ],
+)
+def test_a_model_that_fits_no_more_is_one_line(
+    named: Path, zoo: Path, ood_bench: Command, field: str, value: object, said: str
+) -> None:
+    from ood_bench.hashing import digest
+
+    path = zoo / "a" / "model.json"
+    content = {**json.loads(path.read_text()), field: value}
+    del content["digest"]
+    path.write_text(json.dumps({**content, "digest": digest(content)}))
+    done = ood_bench("run", write(named, "zoo:a"))
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert said in line
+
+
+def test_damaged_weights_are_found_when_planning(
+    named: Path, zoo: Path, ood_bench: Command
+) -> None:
+    (zoo / "a" / "weights.safetensors").write_bytes(b"damaged")
+    done = ood_bench("run", write(named, "zoo:a"), "--dry-run")
+    assert done.status == 2
+    assert "is not what was exported" in done.err
+
+
+def test_the_held_out_images_of_a_subset_are_those_that_were_never_trained_on(
+    tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    monkeypatch.setenv("OOD_BENCH_JOBS", "1")
+    suite = tmp_path / "subset.yaml"
+    suite.write_text(
+        "name: subset\ndatasets:\n  digits: {use: mnist_20k, limit: {test: 50}}\n"
+        "  clothes: {use: fashion_mnist_20k, limit: {test: 50}}\n"
+        'models: {glow: {checkpoint: "zoo:glow-fashion_mnist"}}\n'
+        "detectors: [likelihood]\npairs: [{inside: clothes, outside: [digits]}]\n"
+        "evaluation: {audit: false, train_images: 50}\n"
+    )
+    done = ood_bench("run", suite, "--results", tmp_path / "results")
+    assert done.status == 0, done.err
+    columns = {}
+    for path in tmp_path.glob("results/store/cells/*/manifest.json"):
+        name = json.loads(path.read_text())["name"]
+        if name.endswith("/clothes/held_out/decomposition"):
+            columns = pq.read_table(path.parent / "columns.parquet").to_pydict()
+    (exported,) = Path(__file__).parents[2].glob("results/zoo/glow-fashion_mnist/held_out.parquet")
+    theirs = pq.read_table(exported).to_pydict()["log_prob"]
+    digest = "e9558368261a11c41749d72b0343b1c8"
+    parts = partition(FULL, digest=digest, validation=1000, held_out=2000)
+    wanted = np.array(theirs)[parts.held_out < SUBSET]
+    np.testing.assert_allclose(columns["log_prob"], wanted, rtol=1e-5)
+    text = next(tmp_path.glob("results/*/report.md")).read_text()
+    assert "first 50 images only" in text
+    assert re.search(r"\| 3\.\d{3} \| 2\.958", text), (
+        "its bits per dimension, and the published ones"
+    )
+
+
+def test_a_subset_is_the_first_images_of_its_whole(tmp_path: Path) -> None:
+    library = Library(root=None, index=tmp_path, hub=False)
+    info = library.info("fashion_mnist_20k", DataOptions(), "train")
+    assert library.whole(info.digest) == Whole("e9558368261a11c41749d72b0343b1c8", FULL)
+    assert library.whole("e9558368261a11c41749d72b0343b1c8") is None
+
+
+def test_the_catalogue_tells_the_truth_of_first_images(tmp_path: Path) -> None:
+    name = "fashion_mnist"
+    library = Library(root=None, index=tmp_path, hub=False)
+    root = os.environ.get("OOD_BENCH_DATA")
+    if root is None:
+        pytest.skip("no data root")
+    full = Library(root=Path(root), index=tmp_path, hub=False)
+    if full.missing(name, DataOptions()) or "train" not in full.splits(name, DataOptions()):
+        pytest.skip(f"no training images of {name}")
+    shape = library.shape(f"{name}_20k", DataOptions())
+    whole = full.load(name, DataOptions(), "train", shape)
+    subset = library.load(f"{name}_20k", DataOptions(), "train", shape)
+    np.testing.assert_array_equal(whole.pixels[:SUBSET], subset.pixels)
+    assert library.whole(subset.digest) == Whole(whole.digest, len(whole.pixels))
