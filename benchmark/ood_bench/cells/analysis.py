@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict
 
-from ood_bench.analyses import Analysis, Study
+from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.analyses import Images as ImagesOf
 from ood_bench.cells.bench import Wanted
 from ood_bench.cells.spec import Beside, Role, Spec
@@ -133,9 +132,9 @@ class Analyse(Spec):
         write_json(task.folder / FINDINGS, [_without_empty_note(finding) for finding in findings])
 
     @staticmethod
-    def findings(store: "Cells", key: str) -> "tuple[Found, ...]":
+    def findings(store: "Cells", key: str) -> tuple[Finding, ...]:
         """Return the findings of a finished cell."""
-        return store.read_typed(key, FINDINGS, tuple[Found, ...])
+        return store.read_typed(key, FINDINGS, tuple[Finding, ...])
 
     def _pixels(self, worker: "Worker", data: str, part: str) -> NDArray[np.uint8]:
         wanted = self.images[self.named(data, part)]
@@ -173,16 +172,3 @@ def built(
 
 def _without_empty_note(finding: dict[str, object]) -> dict[str, object]:
     return {name: value for name, value in finding.items() if name != "note" or value}
-
-
-class Found(BaseModel):
-    """One of the findings."""
-
-    model_config = ConfigDict(frozen=True)
-
-    name: str
-    value: float
-    low: float
-    high: float
-    outside: str = ""
-    note: str = ""
