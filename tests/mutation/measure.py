@@ -86,7 +86,7 @@ ROOMS = {
         ),
     ),
     "store": Room(
-        ("ood_bench/store/*.py",), ("tests/unit/test_store.py", "tests/unit/test_lock.py")
+        ("ood_bench/store/*.py",), ("tests/unit/test_store*.py", "tests/unit/test_lock*.py")
     ),
     "training": Room(
         ("ood_bench/lit/average.py", "ood_bench/lit/guard.py", "ood_bench/data/partition.py"),
