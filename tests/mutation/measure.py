@@ -82,7 +82,7 @@ ROOMS = {
         ("ood_bench/runs/*.py",),
         (
             *("tests/unit/test_records.py", "tests/unit/reporting/test_report*.py"),
-            *("benchmark/ood_bench/runs", *cli("archive", "compare", "store", "audit")),
+            *("benchmark/ood_bench/runs", *cli("made", "archive", "compare", "store", "audit")),
         ),
     ),
     "store": Room(
@@ -90,7 +90,7 @@ ROOMS = {
     ),
     "training": Room(
         ("ood_bench/lit/average.py", "ood_bench/lit/guard.py", "ood_bench/data/partition.py"),
-        ("tests/unit/test_lit_fit.py", "tests/unit/data/test_partition.py"),
+        ("tests/unit/test_lit_[cf]*.py", "tests/unit/data/test_partition.py"),
     ),
 }
 
