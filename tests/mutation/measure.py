@@ -81,7 +81,8 @@ ROOMS = {
     "runs": Room(
         ("ood_bench/runs/*.py",),
         (
-            *("tests/unit/test_records.py", "tests/unit/reporting/test_report*.py"),
+            *("tests/unit/test_records.py", "tests/unit/test_run_folders.py"),
+            "tests/unit/reporting/test_report*.py",
             *("benchmark/ood_bench/runs", *cli("made", "archive", "compare", "store", "audit")),
         ),
     ),
