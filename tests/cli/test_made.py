@@ -18,6 +18,7 @@ from tests.cli import made
 
 KEPT = Path(__file__).with_name("made.json")
 OTHER = ("name=other", "seeds=[1, 2]", "training.steps=21", "evaluation.level=0.95")
+APART = ("name=apart", "seeds=[5]", "pairs=[{inside: low, outside: [high]}]", "claims=[]")
 
 
 def digits() -> dict[str, np.ndarray]:
@@ -60,11 +61,15 @@ def differences(found: Any, kept: Any, where: str = "") -> Iterator[str]:
         yield f"{where}: {found!r} in place of {kept!r}"
 
 
+def make(folder: Path) -> None:
+    for assignments in (APART, OTHER, ()):
+        made.run(folder, digits(), *assignments)
+
+
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("made")
-    made.run(folder, digits(), *OTHER)
-    made.run(folder, digits())
+    make(folder)
     return folder
 
 
@@ -73,9 +78,10 @@ def test_a_report_of_stored_numbers_is_the_kept_one(folder: Path) -> None:
     assert list(differences(read(folder, "made"), kept)) == []
 
 
-def test_a_comparison_of_stored_runs_is_the_kept_one(folder: Path) -> None:
-    kept = json.loads(KEPT.read_text())["comparison"]
-    assert list(differences(read(folder, "made", "other"), kept)) == []
+@pytest.mark.parametrize("other", ["other", "apart"])
+def test_a_comparison_of_stored_runs_is_the_kept_one(folder: Path, other: str) -> None:
+    kept = json.loads(KEPT.read_text())[other]
+    assert list(differences(read(folder, "made", other), kept)) == []
 
 
 def test_an_archive_has_the_report_of_its_run(folder: Path) -> None:
@@ -93,9 +99,9 @@ def keep() -> None:
     """Keep the reports as they are now."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        made.run(folder, digits(), *OTHER)
-        made.run(folder, digits())
-        found = {"report": read(folder, "made"), "comparison": read(folder, "made", "other")}
+        make(folder)
+        others = {name: read(folder, "made", name) for name in ("other", "apart")}
+        found = {"report": read(folder, "made"), **others}
     KEPT.write_text(json.dumps(found, ensure_ascii=False, indent=0) + "\n")
 
 

@@ -82,6 +82,7 @@ ROOMS = {
         ("ood_bench/runs/*.py",),
         (
             *("tests/unit/test_records.py", "tests/unit/test_run_folders.py"),
+            "tests/unit/test_contents.py",
             "tests/unit/reporting/test_report*.py",
             *("benchmark/ood_bench/runs", *cli("made", "archive", "compare", "store", "audit")),
         ),
