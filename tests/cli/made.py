@@ -47,6 +47,13 @@ claims:
       auroc(model='glow', outside='high', detector='typicality')
       - auroc(model='glow', outside='high', detector='likelihood')
     expect: "> 0"
+  - id: T3
+    says: Typicality accepts fewer images than the likelihood
+    source: here
+    measure: >-
+      fpr95(model='glow', outside='high', detector='typicality')
+      - fpr95(model='glow', outside='high', detector='likelihood')
+    expect: "< 0"
 """
 
 TRAINING = {

@@ -82,9 +82,12 @@ ROOMS = {
         ("ood_bench/runs/*.py",),
         (
             *("tests/unit/test_records.py", "tests/unit/test_run_folders.py"),
-            "tests/unit/test_contents.py",
+            *("tests/unit/test_contents.py", "tests/unit/test_claims.py"),
             "tests/unit/reporting/test_report*.py",
-            *("benchmark/ood_bench/runs", *cli("made", "archive", "compare", "store", "audit")),
+            *(
+                "benchmark/ood_bench/runs",
+                *cli("made", "archive", "claims", "compare", "store", "audit"),
+            ),
         ),
     ),
     "store": Room(
