@@ -67,7 +67,7 @@ ROOMS = {
     "claims": Room(
         ("ood_bench/claims/*.py",),
         (
-            *("tests/unit/test_claims.py", "tests/numeric/test_claim_intervals.py"),
+            *("tests/unit/test_claims*.py", "tests/numeric/test_claim_intervals.py"),
             *("benchmark/ood_bench/claims", *cli("claims")),
         ),
     ),
