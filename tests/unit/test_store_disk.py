@@ -89,7 +89,8 @@ def test_a_manifest_says_what_its_cell_is_of(tmp_path: Path) -> None:
         "inputs": {"model": read},
         "files": {name: file_sha256(place / name) for name in ("a.txt", "columns.parquet")},
     }
-    assert json.loads((place / MANIFEST).read_text()) == expected
+    text = (place / MANIFEST).read_text()
+    assert text == json.dumps(expected, indent=1, sort_keys=True), "the same cell, the same bytes"
     assert Store(tmp_path).manifest(what.key) == expected
 
 
@@ -191,6 +192,24 @@ def test_a_cell_that_cannot_be_moved_to_its_place_is_an_error(
     assert left(tmp_path) == []
 
 
+def test_a_damaged_cell_that_cannot_be_replaced_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store, what, rename = Store(tmp_path), cell(), Path.rename
+    finish(store, what)
+    (store.path(what.key) / "a.txt").write_text("hellO")
+
+    def full(path: Path, target: Path) -> Path:
+        if target == store.path(what.key):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        return rename(path, target)
+
+    monkeypatch.setattr(Path, "rename", full)
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
+        finish(store, what)
+    assert not store.has(what.key)
+
+
 def test_a_place_that_others_keep_filling_is_given_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -252,6 +271,7 @@ def test_a_wait_for_another_run_names_the_cell(
         assert lock.path == tmp_path / "held" / key
         store.lock(key)._waiting()
     assert caplog.messages == [f"waiting for another run that works on cell {key}"]
+    assert caplog.records[0].name == "ood_bench.store.folder"
 
 
 def test_floats_are_split_by_bytes_and_all_else_has_a_dictionary(tmp_path: Path) -> None:
