@@ -83,6 +83,7 @@ ROOMS = {
         (
             *("tests/unit/test_records.py", "tests/unit/test_run_folders.py"),
             *("tests/unit/test_contents.py", "tests/unit/test_claims.py"),
+            "tests/unit/test_resampled_findings.py",
             "tests/unit/reporting/test_report*.py",
             *(
                 "benchmark/ood_bench/runs",
