@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ood_bench.api import Evaluation, Run, evaluate, load_run, score
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
 
 __all__ = ["Evaluation", "Run", "evaluate", "load_run", "score"]
 

@@ -8,6 +8,9 @@ from pathlib import Path
 
 import pytest
 
+import ood_bench
+
+INFO = f"ood_bench-{ood_bench.__version__}.dist-info"
 ROOT = Path(__file__).parents[2]
 
 
@@ -27,7 +30,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> zipfile.ZipFile:
 
 def test_the_wheel_installs_two_packages_and_nothing_beside_them(wheel: zipfile.ZipFile) -> None:
     tops = {name.partition("/")[0] for name in wheel.namelist()}
-    assert tops == {"ood_bench", "ood_bench_models", "ood_bench-0.1.0.dist-info"}
+    assert tops == {"ood_bench", "ood_bench_models", INFO}
 
 
 def test_the_wheel_carries_the_embedded_subsets_templates_and_type_markers(
@@ -89,7 +92,7 @@ def test_the_wheel_carries_small_models_with_names(wheel: zipfile.ZipFile, tmp_p
 
 
 def test_every_entry_point_of_the_wheel_leads_to_a_module_in_it(wheel: zipfile.ZipFile) -> None:
-    text = wheel.read("ood_bench-0.1.0.dist-info/entry_points.txt").decode()
+    text = wheel.read(f"{INFO}/entry_points.txt").decode()
     targets = [
         line.partition("= ")[2].partition(":")[0] for line in text.splitlines() if "=" in line
     ]

@@ -52,8 +52,8 @@ class DivergenceGuard(Callback):
         self.average = average
         self.divergences: tuple[tuple[int, float], ...] = ()
         self.good = 0
-        self._finite = torch.tensor(True, device=model.device)
-        self._copy: Any = None
+        self._finite: Tensor
+        self._copy: Any
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Take the first copy."""

@@ -45,6 +45,21 @@ def test_the_parts_depend_on_the_content_alone_and_on_no_order_of_the_rows() -> 
     assert all(part != sorted(part) for part in parts("a"))
 
 
+def test_the_parts_are_the_same_in_every_version() -> None:
+    parts = partition(10, digest="d", validation=2, held_out=3)
+    assert [part.tolist() for part in parts] == [[4, 9, 6, 5, 3], [7, 1], [2, 8, 0]]
+
+
+def test_sizes_that_leave_nothing_are_told_with_what_to_lower() -> None:
+    partition(12, digest="", validation=5, held_out=6)
+    with pytest.raises(DataError) as refusal:
+        partition(11, digest="", validation=5, held_out=6)
+    assert str(refusal.value) == (
+        "11 training images, of which 5 validate and 6 are held out, leave none to train on; "
+        "lower training.validation or training.held_out"
+    )
+
+
 class Recording:
     """A statistic that notes of which images it was asked."""
 
