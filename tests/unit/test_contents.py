@@ -3,10 +3,10 @@
 from typing import Any
 
 import pytest
+from ood_bench.runs.contents import Bits, Circumstances, Detected, Found, Paired, PairFound
 from pydantic import ValidationError
 
 from ood_bench.audit import FEATURES
-from ood_bench.runs.contents import Bits, Circumstances, Detected, Found, Paired, PairFound
 
 
 def detected(*measure: float) -> Detected:
