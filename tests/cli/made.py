@@ -10,10 +10,11 @@ import pytest
 from numpy.typing import NDArray
 from tests.conftest import within_pytest, write_tiny
 
+from ood_bench.cells import Cell
 from ood_bench.cli import main
 from ood_bench.data import Library
 from ood_bench.hashing import seed_for
-from ood_bench.plan import Cell, build_plan
+from ood_bench.plan import build_plan
 from ood_bench.registry import Registry
 from ood_bench.store import Store, write_columns
 from ood_bench.suite import load_suite
@@ -87,7 +88,7 @@ def make(cell: Cell, folder: Path, count: int) -> None:
     bits = {"low": 3.6, "high": 3.2, "black": 1.0}[data] + 0.2 * model.startswith("cv-glow")
     log_prob = -64 * np.log(2) * random.normal(bits, 0.5, count)
     columns = {"log_prob": log_prob}
-    if cell.options["statistic"] == "decomposition":
+    if cell.spec.hashed["statistic"] == "decomposition":
         columns |= {"log_prior": 0.25 * log_prob, "log_volume": 0.75 * log_prob}
     write_columns(folder / "columns.parquet", columns)
 
@@ -120,8 +121,8 @@ def run(folder: Path, digits: Mapping[str, NDArray[np.uint8]], *assignments: str
     for cell in plan.cells:
         if (cell.kind != "train" and "model" not in cell.inputs) or store.has(cell.key):
             continue
-        part = cell.options.get("part", "test")
-        parts = {"held_out": 60, "train": 100, "test": counts[cell.options["data"]]}
+        part = cell.spec.hashed.get("part", "test")
+        parts = {"held_out": 60, "train": 100, "test": counts[cell.spec.hashed["data"]]}
         with store.write(cell) as files:
             make(cell, files, parts[part])
     command(folder, "run", path, *(word for one in assignments for word in ("--set", one)))

@@ -3,10 +3,13 @@
 from typing import Any
 
 import pytest
-from ood_bench.runs.contents import Bits, Circumstances, Detected, Found, Paired, PairFound
 from pydantic import ValidationError
 
+from ood_bench.analyses import Finding
 from ood_bench.audit import FEATURES
+from ood_bench.cells.audit import PairFound
+from ood_bench.cells.finished import Circumstances
+from ood_bench.cells.metric import Bits, Detected, Paired
 
 
 def detected(*measure: float) -> Detected:
@@ -51,7 +54,7 @@ def test_files_without_what_they_are_for_are_refused(kind: Any, content: dict[st
 
 
 def test_a_finding_is_of_no_outside_unless_it_names_one() -> None:
-    found = Found(name="gap", value=1.0, low=0.5, high=1.5)
+    found = Finding(name="gap", value=1.0, low=0.5, high=1.5)
     assert (found.outside, found.note) == ("", "")
 
 

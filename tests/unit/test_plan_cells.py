@@ -81,8 +81,8 @@ def cells(plan: Plan) -> dict[str, dict[str, Any]]:
     names = {cell.key: cell.name for cell in plan.cells}
     return {
         cell.name: {
-            "kind": cell.kind,
-            "options": json.loads(json.dumps(cell.options)),
+            "kind": cell.spec.family,
+            "options": json.loads(json.dumps(cell.spec.hashed)),
             "inputs": {role: names[key] for role, key in cell.inputs.items()},
             "key": cell.key,
         }

@@ -9,30 +9,12 @@ from typing import Any
 import pytest
 
 from ood_bench.cells import reported
-from ood_bench.data import Library
 from ood_bench.errors import OodBenchError, PluginError
 from ood_bench.files import read_sealed, write_sealed
-from ood_bench.plan import Plan, build_plan
+from ood_bench.plan import Plan
 from ood_bench.registry import Registry
 from ood_bench.runs import RunRecord, collect, read_record, write_record
 from ood_bench.store import Store
-from ood_bench.suite import LoadedSuite, load_suite
-
-
-@pytest.fixture
-def suite(tiny: Path) -> LoadedSuite:
-    return load_suite(tiny, assignments=["evaluation.baseline=likelihood"])
-
-
-@pytest.fixture
-def plan(suite: LoadedSuite) -> Plan:
-    """A plan with cells of every kind."""
-    return build_plan(suite, Registry(), Library(root=None, index=None))
-
-
-@pytest.fixture
-def record(suite: LoadedSuite, plan: Plan, tiny: Path) -> RunRecord:
-    return RunRecord.begun(suite.suite, plan, base=tiny.parent)
 
 
 def test_every_cell_of_a_plan_is_listed_once_an_address(record: RunRecord, plan: Plan) -> None:

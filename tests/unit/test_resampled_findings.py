@@ -12,8 +12,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
+from ood_bench.cells import Address, Cell, Spec
+from ood_bench.cells.address import Listed
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.detect import Detect
+from ood_bench.cells.score import Score
 from ood_bench.claims import Rows
-from ood_bench.plan import AnalysisRef, Cell
 from ood_bench.results import FindingRow
 from ood_bench.runs import resampled_findings
 from ood_bench.runs.resampled_findings import DRAWS, Findings
@@ -82,20 +86,23 @@ class Kept:
         self.inputs = inputs
 
     def add(self, kind: str, images: str, values: NDArray[np.float64]) -> str:
-        named = {"columns": ("score", "log_prob"), "scores": ("detect", "score")}
-        cell = Cell(named[kind][0], f"{kind}/{images}", {"n": images}, {})  # type: ignore[arg-type]
+        spec: Spec = Score(statistic="log_prob", data=images)
+        if kind == "scores":
+            spec = Detect(plugin=images, revision=1, options={}, held_out={}, images={})
+        cell, column = Cell(f"{kind}/{images}", spec), "score" if kind == "scores" else "log_prob"
         with self.store.write(cell) as folder:
-            write_columns(folder / f"{kind}.parquet", {named[kind][1]: values})
+            write_columns(folder / f"{kind}.parquet", {column: values})
         self.sizes[cell.key] = (images, Rows(len(values)))
         return cell.key
 
     def findings(self, plugin: str = "means") -> Findings:
-        cell = Cell("analysis", "analysis/x", self.options, self.inputs)
+        manifest = {"kind": "analysis", "options": self.options, "inputs": self.inputs}
+        cell = Cell("analysis/x", Analyse.of(manifest, "analysis/x"))
         with self.store.write(cell) as folder:
             write_columns(folder / "table.parquet", {"x": np.zeros(1)})
             (folder / "findings.json").write_text(json.dumps([]))
-        ref = AnalysisRef("means", plugin, {}, "glow", "low", 0, cell.key)
-        return Findings(ref, self.store, self.sizes.__getitem__)
+        at = Address(analysis="means", plugin=plugin, model="glow", inside="low")
+        return Findings(Listed("analysis", cell.key, at), self.store, self.sizes.__getitem__)
 
 
 @pytest.fixture(autouse=True)
@@ -218,7 +225,7 @@ def test_an_analysis_of_which_something_is_not_kept_is_not_run(tmp_path: Path, l
 
 def test_columns_of_several_statistics_are_one_table(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
-    cell = Cell("score", "columns/more", {"n": "more"}, {})
+    cell = Cell("columns/more", Score(statistic="more", data="more"))
     with kept.store.write(cell) as folder:
         write_columns(folder / "columns.parquet", {"more": COLUMN["outside"]})
     kept.sizes[cell.key] = ("other", Rows(4))

@@ -11,19 +11,16 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.unit.test_records import record
 from tests.unit.test_store import cell, finish
 
 from ood_bench.errors import OodBenchError
 from ood_bench.files import read_sealed, write_sealed
 from ood_bench.hashing import canonical, digest
-from ood_bench.plan import Cell
 from ood_bench.runs import RunRecord, own, read_record, upkeep, write_record, zipped
 from ood_bench.runs.record import find_run, run_folder
 from ood_bench.store import Store
 from ood_bench.suite import load_suite
 
-__all__ = ["record"]
 
 
 def runs(results: Path, *names: str, archives: tuple[str, ...] = ()) -> None:
@@ -84,15 +81,15 @@ def changed(folder: Path, change: Callable[[dict[str, Any]], object]) -> None:
 @pytest.mark.parametrize(
     ("change", "said"),
     [
-        (lambda c: c.update(format=2), "format 2, and this reads 1"),
-        (lambda c: c.pop("format"), "format None, and this reads 1"),
+        (lambda c: c.update(format=3), "format 3, and this reads 1 and 2"),
+        (lambda c: c.pop("format"), "format None, and this reads 1 and 2"),
         (lambda c: c.update(title="a\x1b[2J"), "is damaged: it holds control characters"),
         (lambda c: c.update(suite="../up"), "is damaged: '../up' is no name or key of a suite"),
         (
-            lambda c: c["trainings"][0].update(key="no"),
+            lambda c: c["cells"][0].update(key="no"),
             "is damaged: 'no' is no name or key of a suite",
         ),
-        (lambda c: c["bpds"][0].update(data="a/b"), "'a/b' is no name or key of a suite"),
+        (lambda c: c["cells"][1]["at"].update(data="a/b"), "'a/b' is no name or key of a suite"),
         (lambda c: c["hidden"].append("x"), "is damaged: 'x' is no name or key of a suite"),
         (lambda c: c.update(planned=["x"]), "is damaged: 'x' is no name or key of a suite"),
         (lambda c: c.update(level=1.0), "level"),
@@ -132,9 +129,10 @@ def test_a_record_holds_what_its_suite_asks_for(tiny: Path, record: RunRecord) -
     assert [claim.id for claim in record.claims] == ["T1"]
     assert record.base == str(tiny.parent.absolute())
     assert record.uses == dict.fromkeys(suite.detectors, "nothing more")
-    assert record.content["format"] == 1
+    assert record.content["format"] == 2
     assert not {"own", "checksum"} & record.content.keys()
-    assert len(record.scored) == 3, "held-out columns of two models, and of the images alone"
+    held_out = {cell.key for cell in record.of("score") if cell.at.part == "held_out"}
+    assert len(held_out) == 3, "columns of two models, and of the images alone"
     assert record.ensembles == frozenset()
 
 
@@ -205,7 +203,7 @@ def test_what_runs_need_is_the_sum_of_their_plans_and_archives_need_nothing(
         write_record(tmp_path / f"run-{i}", replace(record, planned=planned))
     write_record(tmp_path / "archive", record)
     (tmp_path / "archive/cells.zip").write_bytes(b"")
-    assert upkeep.needed_by_runs(tmp_path) == set(keys)
+    assert upkeep.needed_by_runs(tmp_path) == {*keys, *(cell.key for cell in record.cells)}
     write_record(tmp_path / "old", record)
     said = f"{tmp_path / 'old/run.json'}: does not say what it needs; run the suite again"
     with pytest.raises(OodBenchError) as refusal:
@@ -247,7 +245,7 @@ def test_an_archive_with_odd_or_huge_files_is_refused_before_any_is_read(
 def test_an_archive_may_be_as_large_as_its_limits(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    what = Cell("score", "score/x", {"name": "score/x"}, {})
+    what = cell()
     finish(Store(tmp_path), what)
     files = Store(tmp_path).read_files(what.key)
     monkeypatch.setattr(zipped, "LARGEST", max(map(len, files.values())))

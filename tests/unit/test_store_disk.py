@@ -13,10 +13,11 @@ import pyarrow.parquet as pq
 import pytest
 from tests.unit.test_store import cell, finish, left
 
-from ood_bench.cells import MANIFEST
+from ood_bench.cells import MANIFEST, Cell
+from ood_bench.cells.score import Score
+from ood_bench.data.partition import Whole
 from ood_bench.errors import StoreError
 from ood_bench.hashing import file_sha256
-from ood_bench.plan import Cell
 from ood_bench.store import Store, folder, write_columns, write_table
 
 
@@ -78,14 +79,14 @@ def test_a_disk_that_loses_what_is_written_finishes_no_cell(
 
 def test_a_manifest_says_what_its_cell_is_of(tmp_path: Path) -> None:
     read = cell("score/read").key
-    what = Cell("score", "score/ä", {"level": 0.9, "list": [1, None]}, {"model": read}, {"p": 1})
+    what = Cell("score/ä", Score(statistic="s", data="d", whole=Whole("e", 9), model=read))
     finish(Store(tmp_path), what)
     place = Store(tmp_path).path(what.key)
     assert place == tmp_path / "cells" / what.key
     expected = {
         "kind": "score",
         "name": "score/ä",
-        "options": {"level": 0.9, "list": [1, None]},
+        "options": {"statistic": "s", "data": "d", "whole": ["e", 9]},
         "inputs": {"model": read},
         "files": {name: file_sha256(place / name) for name in ("a.txt", "columns.parquet")},
     }
