@@ -40,6 +40,7 @@ def clone(
 
 
 @pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*LeafSpec", "ignore:.*many workers")  # Lightning's own
 @pytest.mark.parametrize("page", RUN, ids=lambda page: page.stem)
 def test_what_a_page_says_to_type_works(
     page: Path, clone: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
