@@ -11,6 +11,7 @@ from ood_bench.data import Library
 from ood_bench.errors import DataError
 from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
+from ood_bench.runs import RunRecord
 from ood_bench.suite import load_suite
 
 
@@ -110,6 +111,22 @@ def test_parts_of_a_small_training_split_scale_and_the_plan_says_what_was_taken(
 def test_default_sizes_give_the_keys_of_the_same_sizes_stated(tiny: Path) -> None:
     default, stated = divided(tiny, ""), divided(tiny, "held_out: 60, validation: 30, ")
     assert [cell.key for cell in default.cells] == [cell.key for cell in stated.cells]
+
+
+def test_a_cell_that_two_models_share_is_planned_once_and_listed_under_both(tiny: Path) -> None:
+    twin = "models.twin={use: glow, options: {levels: 1, steps: 2, width: 8}}"
+    loaded = load_suite(tiny, assignments=[twin])
+    plan = build_plan(loaded, Registry(), Library(root=None, index=None))
+    assert len({cell.key for cell in plan.cells}) == len(plan.cells)
+    (trained,) = (cell for cell in plan.cells if cell.name == "train/glow@low/0")
+    assert [at.label for at in trained.at] == ["glow@low/0", "twin@low/0"]
+    record = RunRecord.begun(loaded.suite, plan)
+    for kind in ("train", "bpd", "detection"):
+        keys = {
+            model: [cell.key for cell in record.of(kind) if cell.at.model == model]
+            for model in ("glow", "twin")
+        }
+        assert keys["glow"] == keys["twin"] != []
 
 
 def test_stated_sizes_that_leave_nothing_to_train_on_are_refused(tiny: Path) -> None:
