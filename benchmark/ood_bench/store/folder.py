@@ -161,7 +161,7 @@ class Store(CellFiles):
     def _settle(self, key: str, new: Path, manifest: dict[str, Any]) -> None:
         """Give a whole cell its place, unless another writer's stands there already."""
         final = self.path(key)
-        final.parent.mkdir(parents=True, exist_ok=True)
+        final.parent.mkdir(exist_ok=True)  # the store is there, since `new` lies in it
         self.forget(key)
         for _ in range(10):
             with suppress(StoreError):
