@@ -201,6 +201,7 @@ def test_the_held_out_images_of_a_subset_are_those_that_were_never_trained_on(
     np.testing.assert_allclose(columns["log_prob"], wanted, rtol=1e-5)
     text = next(tmp_path.glob("results/*/report.md")).read_text()
     assert "first 50 images only" in text
+    assert re.search(r"bits per dimension of clothes, and 2\.958 are published \(Nalis", text)
     assert re.search(r"\| 3\.\d{3} \| 2\.958", text), (
         "its bits per dimension, and the published ones"
     )

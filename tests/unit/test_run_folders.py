@@ -22,7 +22,6 @@ from ood_bench.store import Store
 from ood_bench.suite import load_suite
 
 
-
 def runs(results: Path, *names: str, archives: tuple[str, ...] = ()) -> None:
     """Make runs, the first the oldest."""
     for i, name in enumerate(names):

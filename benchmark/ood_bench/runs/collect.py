@@ -2,7 +2,7 @@
 
 import math
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from ood_bench.cells import TABLE, Address, Cells, reported
@@ -44,6 +44,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
     cards = _training_cards(record, store)
     untrained = Untrained(store, cards)
     single = [*_bpd_rows(record, store, untrained), *_detection_rows(record, store, untrained)]
+    single = [*_beside_published(single, [card for _, card in cards])]
     rows = (*_noted(single, record), *_pooled(single, record))
     findings = tuple(_findings(record, store, untrained))
     unfinished = _unfinished(record, store)
@@ -241,6 +242,28 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
         noted = replace(group[0], seed="all", trainings=told, note=_notes(group))
         pooled.append(replace(noted, **measure._asdict()))
     return [*single, *pooled]
+
+
+def _beside_published(rows: Sequence[Row], cards: Iterable[TrainingCard]) -> Iterable[Row]:
+    """Say of each row how far its model is from a published one, where that is known."""
+    said = {
+        (card.model, card.inside, str(card.seed)): (card.published, card.published_in)
+        for card in cards
+        if card.published is not None
+    }
+    own = {
+        (row.model, row.inside, row.seed): row.value for row in rows if row.metric == "bpd_inside"
+    }
+    for row in rows:
+        key = (row.model, row.inside, row.seed)
+        remark = ""
+        if key in said and key in own:
+            published, source = said[key]
+            remark = (
+                f"{row.model} has {own[key]:.3f} bits per dimension of {row.inside}, and "
+                f"{published:.3f} are published ({source})"
+            )
+        yield replace(row, note=_joined(row.note, remark))
 
 
 def _noted(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
