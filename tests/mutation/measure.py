@@ -79,6 +79,7 @@ ROOMS = {
         ("ood_bench/plan/*.py",),
         (
             *("tests/unit/test_plan*.py", "tests/unit/test_suite.py", "benchmark/ood_bench/plan"),
+            "tests/unit/test_rehearsal.py",
             *cli("planned", "mistakes"),
         ),
     ),
@@ -200,7 +201,8 @@ class Recorder:
         return (yield from self._within(context))
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        self.seconds[report.nodeid] += report.duration
+        # what a fixture of several tests takes is no one's own
+        self.seconds[report.nodeid] += report.duration if report.when == "call" else 0.0
 
     def _within(self, context: str) -> Iterator[None]:
         self.contexts.append(context)
@@ -234,8 +236,13 @@ class Only:
         items[:] = [item for item in items if item.nodeid in self.place]
         items.sort(key=lambda item: self.place[item.nodeid])
 
-    def pytest_runtest_logstart(self, nodeid: str) -> None:
-        signal.alarm(30 + 10 * math.ceil(self.seconds[nodeid]))
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Iterator[None]:
+        signal.alarm(30 + 10 * math.ceil(self.seconds[item.nodeid]))
+        try:
+            return (yield)
+        finally:
+            signal.alarm(0)
 
 
 @dataclass(frozen=True)

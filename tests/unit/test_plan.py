@@ -137,3 +137,9 @@ def test_stated_sizes_that_leave_nothing_to_train_on_are_refused(tiny: Path) -> 
 def test_a_dry_run_says_how_a_training_split_is_divided(tiny: Path, ood_bench: Command) -> None:
     said = "training images of low on 1×8×8: 520 trained on, 20 to validate, 60 held out"
     assert said in ood_bench("run", tiny, "--dry-run").out.splitlines()
+
+
+def test_every_inside_is_audited_with_its_own_outsides(tiny: Path) -> None:
+    pairs = "pairs=[{inside: low, outside: [high, black]}, {inside: high, outside: [low]}]"
+    found = {name.removeprefix("audit/1x8x8/") for name in keys(tiny, pairs) if "audit/" in name}
+    assert found == {"low", "high", "black", "low/high", "low/black", "high/low"}
