@@ -228,3 +228,28 @@ def test_the_catalogue_tells_the_truth_of_first_images(tmp_path: Path) -> None:
     subset = library.load(f"{name}_20k", DataOptions(), "train", shape)
     np.testing.assert_array_equal(whole.pixels[:SUBSET], subset.pixels)
     assert library.whole(subset.digest) == Whole(whole.digest, len(whole.pixels))
+
+
+def test_two_divisions_of_the_same_images_are_kept_apart(
+    tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    monkeypatch.setenv("OOD_BENCH_JOBS", "1")
+    suite = tmp_path / "apart.yaml"
+    suite.write_text(
+        "name: apart\ntraining: {steps: 1}\n"
+        "datasets:\n  digits: {use: mnist_20k, limit: {test: 50}}\n"
+        "  clothes: {use: fashion_mnist_20k, limit: {test: 50}}\n"
+        'models:\n  theirs: {checkpoint: "zoo:glow-fashion_mnist"}\n'
+        "  ours: {use: glow, options: {levels: 1, steps: 1, width: 4}}\n"
+        "detectors: [input_complexity]\npairs: [{inside: clothes, outside: [digits]}]\n"
+        "evaluation: {audit: false, train_images: 50}\n"
+    )
+    results = tmp_path / "results"
+    done = ood_bench("run", suite, "--results", results)
+    assert done.status == 0, done.err
+    for name, count in (("theirs", 678), ("ours", 2000)):
+        held_out = find_model(name, results=results).held_out
+        lengths = {column: len(found.values) for column, found in held_out.items()}
+        assert {"log_prob", "complexity_png"} <= lengths.keys()
+        assert {*lengths.values()} == {count}, name

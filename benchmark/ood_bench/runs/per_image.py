@@ -125,7 +125,7 @@ class KeptImages:
     def _images(self, columns: str) -> tuple[str, tuple[str, ...]]:
         """Return which images a cell with columns is of, and what decides on the rows of them."""
         score = self.store.spec(columns, Score)
-        sizes = (score.validation, score.held_out, score.first)
+        sizes = (score.validation, score.held_out, score.first, score.whole)
         return self._set(score.data, score.part or "test"), tuple(map(str, sizes))
 
     def _read(self, columns: str) -> tuple[str, Rows]:

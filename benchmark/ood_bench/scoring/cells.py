@@ -72,7 +72,8 @@ def held_out_in_runs(store: Store, key: str) -> Iterator[str]:
 def _held_out(
     store: Store, key: str, of: Train, scored: Iterable[str]
 ) -> Iterator[tuple[str, HeldOut]]:
-    sizes = (of.recipe.get("validation"), of.recipe.get("held_out"))
+    whole = of.recipe.get("whole")
+    sizes = (of.recipe.get("validation"), of.recipe.get("held_out"), whole and tuple(whole))
     for cell in sorted({*scored}):
         if not store.has(cell):
             continue
@@ -81,7 +82,7 @@ def _held_out(
             spec.model in (None, key)
             and not spec.member
             and (spec.data, spec.part) == (of.data, "held_out")
-            and (spec.validation, spec.held_out) == sizes
+            and (spec.validation, spec.held_out, spec.whole) == sizes
             and spec.statistic != LABEL
             and spec.revision is not None
         ):
