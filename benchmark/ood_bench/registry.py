@@ -19,6 +19,15 @@ from ood_bench.hashing import bytes_sha256
 from ood_bench.scalars import changes, refusal
 
 Kind = Literal["models", "detectors", "statistics", "analyses", "formats"]
+ONE: Mapping[Kind, str] = {
+    "models": "model",
+    "detectors": "detector",
+    "statistics": "statistic",
+    "analyses": "analysis",
+    "formats": "format",
+}
+"""What one plugin of a kind is called."""
+
 Options: TypeAlias = dict[str, Any]
 
 
@@ -78,22 +87,22 @@ class Registry:
         points = self._points[kind].get(name, [])
         if not points and name.endswith(".py"):
             raise PluginError(
-                f"{kind[:-1]} '{name}' is a file; name the class in it: '{name}:Class'"
+                f"{ONE[kind]} '{name}' is a file; name the class in it: '{name}:Class'"
             )
         if not points:
-            raise PluginError(f"unknown {kind[:-1]} '{name}'{did_you_mean(name, self.names(kind))}")
+            raise PluginError(f"unknown {ONE[kind]} '{name}'{did_you_mean(name, self.names(kind))}")
         if len(points) > 1:
             where = " and ".join(point.value for point in points)
-            raise PluginError(f"two packages offer a {kind[:-1]} '{name}': {where}")
+            raise PluginError(f"two packages offer the {ONE[kind]} '{name}': {where}")
         try:
             plugin = points[0].load()
         except (Exception, SystemExit) as error:
             raise PluginError(
-                f"{kind[:-1]} '{name}' ({points[0].value}) does not import: "
+                f"{ONE[kind]} '{name}' ({points[0].value}) does not import: "
                 f"{type(error).__name__}: {error}"
             ) from error
         if not isinstance(plugin, type):
-            raise PluginError(f"{kind[:-1]} '{name}' ({points[0].value}) is not a class")
+            raise PluginError(f"{ONE[kind]} '{name}' ({points[0].value}) is not a class")
         return plugin
 
     def revision(self, name: str, plugin: type[Any]) -> int | str:
@@ -109,7 +118,7 @@ class Registry:
         where, _, attribute = name.rpartition(":")
         if not self.trust:
             raise PluginError(
-                f"{kind[:-1]} {name!a} is code that no installed package registers, and "
+                f"{ONE[kind]} {name!a} is code that no installed package registers, and "
                 "code that others name is not run; read it first, then allow it with --trust-code "
                 "(in Python, trust_code=True)"
             )
@@ -124,19 +133,19 @@ class Registry:
             else:
                 module = importlib.import_module(where)
         except FileNotFoundError as error:
-            raise PluginError(f"{kind[:-1]} '{name}': there is no file {error.filename}") from error
+            raise PluginError(f"{ONE[kind]} '{name}': there is no file {error.filename}") from error
         except (Exception, SystemExit) as error:  # a script may end the process as it is read
             file = f"{where.replace('.', '/')}.py"
             beside = not where.endswith(".py") and (self.base / file).is_file()
             hint = f"; for the file write './{file}:{attribute}'" if beside else ""
             raise PluginError(
-                f"{kind[:-1]} '{name}' does not import: {raised(error)}{hint}"
+                f"{ONE[kind]} '{name}' does not import: {raised(error)}{hint}"
             ) from error
         plugin = getattr(module, attribute, None)
         if not isinstance(plugin, type):
             classes = [key for key, value in vars(module).items() if isinstance(value, type)]
             near = did_you_mean(attribute, classes)
-            raise PluginError(f"{kind[:-1]} '{name}': {where} has no class '{attribute}'{near}")
+            raise PluginError(f"{ONE[kind]} '{name}': {where} has no class '{attribute}'{near}")
         self._files[name] = plugin
         return plugin
 

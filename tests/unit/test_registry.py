@@ -112,6 +112,8 @@ def test_a_plugin_that_takes_anything_is_refused() -> None:
 def test_an_unknown_plugin_is_answered_with_a_near_match() -> None:
     with pytest.raises(PluginError, match="unknown model 'glwo'; did you mean 'glow'?"):
         Registry().load("models", "glwo")
+    with pytest.raises(PluginError, match="^unknown analysis 'rocc'; did you mean 'roc'?"):
+        Registry().load("analyses", "rocc")
 
 
 def test_every_plugin_that_ships_is_found() -> None:

@@ -10,19 +10,19 @@ from ood_bench.cli.check import detector_check, model_check
 from ood_bench.cli.console import terminal
 from ood_bench.cli.new import detector_new, model_new
 from ood_bench.cli.zoo import fetch, zoo
-from ood_bench.registry import Kind
+from ood_bench.registry import ONE, Kind
 
 
 def plugin_app(kind: Kind) -> typer.Typer:
     """Return the commands over the plugins of a kind."""
-    one = {"analyses": "analysis"}.get(kind, kind[:-1])
+    one = ONE[kind]
     app = typer.Typer(help=f"The installed {kind}.", no_args_is_help=True)
 
     @app.command("list", help=f"List the installed {kind}, one a line.")
     def list_() -> None:
         _list(kind)
 
-    @app.command("show", help=f"Show a {one}: what it is, what it needs, its options.")
+    @app.command("show", help=f"Show one of the {kind}: what it is, what it needs, its options.")
     def show(name: Annotated[str, typer.Argument(help=f"The {one}'s name.")]) -> None:
         _show(kind, name)
 
