@@ -68,7 +68,7 @@ def _costs(cells: Iterable[Listed], store: Cells) -> Iterable[Cost]:
             continue
         scored = store.spec(cell.key, DetectionMetrics).outside
         detect = store.spec(scored, Detect)
-        seconds = sum(map(store.seconds, {*detect.images.values(), scored}))
+        seconds = sum(map(store.seconds, sorted({*detect.images.values(), scored})))
         images = store.count_rows(detect.source)
         groups[cell.at.pair].append(1e3 * seconds / images)
     for address, found in groups.items():
