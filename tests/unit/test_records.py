@@ -14,6 +14,7 @@ from ood_bench.files import read_sealed, write_sealed
 from ood_bench.plan import Plan
 from ood_bench.registry import Registry
 from ood_bench.runs import RunRecord, collect, read_record, write_record
+from ood_bench.runs.archive import without_figures
 from ood_bench.store import Store
 
 
@@ -158,3 +159,10 @@ def test_a_registry_without_trust_imports_what_is_registered_alone(name: str) ->
     assert registry.load("analyses", "histogram").__name__ == "Histogram"
     with pytest.raises(PluginError, match="--trust-code"):
         registry.load("analyses", name)
+
+
+def test_an_analysis_that_an_archive_leaves_out_is_named_with_its_glob(record: RunRecord) -> None:
+    glob = "analysis/glow@*/extremes"
+    (left_out,) = without_figures(record, (glob,)).skips[len(record.skips) :]
+    assert left_out.cell == "analysis/glow@low/0/extremes"
+    assert left_out.reason == f"figure and table left out: --skip {glob}"
