@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ood_bench.cli.console import say, terminal
-from ood_bench.cli.options import ComparisonFormat, ResultsRoot, output_folder
+from ood_bench.cli.options import ComparisonFormat, ResultsRoot, output_option
 from ood_bench.cli.tables import print_sections
 
 if TYPE_CHECKING:
@@ -28,14 +28,7 @@ def compare(
     format: ComparisonFormat = None,
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            callback=output_folder,
-            help="Where the files go; a folder of its own in the results folder unless said.",
-            show_default=False,
-        ),
+        output_option("Where the files go; a folder of its own in the results folder unless said."),
     ] = None,
 ) -> None:
     """Compare runs: AUROC with intervals, paired differences on the same images, claims.

@@ -6,21 +6,14 @@ from typing import Annotated, Literal
 import typer
 
 from ood_bench.cli.console import say
-from ood_bench.cli.options import output_folder
+from ood_bench.cli.options import output_option
 
 Name = Annotated[
     str, typer.Argument(metavar="NAME", help="What suites will call it: my-flow, say.")
 ]
 Output = Annotated[
     Path | None,
-    typer.Option(
-        "--output",
-        "-o",
-        metavar="DIR",
-        callback=output_folder,
-        help="Where the package goes; ood-bench-NAME unless said.",
-        show_default=False,
-    ),
+    output_option("Where the package goes; ood-bench-NAME unless said."),
 ]
 
 

@@ -3,7 +3,7 @@
 import errno
 import os
 from pathlib import Path
-from typing import Annotated, TypeAlias
+from typing import Annotated, Any, TypeAlias
 
 import typer
 
@@ -33,6 +33,13 @@ def output_folder(option: typer.CallbackParam, path: Path | None) -> Path | None
     if folder(option, path) is not None:
         _require_writable(Path(path or ""))
     return path
+
+
+def output_option(help: str) -> Any:
+    """Return the option `--output DIR`; `help` says where the files go without it."""
+    return typer.Option(
+        "--output", "-o", metavar="DIR", callback=output_folder, help=help, show_default=False
+    )
 
 
 def output_file(option: typer.CallbackParam, path: Path | None) -> Path | None:

@@ -9,7 +9,7 @@ from rich.console import Console
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.console import say
 from ood_bench.cli.drawing import Drawing
-from ood_bench.cli.options import ReportFormat, ResultsRoot, TrustCode, output_folder
+from ood_bench.cli.options import ReportFormat, ResultsRoot, TrustCode, output_option
 from ood_bench.cli.tables import rich_table
 
 if TYPE_CHECKING:
@@ -39,14 +39,9 @@ def report(
     results: ResultsRoot = Path("results"),
     output: Annotated[
         Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="DIR",
-            callback=output_folder,
-            help="Where the files go; the run's folder unless said, for several runs one of its "
-            "own in the results folder.",
-            show_default=False,
+        output_option(
+            "Where the files go; the run's folder unless said, for several runs one of its "
+            "own in the results folder."
         ),
     ] = None,
     format: ReportFormat = "markdown",
@@ -85,9 +80,7 @@ def report(
 def archive(
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", metavar="DIR", callback=output_folder, help="Where the files go."
-        ),
+        output_option("Where the files go."),
     ],
     run: Run = None,
     results: ResultsRoot = Path("results"),

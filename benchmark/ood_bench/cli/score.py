@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ood_bench.cli.console import say
-from ood_bench.cli.options import ResultsRoot, TrustCode, folder, output_file, output_folder
+from ood_bench.cli.options import ResultsRoot, TrustCode, folder, output_file, output_option
 from ood_bench.errors import SuiteError
 from ood_bench.files import unfinished, write_whole
 from ood_bench.spreadsheet import guarded
@@ -150,9 +150,7 @@ def export(
     ],
     output: Annotated[
         Path,
-        typer.Option(
-            "--output", "-o", metavar="DIR", callback=output_folder, help="Where the files go."
-        ),
+        output_option("Where the files go."),
     ],
     run: Run = None,
     results: ResultsRoot = Path("results"),
