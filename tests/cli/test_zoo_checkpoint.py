@@ -77,6 +77,31 @@ def write(
     return path
 
 
+def run_bundled(
+    folder: Path,
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    detector: str,
+    **models: str,
+) -> None:
+    """Run a suite of the zoo's Glow, `theirs`, and some models on few of the bundled images."""
+    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
+    monkeypatch.setenv("OOD_BENCH_JOBS", "1")
+    theirs = '{checkpoint: "zoo:glow-fashion_mnist"}'
+    entries = ", ".join(f"{name}: {entry}" for name, entry in {"theirs": theirs, **models}.items())
+    suite = folder / "bundled.yaml"
+    suite.write_text(
+        "name: bundled\ndatasets:\n  digits: {use: mnist_20k, limit: {test: 50}}\n"
+        "  clothes: {use: fashion_mnist_20k, limit: {test: 50}}\n"
+        f"models: {{{entries}}}\ndetectors: [{detector}]\n"
+        "pairs: [{inside: clothes, outside: [digits]}]\n"
+        "evaluation: {audit: false, train_images: 50}\n"
+    )
+    done = ood_bench("run", suite, "--results", folder / "results")
+    assert done.status == 0, done.err
+
+
 def measured(results: Path, name: str) -> dict[str, list[float]]:
     """Return the measures of a cell, by its name."""
     for path in results.glob("store/cells/*/manifest.json"):
@@ -176,18 +201,7 @@ def test_damaged_weights_are_found_when_planning(
 def test_the_held_out_images_of_a_subset_are_those_that_were_never_trained_on(
     tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
-    monkeypatch.setenv("OOD_BENCH_JOBS", "1")
-    suite = tmp_path / "subset.yaml"
-    suite.write_text(
-        "name: subset\ndatasets:\n  digits: {use: mnist_20k, limit: {test: 50}}\n"
-        "  clothes: {use: fashion_mnist_20k, limit: {test: 50}}\n"
-        'models: {glow: {checkpoint: "zoo:glow-fashion_mnist"}}\n'
-        "detectors: [likelihood]\npairs: [{inside: clothes, outside: [digits]}]\n"
-        "evaluation: {audit: false, train_images: 50}\n"
-    )
-    done = ood_bench("run", suite, "--results", tmp_path / "results")
-    assert done.status == 0, done.err
+    run_bundled(tmp_path, ood_bench, monkeypatch, detector="likelihood")
     columns = {}
     for path in tmp_path.glob("results/store/cells/*/manifest.json"):
         name = json.loads(path.read_text())["name"]
@@ -233,23 +247,10 @@ def test_the_catalogue_tells_the_truth_of_first_images(tmp_path: Path) -> None:
 def test_two_divisions_of_the_same_images_are_kept_apart(
     tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
-    monkeypatch.setenv("OOD_BENCH_JOBS", "1")
-    suite = tmp_path / "apart.yaml"
-    suite.write_text(
-        "name: apart\ntraining: {steps: 1}\n"
-        "datasets:\n  digits: {use: mnist_20k, limit: {test: 50}}\n"
-        "  clothes: {use: fashion_mnist_20k, limit: {test: 50}}\n"
-        'models:\n  theirs: {checkpoint: "zoo:glow-fashion_mnist"}\n'
-        "  ours: {use: glow, options: {levels: 1, steps: 1, width: 4}}\n"
-        "detectors: [input_complexity]\npairs: [{inside: clothes, outside: [digits]}]\n"
-        "evaluation: {audit: false, train_images: 50}\n"
-    )
-    results = tmp_path / "results"
-    done = ood_bench("run", suite, "--results", results)
-    assert done.status == 0, done.err
+    ours = "{use: glow, options: {levels: 1, steps: 1, width: 4}, training: {steps: 1}}"
+    run_bundled(tmp_path, ood_bench, monkeypatch, detector="input_complexity", ours=ours)
     for name, count in (("theirs", 678), ("ours", 2000)):
-        held_out = find_model(name, results=results).held_out
+        held_out = find_model(name, results=tmp_path / "results").held_out
         lengths = {column: len(found.values) for column, found in held_out.items()}
         assert {"log_prob", "complexity_png"} <= lengths.keys()
         assert {*lengths.values()} == {count}, name
