@@ -15,7 +15,7 @@ from ood_bench.cells.spec import Beside, Role, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.cells.train import COURSE
 from ood_bench.data import Shape
-from ood_bench.data.partition import Whole, partition
+from ood_bench.data.partition import Whole, partition_by
 from ood_bench.detectors import Columns, Scores
 from ood_bench.registry import Options, construct
 from ood_bench.typed import Key
@@ -141,13 +141,7 @@ class Analyse(Spec):
         pixels = worker.bench.images(wanted).pixels
         if part == "test":
             return pixels
-        parts = partition(
-            len(pixels),
-            digest=wanted.digest,
-            validation=self.validation,
-            held_out=self.held_out,
-            whole=self.whole,
-        )
+        parts = partition_by(len(pixels), wanted.digest, self.hashed)
         return pixels[parts.train[: self.first]]
 
 

@@ -11,7 +11,7 @@ from ood_bench.cells.columns import require_finite
 from ood_bench.cells.spec import Beside, Inputs, Role, Spec
 from ood_bench.cells.tables import write_columns
 from ood_bench.data import Images
-from ood_bench.data.partition import Whole, partition
+from ood_bench.data.partition import Whole, partition_by
 from ood_bench.detectors import Columns
 from ood_bench.errors import DataError, PluginError
 from ood_bench.statistics import LABEL, in_family
@@ -99,12 +99,6 @@ class Score(Spec):
         """Return the pixels of the part that is scored, and the labels if there are any."""
         if self.part is None:
             return images.pixels, images.labels
-        parts = partition(
-            len(images.pixels),
-            digest=self.data,
-            validation=self.validation or 0,
-            held_out=self.held_out or 0,
-            whole=self.whole,
-        )
+        parts = partition_by(len(images.pixels), self.data, self.hashed)
         rows = parts.held_out if self.part == "held_out" else parts.train[: self.first]
         return images.pixels[rows], None if images.labels is None else images.labels[rows]

@@ -1,7 +1,7 @@
 """Weights that a suite gives for a model: where they lie, and what they were trained on."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,13 @@ from ood_bench.zoo import PREFIX, Description, check_files, find_zoo, read_descr
 from ood_bench.zoo.layout import CARD, TRAINING, WEIGHTS
 
 _REPORTED = (
-    *("steps", "images", "seconds", "images_per_second", "precision", "device", "divergences"),
+    "steps",
+    "images",
+    "seconds",
+    "images_per_second",
+    "precision",
+    "device",
+    "divergences",
 )
 """What a card of a training shows and only the training itself can tell."""
 
@@ -25,14 +31,14 @@ class Weights:
         path: The file.
         sha256: Its SHA-256.
         called: What tables call it.
-        reported: What its training reported, and the published value beside its own; nothing of a
+        reported: What its training reported, and the published value beside its own; None of a
             file without more.
     """
 
     path: Path
     sha256: str
     called: str
-    reported: Mapping[str, Any] = field(default_factory=dict)
+    reported: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,7 @@ class Sources:
             seed=seed,
             data=info.digest,
             checkpoint=weights.sha256 if weights else None,
-            origin=weights.reported or None if weights else None,
+            origin=weights.reported if weights else None,
             labels=info.labels if trial.supervised else None,
             probes={name: found.digest for name, found in probed.items()} or None,
             images=self.wanted(trial.inside, "train", trial.shape, trial.place),

@@ -292,8 +292,8 @@ def _check_names(loaded: LoadedSuite) -> None:
         check(known, (*place, "of"), f"the suite has no model '{ensemble.of}'{near}")
         repeated = len(set(ensemble.seeds)) < len(ensemble.seeds)
         check(not repeated, (*place, "seeds"), "one of them is given twice")
-        given = known and suite.models[ensemble.of].checkpoint is not None
-        given = given and len(suite.models[ensemble.of].zoo) < 2
+        member = suite.models.get(ensemble.of)
+        given = member is not None and member.checkpoint is not None and len(member.zoo) < 2
         text = f"'{ensemble.of}' has a checkpoint, so that all members would be the same"
         check(not given, (*place, "of"), text)
     _check_roles(suite, check)
