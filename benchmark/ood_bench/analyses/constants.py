@@ -167,7 +167,7 @@ class Constants(Analysis):
         """Return the title of a finding, with its unit."""
         titles = {
             "bpd_noise": "Uniform noise (bits/dim)",
-            "share_constants_likelier": "Share of gray levels likelier than the mean ID test image",
+            "share_constants_likelier": "Share of gray levels likelier than the ID mean",
         }
         level = name.removeprefix("bpd_constant_")
         return titles.get(name, f"Gray level {level} (bits/dim)")

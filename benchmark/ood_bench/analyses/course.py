@@ -123,8 +123,8 @@ class Course(Analysis):
         """Return the title of a finding, with its unit."""
         return {
             "crossings": "Crossings",
-            "largest_gap_bpd": "Largest gap after a tenth of training, OOD − ID (bits/dim)",
-            "last_gap_bpd": "Gap at the end, OOD − ID (bits/dim)",
+            "largest_gap_bpd": "Largest gap OOD − ID after 10 % of training (bits/dim)",
+            "last_gap_bpd": "Final gap OOD − ID (bits/dim)",
         }[name]
 
     def _gap(self, name: str, row: "pd.Series[float]") -> Finding:

@@ -126,11 +126,11 @@ class Moments(Analysis):
     def heading(self, name: str) -> str:
         """Return the title of a finding, with its unit."""
         titles = {
-            "mean_within_sd": "Share of dimensions with a mean within 1 SD of the ID mean",
+            "mean_within_sd": "Share of dimensions with mean within 1 SD of ID",
             "variance_ratio": "Variance, OOD / ID",
         }
         channel = name.removeprefix("channel_variance_")
-        return titles.get(name, f"Variance of channel {channel}, summed over pixels ([0, 1] scale)")
+        return titles.get(name, f"Variance of channel {channel} (sum over pixels)")
 
 
 class Moment(NamedTuple):

@@ -189,16 +189,16 @@ class SecondOrder(Analysis):
     def heading(self, name: str) -> str:
         """Return the title of a finding, with its unit."""
         if name == "reach":
-            return "Way from the mean over which the expansion is within 10 % (share)"
+            return "Reach of the expansion (share of the way)"
         if name == "remainder_bpd":
-            return "log p minus the expansion at the images (bits/dim)"
+            return "log p − expansion (bits/dim)"
         if name.startswith("variance_channel_"):
             channel = name.removeprefix("variance_channel_")
-            return f"Variance of channel {channel}, summed over pixels ([0, 1] scale)"
+            return f"Variance of channel {channel} (sum over pixels)"
         if name.endswith("_sign_agrees"):
             form = GAPS[name.replace("_sign_agrees", "_gap")]
-            return f"Sign agrees, {form} (1 = yes)"
-        return f"Gap OOD − ID, {GAPS[name.removesuffix('_bpd')]} (bits/dim)"
+            return f"Sign agrees, {form}"
+        return f"Gap, {GAPS[name.removesuffix('_bpd')]} (bits/dim)"
 
 
 def _weights(expansion: "Expansion") -> "dict[str, NDArray[np.float64]]":

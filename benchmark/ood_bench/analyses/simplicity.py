@@ -134,8 +134,8 @@ class Simplicity(Analysis):
     def heading(self, name: str) -> str:
         """Return the title of a finding, with its unit."""
         against = "pixel variance" if "variance" in name else "PNG file size"
-        pooled = ", all data sets pooled" if name.endswith("_pooled") else ""
-        return f"Spearman's ρ of log P(x) and {against}{pooled}"
+        pooled = ", pooled" if name.endswith("_pooled") else ""
+        return f"Spearman's ρ with {against}{pooled}"
 
 
 def image_variance(images: NDArray[np.uint8]) -> Scores:

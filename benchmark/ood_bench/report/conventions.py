@@ -16,10 +16,10 @@ TESTED = (
 CLAIMS = (
     "A claim counts as reproduced only if the whole {level} interval of the measured value meets "
     "the expectation. Published values are those of the source; no verdict depends on them. "
-    "Footnotes give the measured expression and how its interval was computed: terms over common "
-    "images vary together, terms without common images are independent. The verdict **by one "
-    "training** holds for that trained model on other images of the same kind; its interval does "
-    "not cover other trainings of the model."
+    "With each claim stand the expression that was measured and how its interval was computed: "
+    "terms over common images vary together, terms without common images are independent. A "
+    "verdict **by one training** holds for that trained model on other images of the same kind; "
+    "its interval does not cover other trainings of the model."
 )
 BESIDE = (
     "Values of the same run that the suite names for each claim, to explain why it was not "
