@@ -33,7 +33,7 @@ FORMAT = 2
 _NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_NAMED = ("model", "inside", "outside", "detector", "baseline", "analysis", "data", "name")
+_NAMED = ("model", "inside", "outside", "detector", "baseline", "metric", "analysis", "data", "name")
 
 
 @dataclass(frozen=True)
