@@ -1,6 +1,6 @@
 """What the columns of each table mean; `**` stands around words to stress."""
 
-from ood_bench.metrics.spec import SPECS, spec_of
+from ood_bench.metrics import STANDARD
 
 COVERS = (
     "Where a row says **one training**, its interval covers the choice of test images only: "
@@ -45,12 +45,12 @@ DIFFERENCES = (
 )
 DETECTION = (
     "A larger score means more out of distribution (OOD). "
-    f"{' '.join(spec.says for spec in SPECS if spec.says)} "
+    "{metrics} "
     "Brackets hold {level} intervals: {intervals}. Intervals of the other metrics and values of "
     "single seeds are in {values}. With several seeds, values are means over seeds, and intervals "
     f"cover the choice of images and of seeds. {COVERS}"
 )
-INTERVALS = f"{spec_of('auroc').rule} for AUROC"
+INTERVALS = f"{STANDARD['auroc'].rule} for AUROC"
 FORMER_INTERVALS = (
     "DeLong's normal intervals for AUROC and bootstrap percentiles for the others, as earlier "
     "versions computed them (near 0 and 1, or with few images, they cover less; run the suite "
