@@ -176,11 +176,17 @@ def _messages(
     for problem in problems:
         if problem["loc"] in (misspelt if problem["type"] == "missing" else broken):
             continue
-        below = tuple(step for step in problem["loc"] if not str(step).startswith("["))
+        unknown = problem["type"] == "extra_forbidden"
+        last = len(problem["loc"]) - 1
+        below = tuple(
+            step
+            for i, step in enumerate(problem["loc"])
+            if not str(step).startswith("[") or (unknown and i == last)  # a key may begin so
+        )
         place = (*root, *below)
         if fallback is not None and given is not None and below and below[0] not in given:
             place = (*fallback, *below)
-        if problem["type"] == "extra_forbidden":
+        if unknown:
             known = _fields_at(model, problem["loc"][:-1])
             text = f"unknown key '{below[-1]}'{did_you_mean(str(below[-1]), known)}"
         elif problem["type"] == "missing":
