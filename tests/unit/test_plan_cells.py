@@ -126,7 +126,7 @@ def test_what_an_ensemble_or_given_weights_cannot_have_is_skipped_with_its_reaso
 
 def test_the_plan_says_what_each_detector_takes_beside_the_model(plan: Plan) -> None:
     assert plan.uses == {
-        "likelihood": "nothing more",
+        "likelihood": "none",
         "groups": "groups of 5 images",
         "background_ratio": "a second model",
         "waic": "an ensemble",

@@ -259,7 +259,7 @@ class Plugins:
             taken.append("labels")
         if built.group > 1:
             taken.append(f"groups of {built.group} images")
-        return ", ".join(taken) or "nothing more"
+        return ", ".join(taken) or "none"
 
     def _mixture(self, of: str) -> type[Any]:
         """Return an ensemble of a model as the planner sees it."""

@@ -1,4 +1,4 @@
-"""All detectors side by side: both directions of every pair, ranks, cost, tests, quotations."""
+"""All detectors of a run ranked: both directions of every pair, cost, tests, published values."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -136,8 +136,8 @@ def comparison_table(results: Results) -> TextTable:
             )
         )
     columns = (
-        *words("Model", "Detector", "Takes", "Trainings"),
-        *numbers(*map(str, shown), "Mean", "Worst", "Mean rank", "ms an image"),
+        *words("Model", "Detector", "Extra input", "Trainings"),
+        *numbers(*map(str, shown), "Mean", "Worst", "Mean rank", "ms/image"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)
 
@@ -173,7 +173,7 @@ def difference_table(results: Results) -> TextTable:
     )
     columns = (
         *words("Model", "ID → OOD", "Detector"),
-        *numbers(f"AUROC less that of {compared.baseline}"),
+        *numbers(f"AUROC minus that of {compared.baseline}"),
         *words("Trainings"),
         *numbers("p", "p (Holm)"),
     )
@@ -213,7 +213,7 @@ def quotation_table(results: Results) -> TextTable:
         *words("Model", "ID → OOD", "Detector"),
         *numbers("Measured AUROC"),
         *words("Trainings"),
-        *numbers("Quoted AUROC"),
-        *words("", "Source"),
+        *numbers("Published AUROC"),
+        *words("Agreement", "Source"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)

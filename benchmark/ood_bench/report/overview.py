@@ -55,23 +55,23 @@ def _figures(
     yield (
         "overview-auroc",
         "AUROC of every detector",
-        "Dots are AUROC, bars its interval, which of one training covers the choice of test "
-        "images alone; the line at 0.5 is chance, and left of it the OOD "
-        f"images look the more normal. Filled dots are the baseline, {baseline}.",
+        "Dots are AUROC, bars its interval (of one training: over the choice of test images "
+        "only). The line at 0.5 is chance; left of it, OOD images score as more normal than ID "
+        f"images. Filled dots are the baseline, {baseline}.",
         _dots,
     )
     if both_ways(results):
         yield (
             "overview-directions",
             "Both directions of a pair",
-            "A detector at the upper left or the lower right works one way round alone: it says "
-            "that images are simple, or that they are not. At the upper right it works both ways.",
+            "A detector at the upper right works in both directions. One at the upper left or the "
+            "lower right works in one only: it detects simple images, or complex ones.",
             _directions,
         )
     yield (
         "overview-heatmap",
         "AUROC of every detector on every pair",
-        "Red is below chance: the OOD images look the more normal.",
+        "Red is below chance: OOD images score as more normal than ID images.",
         _heat_map,
     )
 

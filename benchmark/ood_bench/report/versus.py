@@ -10,7 +10,7 @@ from ood_bench.report.numbers import ABSENT, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Versus, VersusClaim, VersusRow
 
-NOTHING = "The runs have no detection in common: no model, pair and detector of equal names."
+NOTHING = "The runs have nothing in common: no model, pair and detector have the same names."
 VERSUS_COLUMNS = tuple(column.name for column in fields(VersusRow))
 
 
@@ -37,7 +37,7 @@ def auroc_table(found: Versus) -> TextTable:
         *numbers(f"AUROC, {first} ({level} interval)"),
     ]
     for run in others:
-        columns += numbers(f"AUROC, {run}", f"{run} less {first}", f"p (Holm), {run}")
+        columns += numbers(f"AUROC, {run}", f"{run} − {first}", f"p (Holm), {run}")
     return TextTable(tuple(columns), tuple(rows), footnotes.texts)
 
 
@@ -57,9 +57,9 @@ def versus_note(found: Versus) -> str:
     """Return what the columns of `auroc_table` are."""
     return (
         f"AUROC as in each run's own report, with its {percent(found.level)} interval; a larger "
-        "score means more out of distribution. Differences from the first run are tested image by "
-        "image (paired DeLong, pooled over the seeds that both have), with Holm's correction for "
-        f"all of them. {TESTED.replace('**', '')} So is a difference on one common seed."
+        "score means more out-of-distribution. Differences from the first run are tested image by "
+        "image (paired DeLong, pooled over the seeds that both runs have), with Holm's correction "
+        f"for all of them. {TESTED.replace('**', '')} The same holds for one common seed."
     )
 
 
@@ -82,8 +82,8 @@ def versus_document(found: Versus) -> Document:
         summary=() if found.rows else (Span(NOTHING),),
         facts=(
             (str(len(found.runs)), "runs"),
-            (str(len(pairs)), "pairs in common"),
-            (str(len(detectors)), "detectors of models in common"),
+            (str(len(pairs)), "common pairs"),
+            (str(len(detectors)), "common detectors"),
         ),
         notes=found.notes,
     )

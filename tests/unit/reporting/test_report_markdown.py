@@ -83,9 +83,9 @@ def test_notes_stand_above_every_table_of_results(results: Results) -> None:
     assert len(of_results) == 5
     assert all(blocks[i - 1] == "> Run on the embedded subsets." for i in of_results)
     assert {blocks[i - 1] for i in tabled} - {blocks[i - 1] for i in of_results} == {
-        "## Left out",
+        "## Skipped",
         "## Failed",
-        "## Circumstances",
+        "## Environment",
     }
 
 

@@ -35,7 +35,7 @@ from ood_bench.results import (
 
 ONE = "one training"
 COVERS = "another training of the same model may lie"
-TESTED = "it does not tell what other trainings of them would give"
+TESTED = "it says nothing about other trainings of them"
 
 
 @pytest.fixture
