@@ -18,13 +18,14 @@ from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import bytes_sha256
 from ood_bench.scalars import changes, refusal
 
-Kind = Literal["models", "detectors", "statistics", "analyses", "formats"]
+Kind = Literal["models", "detectors", "statistics", "analyses", "formats", "executors"]
 ONE: Mapping[Kind, str] = {
     "models": "model",
     "detectors": "detector",
     "statistics": "statistic",
     "analyses": "analysis",
     "formats": "format",
+    "executors": "executor",
 }
 """What one plugin of a kind is called."""
 

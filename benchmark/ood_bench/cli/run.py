@@ -23,6 +23,15 @@ if TYPE_CHECKING:
 Globs = list[str]
 
 
+def _known_executor(name: str | None) -> str | None:
+    """Return the name of an executor that is installed or that can be imported."""
+    if name is not None:
+        from ood_bench.execute import load_executor
+
+        load_executor(name)
+    return name
+
+
 def run(
     suite: Annotated[
         Path,
@@ -90,6 +99,16 @@ def run(
             show_default=False,
         ),
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=_known_executor,
+            help="What works on the cells: inline, processes, or an executor of your own; default: "
+            "inline for one job, processes for more.",
+            show_default=False,
+        ),
+    ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, help="Time between two training checkpoints.")
     ] = 30.0,
@@ -105,7 +124,7 @@ def run(
     loaded = load_suite(suite, assignments=assignments or (), scale=scale)
 
     from ood_bench.data import Library
-    from ood_bench.execute.devices import device_named, threads_at_hand
+    from ood_bench.execute.devices import device_named
     from ood_bench.plan import build_plan
     from ood_bench.plan.select import select
     from ood_bench.registry import Registry
@@ -130,7 +149,7 @@ def run(
         return 0
 
     from ood_bench.cli.progress import Display
-    from ood_bench.execute import Bench, Failed, Inline, Processes, jobs_for
+    from ood_bench.execute import Bench, Failed, load_executor, usual_executor
     from ood_bench.execute.circumstances import setting
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
@@ -138,12 +157,15 @@ def run(
     notes = _notes(embedded=embedded, scale=scale, assignments=assignments or ())
     settings = {"embedded": embedded, "only": only or [], "skip": skip or []}
     folder = run_folder(results, loaded.suite, settings)
-    threads = threads_at_hand()
-    jobs = jobs or jobs_for(plan, device=device, threads=threads)
-    share = max(1, threads // jobs) if jobs > 1 else threads
+    chosen = (
+        load_executor(executor, jobs=jobs)
+        if executor
+        else usual_executor(plan, device=device, jobs=jobs)
+    )
+    bench = Bench(registry, library, device, checkpoint_seconds=checkpoint_seconds)
     manifest = {
         "suite": str(loaded.source.path),
-        "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
+        **chosen.manifest(plan, bench),
         **setting(),
     }
     kept = {cell.key for cell in reported.cells}
@@ -159,9 +181,8 @@ def run(
                 with store.lock(cell.key):
                     store.remove(cell.key)
         with Display(plan, store) as display:
-            bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
-            executor = Inline(bench) if jobs == 1 else Processes(bench, jobs=jobs, threads=share)
-            with closing(executor.run(plan, store)) as outcomes:
+            bench.tell = display.tell
+            with closing(chosen.run(plan, store, bench)) as outcomes:
                 for outcome in outcomes:
                     display.show(outcome)
                     if isinstance(outcome, Failed):
