@@ -20,6 +20,11 @@ class Done:
     stored: bool
     seconds: float
 
+    def __str__(self) -> str:
+        """Return one line."""
+        how = "is stored" if self.stored else f"in {self.seconds:.1f} s"
+        return f"{self.cell.name} {how}"
+
 
 @dataclass(frozen=True)
 class Failed:
@@ -37,6 +42,10 @@ class Failed:
     message: str
     traceback: str = ""
     mistake: bool = False
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"failed: {self.cell.name}: {self.message}"
 
 
 @dataclass(frozen=True)

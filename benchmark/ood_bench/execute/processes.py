@@ -21,6 +21,7 @@ from ood_bench.execute.executor import Done, Executor, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
 from ood_bench.plan import Plan
+from ood_bench.spawn import without_main
 from ood_bench.store import Store
 from ood_bench.streams import steady_streams
 
@@ -138,7 +139,8 @@ class _Worker:
             args=(theirs, replace(bench, tell=_nobody), store.root, threads),
             daemon=False,  # a daemon may have no processes of its own, and statistics have
         )
-        with _environment(dict.fromkeys(_THREADS, str(threads))), _deaf_to_interrupts():
+        variables = {name: str(threads) for name in _THREADS}
+        with without_main(), _environment(variables), _deaf_to_interrupts():
             self.process.start()
         theirs.close()
 

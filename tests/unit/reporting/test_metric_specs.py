@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ood_bench import metrics
-from ood_bench.api import Evaluation
+from ood_bench import Evaluation, metrics
 from ood_bench.metrics import SPECS, MetricSpec, evaluate, spec_of
 from ood_bench.metrics.thresholds import tally
 from ood_bench.report.conventions import DETECTION
