@@ -18,10 +18,11 @@ from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import bytes_sha256
 from ood_bench.scalars import changes, refusal
 
-Kind = Literal["models", "detectors", "statistics", "analyses", "formats", "executors"]
+Kind = Literal["models", "detectors", "metrics", "statistics", "analyses", "formats", "executors"]
 ONE: Mapping[Kind, str] = {
     "models": "model",
     "detectors": "detector",
+    "metrics": "metric",
     "statistics": "statistic",
     "analyses": "analysis",
     "formats": "format",

@@ -9,7 +9,7 @@ from scipy.stats import norm
 
 from ood_bench.claims import Claim, Measured, PerImage, Rows, evaluate
 from ood_bench.claims.joint import ADDED, BOOTSTRAP, DELONG, EXACT, INDEPENDENT, OWN
-from ood_bench.metrics import Measure, auroc, delong, fpr95, mean_bpd, paired_delong
+from ood_bench.metrics import STANDARD, Measure, auroc, delong, fpr95, mean_bpd, paired_delong
 from ood_bench.metrics.checks import Scores
 from ood_bench.metrics.covariance import auroc_influence, covariance
 from ood_bench.metrics.resampling import jointly, resampled_detection, resampled_mean
@@ -55,7 +55,7 @@ class Held:
             influence = dict(zip(sets, auroc_influence(inside, outside), strict=True))
         return PerImage(
             {sets[0]: Rows(len(inside)), sets[1]: Rows(len(outside))},
-            resampled_detection(row.metric, inside, outside, sets=sets),
+            resampled_detection(STANDARD[row.metric], inside, outside, sets=sets),
             influence,
         )
 
@@ -210,7 +210,7 @@ def test_bits_per_dimension_vary_with_the_auroc_of_the_same_images() -> None:
 def test_a_joint_bootstrap_has_the_covariance_of_delong() -> None:
     scored = two(np.random.default_rng(6), sharing="outside", counts=(400, 300))
     measures = [
-        resampled_detection("auroc", one.inside, one.outside, sets=one.sets)
+        resampled_detection(STANDARD["auroc"], one.inside, one.outside, sets=one.sets)
         for one in scored.values()
     ]
     sizes = {name: 400 if name in "iI" else 300 for one in scored.values() for name in one.sets}
@@ -340,7 +340,11 @@ def covered(
             rows = []
             for name, one in scored.items():
                 values = jointly(
-                    [resampled_detection(metric, one.inside, one.outside, sets=("i", "o"))],
+                    [
+                        resampled_detection(
+                            STANDARD[metric], one.inside, one.outside, sets=("i", "o")
+                        )
+                    ],
                     {"i": counts[0], "o": counts[1]},
                     seed=trial,
                     resamples=200,

@@ -24,7 +24,7 @@ from ood_bench.metrics import (
 from ood_bench.metrics.binormal import precision_moments
 from ood_bench.metrics.intervals import (
     detection_error_interval,
-    fpr95_interval,
+    fpr_interval,
     optimism,
     wilson,
 )
@@ -122,9 +122,9 @@ def _separation_of_value(value: float, positives: int, negatives: int) -> float:
 
 def test_fpr95_counts_the_images_of_both_sides() -> None:
     outside = np.arange(200) / 200
-    exact = fpr95_interval(tally(np.full(100_000, 0.4), outside), 0.95)
+    exact = fpr_interval(tally(np.full(100_000, 0.4), outside), 0.95, 0.95)
     assert exact == pytest.approx(wilson(81, 200, level=0.95))
-    few = fpr95_interval(tally(np.arange(100) / 100, outside), 0.95)
+    few = fpr_interval(tally(np.arange(100) / 100, outside), 0.95, 0.95)
     assert few.value == 189 / 200
     least, most = 180.46 / 200, 197.54 / 200  # of ranks 95 ± 1.96·√(100·0.95·0.05), interpolated
     binomial = wilson(189, 200, level=0.95)
@@ -134,12 +134,12 @@ def test_fpr95_counts_the_images_of_both_sides() -> None:
     assert few.high == pytest.approx(
         min(1.0, few.value + math.hypot(binomial.high - few.value, most - few.value)), abs=1e-4
     )
-    assert fpr95_interval(tally(np.arange(20.0), np.full(50, -1.0)), 0.95).low > 0.5
+    assert fpr_interval(tally(np.arange(20.0), np.full(50, -1.0)), 0.95, 0.95).low > 0.5
 
 
 def test_too_few_inside_images_set_no_upper_end_to_fpr95() -> None:
-    assert fpr95_interval(tally(np.zeros(40), np.ones(500)), 0.95).high == 1.0
-    assert fpr95_interval(tally(np.zeros(400), np.ones(500)), 0.95).high < 0.01
+    assert fpr_interval(tally(np.zeros(40), np.ones(500)), 0.95, 0.95).high == 1.0
+    assert fpr_interval(tally(np.zeros(400), np.ones(500)), 0.95, 0.95).high < 0.01
 
 
 def test_the_detection_error_reaches_up_by_its_optimism_and_down_by_wilson() -> None:

@@ -13,7 +13,8 @@ from ood_bench.suite import LoadedSuite, load_suite
 
 @pytest.fixture
 def suite(tiny: Path) -> LoadedSuite:
-    return load_suite(tiny, assignments=["evaluation.baseline=likelihood"])
+    more = ["evaluation.baseline=likelihood", "evaluation.metrics=[partial_auroc]"]
+    return load_suite(tiny, assignments=more)
 
 
 @pytest.fixture

@@ -232,7 +232,6 @@ def test_division_by_zero_and_overflow_are_verdicts_and_not_crashes() -> None:
 @pytest.mark.parametrize(
     ("measure", "message"),
     [
-        ("aurok()", "unknown metric 'aurok'; did you mean 'auroc'?"),
         ("auroc(modle='glow')", "auroc(...) has no keyword 'modle'; did you mean 'model'?"),
         ("bpd_inside(detector='likelihood')", "bpd_inside(...) has no keyword 'detector'"),
         ("auroc('glow')", "takes names by keyword: model, inside, outside, detector"),

@@ -11,12 +11,12 @@ from torch.utils.data import DataLoader, TensorDataset
 from torchmetrics import MetricCollection
 
 from ood_bench import metrics
-from ood_bench.metrics import SPECS, MetricSpec
-from ood_bench.metrics.spec import DetectionMetric
+from ood_bench.metrics import STANDARD, StandardMetric
+from ood_bench.metrics.fpr_at_tpr import FprAtTpr
 from ood_bench.metrics.torch import OODMetric
 
-each = pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-LOGGED: tuple[DetectionMetric, ...] = ("auroc", "aupr_out", "fpr95")
+each = pytest.mark.parametrize("name", STANDARD)
+LOGGED: tuple[StandardMetric, ...] = ("auroc", "aupr_out", "fpr95")
 
 
 def batches(dtype: torch.dtype = torch.float32) -> list[tuple[Tensor, Tensor]]:
@@ -27,21 +27,23 @@ def batches(dtype: torch.dtype = torch.float32) -> list[tuple[Tensor, Tensor]]:
     return list(zip(scores.split(64), labels.split(64), strict=True))
 
 
-def ours(spec: MetricSpec, told: list[tuple[Tensor, Tensor]]) -> float:
+def ours(name: StandardMetric, told: list[tuple[Tensor, Tensor]]) -> float:
     scores, labels = (np.concatenate([part.double().numpy() for part in x]) for x in zip(*told))  # noqa: B905
-    found: float = getattr(metrics, spec.name)(scores[labels == 0], scores[labels == 1])
+    found: float = getattr(metrics, name)(scores[labels == 0], scores[labels == 1])
     return found
 
 
 @each
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
-def test_all_batches_together_have_the_value_of_ours(spec: MetricSpec, dtype: torch.dtype) -> None:
-    metric = OODMetric(spec.name)
+def test_all_batches_together_have_the_value_of_ours(
+    name: StandardMetric, dtype: torch.dtype
+) -> None:
+    metric = OODMetric(name)
     told = batches(dtype)
     for scores, labels in told:
         metric.update(scores, labels)
-    assert metric.compute().item() == pytest.approx(ours(spec, told), abs=1e-15)
-    assert metric.higher_is_better is spec.higher_is_better
+    assert metric.compute().item() == pytest.approx(ours(name, told), abs=1e-15)
+    assert metric.higher_is_better is STANDARD[name].higher_is_better
     metric.reset()
     for side in (0, 1):  # one alone, as after the first batches of a sanity check
         metric.update(torch.tensor([1.0, 2.0]), torch.tensor([side, side]))
@@ -58,7 +60,17 @@ def test_processes_are_joined_by_their_scores_and_not_by_their_values() -> None:
         "labels": "dim_zero_cat",
     }
     first.merge_state(second)
-    assert first.compute().item() == pytest.approx(ours(metrics.spec_of("auroc"), told), abs=1e-15)
+    assert first.compute().item() == pytest.approx(ours("auroc", told), abs=1e-15)
+
+
+def test_any_other_metric_is_logged_as_well() -> None:
+    ours, theirs = FprAtTpr(tpr=0.5), OODMetric(FprAtTpr(tpr=0.5))
+    told = batches()
+    for batch in told:
+        theirs.update(*batch)
+    scores, labels = (torch.cat(part).double().numpy() for part in zip(*told, strict=True))
+    assert theirs.compute().item() == ours(scores[labels == 0], scores[labels == 1]).value
+    assert not theirs.higher_is_better
 
 
 def test_a_collection_keeps_the_scores_once() -> None:

@@ -20,11 +20,13 @@ class Address:
         seed: The seed of the training.
         detector: The detector.
         baseline: The detector that it is compared with.
+        metric: A metric that the suite adds.
         analysis: The analysis.
         data: The data set that is scored or measured.
         part: Which part of it.
         shape: Shape of the images that an audit is of.
-        plugin: Of a training or an analysis, the plugin, and the file of weights if one is given.
+        plugin: Of a training, an analysis or a metric, the plugin, and the file of weights if one
+            is given.
         options: Of an analysis, the plugin's options.
         transform: What was done to the images, in words.
         note: What a reader of the result must know.
@@ -36,6 +38,7 @@ class Address:
     seed: int = 0
     detector: str = ""
     baseline: str = ""
+    metric: str = ""
     analysis: str = ""
     data: str = ""
     part: Part | Literal[""] = ""

@@ -3,7 +3,7 @@
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.audit import AuditPair, AuditSet
 from ood_bench.cells.detect import Detect
-from ood_bench.cells.metric import BitsMetric, DetectionMetrics, DifferenceMetric
+from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics, DifferenceMetric
 from ood_bench.cells.score import Score
 from ood_bench.cells.spec import Spec
 from ood_bench.cells.train import Train
@@ -13,6 +13,7 @@ KINDS: list[type[Spec]] = [
     Score,
     Detect,
     DetectionMetrics,
+    AddedMetric,
     BitsMetric,
     DifferenceMetric,
     Analyse,

@@ -1,16 +1,25 @@
 """Cells that measure: detection of a pair, bits per dimension, the difference of two detectors."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from ood_bench.cells.spec import Input, Spec
 from ood_bench.cells.tables import write_json
+from ood_bench.errors import PluginError
 from ood_bench.hashing import seed_for
-from ood_bench.metrics import Measure, evaluate, mean_bpd, paired_delong
-from ood_bench.results import Metric
+from ood_bench.metrics import (
+    DetectionMetric,
+    Measure,
+    MetricSpec,
+    StandardMetric,
+    evaluate,
+    mean_bpd,
+    paired_delong,
+)
+from ood_bench.registry import Options, construct
 from ood_bench.typed import Count
 
 if TYPE_CHECKING:
@@ -60,6 +69,59 @@ class DetectionMetrics(Spec):
     def read(store: "Cells", key: str) -> "Detected":
         """Return what a finished cell measured."""
         return store.read_typed(key, METRICS, Detected)
+
+
+@dataclass(frozen=True, kw_only=True)
+class AddedMetric(Spec):
+    """What one metric that the suite adds comes to for a detector on a pair.
+
+    Attributes:
+        plugin: The metric's plugin.
+        revision: The plugin's revision.
+        options: All its options.
+        inside: Scores of the inside data set's test images.
+        outside: Scores of the outside one's.
+        resamples: Bootstrap resamples.
+        level: Coverage of the interval.
+    """
+
+    kind, family = "added", "metric"
+    constant = (("measures", "added"),)
+    files = frozenset({METRICS})
+
+    plugin: str
+    revision: int | str
+    options: Options
+    inside: Input
+    outside: Input
+    resamples: int
+    level: float
+
+    def work(self, task: "Task") -> None:
+        """Measure it, and keep how it reads, for reports where its plugin is not installed."""
+        store, bench = task.worker.store, task.worker.bench
+        plugin = bench.plugin("metrics", self.plugin, self.revision)
+        metric: DetectionMetric = construct(plugin, self.plugin, self.options)
+        inside, outside = map(store.read_scores, (self.inside, self.outside))
+        seed = seed_for("bootstrap", self.key)
+        measure = metric(inside, outside, level=self.level, resamples=self.resamples, seed=seed)
+        (at, *_) = task.cell.at
+        try:
+            _require_share(f"'{at.metric}' of '{at.detector}'", measure)
+        except ValueError as error:
+            raise PluginError(str(error)) from error
+        content = {
+            "n_inside": len(inside),
+            "n_outside": len(outside),
+            "measure": list(measure),
+            "metric": asdict(metric.described(at.metric)),
+        }
+        write_json(task.folder / METRICS, content)
+
+    @staticmethod
+    def read(store: "Cells", key: str) -> "Added":
+        """Return what a finished cell measured."""
+        return store.read_typed(key, METRICS, Added)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -138,6 +200,12 @@ def _listed(measures: Mapping[str, Measure]) -> dict[str, list[float]]:
     return {name: list(measure) for name, measure in measures.items()}
 
 
+def _require_share(name: str, measure: Measure) -> None:
+    """Refuse what lies outside [0, 1] by more than rounding."""
+    if not all(-ROUNDING <= value <= 1 + ROUNDING for value in measure):
+        raise ValueError(f"{name} is a share, and {measure} does not lie between 0 and 1")
+
+
 class _Content(BaseModel):
     model_config = ConfigDict(frozen=True)
 
@@ -145,18 +213,34 @@ class _Content(BaseModel):
 class Detected(_Content):
     """The `metrics.json` of a detector on a pair."""
 
-    measures: Mapping[Metric, Measure]
+    measures: Mapping[StandardMetric, Measure]
     n_inside: Count
     n_outside: Count
 
     @field_validator("measures")
     @classmethod
-    def _are_shares(cls, measures: Mapping[Metric, Measure]) -> Mapping[Metric, Measure]:
+    def _are_shares(
+        cls, measures: Mapping[StandardMetric, Measure]
+    ) -> Mapping[StandardMetric, Measure]:
         """Refuse what lies outside [0, 1] by more than rounding."""
         for name, measure in measures.items():
-            if not all(-ROUNDING <= value <= 1 + ROUNDING for value in measure):
-                raise ValueError(f"{name} is a share, and {measure} does not lie between 0 and 1")
+            _require_share(name, measure)
         return measures
+
+
+class Added(_Content):
+    """The `metrics.json` of a metric that the suite adds, and how the metric reads."""
+
+    measure: Measure
+    metric: MetricSpec
+    n_inside: Count
+    n_outside: Count
+
+    @field_validator("measure")
+    @classmethod
+    def _is_share(cls, measure: Measure) -> Measure:
+        _require_share("the metric", measure)
+        return measure
 
 
 class Bits(_Content):

@@ -6,14 +6,21 @@ from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict, field_validator
 
-from ood_bench.claims.arithmetic import Term, differentiate, parse_expression, terms
+from ood_bench.claims.arithmetic import (
+    CALLED,
+    Term,
+    differentiate,
+    parse_expression,
+    terms,
+    unknown,
+)
 from ood_bench.claims.expectation import parse_expectation
 from ood_bench.claims.joint import Names, Part, PerImage, Rows, Source, fewest, spread
 from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
 from ood_bench.results import Beside, ClaimResult, Omission, Verdict, untrained
 
-__all__ = ["Claim", "Measured", "PerImage", "Rows", "Source", "evaluate", "validate"]
+__all__ = ["CALLED", "Claim", "Measured", "PerImage", "Rows", "Source", "evaluate", "validate"]
 
 
 class Claim(BaseModel):
@@ -78,6 +85,7 @@ def validate(
     datasets: Collection[str],
     detectors: Collection[str],
     analyses: Collection[str],
+    metrics: Collection[str] = (),
 ) -> None:
     """Check the names in a claim against those of its suite.
 
@@ -98,6 +106,8 @@ def validate(
         for term in terms(parse_expression(measure))
     ]
     for term in named:
+        if reason := unknown(term, metrics):
+            raise SuiteError(f"claim '{claim.id}': {reason}")
         for keyword, name in term.where.items():
             if keyword in known and name not in known[keyword]:
                 raise SuiteError(

@@ -2,7 +2,7 @@
 
 import ast
 import math
-from collections.abc import Callable, Hashable, Iterator, Mapping
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal, TypeAlias, TypeVar, get_args
 
@@ -26,6 +26,9 @@ _KEYWORDS: dict[str, tuple[str, ...]] = {
 }
 _ALL_KEYWORDS = ("model", "inside", "outside", "detector")
 FINDING = "finding"
+
+CALLED: tuple[str, ...] = (*get_args(Metric), FINDING)
+"""What a measure may call in every suite."""
 
 Operator: TypeAlias = Literal["+", "-", "*", "/"]
 
@@ -59,7 +62,7 @@ def parse_expression(text: str) -> Expression:
 
     Raises:
         SuiteError: If it is anything but numbers, `+ - * /`, parentheses and metrics, or names
-            no metric at all.
+            no metric at all. Which metrics there are depends on the suite, see `unknown`.
     """
     if len(text) > MAX_LENGTH:
         raise SuiteError(f"the measure is longer than {MAX_LENGTH} characters")
@@ -69,8 +72,23 @@ def parse_expression(text: str) -> Expression:
         raise SuiteError(f"cannot read the measure '{text}' as arithmetic") from error
     expression = _read(tree, 0)
     if not any(terms(expression)):
-        raise SuiteError(f"the measure '{text}' names no metric; known: {_listed(_metrics())}")
+        raise SuiteError(f"the measure '{text}' names no metric; known: {_listed(CALLED)}")
     return expression
+
+
+def unknown(term: Term, metrics: Collection[str] = ()) -> str:
+    """Say why a term calls no metric; empty if it calls one.
+
+    Args:
+        term: The term.
+        metrics: Those that the suite adds.
+    """
+    known = (*CALLED, *metrics)
+    return (
+        ""
+        if term.metric in known
+        else f"unknown metric '{term.metric}'{did_you_mean(term.metric, known)}"
+    )
 
 
 def terms(expression: Expression) -> Iterator[Term]:
@@ -159,8 +177,6 @@ def _constant(number: float) -> float:
 
 
 def _read_term(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> Term:
-    if name not in _metrics():
-        raise SuiteError(f"unknown metric '{name}'{did_you_mean(name, _metrics())}")
     allowed = _KEYWORDS.get(name, _ALL_KEYWORDS)
     if args:
         raise SuiteError(f"{name}(...) takes names by keyword: {_listed(allowed)}")
@@ -176,10 +192,6 @@ def _read_term(name: str, args: list[ast.expr], keywords: list[ast.keyword]) -> 
     if name == FINDING and "name" not in where:
         raise SuiteError("finding(...) needs a name: finding(name='volume_gap', ...)")
     return Term(name, where)
-
-
-def _metrics() -> tuple[str, ...]:
-    return (*get_args(Metric), FINDING)
 
 
 def _listed(names: tuple[str, ...]) -> str:

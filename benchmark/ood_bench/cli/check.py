@@ -1,4 +1,4 @@
-"""`ood-bench models check` and `detectors check`: a verdict for every law of the contract."""
+"""`ood-bench models check` and its like: a verdict for every law of a plugin's contract."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
@@ -96,6 +96,28 @@ def detector_check(
 
     subject = DetectorSubject.of(detector, options)
     return _told(f"{detector} on made-up columns", check_detector(subject))
+
+
+def metric_check(
+    metric: Annotated[
+        str,
+        typer.Argument(
+            metavar="METRIC",
+            help="A registered name, package.module:Class, or ./file.py:Class.",
+        ),
+    ],
+    settings: Settings = None,
+) -> int:
+    """Hold a metric to its contract on made-up scores, law by law.
+
+    The exit status is 0, 1 where a law is broken, 2 where the metric cannot be loaded.
+    """
+    options = _options(settings, "--set")
+
+    from ood_bench.testing import MetricSubject, check_metric
+
+    subject = MetricSubject.of(metric, options)
+    return _told(f"{metric} on made-up scores", check_metric(subject))
 
 
 def _told(title: str, verdicts: Iterable["Verdict"]) -> int:

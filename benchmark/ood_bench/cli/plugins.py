@@ -6,7 +6,7 @@ from typing import Annotated, Any, get_args
 import typer
 from rich.table import Table
 
-from ood_bench.cli.check import detector_check, model_check
+from ood_bench.cli.check import detector_check, metric_check, model_check
 from ood_bench.cli.console import terminal
 from ood_bench.cli.new import detector_new, model_new
 from ood_bench.cli.zoo import fetch, zoo
@@ -34,6 +34,8 @@ def plugin_app(kind: Kind) -> typer.Typer:
     if kind == "detectors":
         app.command("check")(detector_check)
         app.command("new")(detector_new)
+    if kind == "metrics":
+        app.command("check")(metric_check)
     return app
 
 

@@ -12,13 +12,19 @@ from ood_bench.metrics.measure import Measure
 from ood_bench.metrics.pooling import pool, pooled_p
 from ood_bench.metrics.ranks import dense_ranks
 from ood_bench.metrics.roc import auroc, delong, paired_delong, placements
-from ood_bench.metrics.spec import SPECS, MetricSpec, spec_of
-from ood_bench.metrics.thresholds import aupr_in, aupr_out, detection_error, fpr95
+from ood_bench.metrics.spec import DetectionMetric, MetricSpec, Sample
+from ood_bench.metrics.standard import SPECS, STANDARD, StandardMetric
+from ood_bench.metrics.thresholds import Tally, aupr_in, aupr_out, detection_error, fpr95
 
 __all__ = [
     "SPECS",
+    "STANDARD",
+    "DetectionMetric",
     "Measure",
     "MetricSpec",
+    "Sample",
+    "StandardMetric",
+    "Tally",
     "aupr_in",
     "aupr_out",
     "auroc",
@@ -32,5 +38,4 @@ __all__ = [
     "placements",
     "pool",
     "pooled_p",
-    "spec_of",
 ]

@@ -4,7 +4,8 @@ from numpy.typing import ArrayLike
 
 from ood_bench.metrics.checks import positive, share
 from ood_bench.metrics.measure import Measure
-from ood_bench.metrics.spec import SPECS, Sample
+from ood_bench.metrics.spec import Sample
+from ood_bench.metrics.standard import STANDARD
 
 
 def evaluate(
@@ -15,10 +16,10 @@ def evaluate(
     resamples: int = 1000,
     level: float = 0.95,
 ) -> dict[str, Measure]:
-    """Return every metric of `ood_bench.metrics.spec.SPECS` by its name, with its interval.
+    """Return every metric of `ood_bench.metrics.standard` by its name, with its interval.
 
     AUROC and both AUPR have score intervals (`delong`, `precision_interval`), FPR@95TPR and
-    detection error those of the shares that they are made of (`fpr95_interval`,
+    detection error those of the shares that they are made of (`fpr_interval`,
     `detection_error_interval`). How often each covers the truth in simulations stands in the
     documentation. The detection error of a sample, as a minimum, lies below the least error
     there is; a bootstrap tells by how much, and its interval reaches up by so much more.
@@ -36,4 +37,4 @@ def evaluate(
     """
     resamples, level = positive(resamples, "resamples"), share(level, "level")
     sample = Sample(inside, outside, seed, resamples)
-    return {spec.name: spec.measure(sample, level) for spec in SPECS}
+    return {name: metric.interval(sample, level) for name, metric in STANDARD.items()}

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from ood_bench.metrics.binormal import precision_moments, score_interval
 from ood_bench.metrics.measure import Measure, normal_quantile
-from ood_bench.metrics.thresholds import TPR, Counts, Tally
+from ood_bench.metrics.thresholds import Counts, Tally
 
 
 def wilson(count: int, total: int, *, level: float) -> Measure:
@@ -48,23 +48,24 @@ def precision_interval(value: float, positive: Counts, negative: Counts, level: 
     )
 
 
-def fpr95_interval(tally: Tally, level: float) -> Measure:
-    """Return FPR@95TPR with an interval that counts both sides' images.
+def fpr_interval(tally: Tally, tpr: float, level: float) -> Measure:
+    """Return FPR at a TPR with an interval that counts both sides' images.
 
     Wilson's for the share of outside images below the threshold, and for the threshold itself
     the shares below those order statistics of the inside scores between which the true one
-    lies; their reaches are added as squares. With few inside images (under about seventy at
-    95 %) none of them bounds the threshold from above, and the interval reaches to 1.
+    lies; their reaches are added as squares. With few inside images (under about seventy for a
+    TPR and a level of 95 %) none of them bounds the threshold from above, and the interval
+    reaches to 1.
 
     Reference:
         Zou & Donner, Construction of confidence limits about effect measures: a general
         approach, Statistics in Medicine 2008.
     """
     n, m = int(tally.accepted_inside[-1]), int(tally.accepted_outside[-1])
-    value = tally.fpr95()
+    value = tally.fpr(tpr)
     binomial = wilson(round(value * m), m, level=level)
-    rank = tally.rank95()
-    reach = normal_quantile(level) * math.sqrt(n * TPR * (1 - TPR))
+    rank = tally.rank(tpr)
+    reach = normal_quantile(level) * math.sqrt(n * tpr * (1 - tpr))
     least, most = (_accepted(tally, at) / m for at in (max(rank - reach, 0.0), rank + reach))
     return Measure(
         value,
@@ -98,6 +99,12 @@ def detection_error_interval(tally: Tally, optimism: float, level: float) -> Mea
     up = math.hypot(missed.high - missed.value, passed.high - passed.value) / 2
     high = 0.5 if alike else max(value, min(0.5, middle + up))
     return Measure(value, max(0.0, value - down), high)
+
+
+def percentile_interval(value: float, resampled: NDArray[np.float64], *, level: float) -> Measure:
+    """Return a value with the percentiles of its resamples, widened to hold the value itself."""
+    low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
+    return Measure(value, min(float(low), value), max(float(high), value))
 
 
 def optimism(inside: Counts, outside: Counts, distinct: int, *, seed: int, resamples: int) -> float:

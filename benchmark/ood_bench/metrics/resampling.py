@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ood_bench.metrics.checks import Scores
-from ood_bench.metrics.spec import spec_of
+from ood_bench.metrics.spec import DetectionMetric
 from ood_bench.metrics.thresholds import Tally, places
 
 Draw: TypeAlias = Mapping[str, NDArray[np.int64]]
@@ -44,7 +44,7 @@ def jointly(
 
 
 def resampled_detection(
-    metric: str,
+    metric: DetectionMetric,
     inside: ArrayLike,
     outside: ArrayLike,
     *,
@@ -53,7 +53,7 @@ def resampled_detection(
     """Return a detection metric as a function of drawn rows.
 
     Args:
-        metric: The name of a metric.
+        metric: The metric.
         inside: Scores of in-distribution images, larger = more OOD.
         outside: Scores of out-of-distribution images.
         sets: What draws call the inside's images and the outside's.
@@ -62,14 +62,13 @@ def resampled_detection(
         ValueError: If a side is empty or has a score that is not finite.
     """
     own, other, distinct = places(inside, outside)
-    measure = spec_of(metric).value
 
     def resampled(draw: Draw) -> float:
         counts = (
             np.bincount(side[draw[name]], minlength=distinct)
             for side, name in zip((own, other), sets, strict=True)
         )
-        return measure(Tally(*counts))
+        return metric.value(Tally(*counts))
 
     return resampled
 

@@ -1,6 +1,8 @@
 """AUPR, FPR@95TPR and detection error, from counts of images at each distinct score."""
 
+import math
 from dataclasses import dataclass
+from fractions import Fraction
 from functools import cached_property
 from typing import TypeAlias
 
@@ -52,14 +54,18 @@ class Tally:
         """Return the average precision with inside images as positives."""
         return _average_precision(self.inside, self.accepted_inside, self.accepted_outside)
 
-    def fpr95(self) -> float:
-        """Return the share of outside images accepted when 95 % of inside images are."""
-        k = np.searchsorted(self.accepted_inside, self.rank95())
+    def fpr(self, tpr: float) -> float:
+        """Return the share of outside images accepted when a share of inside images is.
+
+        Args:
+            tpr: That share of inside images, above 0 and at most 1.
+        """
+        k = np.searchsorted(self.accepted_inside, self.rank(tpr))
         return int(self.accepted_outside[k]) / int(self.accepted_outside[-1])
 
-    def rank95(self) -> int:
-        """Return how many inside images are 95 % of them, rounded up."""
-        return -(-95 * int(self.accepted_inside[-1]) // 100)  # without floats
+    def rank(self, tpr: float) -> int:
+        """Return how many inside images are a share of them, rounded up."""
+        return math.ceil(Fraction(str(tpr)) * int(self.accepted_inside[-1]))  # 0.95, not its float
 
     def best(self) -> int:
         """Return the threshold of the least mean of both error rates, the lowest such."""
@@ -148,7 +154,7 @@ def fpr95(inside: ArrayLike, outside: ArrayLike) -> float:
         >>> fpr95(inside=[1, 2, 4], outside=[0, 3, 4, 5])
         0.75
     """
-    return tally(inside, outside).fpr95()
+    return tally(inside, outside).fpr(TPR)
 
 
 def detection_error(inside: ArrayLike, outside: ArrayLike) -> float:

@@ -8,7 +8,8 @@ from torch import Tensor
 from torchmetrics import Metric
 from torchmetrics.utilities import dim_zero_cat
 
-from ood_bench.metrics.spec import SPECS, DetectionMetric, spec_of
+from ood_bench.metrics.spec import DetectionMetric
+from ood_bench.metrics.standard import STANDARD, StandardMetric
 from ood_bench.metrics.thresholds import tally
 
 
@@ -20,7 +21,8 @@ class OODMetric(Metric):
     their exact values what `ood_bench.metrics` does. In a `MetricCollection` they are kept once.
 
     Args:
-        name: `auroc`, `aupr_out`, `aupr_in`, `fpr95` or `detection_error`.
+        metric: `auroc`, `aupr_out`, `aupr_in`, `fpr95` or `detection_error`; or another
+            metric, `FprAtTpr(tpr=0.99)` say.
         **settings: Of `torchmetrics.Metric`.
 
     Raises:
@@ -39,19 +41,21 @@ class OODMetric(Metric):
     scores: list[Tensor]
     labels: list[Tensor]
 
-    def __init__(self, name: DetectionMetric, **settings: Any) -> None:
+    def __init__(self, metric: StandardMetric | DetectionMetric, **settings: Any) -> None:
         super().__init__(**settings)
-        if name not in {spec.name for spec in SPECS}:
-            known = ", ".join(spec.name for spec in SPECS)
-            raise ValueError(f"there is no metric '{name}'; known: {known}")
-        self.name = name
+        if not isinstance(metric, DetectionMetric):
+            if metric not in STANDARD:
+                known = ", ".join(STANDARD)
+                raise ValueError(f"there is no metric '{metric}'; known: {known}")
+            metric = STANDARD[metric]
+        self.metric = metric
         self.add_state("scores", default=[], dist_reduce_fx="cat")
         self.add_state("labels", default=[], dist_reduce_fx="cat")
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]  # theirs is a constant
         """Whether 1 is the best value, and not 0."""
-        return spec_of(self.name).higher_is_better
+        return self.metric.higher_is_better
 
     def update(self, scores: Tensor, outside: Tensor) -> None:
         """Take a batch.
@@ -87,5 +91,5 @@ class OODMetric(Metric):
         if self.scores:
             scores, labels = dim_zero_cat(self.scores), dim_zero_cat(self.labels)
             if labels.any() and not labels.all():
-                value = spec_of(self.name).value(tally(scores[~labels], scores[labels]))
+                value = self.metric.value(tally(scores[~labels], scores[labels]))
         return torch.tensor(value, dtype=dtype, device=self.device)

@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from typing import Any
 
 from ood_bench.capabilities import IN_WORDS, log_prob_kind
 from ood_bench.cells import Cell
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.detect import Detect
-from ood_bench.cells.metric import BitsMetric, DetectionMetrics, DifferenceMetric
+from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics, DifferenceMetric
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import add_audits
@@ -73,12 +74,12 @@ class _Builder:
         grouped = f"scores of groups of {group} images" if group > 1 else ""
         samples = self.plugins.samples(trial.model)
         for name, place in trial.outside.items():
-            spec = DetectionMetrics(
-                inside=scores[trial.inside].key,
-                outside=scores[name].key,
-                resamples=self.suite.evaluation.resamples,
-                level=self.level,
-            )
+            measured: dict[str, Any] = {
+                "inside": scores[trial.inside].key,
+                "outside": scores[name].key,
+                "resamples": self.suite.evaluation.resamples,
+                "level": self.level,
+            }
             outside = self.sources.info(name, "test", trial.shape, place)
             at = replace(
                 trained.at,
@@ -87,7 +88,17 @@ class _Builder:
                 transform=_joined(inside.transform, outside.transform),
                 note=_noted(trial.model, samples, _joined(inside.note, outside.note), grouped),
             )
-            self.sources.add(Cell(f"metric/{trained.label}/{name}/{detector.name}", spec, (at,)))
+            called = f"metric/{trained.label}/{name}/{detector.name}"
+            self.sources.add(Cell(called, DetectionMetrics(**measured), (at,)))
+            for metric in self.plugins.metrics.values():
+                spec = AddedMetric(
+                    plugin=metric.plugin,
+                    revision=metric.revision,
+                    options=metric.options,
+                    **measured,
+                )
+                own = replace(at, metric=metric.name, plugin=metric.plugin)
+                self.sources.add(Cell(f"{called}/{metric.name}", spec, (own,)))
         return scores
 
     def pairing(

@@ -10,6 +10,7 @@ from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has
 from ood_bench.core_yaml import Place
 from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
+from ood_bench.metrics import DetectionMetric
 from ood_bench.plan.checkpoint import Checkpoint, Origin, of_file, of_zoo
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
@@ -100,6 +101,8 @@ class Plugins:
         }
         self.detectors = self._resolve("detectors", suite.detectors)
         self.analyses = self._resolve("analyses", suite.analyses)
+        added = suite.evaluation.metrics
+        self.metrics = self._resolve("metrics", added, at=("evaluation", "metrics"))
         entry = suite.roles.classifier
         self.classifier: Named | None = None
         if entry is not None:
@@ -111,6 +114,8 @@ class Plugins:
         self.built_analyses: dict[str, Analysis] = {
             name: self.build(found, Analysis) for name, found in self.analyses.items()
         }
+        for metric in self.metrics.values():
+            self.build(metric, DetectionMetric)
         self.statistics: dict[str, type[Statistic]] = {}
         self.broken: dict[str, str] = {}
         for name in registry.names("statistics"):

@@ -1,6 +1,6 @@
 """What the columns of each table mean; `**` stands around words to stress."""
 
-from ood_bench.metrics.spec import SPECS, spec_of
+from ood_bench.metrics import STANDARD
 
 COVERS = (
     "Where a row says **one training**, its interval covers the choice of test images and nothing "
@@ -46,12 +46,12 @@ DIFFERENCES = (
 )
 DETECTION = (
     "A larger score means more out of distribution (OOD). "
-    f"{' '.join(spec.says for spec in SPECS if spec.says)} "
+    "{metrics} "
     "Brackets hold {level} intervals: {intervals}; those of the others are in {values} with the "
     "rows of single seeds. With several seeds, values are means, and intervals count both the "
     f"images and the seeds as samples. {COVERS}"
 )
-INTERVALS = f"{spec_of('auroc').rule} for AUROC"
+INTERVALS = f"{STANDARD['auroc'].rule} for AUROC"
 FORMER_INTERVALS = (
     "DeLong's normal ones for AUROC, a bootstrap's percentiles for the others, as earlier versions "
     "computed them (near 0 and 1, or with few images, they cover less; run the suite again)"

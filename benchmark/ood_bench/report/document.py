@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
+from ood_bench.metrics import MetricSpec
 from ood_bench.report.measured import Measured
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import ClaimResult, DataCard
@@ -34,11 +35,13 @@ class ClaimList(NamedTuple):
 class Detections(NamedTuple):
     """What was measured on every pair, for a page that shows one metric at a time.
 
-    `remarks` says of some pairs (inside, outside) what the images alone tell.
+    `remarks` says of some pairs (inside, outside) what the images alone tell, and `metrics` how
+    each metric reads.
     """
 
     found: tuple[Measured, ...]
     remarks: Mapping[tuple[str, str], str]
+    metrics: tuple[MetricSpec, ...]
 
 
 class DataCards(NamedTuple):

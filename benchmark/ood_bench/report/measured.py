@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from ood_bench.metrics.measure import percent
-from ood_bench.metrics.spec import SPECS
 from ood_bench.report.audited import remark
 from ood_bench.report.numbers import ABSENT, count, decimal, plural, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
@@ -21,8 +20,6 @@ from ood_bench.results import (
 from ood_bench.results.trainings import ONE
 
 _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
-HEADINGS: dict[Metric, str] = {spec.name: spec.heading for spec in SPECS if spec.name != "auroc"}
-"""Of the metrics that tables show beside AUROC, without their intervals."""
 
 
 @dataclass
@@ -33,21 +30,21 @@ class Measured:
     inside: str
     outside: str
     detector: str
-    pooled: dict[Metric, Row] = field(default_factory=dict)
+    pooled: dict[str, Row] = field(default_factory=dict)
     single: list[Row] = field(default_factory=list)
     reason: str = ""
 
-    def value(self, metric: Metric) -> str:
+    def value(self, metric: str) -> str:
         """Write a pooled value."""
         row = self.pooled.get(metric)
         return decimal(row.value if row else None)
 
-    def interval(self, metric: Metric) -> str:
+    def interval(self, metric: str) -> str:
         """Write a pooled value and its interval."""
         row = self.pooled.get(metric)
         return with_interval(row.value, row.low, row.high) if row else ABSENT
 
-    def trainings(self, metric: Metric) -> str:
+    def trainings(self, metric: str) -> str:
         """Say of how many trainings a value is, and how far several spread."""
         values = [row.value for row in self.single if row.metric == metric]
         if len(values) > 1:
@@ -91,8 +88,14 @@ def detections(results: Results) -> list[Measured]:
     ]
 
 
+def beside_auroc(results: Results) -> dict[str, str]:
+    """Return the headings of metrics that tables show beside AUROC, without their intervals."""
+    return {spec.name: spec.heading for spec in results.metrics if spec.name != "auroc"}
+
+
 def detection_table(results: Results) -> TextTable:
     """Return the pooled metrics of every detector on every pair."""
+    headings = beside_auroc(results)
     footnotes = Footnotes()
     rows = []
     for entry in detections(results):
@@ -107,7 +110,7 @@ def detection_table(results: Results) -> TextTable:
                 entry.detector or "all",
                 entry.interval("auroc"),
                 entry.trainings("auroc"),
-                *(entry.value(metric) for metric in HEADINGS),
+                *(entry.value(metric) for metric in headings),
                 f"{count(n_inside)} / {count(n_outside)}" if total else ABSENT,
                 decimal(n_outside / total if total else None),
             )
@@ -116,7 +119,7 @@ def detection_table(results: Results) -> TextTable:
         *words("Model", "ID → OOD", "Detector"),
         *numbers(f"AUROC ({percent(results.level)} interval)"),
         *words("Trainings"),
-        *numbers(*HEADINGS.values(), "Images ID / OOD", "OOD share"),
+        *numbers(*headings.values(), "Images ID / OOD", "OOD share"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)
 

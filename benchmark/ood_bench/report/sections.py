@@ -70,6 +70,7 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             detection_table(results),
             DETECTION.format(
                 level=level,
+                metrics=" ".join(spec.says for spec in results.metrics if spec.says),
                 values=VALUES,
                 intervals=FORMER_INTERVALS if results.former_intervals else INTERVALS,
             ),
@@ -112,7 +113,7 @@ def found_on_pairs(results: Results) -> Detections:
     """Return what was measured on every pair, and what the images alone tell of it."""
     pairs = {(row.inside, row.outside) for row in results.rows}
     remarks = {pair: remark(results, *pair) for pair in pairs}
-    return Detections(tuple(detections(results)), remarks)
+    return Detections(tuple(detections(results)), remarks, results.metrics)
 
 
 def _filled(*sections: Section) -> Iterator[Section]:

@@ -5,7 +5,7 @@ from typing import TypeVar
 from ood_bench.metrics.measure import percent
 from ood_bench.report.audited import remark
 from ood_bench.report.document import Section
-from ood_bench.report.measured import HEADINGS, detections, marked
+from ood_bench.report.measured import beside_auroc, detections, marked
 from ood_bench.report.numbers import count, decimal
 from ood_bench.report.texttable import Column, Footnotes, TextTable, numbers, words
 from ood_bench.results import Metric, Results
@@ -73,7 +73,7 @@ def terminal_table(results: Results) -> TextTable:
         *words("Model", "ID", "OOD", "Detector"),
         *numbers(f"AUROC ({percent(results.level)} interval)"),
         *words("Trainings"),
-        *numbers(*(HEADINGS[metric] for metric in SHOWN), "bpd ID", "bpd OOD"),
+        *numbers(*(beside_auroc(results)[metric] for metric in SHOWN), "bpd ID", "bpd OOD"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)
 

@@ -113,13 +113,13 @@ def records_csv(records: Records) -> str:
 
 
 def ordered(rows: Iterable[Row]) -> list[Row]:
-    """Sort rows by their names, seeds as numbers with `all` last, metrics as declared."""
+    """Sort rows by names, seeds as numbers with `all` last, metrics as in `Metric`, then others."""
     rank = {metric: i for i, metric in enumerate(get_args(Metric))}
 
     def key(row: Row) -> tuple[Any, ...]:
         seed = (1, 0, row.seed) if not row.seed.isdecimal() else (0, int(row.seed), "")
         names = (row.suite, row.model, row.inside, row.outside, row.detector)
-        return (*names, seed, rank[row.metric])
+        return (*names, seed, rank.get(row.metric, len(rank)), row.metric)
 
     return sorted(rows, key=key)
 

@@ -4,14 +4,16 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from ood_bench.metrics.spec import DetectionMetric
+from ood_bench.metrics.spec import MetricSpec
+from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
 from ood_bench.results.trainings import judged
 
 if TYPE_CHECKING:
     import pandas as pd
 
-Metric = Literal[DetectionMetric, "bpd_inside", "bpd_outside", "bpd_train"]
+Metric = Literal[StandardMetric, "bpd_inside", "bpd_outside", "bpd_train"]
+"""The metrics of every run; a suite may add others, by names of its own."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +32,7 @@ class Row:
     outside: str
     detector: str
     seed: str
-    metric: Metric
+    metric: str
     value: float
     low: float
     high: float
@@ -251,7 +253,8 @@ class Comparison:
 class Results:
     """One run of one suite; `level` is the coverage of every interval.
 
-    `former_intervals` tells of intervals of detectors that an earlier version has computed.
+    `former_intervals` tells of intervals of detectors that an earlier version has computed, and
+    `metrics` how each detection metric reads, in the order of rows and columns.
     """
 
     suite: str
@@ -271,3 +274,4 @@ class Results:
     comparison: Comparison | None = None
     audit: Audit | None = None
     former_intervals: bool = False
+    metrics: tuple[MetricSpec, ...] = SPECS

@@ -7,15 +7,14 @@ from dataclasses import replace
 
 from ood_bench.cells import TABLE, Address, Cells, reported
 from ood_bench.cells.analysis import Analyse
-from ood_bench.cells.metric import BitsMetric, DetectionMetrics
+from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics
 from ood_bench.claims import evaluate as evaluate_claims
 from ood_bench.hashing import digest
-from ood_bench.metrics import Measure, pool
+from ood_bench.metrics import SPECS, Measure, MetricSpec, pool
 from ood_bench.results import (
     AnalysisTable,
     DataCard,
     FindingRow,
-    Metric,
     Omission,
     Results,
     Row,
@@ -43,7 +42,12 @@ def collect(record: RunRecord, store: Cells) -> Results:
     """
     cards = _training_cards(record, store)
     untrained = Untrained(store, cards)
-    single = [*_bpd_rows(record, store, untrained), *_detection_rows(record, store, untrained)]
+    added = _added_metrics(record, store)
+    single = [
+        *_bpd_rows(record, store, untrained),
+        *_detection_rows(record, store, untrained),
+        *_added_rows(record, store, untrained),
+    ]
     single = [*_beside_published(single, [card for _, card in cards])]
     rows = (*_noted(single, record), *_pooled(single, record))
     findings = tuple(_findings(record, store, untrained))
@@ -107,6 +111,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
         },
         comparison=compare(record, store),
         audit=collect_audit(record, store),
+        metrics=(*SPECS, *added),
         former_intervals=any(
             store.spec(cell.key, DetectionMetrics).revision == _FORMER
             for cell in record.of("detection")
@@ -161,15 +166,39 @@ def _detection_rows(record: RunRecord, store: Cells, untrained: Untrained) -> It
             )
 
 
+def _added_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
+    for cell in record.of("added"):
+        if not store.has(cell.key):
+            continue
+        found = AddedMetric.read(store, cell.key)
+        yield _row(
+            record,
+            cell.at,
+            cell.at.metric,
+            found.measure,
+            n_inside=found.n_inside,
+            n_outside=found.n_outside,
+            note=untrained.note(cell.key),
+        )
+
+
+def _added_metrics(record: RunRecord, store: Cells) -> tuple[MetricSpec, ...]:
+    """Return how the metrics read that the suite adds, by its own names."""
+    found = {
+        cell.at.metric: AddedMetric.read(store, cell.key).metric
+        for cell in record.of("added")
+        if store.has(cell.key)
+    }
+    return tuple(replace(spec, name=name) for name, spec in found.items())
+
+
 def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[Row]:
     for cell in record.of("bpd"):
         if not store.has(cell.key):
             continue
         at, found = cell.at, BitsMetric.read(store, cell.key)
         own = at.data == at.inside
-        metric: Metric = (
-            "bpd_outside" if not own else "bpd_train" if at.part == "train" else "bpd_inside"
-        )
+        metric = "bpd_outside" if not own else "bpd_train" if at.part == "train" else "bpd_inside"
         yield _row(
             record,
             replace(at, outside="" if own else at.data),
@@ -184,7 +213,7 @@ def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
 def _row(
     record: RunRecord,
     at: Address,
-    metric: Metric,
+    metric: str,
     measure: Measure,
     *,
     n_inside: int,

@@ -1,19 +1,23 @@
 """What a run keeps of single images, for intervals of claims whose terms share them."""
 
 from collections.abc import Iterable
+from pathlib import Path
 from typing import NamedTuple
 
 from ood_bench.cells import SCORES, Cells, Listed
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.detect import Detect
-from ood_bench.cells.metric import BitsMetric, DetectionMetrics
+from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics
 from ood_bench.cells.score import Score
 from ood_bench.claims import Measured, PerImage, Rows
 from ood_bench.detectors import Scores
+from ood_bench.errors import PluginError
+from ood_bench.metrics import STANDARD, DetectionMetric
 from ood_bench.metrics.covariance import auroc_influence
 from ood_bench.metrics.resampling import resampled_detection, resampled_mean
 from ood_bench.plan import DataRead
-from ood_bench.results import FindingRow
+from ood_bench.registry import Registry, construct
+from ood_bench.results import FindingRow, Row
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.resampled_findings import Findings
 from ood_bench.units import bits_per_dim
@@ -48,8 +52,9 @@ class KeptImages:
     def read(self, row: Measured, /) -> PerImage | None:
         """Return the measure of a row of one seed image by image.
 
-        None where scores were not kept, are of groups of images, or a side has one image, of
-        whose spread nothing is known; of findings as `Findings.read` says.
+        None where scores were not kept, are of groups of images, a side has one image, of whose
+        spread nothing is known, or the plugin of an added metric is not at hand; of findings as
+        `Findings.read` says.
         """
         if isinstance(row, FindingRow):
             ref = self._analysis(row)
@@ -65,7 +70,8 @@ class KeptImages:
             (columns,) = found
             return self._bits(columns)
         own, other = (self._scores(side) for side in found)
-        if own is None or other is None or min(len(own), len(other)) == 1:
+        metric = self._metric(row)
+        if metric is None or own is None or other is None or min(len(own), len(other)) == 1:
             return None
         inside, outside = (side.images for side in found)
         influence = None
@@ -80,9 +86,27 @@ class KeptImages:
         }
         return PerImage(
             reads,
-            resampled_detection(row.metric, own, other, sets=(inside, outside)),
+            resampled_detection(metric, own, other, sets=(inside, outside)),
             influence,
         )
+
+    def _metric(self, row: Row) -> DetectionMetric | None:
+        """Return the metric of a row; None for an added one whose plugin is not at hand."""
+        for name, metric in STANDARD.items():
+            if name == row.metric:
+                return metric
+        ref = self._ref(row)
+        if ref is None:
+            return None
+        spec = self.store.spec(ref.key, AddedMetric)
+        registry = Registry(Path(self.record.base), trust=self.record.own)
+        try:
+            plugin = registry.load("metrics", spec.plugin)
+            same = registry.revision(spec.plugin, plugin) == spec.revision
+            built = construct(plugin, spec.plugin, spec.options) if same else None
+        except PluginError:
+            return None
+        return built if isinstance(built, DetectionMetric) else None
 
     def _bits(self, cell: "_Cell") -> PerImage:
         log_prob = self.store.read_columns(cell.key)["log_prob"]
@@ -109,7 +133,10 @@ class KeptImages:
             bits = self.store.spec(ref.key, BitsMetric)
             sides, dims = [(bits.columns, bits.columns)], bits.dims
         else:
-            spec, dims = self.store.spec(ref.key, DetectionMetrics), 0
+            kind: type[AddedMetric | DetectionMetrics] = DetectionMetrics
+            if ref.kind == "added":
+                kind = AddedMetric
+            spec, dims = self.store.spec(ref.key, kind), 0
             scored = (spec.inside, spec.outside)
             if not all(map(self.store.has, scored)):
                 return None
@@ -156,9 +183,13 @@ class KeptImages:
             read = (row.outside or row.inside, BITS[row.metric])
             bits = (cell for cell in self.record.of("bpd") if (cell.at.data, cell.at.part) == read)
             return next((cell for cell in bits if _owns(cell, row)), None)
-        named = (row.outside, row.detector)
-        tried = self.record.of("detection")
-        found = (cell for cell in tried if (cell.at.outside, cell.at.detector) == named)
+        standard = row.metric in STANDARD
+        named = (row.outside, row.detector, "" if standard else row.metric)
+        found = (
+            cell
+            for cell in self.record.of("detection" if standard else "added")
+            if (cell.at.outside, cell.at.detector, cell.at.metric) == named
+        )
         return next((cell for cell in found if _owns(cell, row)), None)
 
 

@@ -33,7 +33,17 @@ FORMAT = 2
 _NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
 _CONTROL = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f]")
-_NAMED = ("model", "inside", "outside", "detector", "baseline", "analysis", "data", "name")
+_NAMED = (
+    "model",
+    "inside",
+    "outside",
+    "detector",
+    "baseline",
+    "metric",
+    "analysis",
+    "data",
+    "name",
+)
 
 
 @dataclass(frozen=True)
@@ -151,7 +161,8 @@ def run_folder(results: Path, suite: Suite, settings: Mapping[str, Any]) -> Path
     The same suite with the same settings has the same folder, so that a run that goes on
     after a kill does not leave a second report.
     """
-    content = {"suite": suite.model_dump(mode="json"), "settings": dict(settings)}
+    stated = suite.model_dump(mode="json", exclude_defaults=True)  # so that a new key moves no run
+    content = {"suite": stated, "settings": dict(settings)}
     return results / f"{suite.name}-{digest(content)[:8]}"
 
 

@@ -334,6 +334,7 @@ def _check_names(loaded: LoadedSuite) -> None:
                 datasets=tuple(sorted(datasets)),
                 detectors=tuple(suite.detectors),
                 analyses=tuple(suite.analyses),
+                metrics=tuple(suite.evaluation.metrics),
             )
         except OodBenchError as error:
             check(False, ("claims", i), str(error))

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Annotated, Any, Self
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     BeforeValidator,
     ConfigDict,
@@ -14,7 +15,7 @@ from pydantic import (
     model_validator,
 )
 
-from ood_bench.claims import Claim
+from ood_bench.claims import CALLED, Claim
 from ood_bench.data import DataOptions
 from ood_bench.recipe import Recipe
 from ood_bench.typed import Name
@@ -50,6 +51,17 @@ def _checkpoint_kind(value: Any) -> str:
     return "[seeds]" if isinstance(value, list | tuple) else "[one]"
 
 
+def _new(name: str) -> str:
+    if name in CALLED:
+        raise ValueError(f"'{name}' is what measures of claims call something else; rename it")
+    return name
+
+
+MetricName = Annotated[
+    str, StringConstraints(pattern="^[a-z][a-z0-9_]*$", max_length=40), AfterValidator(_new)
+]
+"""The name of a metric that a suite adds: measures of claims call it."""
+
 ZooName = Annotated[str, StringConstraints(pattern=f"^{PREFIX}")]
 
 CheckpointPath = Annotated[
@@ -60,7 +72,7 @@ CheckpointPath = Annotated[
 
 
 class PluginEntry(_Frozen):
-    """An analysis, or with what `DetectorEntry` adds a detector.
+    """A metric or an analysis, or with what `DetectorEntry` adds a detector.
 
     Attributes:
         use: The plugin: a registered name, `package.module:Class`, or a class of a file beside
@@ -236,6 +248,9 @@ class Evaluation(_Frozen):
         baseline: A detector with which the others are compared: paired tests, ranks, cost, and
             figures over all pairs. None leaves the comparison out.
         dequantization: Draws of the noise of models that are dequantized: flows, say.
+        metrics: Metrics beside the standard ones (AUROC, AUPR-Out, AUPR-In, FPR@95TPR, detection
+            error), by the suite's own names, which claims may call; `ood-bench metrics list`
+            shows those that are installed.
         audit: Whether the images themselves are audited: what one number of each tells apart,
             and which images two sets share.
     """
@@ -244,6 +259,7 @@ class Evaluation(_Frozen):
     resamples: int = Field(default=1_000, ge=100)
     level: float = Field(default=0.95, gt=0.5, lt=1)
     baseline: str | None = None
+    metrics: Annotated[dict[MetricName, PluginEntry], BeforeValidator(_names_to_entries)] = {}
     audit: bool = True
     dequantization: Dequantization = Dequantization()
 

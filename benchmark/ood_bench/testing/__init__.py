@@ -1,4 +1,4 @@
-"""What a plugin's author checks a model, a classifier or a detector with, in pytest or without.
+"""What a plugin's author checks it with, in pytest or without: a contract for each kind.
 
 Nothing here needs pytest: laws that do not apply raise `unittest.SkipTest`, which pytest shows as
 a skip.
@@ -10,6 +10,12 @@ from ood_bench.testing.classifier_subject import ClassifierSubject
 from ood_bench.testing.detector_contract import DetectorContract, check_detector
 from ood_bench.testing.detector_laws import DETECTOR_LAWS, DetectorSubject
 from ood_bench.testing.law import Law, NotApplicable, Verdict
+from ood_bench.testing.metric_contract import (
+    METRIC_LAWS,
+    MetricContract,
+    MetricSubject,
+    check_metric,
+)
 from ood_bench.testing.model_contract import MODEL_LAWS, ModelContract, check_model
 from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.subject import displaced, random_images
@@ -17,18 +23,22 @@ from ood_bench.testing.subject import displaced, random_images
 __all__ = [
     "CLASSIFIER_LAWS",
     "DETECTOR_LAWS",
+    "METRIC_LAWS",
     "MODEL_LAWS",
     "ClassifierContract",
     "ClassifierSubject",
     "DetectorContract",
     "DetectorSubject",
     "Law",
+    "MetricContract",
+    "MetricSubject",
     "ModelContract",
     "ModelSubject",
     "NotApplicable",
     "Verdict",
     "check_classifier",
     "check_detector",
+    "check_metric",
     "check_model",
     "displaced",
     "random_images",

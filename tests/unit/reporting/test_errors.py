@@ -14,7 +14,7 @@ def test_the_shares_of_accepted_images_are_those_of_the_metric(study: Study) -> 
     counts = table[table["part"] == "count"].set_index("data")
     inside = study.scores["likelihood", study.inside]
     for name in study.outside:
-        expected = tally(inside, study.scores["likelihood", name]).fpr95()
+        expected = tally(inside, study.scores["likelihood", name]).fpr(0.95)
         assert counts["count"][name] / counts["of"][name] == pytest.approx(expected)
     assert counts["count"][study.inside] == 20
     assert list(counts["error"]) == ["rejected", *["accepted"] * 3]

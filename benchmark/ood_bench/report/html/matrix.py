@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ood_bench.metrics.spec import SPECS, MetricSpec
+from ood_bench.metrics.spec import MetricSpec
 from ood_bench.report.document import Detections
 from ood_bench.report.measured import Measured
 from ood_bench.results import untrained
@@ -25,7 +25,7 @@ def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dic
     for entry in measured:
         address = (entry.model, entry.inside, entry.outside)
         cells = rows.setdefault(address, [{"reason": ""} for _ in names])
-        cells[names.index(entry.detector)] = _cell(entry)
+        cells[names.index(entry.detector)] = _cell(entry, detections.metrics)
     untaught = {
         (entry.model, entry.inside, entry.outside)
         for entry in measured
@@ -35,7 +35,7 @@ def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dic
         if not entry.pooled:
             _explain(entry, rows, names)
     return {
-        "metrics": [_metric(spec) for spec in SPECS],
+        "metrics": [_metric(spec) for spec in detections.metrics],
         "detectors": names,
         "rows": [
             {
@@ -58,13 +58,13 @@ def _metric(spec: MetricSpec) -> dict[str, Any]:
     return {"id": spec.name, "name": spec.heading, "chance": spec.chance, "best": best}
 
 
-def _cell(entry: Measured) -> dict[str, Any]:
+def _cell(entry: Measured, metrics: tuple[MetricSpec, ...]) -> dict[str, Any]:
     rows = entry.pooled
     first = next(iter(rows.values()))
     return {
         "values": {
             spec.name: [round(value, DIGITS) for value in (row.value, row.low, row.high)]
-            for spec in SPECS
+            for spec in metrics
             if (row := rows.get(spec.name))
         },
         "inside": first.n_inside,

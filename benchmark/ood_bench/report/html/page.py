@@ -12,6 +12,7 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 from ood_bench.files import write_whole
+from ood_bench.metrics import SPECS
 from ood_bench.metrics.measure import percent
 from ood_bench.report.document import (
     Chart,
@@ -61,7 +62,7 @@ def html(document: Document) -> str:
     charted = document.of(Chart)
     charts = [chart_data(figure, f"chart-{number}") for number, figure in enumerate(charted)]
     places = {(chart["model"], chart["inside"]): chart["id"] for chart in reversed(charts)}
-    detections = _detail(sections, Detections) or Detections((), {})
+    detections = _detail(sections, Detections) or Detections((), {}, SPECS)
     templates = files("ood_bench.report.html") / "templates"
     style = (templates / "style.css").read_text(encoding="utf-8")
     script = "\n".join((templates / name).read_text(encoding="utf-8") for name in SCRIPTS)

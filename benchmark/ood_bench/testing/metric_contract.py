@@ -1,0 +1,207 @@
+"""The contract of a detection metric: all its laws, for pytest and without it."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from ood_bench.detectors import Scores
+from ood_bench.errors import PluginError
+from ood_bench.metrics import DetectionMetric
+from ood_bench.metrics.thresholds import tally
+from ood_bench.registry import Registry, construct
+from ood_bench.testing.law import Law, Verdict, add_tests, require
+
+CLOSE = 0.05
+"""How far from chance a metric may be on some thousand random scores."""
+
+
+@dataclass(frozen=True)
+class MetricSubject:
+    """A metric, with the options that its laws are tried with.
+
+    Attributes:
+        kind: The metric's class.
+        name: What messages call it.
+        options: Options of its constructor.
+    """
+
+    kind: type[DetectionMetric]
+    name: str
+    options: Mapping[str, Any] = field(default_factory=dict)
+
+    @classmethod
+    def of(
+        cls,
+        metric: "type[Any] | str",
+        options: Mapping[str, Any] | None = None,
+        *,
+        base: Path | None = None,
+    ) -> "MetricSubject":
+        """Return a metric as its laws take it.
+
+        Args:
+            metric: A class, or what a suite's `use` may say.
+            options: Options of its constructor.
+            base: The folder that files are relative to; the working directory unless given.
+
+        Raises:
+            PluginError: If it cannot be loaded, is no metric, or refuses its options.
+        """
+        by_name = isinstance(metric, str)
+        name = metric if isinstance(metric, str) else metric.__name__
+        loaded = Registry(base).load("metrics", name) if by_name else metric
+        if not (isinstance(loaded, type) and issubclass(loaded, DetectionMetric)):
+            raise PluginError(
+                f"'{name}' is no DetectionMetric; derive it from "
+                "ood_bench.metrics.DetectionMetric and write heading and value"
+            )
+        subject = cls(loaded, name, dict(options or {}))
+        subject.build()
+        return subject
+
+    def build(self) -> DetectionMetric:
+        """Return a new metric."""
+        built: DetectionMetric = construct(self.kind, self.name, self.options)
+        return built
+
+
+def it_says_how_it_reads(subject: MetricSubject) -> str:
+    """It has a heading, a positive class or none, a better direction, and a value at chance."""
+    metric = subject.build()
+    heading = getattr(metric, "heading", None)
+    require(isinstance(heading, str) and heading, f"heading is {heading!r}, not a text")
+    require(
+        metric.positive in ("inside", "outside", None),
+        f"positive is {metric.positive!r}; it is 'inside', 'outside' or None",
+    )
+    require(
+        isinstance(metric.higher_is_better, bool),
+        f"higher_is_better is {metric.higher_is_better!r}, not True or False",
+    )
+    share = isinstance(metric.chance, int | float) and 0 <= metric.chance <= 1
+    require(
+        share or metric.chance in ("inside", "outside"),
+        f"chance is {metric.chance!r}; it is a number from 0 to 1, 'inside' or 'outside'",
+    )
+    return f"tables call it '{heading}'"
+
+
+def it_is_a_share_of_any_scores(subject: MetricSubject) -> None:
+    """Of few and many images, with ties and without, it is a number from 0 to 1."""
+    metric = subject.build()
+    for inside, outside in _samples():
+        value = metric.value(tally(inside, outside))
+        require(
+            isinstance(value, int | float) and 0 <= value <= 1,
+            f"it is {value!r} for {len(inside)} ID and {len(outside)} OOD images",
+        )
+
+
+def scores_that_separate_all_images_give_its_best_value(subject: MetricSubject) -> None:
+    """Where every OOD image scores higher than every ID image, it is 1, or 0 if lower is better."""
+    metric = subject.build()
+    best = 1.0 if metric.higher_is_better else 0.0
+    value = metric.value(tally(np.arange(200.0), np.arange(200.0, 300.0)))
+    require(abs(value - best) < 1e-9, f"it is {value} and not {best}")
+
+
+def random_scores_give_its_value_at_chance(subject: MetricSubject) -> None:
+    """Where scores have nothing to do with the side, it is near what it states as chance."""
+    metric = subject.build()
+    random = np.random.default_rng(0)
+    inside, outside = random.normal(size=6000), random.normal(size=4000)
+    shares = {"inside": 0.6, "outside": 0.4}
+    chance = shares[metric.chance] if isinstance(metric.chance, str) else metric.chance
+    value = metric.value(tally(inside, outside))
+    require(abs(value - chance) < CLOSE, f"it is {value:.3f} and not about {chance:g}")
+
+
+def its_interval_holds_its_value_and_is_the_same_again(subject: MetricSubject) -> None:
+    """The interval is within 0 and 1, holds the value, and the same seed gives it again."""
+    metric = subject.build()
+    for inside, outside in _samples():
+        found = metric(inside, outside, resamples=50)
+        require(
+            0 <= found.low <= found.value <= found.high <= 1,
+            f"its interval is [{found.low}, {found.high}] around {found.value}",
+        )
+        value = metric.value(tally(inside, outside))
+        require(abs(found.value - value) < 1e-12, f"interval says {found.value}, value {value}")
+        again = subject.build()(inside, outside, resamples=50)
+        require(again == found, f"the same seed gives {tuple(found)} and then {tuple(again)}")
+
+
+def _samples() -> Iterator[tuple[Scores, Scores]]:
+    random = np.random.default_rng(1)
+    for n, m, digits in ((1, 1, 1), (2, 30, 0), (500, 70, 1), (300, 400, 12)):
+        lower, higher = (
+            random.normal(size=n).round(digits),
+            random.normal(1, 2, size=m).round(digits),
+        )
+        yield lower, higher
+        yield higher, lower
+
+
+METRIC_LAWS: tuple[Law[MetricSubject], ...] = (
+    Law(it_says_how_it_reads, "set heading, positive, higher_is_better and chance on the class"),
+    Law(
+        it_is_a_share_of_any_scores,
+        "divide by the number of images or pairs; a side may have one image, and all may be tied",
+    ),
+    Law(
+        scores_that_separate_all_images_give_its_best_value,
+        "larger scores are more OOD; check the direction, and higher_is_better",
+    ),
+    Law(
+        random_scores_give_its_value_at_chance,
+        "set chance to what random scores give; 'outside' stands for the share of OOD images",
+    ),
+    Law(
+        its_interval_holds_its_value_and_is_the_same_again,
+        "leave `interval` to the base class, or return the same value as `value` and draw from "
+        "sample.seed alone",
+    ),
+)
+
+
+class MetricContract:
+    """Base class of a pytest class that holds a metric to every law, one test a law.
+
+    Attributes:
+        metric: The metric's class, or its name as a suite's `use` gives it.
+        options: Options of its constructor.
+
+    Example:
+        >>> class TestFpr(MetricContract):
+        ...     metric = "fpr_at_tpr"
+        >>> TestFpr().test_it_is_a_share_of_any_scores()
+    """
+
+    metric: ClassVar[type[Any] | str]
+    options: ClassVar[Mapping[str, Any]] = {}
+
+    @classmethod
+    def subject(cls) -> MetricSubject:
+        """Return the metric as the laws take it.
+
+        Raises:
+            PluginError: If it cannot be loaded, is no metric, or refuses its options.
+        """
+        return MetricSubject.of(cls.metric, cls.options)
+
+
+add_tests(MetricContract, METRIC_LAWS)
+
+
+def check_metric(subject: MetricSubject) -> Iterable[Verdict]:
+    """Yield a verdict for every law as it is reached.
+
+    Example:
+        >>> {verdict.outcome for verdict in check_metric(MetricSubject.of("partial_auroc"))}
+        {'passed'}
+    """
+    for law in METRIC_LAWS:
+        yield law.judge(subject)
