@@ -247,7 +247,7 @@ def test_report_csv_has_the_documented_columns_and_json_the_same_rows(
 def test_a_report_that_draws_for_long_says_how_far_it_is(
     finished: Path, tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ood_bench.cli.drawing.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("ood_bench.cli.progress.PLAIN_SECONDS", 0.0)
     done = ood_bench("report", "--results", finished / "results", "--output", tmp_path / "new")
     assert done.status == 0
     lines = done.err.splitlines()

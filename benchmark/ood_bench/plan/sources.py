@@ -175,10 +175,7 @@ class Sources:
         try:
             check_optimizer(trial.recipe)
         except PluginError as error:
-            own: Place = (*trial.model.place, "training", "optimizer")
-            source = self.loaded.source
-            given = own in source.lines or own in source.overrides
-            place = own if given else ("training", "optimizer")
+            place = self.loaded.training(trial.model.place, "optimizer")
             raise self.loaded.mistake(place, str(error)) from error
 
     def _weights(self, checkpoint: Checkpoint, trial: Trial, seed: int) -> Weights:
