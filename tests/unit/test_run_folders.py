@@ -128,7 +128,7 @@ def test_a_record_holds_what_its_suite_asks_for(tiny: Path, record: RunRecord) -
     assert (record.level, record.baseline) == (0.95, "likelihood")
     assert [claim.id for claim in record.claims] == ["T1"]
     assert record.base == str(tiny.parent.absolute())
-    assert record.uses == dict.fromkeys(suite.detectors, "nothing more")
+    assert record.uses == dict.fromkeys(suite.detectors, "none")
     assert record.content["format"] == 2
     assert not {"own", "checksum"} & record.content.keys()
     held_out = {cell.key for cell in record.of("score") if cell.at.part == "held_out"}
