@@ -22,6 +22,7 @@ PLUGINS = {
     "set and split.",
     "analyses": "An analysis makes a table, a figure and findings of one trained model.",
     "formats": "A format writes the report of a run, or of several; `--format` names it.",
+    "executors": "An executor finishes the cells that the store lacks; `run --executor` names it.",
 }
 
 

@@ -1,17 +1,38 @@
 """Can a generative model's likelihood tell in-distribution from out-of-distribution images?
 
-From Python: `load_run` reads a finished run as pandas frames, `evaluate` measures two sets of
-scores, `score` scores images with a trained model. What they need is imported when they are used.
+From Python: `run` runs a suite, `load_run` reads a finished run as pandas frames, `evaluate`
+measures two sets of scores, `score` scores images with a trained model. What they need is imported
+when they are used.
 """
 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ood_bench.api import Evaluation, Run, evaluate, load_run, score
+    from ood_bench.api import (
+        DryRun,
+        Evaluation,
+        Event,
+        Run,
+        dry_run,
+        evaluate,
+        load_run,
+        run,
+        score,
+    )
 
 __version__ = "0.2.0"
 
-__all__ = ["Evaluation", "Run", "evaluate", "load_run", "score"]
+__all__ = [
+    "DryRun",
+    "Evaluation",
+    "Event",
+    "Run",
+    "dry_run",
+    "evaluate",
+    "load_run",
+    "run",
+    "score",
+]
 
 
 def __getattr__(name: str) -> Any:

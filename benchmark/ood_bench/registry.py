@@ -18,7 +18,7 @@ from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import bytes_sha256
 from ood_bench.scalars import changes, refusal
 
-Kind = Literal["models", "detectors", "metrics", "statistics", "analyses", "formats"]
+Kind = Literal["models", "detectors", "metrics", "statistics", "analyses", "formats", "executors"]
 ONE: Mapping[Kind, str] = {
     "models": "model",
     "detectors": "detector",
@@ -26,6 +26,7 @@ ONE: Mapping[Kind, str] = {
     "statistics": "statistic",
     "analyses": "analysis",
     "formats": "format",
+    "executors": "executor",
 }
 """What one plugin of a kind is called."""
 

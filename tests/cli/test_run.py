@@ -73,7 +73,7 @@ def test_the_level_of_a_suite_is_that_of_every_interval(tiny: Path, ood_bench: C
                 widths.setdefault(f"{name}, {measure}", {})[level] = width
             path.unlink()
         (page,) = tiny.parent.glob("results/*/report.md")
-        assert ("95 % errors" in page.read_text()) == (level == "0.95")
+        assert ("AUROC (95 % interval)" in page.read_text()) == (level == "0.95")
         shutil.rmtree(page.parent)
     shrunk = {key for key, width in widths.items() if width["0.8"] < width["0.95"]}
     assert any("last_gap_bpd" in key for key in shrunk)
@@ -247,7 +247,7 @@ def test_report_csv_has_the_documented_columns_and_json_the_same_rows(
 def test_a_report_that_draws_for_long_says_how_far_it_is(
     finished: Path, tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ood_bench.cli.drawing.PLAIN_SECONDS", 0.0)
+    monkeypatch.setattr("ood_bench.cli.progress.PLAIN_SECONDS", 0.0)
     done = ood_bench("report", "--results", finished / "results", "--output", tmp_path / "new")
     assert done.status == 0
     lines = done.err.splitlines()

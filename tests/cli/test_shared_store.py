@@ -41,7 +41,7 @@ def _run(plan: Plan, registry: Registry, library: Library, root: Path, *, locks:
     store = Store(root)
     store.clear()
     bench = Bench(registry, library, "cpu", checkpoint_seconds=0.05)
-    outcomes = list(Inline(bench).run(plan, store))
+    outcomes = list(Inline().run(plan, store, bench))
     store.clear()
     for outcome in outcomes:
         if isinstance(outcome, Failed):

@@ -183,7 +183,7 @@ def test_a_kind_of_cell_is_one_class_and_one_entry(
     plan = replace(plan, cells=(scored, counted))
 
     store = Store(tmp_path / "store")
-    outcomes = list(Inline(Bench(Registry(), library, "cpu")).run(plan, store))
+    outcomes = list(Inline().run(plan, store, Bench(Registry(), library, "cpu")))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
     assert store.has(counted.key)
     assert Store(store.root).spec(counted.key, Count) == counted.spec

@@ -189,6 +189,13 @@ def test_a_training_option_is_named_where_it_stands(
     assert str(refusal.value).startswith(f"{tiny}:{place}.{name}: ")
 
 
+def test_a_training_option_in_a_mapping_that_was_set_is_named_there(tiny: Path) -> None:
+    given = "models.glow.training={optimizer: no.Such}"
+    with pytest.raises(SuiteError, match="does not import") as refusal:
+        planned(tiny, given)
+    assert str(refusal.value).startswith(f"--set {given}: ")
+
+
 def test_a_classifier_of_an_absurd_number_of_classes_is_refused(tiny: Path) -> None:
     def write(largest: int) -> None:
         np.savez(

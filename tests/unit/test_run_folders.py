@@ -62,10 +62,8 @@ def test_a_suite_with_the_same_settings_has_the_same_folder(tiny: Path) -> None:
     suite = load_suite(tiny).suite
     folder = run_folder(tiny.parent, suite, {"only": []})
     assert folder == run_folder(tiny.parent, load_suite(tiny).suite, {"only": []})
-    content = {
-        "suite": suite.model_dump(mode="json", exclude_defaults=True),
-        "settings": {"only": []},
-    }
+    stated = suite.model_dump(mode="json", exclude_defaults=True)
+    content = {"suite": stated, "settings": {"only": []}}
     assert folder == tiny.parent / f"tiny-{digest(content)[:8]}"
     others = (
         run_folder(tiny.parent, suite, {"only": ["train/*"]}),

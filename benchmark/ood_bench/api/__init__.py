@@ -1,7 +1,45 @@
-"""The Python interface: runs as frames, metrics of two sets of scores, scores of images."""
+"""The Python interface: what the commands do, runs as frames, metrics and scores of images.
 
-from ood_bench.api.evaluation import Evaluation, evaluate
-from ood_bench.api.run import Run, load_run
-from ood_bench.api.scoring import score
+What each part needs is imported when it is first used.
+"""
 
-__all__ = ["Evaluation", "Run", "evaluate", "load_run", "score"]
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ood_bench.api.evaluation import Evaluation, evaluate
+    from ood_bench.api.events import Begun, Drawn, Event
+    from ood_bench.api.frames import Run, load_run
+    from ood_bench.api.planning import DryRun, dry_run
+    from ood_bench.api.running import run
+    from ood_bench.api.scoring import score
+
+_MODULES = {
+    "evaluation": ("Evaluation", "evaluate"),
+    "events": ("Begun", "Drawn", "Event"),
+    "frames": ("Run", "load_run"),
+    "planning": ("DryRun", "dry_run"),
+    "running": ("run",),
+    "scoring": ("score",),
+}
+
+__all__ = [
+    "Begun",
+    "Drawn",
+    "DryRun",
+    "Evaluation",
+    "Event",
+    "Run",
+    "dry_run",
+    "evaluate",
+    "load_run",
+    "run",
+    "score",
+]
+
+
+def __getattr__(name: str) -> Any:
+    for module, names in _MODULES.items():
+        if name in names:
+            return getattr(import_module(f"ood_bench.api.{module}"), name)
+    raise AttributeError(f"module 'ood_bench.api' has no attribute '{name}'")

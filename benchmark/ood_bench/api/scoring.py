@@ -69,9 +69,6 @@ def score(
     Raises:
         OodBenchError: If the model, an image or a column that the detector reads is not there.
 
-    A script that has thousands of images scored by `input_complexity` starts further processes,
-    and needs `if __name__ == "__main__":` as any such script.
-
     Example:
         >>> import torch
         >>> class Uniform:

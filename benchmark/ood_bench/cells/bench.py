@@ -39,6 +39,10 @@ class Step:
     cell: "Cell"
     training: "Progress | None" = None
 
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{self.cell.name}: {self.training}" if self.training else self.cell.name
+
 
 @dataclass
 class Bench:

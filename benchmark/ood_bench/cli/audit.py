@@ -94,7 +94,7 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
     library = Library(root=root, index=results / "store" / "data")
     plan = build_plan(loaded, registry, library, skip_missing=True)
     _, plan = select(plan, only=["audit/*"])
-    for outcome in Inline(Bench(registry, library, "cpu")).run(plan, store):
+    for outcome in Inline().run(plan, store, Bench(registry, library, "cpu")):
         if isinstance(outcome, Failed):
             raise CellError(f"{outcome.cell.name}: {outcome.message}")
     for skip in plan.skips:

@@ -1,38 +1,37 @@
-"""Progress of a run: a live bar in a terminal, plain lines elsewhere."""
+"""Progress of a run and its report: a live bar in a terminal, plain lines elsewhere."""
 
 import time
 from types import TracebackType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
-from rich.progress import Progress, TaskID
+from rich.progress import TaskID
 
+from ood_bench.api.events import Begun, Drawn, Event
 from ood_bench.cli.bar import PLAIN_SECONDS, live_bar
 from ood_bench.cli.console import terminal
-from ood_bench.execute import Done, Failed, Outcome, Step
-from ood_bench.plan import Plan
-from ood_bench.store import Store
+
+if TYPE_CHECKING:
+    from ood_bench.execute import Done, Failed, Step
+
+_CELLS, _FIGURES = "cells", "figures"
 
 
 class Display:
-    """Shows what a run does, on the standard error stream."""
+    """Shows what a run does, on the standard error stream; call it with each event.
 
-    def __init__(self, plan: Plan, store: Store) -> None:
-        self.console = terminal(stderr=True)
-        self.total = len(plan.cells)
-        self.left = sum(not store.has(cell.key) for cell in plan.cells)
-        self.done = 0
+    Attributes:
+        failures: The cells that failed.
+    """
+
+    def __init__(self) -> None:
+        self.failures: list[Failed] = []
+        self._console = terminal(stderr=True)
+        self._bar = live_bar(self._console)
+        self._tasks: dict[str, TaskID] = {}
         self._last: dict[str, float] = {}
-        self._bar: Progress | None = None
-        self._cells: TaskID | None = None
-        self._training: dict[str, TaskID] = {}
+        self._left = self._done = 0
 
     def __enter__(self) -> Self:
-        stored = self.total - self.left
-        self._line(f"{self.total} cells, {stored} of them stored")
-        if self.console.is_terminal and self.left:
-            self._bar = live_bar(self.console)
-            self._bar.start()
-            self._cells = self._bar.add_task("cells", total=self.left)
         return self
 
     def __exit__(
@@ -41,45 +40,70 @@ class Display:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        if self._bar is not None:
-            self._bar.stop()
+        self._bar.stop()
 
-    def _line(self, text: str) -> None:
-        self.console.print(text, highlight=False, markup=False, soft_wrap=True)
+    def __call__(self, event: Event) -> None:
+        """Show an event."""
+        from ood_bench.execute import Failed, Step
 
-    def tell(self, step: Step) -> None:
-        """Show that a cell has begun, or how far its training has come."""
+        if isinstance(event, Begun):
+            self._left = len(event.plan.cells) - event.stored
+            self._line(str(event))
+            if self._left:
+                self._show(_CELLS, 0, self._left, _CELLS)
+        elif isinstance(event, Drawn):
+            self._hide(_CELLS)
+            self._show(_FIGURES, event.done, event.total, _FIGURES)
+            self._now_and_then(_FIGURES, str(event))
+        elif isinstance(event, Step):
+            self._step(event)
+        else:
+            if isinstance(event, Failed):
+                self.failures.append(event)
+            self._ended(event)
+
+    def _step(self, step: "Step") -> None:
         progress, key = step.training, step.cell.key
         if progress is None:
             self._last[key] = time.monotonic()
-            if self._bar is not None and self._cells is not None:
-                self._bar.update(self._cells, description=step.cell.name)
+            if _CELLS in self._tasks:
+                self._show(_CELLS, self._done, self._left, step.cell.name)
             return
         text = f"{step.cell.name}: {progress.loss}, {progress.images_per_second:.0f} images/s"
-        if self._bar is not None:
-            if key not in self._training:
-                self._training[key] = self._bar.add_task(text, total=progress.steps)
-            self._bar.update(
-                self._training[key],
-                description=text,
-                completed=progress.step,
-                total=progress.steps,
-            )
-        elif time.monotonic() - self._last[key] >= PLAIN_SECONDS:
-            self._last[key] = time.monotonic()
-            self._line(f"{text}, step {progress.step} of {progress.steps}")
+        self._show(key, progress.step, progress.steps, text)
+        self._now_and_then(key, str(step))
 
-    def show(self, outcome: Outcome) -> None:
-        """Show what became of a cell."""
+    def _ended(self, outcome: "Done | Failed") -> None:
+        from ood_bench.execute import Done
+
         if isinstance(outcome, Done) and outcome.stored:
             return
-        self.done += 1
-        if self._bar is not None and self._cells is not None:
-            task = self._training.pop(outcome.cell.key, None)
-            if task is not None:
-                self._bar.remove_task(task)
-            self._bar.update(self._cells, completed=self.done)
-        if isinstance(outcome, Failed):
-            self._line(f"failed: {outcome.cell.name}: {outcome.message}")
+        self._done += 1
+        self._hide(outcome.cell.key)
+        if _CELLS in self._tasks:
+            self._bar.update(self._tasks[_CELLS], completed=self._done)
+        if not isinstance(outcome, Done):
+            self._line(str(outcome))
         elif outcome.seconds >= 1.0 or outcome.cell.kind == "train":
-            self._line(f"[{self.done}/{self.left}] {outcome.cell.name} in {outcome.seconds:.1f} s")
+            self._line(f"[{self._done}/{self._left}] {outcome}")
+
+    def _show(self, name: str, done: int, total: int, text: str) -> None:
+        """Show a bar, in a terminal alone."""
+        if name not in self._tasks:
+            self._bar.start()
+            self._tasks[name] = self._bar.add_task(text, total=total)
+        self._bar.update(self._tasks[name], description=text, completed=done, total=total)
+
+    def _hide(self, name: str) -> None:
+        if name in self._tasks:
+            self._bar.remove_task(self._tasks.pop(name))
+
+    def _now_and_then(self, name: str, text: str) -> None:
+        """Print a line where there is no terminal, unless one of the same was printed just now."""
+        now = time.monotonic()
+        if self._bar.disable and now - self._last.setdefault(name, now) >= PLAIN_SECONDS:
+            self._last[name] = now
+            self._line(text)
+
+    def _line(self, text: str) -> None:
+        self._console.print(text, highlight=False, markup=False, soft_wrap=True)

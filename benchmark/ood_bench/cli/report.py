@@ -8,13 +8,12 @@ from rich.console import Console
 
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.console import say
-from ood_bench.cli.drawing import Drawing
 from ood_bench.cli.options import ReportFormat, ResultsRoot, TrustCode, output_option
+from ood_bench.cli.progress import Display
 from ood_bench.cli.tables import rich_table
 
 if TYPE_CHECKING:
-    from ood_bench.report.drawers import Drawers
-    from ood_bench.runs import RunRecord
+    from ood_bench import api
 
 Run = Annotated[
     str | None,
@@ -52,28 +51,14 @@ def report(
     Prints the path of the report. With several runs the report compares them.
     `ood-bench formats list` shows all formats.
     """
-    from ood_bench.report import write_report
-    from ood_bench.runs import collect, find_run, is_archive, read_record, store_of
+    from ood_bench import api
 
     if runs and len(runs) > 1:
         say(write_comparison(runs, results, output, format))
         return
-    folder = find_run(results, runs[0] if runs else None)
-    record = read_record(folder)
-    with store_of(folder, results, record) as store:
-        found = collect(record, store)
-    drawn = _drawers(record, folder, trust=trust_code)
-    with Drawing() as drawing:
-        path = write_report(
-            found,
-            output or folder,
-            format=format,
-            analyses=drawn.analyses,
-            reasons=drawn.reasons,
-            small=is_archive(folder),
-            run=folder,
-            tell=drawing,
-        )
+    found = api.load_run(runs[0] if runs else None, results=results, trust_code=trust_code)
+    with Display() as display:
+        path = found.report(format, output=output, progress=display)
     say(path)
 
 
@@ -106,56 +91,18 @@ def archive(
     the run's record, and all statistics and scores as Parquet in one cells.zip.
     `ood-bench report DIR` reads it.
     """
-    from ood_bench.report import write_report
-    from ood_bench.runs import (
-        archive,
-        collect,
-        find_run,
-        read_record,
-        store_of,
-        without_figures,
-    )
+    from ood_bench import api
 
-    folder = find_run(results, run)
-    record = without_figures(read_record(folder), tuple(skip or ()))
-    drawn = _drawers(record, folder, trust=trust_code)
-    with store_of(folder, results, record) as store:
-        found = collect(archive(record, store, output, scores=scores), store)
-    with Drawing() as drawing:
-        write_report(
-            found,
-            output,
-            format="markdown",
-            analyses=drawn.analyses,
-            reasons=drawn.reasons,
-            small=True,
-            run=folder,
-            tell=drawing,
-        )
-    say(output)
+    found = api.load_run(run, results=results, trust_code=trust_code)
+    with Display() as display:
+        say(found.archive(output, scores=scores, skip=skip or (), progress=display))
 
 
-def _drawers(record: "RunRecord", folder: Path, *, trust: bool) -> "Drawers":
-    """Return what draws a run's figures: installed analyses, and the user's own of an own run."""
-    from ood_bench.registry import Registry
-    from ood_bench.report.drawers import drawers
+def print_run(console: Console, run: "api.Run") -> None:
+    """Print the table of a run made just now, its claims, and where its report lies."""
+    from ood_bench.report import terminal_sections
 
-    return drawers(record, Registry(Path(record.base or folder), trust=trust or record.own))
-
-
-def show_report(console: Console, folder: Path, results: Path) -> None:
-    """Write the Markdown report of a run made just now, print its table and where it lies."""
-    from ood_bench.report import terminal_sections, write_report
-    from ood_bench.runs import collect, read_record
-    from ood_bench.store import Store
-
-    record = read_record(folder)
-    found = collect(record, Store(results / "store"))
-    analyses, reasons = _drawers(record, folder, trust=True)
-    with Drawing() as drawing:
-        path = write_report(
-            found, folder, format="markdown", analyses=analyses, reasons=reasons, tell=drawing
-        )
+    found = run.results
     for note in found.notes:
         _say(console, note)
     sections = terminal_sections(found)
@@ -165,7 +112,7 @@ def show_report(console: Console, folder: Path, results: Path) -> None:
         _say(console, footnote)
     for claim in found.claims:
         _say(console, f"{claim.judged}: {claim.says}")
-    _say(console, f"report: {path}")
+    _say(console, f"report: {run.folder / 'report.md'}")
 
 
 def _say(console: Console, text: str) -> None:

@@ -1,9 +1,5 @@
 """`ood-bench run`: a suite from its YAML to its report."""
 
-import time
-from collections.abc import Iterator, Sequence
-from contextlib import closing, contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -13,14 +9,22 @@ from rich.table import Table
 
 from ood_bench.cli.console import terminal
 from ood_bench.cli.options import DataRoot, ResultsRoot
-from ood_bench.files import write_whole
+from ood_bench.cli.progress import Display
+from ood_bench.cli.report import print_run
 
 if TYPE_CHECKING:
-    from ood_bench.execute import Failed
-    from ood_bench.plan import Plan
-    from ood_bench.store import Store
+    from ood_bench.api import DryRun
 
 Globs = list[str]
+
+
+def _known_executor(name: str | None) -> str | None:
+    """Return the name of an executor that is installed or that can be imported."""
+    if name is not None:
+        from ood_bench.execute import load_executor
+
+        load_executor(name)
+    return name
 
 
 def run(
@@ -90,6 +94,16 @@ def run(
             show_default=False,
         ),
     ] = None,
+    executor: Annotated[
+        str | None,
+        typer.Option(
+            metavar="NAME",
+            callback=_known_executor,
+            help="How cells are run: inline, processes, or an executor of your own. Default: "
+            "inline for one job, processes for more.",
+            show_default=False,
+        ),
+    ] = None,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, help="Seconds between two training checkpoints.")
     ] = 30.0,
@@ -98,148 +112,54 @@ def run(
 
     Finished work is kept in the results folder; the same command resumes a stopped run.
     """
-    from ood_bench.suite import load_suite, suite_named
+    from ood_bench import api
 
-    began = time.perf_counter()
-    suite = suite_named(suite)
-    loaded = load_suite(suite, assignments=assignments or (), scale=scale)
-
-    from ood_bench.data import Library
-    from ood_bench.execute.devices import device_named, threads_at_hand
-    from ood_bench.plan import build_plan
-    from ood_bench.plan.select import select
-    from ood_bench.registry import Registry
-    from ood_bench.store import Store
-
-    device = device_named(device)
-    store = Store(results / "store")
-    registry = Registry(loaded.folder)
-    library = Library(
-        root=data,
-        index=results / "store" / "data",
-        remember=not dry_run,
-        fresh=fresh,
-        embedded=embedded,
-    )
-    lenient = skip_missing or embedded or dry_run
-    whole = build_plan(loaded, registry, library, skip_missing=lenient)
-    reported, plan = select(whole, only=only or (), skip=skip or ())
     console = terminal(log_width=120)
     if dry_run:
-        _print_plan(console, plan, store)
-        return 0
-
-    from ood_bench.cli.progress import Display
-    from ood_bench.execute import Bench, Failed, Inline, Processes, jobs_for
-    from ood_bench.execute.circumstances import setting
-    from ood_bench.results import Omission
-    from ood_bench.runs import RunRecord, run_folder, write_record
-
-    notes = _notes(embedded=embedded, scale=scale, assignments=assignments or ())
-    settings = {"embedded": embedded, "only": only or [], "skip": skip or []}
-    folder = run_folder(results, loaded.suite, settings)
-    threads = threads_at_hand()
-    jobs = jobs or jobs_for(plan, device=device, threads=threads)
-    share = max(1, threads // jobs) if jobs > 1 else threads
-    manifest = {
-        "suite": str(loaded.source.path),
-        "threads": f"{share} in each of {jobs} processes" if jobs > 1 else str(threads),
-        **setting(),
-    }
-    kept = {cell.key for cell in reported.cells}
-    record = replace(
-        RunRecord.begun(loaded.suite, reported, notes=notes, base=loaded.folder),
-        planned=tuple(cell.key for cell in whole.cells if cell.key not in kept),
-    )
-    write_record(folder, replace(record, manifest=manifest))
-    failures: list[Failed] = []
-    with _cleared(store, folder):
-        if fresh:
-            for cell in plan.cells:
-                with store.lock(cell.key):
-                    store.remove(cell.key)
-        with Display(plan, store) as display:
-            bench = Bench(registry, library, device, display.tell, checkpoint_seconds)
-            executor = Inline(bench) if jobs == 1 else Processes(bench, jobs=jobs, threads=share)
-            with closing(executor.run(plan, store)) as outcomes:
-                for outcome in outcomes:
-                    display.show(outcome)
-                    if isinstance(outcome, Failed):
-                        failures.append(outcome)
-    manifest["wall time"] = f"{time.perf_counter() - began:.0f} s"
-    record = replace(
-        record,
-        failures=tuple(
-            Omission(failed.cell.name, failed.message, **failed.cell.rows) for failed in failures
-        ),
-        manifest=manifest,
-    )
-    write_record(folder, record)
-    _log_tracebacks(folder, failures)
-
-    from ood_bench.cli.report import show_report
-
-    show_report(console, folder, results)
-    if any(failed.mistake for failed in failures):
-        return 2
-    return 1 if failures else 0
-
-
-@contextmanager
-def _cleared(store: "Store", folder: Path) -> Iterator[None]:
-    """Remove what broken-off runs have left, before a run and after it, however it ends."""
-    from ood_bench.files import clear_unfinished
-
-    store.clear()
-    clear_unfinished(folder)
-    try:
-        yield
-    finally:
-        store.clear()
-
-
-def _notes(*, embedded: bool, scale: float, assignments: Sequence[str]) -> tuple[str, ...]:
-    """Return what must be said above every table."""
-    notes = []
-    if embedded:
-        notes.append(
-            "Bundled subsets used (20,000 training images each, all test images); pairs whose "
-            "data is neither bundled nor available are skipped."
+        planned = api.dry_run(
+            suite,
+            data=data,
+            results=results,
+            embedded=embedded,
+            scale=scale,
+            set=assignments or (),
+            only=only or (),
+            skip=skip or (),
+            fresh=fresh,
+            device=device,
         )
-    if scale != 1.0:
-        notes.append(f"Training steps scaled by {scale:g}.")
-    if assignments:
-        notes.append(f"Set on the command line: {', '.join(assignments)}.")
-    return tuple(notes)
+        _print_plan(console, planned)
+        return 0
+    with Display() as display:
+        done = api.run(
+            suite,
+            data=data,
+            results=results,
+            embedded=embedded,
+            skip_missing=skip_missing,
+            scale=scale,
+            set=assignments or (),
+            only=only or (),
+            skip=skip or (),
+            fresh=fresh,
+            device=device,
+            jobs=jobs,
+            executor=executor,
+            checkpoint_seconds=checkpoint_seconds,
+            progress=display,
+        )
+    print_run(console, done)
+    if any(failed.mistake for failed in display.failures):
+        return 2
+    return 1 if display.failures else 0
 
 
-def _print_plan(console: Console, plan: "Plan", store: "Store") -> None:
+def _print_plan(console: Console, planned: "DryRun") -> None:
     table = Table(box=None)
     for heading in ("state", "cell"):
         table.add_column(heading, no_wrap=True)
-    count = 0
-    for cell in plan.cells:
-        stored = store.has(cell.key)
-        count += stored
-        table.add_row("stored" if stored else "will run", cell.name)
-    for skip in plan.skips:
-        table.add_row("skip", f"{skip.cell}: {skip.reason}")
+    for state, cell in planned.states:
+        table.add_row(state, cell)
     console.print(table)
-    for model, size in plan.sizes.items():
-        console.print(f"{model}: {size}", highlight=False, markup=False)
-    for data, division in plan.divisions.items():
-        console.print(f"training images of {data}: {division}", highlight=False, markup=False)
-    console.print(
-        f"{len(plan.cells)} cells: {count} stored, {len(plan.cells) - count} to run; "
-        f"{len(plan.skips)} skipped"
-    )
-
-
-def _log_tracebacks(folder: Path, failures: Sequence["Failed"]) -> None:
-    """Leave the tracebacks of unexpected failures beside the report."""
-    path = folder / "failures.log"
-    texts = [f"{failed.cell.name}\n{failed.traceback}" for failed in failures if failed.traceback]
-    if texts:
-        write_whole(path, "\n".join(texts))
-    else:
-        path.unlink(missing_ok=True)
+    for remark in planned.remarks:
+        console.print(remark, highlight=False, markup=False)

@@ -1,10 +1,13 @@
 """What an executor is: a plan and a store in, one outcome a cell out."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import Protocol, TypeAlias
+from typing import TypeAlias
 
 from ood_bench.cells import Cell
+from ood_bench.cells.bench import Bench
+from ood_bench.execute.devices import threads_at_hand
 from ood_bench.plan import Plan
 from ood_bench.store import Store
 
@@ -16,6 +19,11 @@ class Done:
     cell: Cell
     stored: bool
     seconds: float
+
+    def __str__(self) -> str:
+        """Return one line."""
+        how = "is stored" if self.stored else f"in {self.seconds:.1f} s"
+        return f"{self.cell.name} {how}"
 
 
 @dataclass(frozen=True)
@@ -35,6 +43,10 @@ class Failed:
     traceback: str = ""
     mistake: bool = False
 
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"failed: {self.cell.name}: {self.message}"
+
 
 @dataclass(frozen=True)
 class Missing:
@@ -50,13 +62,30 @@ class Missing:
 Outcome: TypeAlias = Done | Failed
 
 
-class Executor(Protocol):
-    """Finishes the cells that the store lacks, in whatever place and order it likes."""
+class Executor(ABC):
+    """A plugin: finishes the cells that the store lacks, in whatever place and order it likes.
 
-    def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
+    Its options are keyword arguments of its constructor. `--jobs` sets the one named `jobs`: how
+    many cells are worked on at a time.
+    """
+
+    @abstractmethod
+    def run(self, plan: Plan, store: Store, bench: Bench) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan, each after those of its inputs.
 
         A failed cell does not stop the others, but for those that need it. Closing the generator
         ends what is in work.
+
+        Args:
+            plan: The cells, each after its inputs.
+            store: Where finished cells lie; another process opens it anew, `Store(store.root)`.
+            bench: The means to work; another process is sent it with another `tell`.
+
+        Raises:
+            OSError: If the machine refuses to write to the store.
         """
-        ...
+
+    def manifest(self, plan: Plan, bench: Bench) -> dict[str, str]:
+        """Return what the record of a run says of where its cells were worked on."""
+        del plan, bench
+        return {"executor": type(self).__name__, "threads": str(threads_at_hand())}

@@ -4,26 +4,28 @@ from collections.abc import Generator
 
 from ood_bench.cells.bench import Bench
 from ood_bench.cells.worker import Worker
-from ood_bench.execute.devices import device_named
-from ood_bench.execute.executor import Outcome
+from ood_bench.execute.devices import device_named, threads_at_hand
+from ood_bench.execute.executor import Executor, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
 from ood_bench.plan import Plan
 from ood_bench.store import Store
 
 
-class Inline:
+class Inline(Executor):
     """Runs cells in the calling process, in the plan's order."""
 
-    def __init__(self, bench: Bench) -> None:
-        self.bench = bench
-
-    def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
+    def run(self, plan: Plan, store: Store, bench: Bench) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan."""
-        worker = Worker(self.bench, store, device=device_named(self.bench.device))
+        worker = Worker(bench, store, device=device_named(bench.device))
         schedule = Schedule(plan.cells)
         while (cell := schedule.ready()) is not None:
             lost = schedule.lost(cell)
-            outcome = schedule.settle(lost or finish(cell, worker, store, self.bench))
+            outcome = schedule.settle(lost or finish(cell, worker, store, bench))
             if outcome is not None:
                 yield outcome
+
+    def manifest(self, plan: Plan, bench: Bench) -> dict[str, str]:
+        """Return the number of threads."""
+        del plan, bench
+        return {"threads": str(threads_at_hand())}

@@ -16,11 +16,12 @@ from typing import cast
 from ood_bench.cells import Cell
 from ood_bench.cells.bench import Bench, Step
 from ood_bench.cells.worker import Worker
-from ood_bench.execute.devices import device_named
-from ood_bench.execute.executor import Done, Failed, Missing, Outcome
+from ood_bench.execute.devices import device_named, threads_at_hand
+from ood_bench.execute.executor import Done, Executor, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
 from ood_bench.plan import Plan
+from ood_bench.spawn import without_main
 from ood_bench.store import Store
 from ood_bench.streams import steady_streams
 
@@ -45,7 +46,7 @@ def jobs_for(plan: Plan, *, device: str, threads: int) -> int:
     return 1 if device != "cpu" else max(1, min(threads, trainings, MOST_JOBS))
 
 
-class Processes:
+class Processes(Executor):
     """Runs cells in processes of their own, as many at a time as there are jobs.
 
     A small model gains little from a second core; two of them side by side gain all of it. A
@@ -53,20 +54,29 @@ class Processes:
     calling process dies, however that is, they do.
 
     Args:
-        bench: The means to work; its `tell` is called in the calling process.
-        jobs: How many processes.
-        threads: Threads for arithmetic in each.
+        jobs: How many processes, each with its share of the threads; default: as many as threads
+            and trained models, and 1 on a GPU.
     """
 
-    def __init__(self, bench: Bench, *, jobs: int, threads: int) -> None:
-        if jobs < 1 or threads < 1:
-            raise ValueError(f"jobs and threads must be positive, got {jobs} and {threads}")
-        self.bench = bench
+    def __init__(self, *, jobs: int | None = None) -> None:
+        if jobs is not None and jobs < 1:
+            raise ValueError(f"jobs must be positive, got {jobs}")
         self.jobs = jobs
-        self.threads = threads
 
-    def run(self, plan: Plan, store: Store) -> Generator[Outcome, None, None]:
-        """Yield an outcome for every cell of the plan."""
+    def _share(self, plan: Plan, device: str) -> tuple[int, int]:
+        """Return the number of processes, and of threads in each."""
+        threads = threads_at_hand()
+        jobs = self.jobs or jobs_for(plan, device=device_named(device), threads=threads)
+        return jobs, max(1, threads // jobs)
+
+    def manifest(self, plan: Plan, bench: Bench) -> dict[str, str]:
+        """Return the number of threads and processes."""
+        jobs, threads = self._share(plan, bench.device)
+        return {"threads": f"{threads} in each of {jobs} processes"}
+
+    def run(self, plan: Plan, store: Store, bench: Bench) -> Generator[Outcome, None, None]:
+        """Yield an outcome for every cell of the plan; `bench.tell` is called in this process."""
+        jobs, threads = self._share(plan, bench.device)
         schedule = Schedule(plan.cells)
         idle: list[_Worker] = []
         busy: dict[Connection, tuple[_Worker, Cell]] = {}
@@ -74,13 +84,13 @@ class Processes:
             while True:
                 while (cell := schedule.ready()) is not None:
                     known = schedule.lost(cell) or _stored(cell, store)
-                    if known is None and len(busy) == self.jobs:
+                    if known is None and len(busy) == jobs:
                         break
                     if known is not None:
                         yield from _new(schedule.settle(known))
                         continue
                     idle = [worker for worker in idle if worker.process.is_alive()]
-                    worker = idle.pop() if idle else _Worker(self.bench, store, self.threads)
+                    worker = idle.pop() if idle else _Worker(bench, store, threads)
                     schedule.take(cell)
                     worker.give(cell)
                     busy[worker.connection] = worker, cell
@@ -90,7 +100,7 @@ class Processes:
                     worker, cell = busy[cast("Connection", connection)]
                     news = worker.news()
                     if isinstance(news, Step):
-                        self.bench.tell(news)
+                        bench.tell(news)
                         continue
                     del busy[worker.connection]
                     if isinstance(news, OSError):
@@ -129,7 +139,8 @@ class _Worker:
             args=(theirs, replace(bench, tell=_nobody), store.root, threads),
             daemon=False,  # a daemon may have no processes of its own, and statistics have
         )
-        with _environment(dict.fromkeys(_THREADS, str(threads))), _deaf_to_interrupts():
+        variables = {name: str(threads) for name in _THREADS}
+        with without_main(), _environment(variables), _deaf_to_interrupts():
             self.process.start()
         theirs.close()
 

@@ -27,6 +27,12 @@ class Progress:
     loss: str
     images_per_second: float
 
+    def __str__(self) -> str:
+        """Return one line."""
+        return (
+            f"{self.loss}, {self.images_per_second:.0f} images/s, step {self.step} of {self.steps}"
+        )
+
 
 class Course(Callback):
     """Reports progress and writes checkpoints, at the steps at which the guard has copied.

@@ -2,7 +2,6 @@
 
 from typing import TYPE_CHECKING
 
-from ood_bench.core_yaml import Place
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError, TooLargeError
 from ood_bench.hashing import digest
@@ -36,7 +35,9 @@ class Models:
                 checkpoint that does not fit it.
         """
         model = trial.model
-        key = (model.name, digest(model.options), trial.shape)
+        given = model.checkpoint.weights.values() if model.checkpoint else ()
+        weights = [weights.sha256 for weights in given]
+        key = (model.name, digest([model.options, weights]), trial.shape)
         if key in self._checked:
             return
         self._checked.add(key)
@@ -97,10 +98,5 @@ class Models:
         try:
             refuse_missing_logger(trial.recipe)
         except PluginError as error:
-            raise self.loaded.mistake(self._place(trial, "logger"), str(error)) from error
-
-    def _place(self, trial: Trial, option: str) -> Place:
-        """Return where a training option of a model stands: at the model, or at the suite."""
-        source = self.loaded.source
-        own: Place = (*trial.model.place, "training", option)
-        return own if own in {**source.lines, **source.overrides} else ("training", option)
+            place = self.loaded.training(trial.model.place, "logger")
+            raise self.loaded.mistake(place, str(error)) from error

@@ -16,6 +16,7 @@ from PIL import Image
 
 from ood_bench.detectors import Columns
 from ood_bench.errors import DataError
+from ood_bench.spawn import without_main
 from ood_bench.statistics import Statistic
 
 # WebP: method 2 at full effort gives the shortest files of small colour images, 1742 bytes for
@@ -73,7 +74,9 @@ def file_bits(images: NDArray[np.uint8], *, processes: int | None = None) -> NDA
     chunks = (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
     spawn = get_context("spawn")  # a fork of a process in which torch has threads may hang
     with ProcessPoolExecutor(processes, spawn, initializer=_end_with_parent) as pool:
-        return np.concatenate(list(pool.map(_file_bits, chunks)))
+        with without_main():  # the processes start as work is handed out, which is here
+            lengths = pool.map(_file_bits, chunks)
+        return np.concatenate(list(lengths))
 
 
 def encode(image: NDArray[np.uint8], codec: str) -> bytes:

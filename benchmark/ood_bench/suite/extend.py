@@ -2,39 +2,45 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeAlias, TypeVar
 
 from ood_bench.core_yaml import Place
 from ood_bench.errors import SuiteError
+from ood_bench.suite.given import read_mapping
 from ood_bench.suite.source import Source, read_yaml
+from ood_bench.zoo import PREFIX
 
 KEY = "extends"
+
+Written: TypeAlias = Path | Mapping[str, Any]
+"""A suite as a YAML file, or as the value of one."""
 
 Where = TypeVar("Where")
 
 
-def read_suite(path: Path, *, below: tuple[Path, ...] = ()) -> Source:
+def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
     """Read a suite and, where its first key is `extends`, what it extends below it.
 
     `extends: paper.yaml` names a file beside this one. Keys of both are merged, mappings within
-    mappings; a list or a value of this file replaces the other's.
+    mappings; a list or a value of this file replaces the other's, and so does a model whose
+    `checkpoint` is of the zoo, with which its options come.
 
     Args:
-        path: The YAML file.
+        suite: The YAML file, or its value.
         below: The files that led here, to find a circle.
 
     Raises:
         SuiteError: If a file cannot be read, or extends itself.
     """
-    source = read_yaml(path)
+    source = read_yaml(suite) if isinstance(suite, Path) else read_mapping(suite)
     if not isinstance(source.data, dict) or KEY not in source.data:
         return source
     given = source.data[KEY]
     where = source.where((KEY,))
     if not isinstance(given, str) or not given:
         raise SuiteError(f"{where}must be the path of a suite, got {given!r}")
-    base_path = path.parent / given
-    chain = (*below, path.resolve())
+    base_path = source.path.parent / given
+    chain = (*below, source.path.resolve())
     if base_path.resolve() in chain:
         raise SuiteError(f"{where}'{given}' leads back to a suite that extends it")
     try:
@@ -57,11 +63,11 @@ def read_suite(path: Path, *, below: tuple[Path, ...] = ()) -> Source:
         }
 
     lines, written = kept(base.lines), kept(base.written)
-    return Source(path, data, lines | source.lines, {**written, **source.written})
+    return Source(source.path, data, lines | source.lines, {**written, **source.written})
 
 
 def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:
-    if isinstance(base, dict) and isinstance(own, dict):
+    if isinstance(base, dict) and isinstance(own, dict) and not _from_zoo(own):
         both = {
             key: _merged(base[key], value, (*place, key), replaced) if key in base else value
             for key, value in own.items()
@@ -69,3 +75,10 @@ def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:
         return {**base, **both}
     replaced.append(place)
     return own
+
+
+def _from_zoo(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of a suite is a model of the zoo."""
+    given = entry.get("checkpoint")
+    names = given if isinstance(given, list) else [given]
+    return any(isinstance(name, str) and name.startswith(PREFIX) for name in names)

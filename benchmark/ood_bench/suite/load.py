@@ -16,7 +16,7 @@ from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
-from ood_bench.suite.extend import KEY, read_suite
+from ood_bench.suite.extend import KEY, Written, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
 from ood_bench.suite.source import Source, override
 
@@ -66,6 +66,13 @@ class LoadedSuite:
             )
         return path
 
+    def training(self, model: Place, option: str) -> Place:
+        """Return where an option of a model's training stands: at the model, or at the suite."""
+        found = self.source.data
+        for step in (*model, "training"):
+            found = (found.get(step) if isinstance(found, dict) else None) or {}
+        return (*model, "training", option) if option in found else ("training", option)
+
     def data_options(self, name: str) -> DataOptions:
         """Return what the suite says about a data set, its path as this process finds it."""
         options = self.suite.data_options(name)
@@ -90,11 +97,14 @@ class LoadedSuite:
         return f"./{os.path.relpath(path, beside)}{colon}{attribute}"
 
 
-def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.0) -> LoadedSuite:
+def load_suite(
+    written: Written, *, assignments: Sequence[str] = (), scale: float = 1.0
+) -> LoadedSuite:
     """Read and check a suite; no plugin is imported.
 
     Args:
-        path: The YAML file, which may extend another; `-` for standard input.
+        written: The YAML file, which may extend another; `-` for standard input. Or its value, in
+            which paths are relative to the working directory.
         assignments: `path=value` settings on top of it, in order.
         scale: Factor on every number of training steps, warm-up included.
 
@@ -103,7 +113,7 @@ def load_suite(path: Path, *, assignments: Sequence[str] = (), scale: float = 1.
     """
     if not 0 < scale < float("inf"):
         raise SuiteError(f"--scale {scale}: must be a positive number")
-    source = read_suite(path)
+    source = read_suite(written)
     for assignment in assignments:
         source = override(source, assignment)
     try:
@@ -176,11 +186,17 @@ def _messages(
     for problem in problems:
         if problem["loc"] in (misspelt if problem["type"] == "missing" else broken):
             continue
-        below = tuple(step for step in problem["loc"] if not str(step).startswith("["))
+        unknown = problem["type"] == "extra_forbidden"
+        last = len(problem["loc"]) - 1
+        below = tuple(
+            step
+            for i, step in enumerate(problem["loc"])
+            if not str(step).startswith("[") or (unknown and i == last)  # a key may begin so
+        )
         place = (*root, *below)
         if fallback is not None and given is not None and below and below[0] not in given:
             place = (*fallback, *below)
-        if problem["type"] == "extra_forbidden":
+        if unknown:
             known = _fields_at(model, problem["loc"][:-1])
             text = f"unknown key '{below[-1]}'{did_you_mean(str(below[-1]), known)}"
         elif problem["type"] == "missing":

@@ -26,8 +26,8 @@ class Source:
     Attributes:
         path: The file.
         data: Its value.
-        lines: File and line at which each value stands. The file is another one for a value of a
-            suite that this one extends.
+        lines: File and line at which each value stands; line 0 where it stands in no file. The
+            file is another one for a value of a suite that this one extends.
         written: How each value that is no text is written.
         overrides: What was set on top, by its place.
     """
@@ -46,7 +46,8 @@ class Source:
             if place[:length] in self.lines:
                 name = spell(place)
                 path, line = self.lines[place[:length]]
-                return f"{path}:{line}: {name + ': ' if name else ''}"
+                number = f":{line}" if line else ""
+                return f"{path}{number}: {name + ': ' if name else ''}"
         return f"{self.path}: "
 
     def folder(self, place: Place) -> Path:

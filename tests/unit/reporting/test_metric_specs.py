@@ -3,8 +3,7 @@
 import numpy as np
 import pytest
 
-from ood_bench import metrics
-from ood_bench.api import Evaluation
+from ood_bench import Evaluation, metrics
 from ood_bench.metrics import SPECS, STANDARD, MetricSpec, evaluate
 from ood_bench.metrics.thresholds import tally
 from ood_bench.report.html.matrix import matrix

@@ -6,9 +6,7 @@ from contextlib import ExitStack
 from dataclasses import fields
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Literal
-
-import pandas as pd
+from typing import TYPE_CHECKING, Any, Literal
 
 from ood_bench.cells import SCORES, Listed
 from ood_bench.cells.columns import columns_of
@@ -22,12 +20,26 @@ from ood_bench.results import (
     ClaimResult,
     DataCard,
     FindingRow,
+    Omission,
     Results,
     Row,
     TrainingCard,
     by_one,
 )
-from ood_bench.runs import collect, find_run, read_record, store_of
+from ood_bench.runs import (
+    archive,
+    collect,
+    find_run,
+    is_archive,
+    read_record,
+    store_of,
+    without_figures,
+)
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from ood_bench.api.events import Progress
 
 Part = Literal["test", "held_out", "train"]
 
@@ -40,12 +52,14 @@ class Run:
         record: What it asked for, and where its cells lie.
     """
 
-    def __init__(self, folder: Path, *, trust_code: bool = False) -> None:
+    def __init__(
+        self, folder: Path, *, results: Path | None = None, trust_code: bool = False
+    ) -> None:
         self.folder = folder
         self.record = read_record(folder)
         self._trust = trust_code or self.record.own
         stack = ExitStack()
-        self._store = stack.enter_context(store_of(folder, folder.parent, self.record))
+        self._store = stack.enter_context(store_of(folder, results or folder.parent, self.record))
         weakref.finalize(self, stack.close)
 
     @cached_property
@@ -58,28 +72,41 @@ class Run:
         """The suite's name."""
         return self.record.suite
 
+    @property
+    def failures(self) -> tuple[Omission, ...]:
+        """The cells that failed, each with its message as `reason`; none if all went well.
+
+        `failures.log` in the run's folder has the tracebacks of those that nobody expected.
+        """
+        return self.record.failures
+
+    @property
+    def skips(self) -> tuple[Omission, ...]:
+        """What the plan left out, each with its reason."""
+        return self.record.skips
+
     @cached_property
-    def metrics(self) -> pd.DataFrame:
+    def metrics(self) -> "pd.DataFrame":
         """One row a measured value, as in `report --format csv`; pooled rows have seed `all`."""
         return _frame(ordered(self.results.rows), Row)
 
     @cached_property
-    def findings(self) -> pd.DataFrame:
+    def findings(self) -> "pd.DataFrame":
         """One row a number that an analysis found."""
         return _frame(self.results.findings, FindingRow)
 
     @cached_property
-    def claims(self) -> pd.DataFrame:
+    def claims(self) -> "pd.DataFrame":
         """One row a claim, with what was measured and the verdict."""
         return _frame(self.results.claims, ClaimResult)
 
     @cached_property
-    def training(self) -> pd.DataFrame:
+    def training(self) -> "pd.DataFrame":
         """One row a training: steps, seconds, bits per dimension of validation images."""
         return _frame(self.results.training, TrainingCard)
 
     @cached_property
-    def data(self) -> pd.DataFrame:
+    def data(self) -> "pd.DataFrame":
         """One row a split of a data set: source, transform, licence, digest."""
         return _frame(self.results.data, DataCard)
 
@@ -107,6 +134,8 @@ class Run:
         Raises:
             OodBenchError: If there are none, or more than one set of scores is meant.
         """
+        import pandas as pd
+
         cells = list(self.record.of("detection"))
         self._known("model", model, (cell.at.model for cell in cells))
         self._known("detector", detector, (cell.at.detector for cell in cells))
@@ -129,7 +158,7 @@ class Run:
         part: Part = "test",
         inside: str | None = None,
         seed: int | None = None,
-    ) -> pd.DataFrame:
+    ) -> "pd.DataFrame":
         """Return all columns that were computed of images of a data set.
 
         Args:
@@ -147,6 +176,8 @@ class Run:
         Raises:
             OodBenchError: If there are none, or more than one set of columns is meant.
         """
+        import pandas as pd
+
         bpds, detections = list(self.record.of("bpd")), list(self.record.of("detection"))
         self._known("model", model, (cell.at.model for cell in (*bpds, *detections)))
         named = (cell.at.data or cell.at.outside for cell in (*bpds, *detections))
@@ -171,6 +202,96 @@ class Run:
             raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
         return pd.DataFrame(found)
 
+    def report(
+        self,
+        format: str = "markdown",
+        *,
+        output: str | Path | None = None,
+        progress: "Progress | None" = None,
+    ) -> Path:
+        """Write the tables and figures of the run, and return the path of the file to open.
+
+        Figures that lie there already and are still right are left as they are.
+
+        Args:
+            format: `markdown`, `html`, `latex`, `csv`, `json`, or a format of your own by its
+                name, `package.module:Class` or `./file.py:Class`.
+            output: Where the files go; default: the run's folder.
+            progress: Called with a `Drawn` after each figure.
+
+        Raises:
+            PluginError: If there is no such format.
+        """
+        return self._written(
+            self.results,
+            Path(output or self.folder),
+            format,
+            small=is_archive(self.folder),
+            progress=progress,
+        )
+
+    def archive(
+        self,
+        output: str | Path,
+        *,
+        scores: bool = True,
+        skip: Sequence[str] = (),
+        progress: "Progress | None" = None,
+    ) -> Path:
+        """Write the run to a folder of its own, from which reports are made without weights.
+
+        `load_run` reads it. It holds the Markdown report, and in `cells.zip` all statistics and
+        scores as Parquet.
+
+        Args:
+            output: Where the files go.
+            scores: Whether detectors' scores are kept, which follow from the statistics.
+            skip: Globs over the analyses' cells whose tables and figures are left out.
+            progress: Called with a `Drawn` after each figure.
+
+        Returns:
+            The folder.
+
+        Raises:
+            OodBenchError: If a glob matches no analysis.
+        """
+        folder = Path(output)
+        record = without_figures(self.record, tuple(skip))
+        found = collect(archive(record, self._store, folder, scores=scores), self._store)
+        self._written(found, folder, "markdown", small=True, progress=progress)
+        return folder
+
+    def _written(
+        self,
+        results: Results,
+        folder: Path,
+        format: str,
+        *,
+        small: bool,
+        progress: "Progress | None",
+    ) -> Path:
+        """Write a report and return its path."""
+        from ood_bench.api.events import Drawn
+        from ood_bench.report import write_report
+        from ood_bench.report.drawers import drawers
+
+        analyses, reasons = drawers(self.record, self._registry)
+        return write_report(
+            results,
+            folder,
+            format=format,
+            analyses=analyses,
+            reasons=reasons,
+            small=small,
+            run=self.folder,
+            tell=None if progress is None else lambda done, total: progress(Drawn(done, total)),
+        )
+
+    @property
+    def _registry(self) -> Registry:
+        """The plugins; what it may import, a record of a stranger decides on."""
+        return Registry(Path(self.record.base or self.folder), trust=self._trust)
+
     def _scored(self, cell: Listed, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
         spec = self._store.spec(cell.key, DetectionMetrics)
@@ -182,7 +303,7 @@ class Run:
             return self._store.read_scores(key)
         name = self._store.manifest(key)["name"]
         spec = self._store.spec(key, Detect)
-        registry = Registry(Path(self.record.base or self.folder), trust=self._trust)
+        registry = self._registry
         plugin = registry.load("detectors", spec.plugin)
         if registry.revision(spec.plugin, plugin) != spec.revision:
             raise OodBenchError(f"{name} was not kept, and '{spec.plugin}' is another revision now")
@@ -249,7 +370,9 @@ def load_run(
         [7029.8, 6533.9, 6755.0]
     """
     folder = find_run(Path(results), None if run is None else str(run))
-    return Run(folder, trust_code=trust_code)
+    beside = (folder.parent / "store").is_dir()
+    where = folder.parent if beside else Path(results)
+    return Run(folder, results=where, trust_code=trust_code)
 
 
 def _place(cell: Listed) -> tuple[str, int]:
@@ -285,6 +408,8 @@ def _listed(names: Iterable[str], *, most: int = 8) -> str:
     return ", ".join(found[:most]) + more if found else "none"
 
 
-def _frame(rows: Sequence[Any], kind: type[Any]) -> pd.DataFrame:
+def _frame(rows: Sequence[Any], kind: type[Any]) -> "pd.DataFrame":
     """Return values as a frame with a column a field, also where there are none."""
+    import pandas as pd
+
     return pd.DataFrame([vars(row) for row in rows], columns=[field.name for field in fields(kind)])

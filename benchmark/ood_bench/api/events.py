@@ -1,0 +1,47 @@
+"""What a run tells whoever follows it."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from ood_bench.execute import Done, Failed, Step
+    from ood_bench.plan import Plan
+
+
+@dataclass(frozen=True)
+class Begun:
+    """A run has begun.
+
+    Attributes:
+        plan: Its cells.
+        stored: How many of them are finished.
+    """
+
+    plan: "Plan"
+    stored: int
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{len(self.plan.cells)} cells, {self.stored} of them stored"
+
+
+@dataclass(frozen=True)
+class Drawn:
+    """Figures of a report are drawn: `done` of all `total`."""
+
+    done: int
+    total: int
+
+    def __str__(self) -> str:
+        """Return one line."""
+        return f"{self.done} of {self.total} figures"
+
+
+Event: TypeAlias = "Begun | Step | Done | Failed | Drawn"
+"""What a run tells: `Begun` once; for each cell that is not stored a `Step` when work on it begins
+and, of a training, about twice a second; for every cell `Done` or `Failed`; and `Drawn` after each
+figure of the report. As text each is one line."""
+
+Progress: TypeAlias = Callable[[Event], None]
+"""Called with each event of a run, in the thread that runs it; `print` will do."""

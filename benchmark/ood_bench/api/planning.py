@@ -1,0 +1,199 @@
+"""What a run would do, before it does it."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from ood_bench.suite import LoadedSuite, load_suite, suite_named
+from ood_bench.suite.given import assignments_of
+
+if TYPE_CHECKING:
+    from ood_bench.data import Library
+    from ood_bench.plan import Plan
+    from ood_bench.registry import Registry
+    from ood_bench.results import Omission
+    from ood_bench.store import Store
+
+SuiteLike: TypeAlias = str | Path | Mapping[str, Any]
+"""A suite: its YAML file, the name of a shipped one, or the value that the YAML would have."""
+
+Settings: TypeAlias = Mapping[str, Any] | Sequence[str] | str
+"""Values of a suite by their paths, or as `path=value`."""
+
+Globs: TypeAlias = Sequence[str] | str
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A suite, what it is run with, and its plan.
+
+    Attributes:
+        device: The device that models run on.
+        loaded: The suite.
+        settings: What was set on top of it.
+        registry: The plugins.
+        library: The data sets.
+        store: Where finished cells lie.
+        whole: The plan of all that the suite asks for.
+        reported: What of it is reported: all but what `skip` leaves out.
+        plan: What of that is run.
+    """
+
+    device: str
+    loaded: LoadedSuite
+    settings: tuple[str, ...]
+    registry: "Registry"
+    library: "Library"
+    store: "Store"
+    whole: "Plan"
+    reported: "Plan"
+    plan: "Plan"
+
+
+def prepare(
+    suite: SuiteLike,
+    *,
+    data: str | Path | None,
+    results: Path,
+    embedded: bool,
+    scale: float,
+    set: Settings,
+    only: Globs,
+    skip: Globs,
+    fresh: bool,
+    device: str,
+    lenient: bool,
+    remember: bool,
+) -> Prepared:
+    """Read a suite and plan it.
+
+    The arguments are those of `run`, but for two: `lenient` skips the pairs whose data is missing,
+    which are a mistake otherwise; `remember` keeps what is read of data sets for the next run.
+
+    Raises:
+        OodBenchError: If there is a mistake in the suite, a plugin or the data.
+    """
+    written = suite if isinstance(suite, Mapping) else suite_named(Path(suite))
+    settings = assignments_of(set)
+    loaded = load_suite(written, assignments=settings, scale=scale)
+
+    from ood_bench.data import Library
+    from ood_bench.execute.devices import device_named
+    from ood_bench.plan import build_plan
+    from ood_bench.plan.select import select
+    from ood_bench.registry import Registry
+    from ood_bench.store import Store
+
+    found = device_named(device)
+    root = data or os.environ.get("OOD_BENCH_DATA")
+    registry = Registry(loaded.folder)
+    library = Library(
+        root=Path(root) if root else None,
+        index=results / "store" / "data",
+        remember=remember,
+        fresh=fresh,
+        embedded=embedded,
+    )
+    whole = build_plan(loaded, registry, library, skip_missing=lenient)
+    reported, plan = select(whole, only=globs(only), skip=globs(skip))
+    store = Store(results / "store")
+    return Prepared(found, loaded, settings, registry, library, store, whole, reported, plan)
+
+
+def globs(given: Globs) -> list[str]:
+    """Return one glob, or several, as a list."""
+    return [given] if isinstance(given, str) else list(given)
+
+
+@dataclass(frozen=True)
+class DryRun:
+    """What a run would do.
+
+    Attributes:
+        plan: All cells that it would finish, in order, and what it would skip, with reasons.
+        stored: Names of the cells that are finished already.
+    """
+
+    plan: "Plan"
+    stored: frozenset[str]
+
+    @property
+    def to_run(self) -> tuple[str, ...]:
+        """Names of the cells that would run, in order."""
+        return tuple(cell.name for cell in self.plan.cells if cell.name not in self.stored)
+
+    @property
+    def skips(self) -> "tuple[Omission, ...]":
+        """What would be left out, each with its reason."""
+        return self.plan.skips
+
+    @property
+    def states(self) -> list[tuple[str, str]]:
+        """`stored`, `will run` or `skip` and a cell, a skipped one with the reason."""
+        cells = [
+            ("stored" if cell.name in self.stored else "will run", cell.name)
+            for cell in self.plan.cells
+        ]
+        return cells + [("skip", f"{skip.cell}: {skip.reason}") for skip in self.plan.skips]
+
+    @property
+    def remarks(self) -> list[str]:
+        """How large each model is, what each training split serves, and how many cells run."""
+        count = len(self.plan.cells)
+        return [
+            *(f"{model}: {size}" for model, size in self.plan.sizes.items()),
+            *(f"training images of {data}: {of}" for data, of in self.plan.divisions.items()),
+            f"{count} cells: {len(self.stored)} stored, {count - len(self.stored)} to run; "
+            f"{len(self.plan.skips)} skipped",
+        ]
+
+    def __repr__(self) -> str:
+        """Return a line a cell, and the remarks."""
+        lines = [f"{state:<9} {cell}" for state, cell in self.states]
+        return "\n".join([*lines, *self.remarks])
+
+
+def dry_run(
+    suite: SuiteLike,
+    *,
+    data: str | Path | None = None,
+    results: str | Path = "results",
+    embedded: bool = False,
+    scale: float = 1.0,
+    set: Settings = (),
+    only: Globs = (),
+    skip: Globs = (),
+    fresh: bool = False,
+    device: str = "auto",
+) -> DryRun:
+    """Return what `run` would do with the same arguments; nothing is computed.
+
+    Pairs whose data is missing are among the skips, each with what to do.
+
+    Raises:
+        OodBenchError: If there is a mistake in the suite, a plugin or the data.
+
+    Example:
+        >>> plan = dry_run("quickstart", only="train/glow*", results="no-results")
+        >>> plan.to_run
+        ('train/glow@fashion_mnist/0',)
+    """
+    prepared = prepare(
+        suite,
+        data=data,
+        results=Path(results),
+        embedded=embedded,
+        scale=scale,
+        set=set,
+        only=only,
+        skip=skip,
+        fresh=fresh,
+        device=device,
+        lenient=True,
+        remember=False,
+    )
+    plan, store = prepared.plan, prepared.store
+    stored = (cell.name for cell in plan.cells if not fresh and store.has(cell.key))
+    return DryRun(plan, frozenset(stored))

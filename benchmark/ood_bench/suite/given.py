@@ -1,0 +1,71 @@
+"""A suite that a program gives: a mapping, taken for what a YAML file would hold."""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from numbers import Integral, Real
+from pathlib import Path, PurePath
+from typing import Any
+
+from ood_bench.core_yaml import MAX_DEPTH, Place, spell
+from ood_bench.errors import SuiteError
+from ood_bench.suite.source import Source
+
+GIVEN = Path("suite given as a mapping")
+"""What such a suite is called in messages and in the record of its run."""
+
+
+def read_mapping(data: Mapping[str, Any]) -> Source:
+    """Return a mapping as a suite's source; what the caller changes of it later changes nothing.
+
+    Raises:
+        SuiteError: If a value in it is none that YAML has, or a key is no text.
+    """
+    lines: dict[Place, tuple[Path, int]] = {}
+    return Source(GIVEN, _plain(data, (), lines, str(GIVEN)), lines)
+
+
+def assignments_of(settings: Mapping[str, Any] | Sequence[str] | str) -> tuple[str, ...]:
+    """Return settings on top of a suite as `path=value`, as `--set` takes them.
+
+    Args:
+        settings: Such assignments, or values by their paths.
+
+    Raises:
+        SuiteError: If a value is none that YAML has.
+
+    Example:
+        >>> assignments_of({"seeds": (0, 1), "training.steps": 100})
+        ('seeds=[0, 1]', 'training.steps=100')
+        >>> assignments_of("seeds=[0]")
+        ('seeds=[0]',)
+    """
+    if isinstance(settings, str):
+        return (settings,)
+    if not isinstance(settings, Mapping):
+        return tuple(settings)
+    plain = {path: _plain(value, (), {}, f"--set {path}") for path, value in settings.items()}
+    return tuple(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in plain.items())
+
+
+def _plain(value: Any, place: Place, lines: dict[Place, tuple[Path, int]], where: str) -> Any:
+    """Return a value as YAML's core schema has it, and note each place in it."""
+    lines[place] = GIVEN, 0
+    if value is None or isinstance(value, bool | str):
+        return value
+    if isinstance(value, PurePath):
+        return str(value)
+    if isinstance(value, Integral):
+        return int(value)
+    if isinstance(value, Real) and math.isfinite(value):
+        return float(value)
+    if len(place) < MAX_DEPTH:
+        if isinstance(value, Mapping) and all(isinstance(key, str) for key in value):
+            return {key: _plain(item, (*place, key), lines, where) for key, item in value.items()}
+        if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray):
+            return [_plain(item, (*place, i), lines, where) for i, item in enumerate(value)]
+    name = f"{spell(place)}: " if place else ""
+    raise SuiteError(
+        f"{where}: {name}a suite holds mappings with texts as keys, lists, texts, finite numbers, "
+        f"true, false and None, got {ascii(value)[:60]}"
+    )
