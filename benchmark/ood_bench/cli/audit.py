@@ -23,20 +23,19 @@ def audit(
         list[str],
         typer.Argument(
             metavar="NAME[:SPLIT]... | SUITE",
-            help="Data sets of the catalogue, the first as the inside of a pair with each of the "
-            "others; or one suite's YAML file, for all its pairs.",
+            help="Data sets of the catalogue: the first is ID, each of the others OOD. Or one "
+            "suite's YAML file, for all its pairs.",
             show_default=False,
         ),
     ],
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
 ) -> None:
-    """Tell what images alone tell: their statistics, what separates pairs, what sets share.
+    """Report what separates data sets without any model, and which images they share.
 
-    A pair that one number of an image separates needs no model, and a difference in resizing or
-    compression may be all that a detector sees. A data set's split is test unless said; the
-    others are brought to the shape of the first. A suite's audit is kept in the store, where a
-    run finds it.
+    If one number per image separates a pair, detectors may see no more than a difference in
+    resizing or compression. SPLIT defaults to test; all data sets are brought to the shape of the
+    first. A suite's audit is stored, and later runs reuse it.
     """
     if len(names) == 1 and names[0].endswith((".yaml", ".yml")):
         found, level = _of_suite(Path(names[0]), data, results)
@@ -100,7 +99,7 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
             raise CellError(f"{outcome.cell.name}: {outcome.message}")
     for skip in plan.skips:
         if skip.cell.startswith("pair "):
-            say(f"{skip.cell} is left out: {skip.reason}", err=True)
+            say(f"skipped {skip.cell}: {skip.reason}", err=True)
     found = collect_audit(RunRecord.begun(loaded.suite, plan), store)
     if found is None:
         raise CellError(f"{path}: the suite has no pair to audit")
