@@ -12,7 +12,6 @@ from ood_bench.report.audited import (
     separations_table,
     sets_table,
 )
-from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
 from ood_bench.report.conventions import (
     BESIDE,
     BITS,
@@ -36,6 +35,7 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
+from ood_bench.report.ranking import difference_table, quotation_table, ranking_table
 from ood_bench.results import Audit, Results
 
 
@@ -59,7 +59,7 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
         Section(
             "compared",
             "Detector ranking",
-            comparison_table(results),
+            ranking_table(results),
             COMPARED,
             overviews=overviews,
         ),
