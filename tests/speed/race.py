@@ -11,7 +11,8 @@ reaches what the best peer reaches in the end.
 - `normflows`: the size and recipe of its documentation's example (3 levels × 16 steps × width 256,
   Adamax at 1e-3 with weight decay 1e-5, batches of 128; two levels for images of 28 × 28).
 - `y0ast`: the size and recipe of github.com/y0ast/Glow-PyTorch (3 levels × 32 steps × width 512,
-  Adam at 5e-4 with weight decay 5e-5, batches of 64, five epochs of warm-up), with normflows' layers.
+  Adam at 5e-4 with weight decay 5e-5, batches of 64, five epochs of warm-up), with the layers of
+  normflows.
 - `normflows, our recipe`: normflows' layers at our size with our recipe.
 """
 
