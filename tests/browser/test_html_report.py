@@ -10,8 +10,8 @@ import pytest
 from tests.browser.conftest import Run
 
 from ood_bench.metrics import SPECS
-from ood_bench.report import write_report, write_versus
-from ood_bench.results import Omission, Results, Versus, VersusRow
+from ood_bench.report import write_report, write_run_comparison
+from ood_bench.results import ComparedRow, Omission, Results, RunComparison
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Locator, Page
@@ -289,12 +289,12 @@ def hostile(results: Results) -> Results:
 
 def test_a_comparison_of_runs_is_a_page_whose_tables_sort(tmp_path: Path, page: "Page") -> None:
     rows = [
-        VersusRow("m", "i", "o", detector, "first", value, 0.1, 0.9, 9, 9)
+        ComparedRow("m", "i", "o", detector, "first", value, 0.1, 0.9, 9, 9)
         for detector, value in (("a", 0.6), ("b", 0.4))
     ]
     rows += [replace(row, run="other", note=HOSTILE) for row in rows]
-    found = Versus(("first", "other"), 0.95, tuple(rows), (), (HOSTILE,))
-    page.goto(write_versus(found, tmp_path, format="html").as_uri())
+    found = RunComparison(("first", "other"), 0.95, tuple(rows), (), (HOSTILE,))
+    page.goto(write_run_comparison(found, tmp_path, format="html").as_uri())
     assert page.locator("h1").inner_text() == "first against other"
     table = page.locator("#auroc table")
     table.get_by_role("button", name=re.compile("AUROC, first")).click()

@@ -30,7 +30,7 @@ def test_a_report_tells_what_the_images_alone_tell(
     np.savez(tiny.parent / "high.npz", train_images=high[:600], test_images=high[600:])
     run = audit_only(tiny, ood_bench)
     page = (run / "report.md").read_text()
-    for heading in ("Audit of the data", "What one number of an image tells apart"):
+    for heading in ("Data audit", "Pairs separable without a model"):
         assert f"## {heading}\n" in page
     assert ood_bench("report", "--format", "json").status == 0
     audit = json.loads((run / "results.json").read_text())["audit"]
@@ -57,7 +57,7 @@ def test_the_audits_intervals_have_the_coverage_of_the_suite(
     means = (digits[name][600:].mean(axis=(1, 2, 3)) for name in ("low", "high"))
     expected = delong(*means, level=0.8)
     assert [float(found[end]) for end in ("value", "low", "high")] == pytest.approx(list(expected))
-    assert "brackets hold 80 % intervals" in (run / "report.md").read_text()
+    assert "Brackets hold 80 % intervals (DeLong" in (run / "report.md").read_text()
 
 
 def test_a_pair_that_one_number_tells_apart_is_marked_beside_its_detectors(
@@ -72,14 +72,14 @@ def test_a_pair_that_one_number_tells_apart_is_marked_beside_its_detectors(
         "models={glow: {options: {levels: 1, steps: 1, width: 8}}}",
     )
     assert outcome.status == 0, outcome.err
-    said = "no model is needed to tell this pair apart: the images' mean alone has AUROC 0.000"
+    said = "Mean pixel value alone separates this pair (AUROC 0.000"
     assert said in " ".join(outcome.out.split())
     (run,) = tiny.parent.glob("results/tiny-*")
     detection = (run / "report.md").read_text().split("## Detection")[1].split("\n## ")[0]
     assert said in detection
     marked = {line.split("|")[2].strip() for line in detection.splitlines() if "| glow |" in line}
     assert marked == {"low → black ¹,²", "low → high ¹"}
-    assert any(line.startswith("² no model is needed") for line in detection.splitlines())
+    assert any(line.startswith("² Mean pixel value alone") for line in detection.splitlines())
 
 
 def test_a_suite_can_leave_the_audit_out(tiny: Path, ood_bench: Command) -> None:

@@ -73,7 +73,7 @@ def test_the_level_of_a_suite_is_that_of_every_interval(tiny: Path, ood_bench: C
                 widths.setdefault(f"{name}, {measure}", {})[level] = width
             path.unlink()
         (page,) = tiny.parent.glob("results/*/report.md")
-        assert ("95 % errors" in page.read_text()) == (level == "0.95")
+        assert ("AUROC (95 % interval)" in page.read_text()) == (level == "0.95")
         shutil.rmtree(page.parent)
     shrunk = {key for key, width in widths.items() if width["0.8"] < width["0.95"]}
     assert any("last_gap_bpd" in key for key in shrunk)

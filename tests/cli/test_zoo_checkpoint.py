@@ -32,12 +32,14 @@ def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndarray]) -> Path:
-    """A folder with a run of two trainings of the tiny Glow, exported to `zoo` as a and b."""
+    """A folder with trainings of the tiny Glow, exported to `zoo`: a and b on low, c on high."""
     from ood_bench.cli import main
 
     folder = tmp_path_factory.mktemp("trained")
     suite = write_tiny(folder, digits)
-    asked = ("--set", "seeds=[0, 1]", "--only", "metric/glow@low/*/high/likelihood", "--jobs", "1")
+    both = "pairs=[{inside: low, outside: [high]}, {inside: high, outside: [low]}]"
+    wanted = ("--only", "metric/glow@low/*/high/likelihood", "--only", "train/glow@high/0")
+    asked = ("--set", "seeds=[0, 1]", "--set", both, "--set", "claims=[]", *wanted, "--jobs", "1")
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         patch.delenv("OOD_BENCH_DATA", raising=False)
@@ -48,6 +50,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory, digits: dict[str, np.ndarr
     for seed, name in enumerate("ab"):
         model = find_model(f"glow@low/{seed}", results=folder / "results")
         export(model, folder / "zoo" / name)
+    export(find_model("glow@high/0", results=folder / "results"), folder / "zoo" / "c")
     return folder
 
 
@@ -134,13 +137,76 @@ def test_a_list_of_checkpoints_gives_what_their_trainings_gave(
     assert card["zoo"] == "a"
 
 
+def both_ways(suite: Path, *, models: str = "ready") -> Path:
+    """Try the models of a suite on both data sets, each trained on the other."""
+    text = suite.read_text()
+    pair = "  - {{inside: {}, outside: [{}], models: [" + models + "]}}\n"
+    pairs = pair.format("low", "high") + pair.format("high", "low")
+    before, _, after = text.partition("pairs:\n")
+    suite.write_text(before + "pairs:\n" + pairs + after.partition("\n")[2])
+    return suite
+
+
+def test_each_data_set_takes_the_checkpoints_that_were_trained_on_it(
+    named: Path, trained: Path, ood_bench: Command
+) -> None:
+    suite = both_ways(write(named, "[zoo:a, zoo:c, zoo:b]"))
+    done = ood_bench("run", suite)
+    assert done.status == 0, done.err
+    ours = measured(named / "results", "metric/ready@low/1/high/likelihood")
+    theirs = measured(trained / "results", "metric/glow@low/1/high/likelihood")
+    assert ours["auroc"] == theirs["auroc"]
+    assert measured(named / "results", "metric/ready@high/0/low/likelihood")["auroc"]
+    with pytest.raises(LookupError):
+        measured(named / "results", "metric/ready@high/1/low/likelihood")
+
+
+@pytest.mark.parametrize(
+    ("checkpoint", "more", "models", "said"),
+    [
+        ("[zoo:a, zoo:b]", "", "ready", "models.ready.checkpoint: it was trained on 'low'"),
+        ("[zoo:a, zoo:c]", TWO.format(1), "two", "one is of 'low', so that all members would be"),
+    ],
+)
+def test_a_data_set_without_checkpoints_enough_is_one_line(
+    named: Path, ood_bench: Command, checkpoint: str, more: str, models: str, said: str
+) -> None:
+    done = ood_bench("run", both_ways(write(named, checkpoint, more=more), models=models))
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert said in line
+
+
+def test_a_model_of_the_zoo_takes_the_place_of_the_one_that_it_extends(
+    named: Path, ood_bench: Command
+) -> None:
+    path = named / "own.yaml"
+    path.write_text(
+        "extends: tiny.yaml\nname: own\nmodels:\n  glow: {checkpoint: zoo:a}\n"
+        "pairs:\n  - {inside: low, outside: [high, black], models: [glow]}\n"
+    )
+    done = ood_bench("run", path, "--only", "metric/glow@*")
+    assert done.status == 0, done.err
+    assert measured(named / "results", "metric/glow@low/0/high/likelihood")["auroc"]
+
+
+def test_a_classifier_of_another_data_set_is_left_out_with_the_reason(
+    named: Path, ood_bench: Command
+) -> None:
+    more = 'roles: {classifier: {checkpoint: "zoo:classifier-fashion_mnist"}}\n'
+    suite = write(named, "zoo:a", more=more + "detectors: [likelihood, msp]\n")
+    done = ood_bench("run", suite, "--dry-run")
+    assert done.status == 0, done.err
+    assert "no checkpoint of roles.classifier was trained on 'low'" in " ".join(done.out.split())
+
+
 @pytest.mark.parametrize(
     ("checkpoint", "entry", "said"),
     [
         ("zoo:aa", {}, "the zoo has no model 'aa'; did you mean 'a'"),
         ("zoo:glow-fashion_mist", {}, "did you mean 'glow-fashion_mnist'"),
         ("[zoo:a, zoo:a]", {}, "'zoo:a' and 'zoo:a' are both of seed 0"),
-        ("[zoo:a, zoo:pixelcnn-fashion_mnist]", {}, "differ in more than their seed: in plugin"),
+        ("[zoo:a, zoo:pixelcnn-fashion_mnist]", {}, "they are different models: glow, pixelcnn"),
         ("[zoo:a, glow.safetensors]", {}, "checkpoint"),
         ("[]", {}, "checkpoint"),
         ("zoo:a", {"options": "{levels: 1}"}, "`options` comes with the zoo's model; leave it out"),

@@ -15,7 +15,7 @@ import pytest
 from tests.numeric.simulated import AREAS, METRICS, SIZES, coverage, world
 
 from ood_bench.metrics import Measure, evaluate, pool, pooled_p
-from ood_bench.runs.compare import holm
+from ood_bench.runs.ranking import holm
 
 pytestmark = pytest.mark.slow
 

@@ -29,7 +29,7 @@ from ood_bench.metrics.intervals import (
     wilson,
 )
 from ood_bench.metrics.thresholds import places, tally
-from ood_bench.runs.compare import holm
+from ood_bench.runs.ranking import holm
 
 Scores = NDArray[np.float64]
 

@@ -43,6 +43,6 @@ class Deaf(Likelihood):
 
 def test_a_class_is_checked_as_it_is() -> None:
     checked = ood_bench.check(Deaf, "detector")
-    assert checked.subject == "Deaf on made-up columns"
+    assert checked.subject == "Deaf on random columns"
     broken = [verdict.law for verdict in checked.verdicts if verdict.outcome == "failed"]
     assert broken == ["a_score_does_not_depend_on_the_images_beside_it"]

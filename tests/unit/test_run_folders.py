@@ -62,10 +62,8 @@ def test_a_suite_with_the_same_settings_has_the_same_folder(tiny: Path) -> None:
     suite = load_suite(tiny).suite
     folder = run_folder(tiny.parent, suite, {"only": []})
     assert folder == run_folder(tiny.parent, load_suite(tiny).suite, {"only": []})
-    content = {
-        "suite": suite.model_dump(mode="json", exclude_defaults=True),
-        "settings": {"only": []},
-    }
+    stated = suite.model_dump(mode="json", exclude_defaults=True)
+    content = {"suite": stated, "settings": {"only": []}}
     assert folder == tiny.parent / f"tiny-{digest(content)[:8]}"
     others = (
         run_folder(tiny.parent, suite, {"only": ["train/*"]}),
@@ -130,7 +128,7 @@ def test_a_record_holds_what_its_suite_asks_for(tiny: Path, record: RunRecord) -
     assert (record.level, record.baseline) == (0.95, "likelihood")
     assert [claim.id for claim in record.claims] == ["T1"]
     assert record.base == str(tiny.parent.absolute())
-    assert record.uses == dict.fromkeys(suite.detectors, "nothing more")
+    assert record.uses == dict.fromkeys(suite.detectors, "none")
     assert record.content["format"] == 2
     assert not {"own", "checksum"} & record.content.keys()
     held_out = {cell.key for cell in record.of("score") if cell.at.part == "held_out"}

@@ -93,6 +93,7 @@ def test_a_setting_that_cannot_be_followed_is_refused(
     [
         ("detectors:", "detektors:", 7, "unknown key 'detektors'; did you mean 'detectors'?"),
         ("options: {width", "optoins: {width", 6, "unknown key 'optoins'; did you mean 'options'?"),
+        ("steps: 20", "'[': 20", 6, "training.[: unknown key '['"),
         ("steps: 20", "stepz: 20", 6, "unknown key 'stepz'; did you mean 'steps'?"),
         ("steps: 10,", "stepz: 10,", 2, "unknown key 'stepz'; did you mean 'steps'?"),
         ("level: 0", "levle: 0", 4, "unknown key 'levle'; did you mean 'level'?"),

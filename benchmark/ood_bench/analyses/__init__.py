@@ -77,7 +77,7 @@ class Finding:
     """One number that an analysis found, for claims and tables.
 
     Attributes:
-        name: What it is, `volume_gap` say; the unit, if it has one, is part of the name.
+        name: What claims call it, `volume_gap` say; `Analysis.heading` gives its title.
         value: The number.
         low: Lower end of its interval, whose coverage is the analysis's `level`; `value` where
             there is no interval.
@@ -109,7 +109,7 @@ class Analysis(ABC):
         uses_course: Whether the training must be probed along its course.
         uses_model: Whether `tabulate` calls the model, which is then loaded.
         title: A heading for the report.
-        menu: What the menu of a page calls it; the title unless said.
+        menu: A short title for the menu of a page; default: the title.
         level: Coverage of every interval; a run sets it to that of the suite.
     """
 
@@ -136,14 +136,18 @@ class Analysis(ABC):
         """Return one or two sentences under the figure: what to see, and the conventions."""
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:  # noqa: ARG002
-        """Return the numbers that the table shows, which claims can name; none unless said."""
+        """Return the numbers that the table shows, which claims can name; default: none."""
         return ()
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit; default: its name."""
+        return name
 
     def series(self, table: pd.DataFrame) -> "tuple[Series, ...]":  # noqa: ARG002
         """Return histograms of bits per dimension, which a page may draw itself.
 
         A page that draws, as the HTML report does, then shows them in place of the figure, with
-        the inside's series to compare the others with; none unless said.
+        the inside's series to set the others against; default: none.
         """
         return ()
 
@@ -151,6 +155,6 @@ class Analysis(ABC):
         """Return rows of images, which a page may lay out itself in place of the figure.
 
         The images of each have the columns `row` (in the data set), `bits_per_dim` and `png`;
-        none unless said.
+        default: none.
         """
         return ()

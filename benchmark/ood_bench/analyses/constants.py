@@ -138,9 +138,9 @@ class Constants(Analysis):
         first = table.iloc[0]
         noise = table[table["part"] == "noise"].iloc[0]
         return (
-            f"Bits per dimension that {first['model']} trained on {first['inside']} gives to "
-            "images of one level in all pixels and channels (lower is more likely), beside the "
-            f"means of the data sets and of {noise['count']:,} images of uniform noise "
+            "Bits per dimension of constant images (one gray level in all pixels and channels) "
+            f"under {first['model']} trained on {first['inside']}; lower is more likely. Lines are "
+            f"the means of the data sets and of {noise['count']:,} images of uniform noise "
             f"({noise['bits_per_dim']:.2f})."
         )
 
@@ -162,6 +162,15 @@ class Constants(Analysis):
             _finding("bpd_noise", noise),
             _finding("share_constants_likelier", likelier),
         )
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        titles = {
+            "bpd_noise": "Uniform noise (bits/dim)",
+            "share_constants_likelier": "Share of gray levels likelier than the ID mean",
+        }
+        level = name.removeprefix("bpd_constant_")
+        return titles.get(name, f"Gray level {level} (bits/dim)")
 
 
 def _measure(rows: pd.DataFrame) -> Measure:

@@ -26,7 +26,7 @@ class Course(Analysis):
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 4.
     """
 
-    title = "Course of training"
+    title = "Likelihood during training"
     needs = ()
     uses_course = True
 
@@ -94,10 +94,9 @@ class Course(Analysis):
         count = f"{low}" if low == high else f"{low} to {high}"
         return (
             f"Bits per dimension (lower is more likely) of {count} images of each data set while "
-            f"{first['model']} was trained on {first['inside']}, with "
-            f"{percent(self.level)} errors; a "
-            "latent-variable model is scored by its ELBO. Each outside data set crosses the "
-            f"inside's test images: {'; '.join(crossing)}."
+            f"{first['model']} was trained on {first['inside']}; bands are {percent(self.level)} "
+            "intervals. A latent-variable model is scored by its ELBO. Where the curve of an OOD "
+            f"data set crosses that of the ID test images: {'; '.join(crossing)}."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -119,6 +118,14 @@ class Course(Analysis):
                 self._gap("last_gap_bpd", last),
             ]
         return tuple(found)
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        return {
+            "crossings": "Crossings",
+            "largest_gap_bpd": "Largest gap OOD − ID after 10 % of training (bits/dim)",
+            "last_gap_bpd": "Final gap OOD − ID (bits/dim)",
+        }[name]
 
     def _gap(self, name: str, row: "pd.Series[float]") -> Finding:
         value = float(row["gap"])

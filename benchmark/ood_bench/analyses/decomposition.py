@@ -70,7 +70,7 @@ class VolumeSplit(Analysis):
             figure, panels, places = row_of_panels(len(TERMS))
             for (term, title), axes in zip(TERMS.items(), panels, strict=True):
                 _draw_term(axes, table[table["term"] == term], colours)
-                axes.set(title=title, xlabel="Bits per dimension gained (more likely →)")
+                axes.set(title=title, xlabel="Contribution, bits/dim (more likely →)")
             add_legends(figure, panels, places, title="Mean", height=2.9)
             title = f"{first['model']} trained on {first['inside']}"
             figure.suptitle(plain(title), fontsize=9)
@@ -81,10 +81,10 @@ class VolumeSplit(Analysis):
         first = table.iloc[0]
         return (
             f"The two terms of the log-likelihood of {first['model']} trained on "
-            f"{first['inside']}, in bits per dimension gained: further to the right is more "
-            "likely, and the terms of an image add up to minus its bits per dimension. The "
-            "volume term includes the −8 bits of the 8-bit scale. A term that is the same for "
-            "all images of a set is drawn as a line."
+            f"{first['inside']}, in bits per dimension: further to the right is more likely, and "
+            "the two terms of an image add up to minus its bits per dimension. The volume term "
+            "includes the −8 bits of the 8-bit scale. A term that is equal for all images of a "
+            "data set is drawn as a line."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -97,6 +97,13 @@ class VolumeSplit(Analysis):
             Finding(GAPS[row["term"]], row["value"], row["low"], row["high"], row["data"])
             for row in table[table["part"] == "gap"].to_dict("records")
         )
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        return {
+            "prior_gap": "Prior term, OOD − ID (bits/dim)",
+            "volume_gap": "Volume term, OOD − ID (bits/dim)",
+        }[name]
 
 
 def _draw_term(axes: "Axes", table: pd.DataFrame, colours: "dict[str, Colour]") -> None:
@@ -112,7 +119,7 @@ def _draw_term(axes: "Axes", table: pd.DataFrame, colours: "dict[str, Colour]") 
     values = {s.quantile[level] for s in series for level in (0.0, 1.0)}
     if len(values) == 1:
         (value,) = values
-        axes.axvline(value, color="0.2", linewidth=1.8, label=f"every image {signed(value, 3)}")
+        axes.axvline(value, color="0.2", linewidth=1.8, label=f"all images {signed(value, 3)}")
         axes.set(xlim=(value - 1, value + 1), yticks=[])
         return
     edges = shown(series)

@@ -96,11 +96,11 @@ class Errors(Analysis):
         """Say what the threshold is and which images are shown."""
         first = table.iloc[0]
         return (
-            f"A threshold of {first['bits_per_dim']:.3f} bits per dimension accepts {ACCEPTED} % "
-            f"of the {first['inside']} test images by the likelihood of {first['model']} trained "
-            f"on {first['inside']}. Shown are ID images that it rejects and OOD images that it "
-            "accepts, evenly spread over their ranks, the most likely first, with their bits per "
-            "dimension (lower is more likely)."
+            f"Errors of the likelihood of {first['model']} trained on {first['inside']} at a "
+            f"threshold of {first['bits_per_dim']:.3f} bits per dimension, which accepts "
+            f"{ACCEPTED} % of the {first['inside']} test images: ID images that it rejects and OOD "
+            "images that it accepts, evenly spread over their ranks, the most likely first, with "
+            "their bits per dimension (lower is more likely)."
         )
 
 

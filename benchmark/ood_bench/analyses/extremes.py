@@ -72,9 +72,9 @@ class Extremes(Analysis):
         """Say what the rows and numbers are."""
         first = table.iloc[0]
         return (
-            f"The test images to which {first['model']} trained on {first['inside']} gives the "
-            "highest and the lowest likelihood, most extreme first, with their bits per "
-            "dimension (lower is more likely)."
+            "Test images with the highest and the lowest likelihood under "
+            f"{first['model']} trained on {first['inside']}, the most extreme first, with their "
+            "bits per dimension (lower is more likely)."
         )
 
 

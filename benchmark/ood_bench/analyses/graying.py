@@ -47,7 +47,7 @@ class Graying(Analysis):
     """
 
     uses_model = True
-    title = "Graying"
+    title = "Grayed images"
     revision = 2
 
     def __init__(
@@ -136,18 +136,17 @@ class Graying(Analysis):
             for name, count in zip(counts["data"], counts["count"], strict=True)
         )
         half = _half(table)
-        nearest = "" if half == HALF else f" Numbers at half contrast are those at λ = {half:g}."
+        nearest = "" if half == HALF else f" Findings at half contrast are those at λ = {half:g}."
         drawn = {
             "mean": "drawn towards the mean μ of the training images, μ + λ(x − μ)",
             "black": "scaled towards black, λx",
         }[self.to]
         return (
-            f"Test images x {drawn}, as "
-            f"{means['model'].iloc[0]} trained on {means['inside'].iloc[0]} sees them. Left: mean "
-            f"bits per dimension (lower is more likely) with {percent(self.level)} intervals. "
-            "Right: AUROC of the likelihood with the grayed images as out-of-distribution against "
-            "the test images of the inside as they are; below 0.5 the grayed images are the "
-            f"likelier. Images: {listed}.{nearest}"
+            f"Test images x {drawn}, under {means['model'].iloc[0]} trained on "
+            f"{means['inside'].iloc[0]}. Left: mean bits per dimension (lower is more likely) with "
+            f"{percent(self.level)} intervals. Right: AUROC of the likelihood with the grayed "
+            "images as OOD and the unchanged ID test images as ID; below 0.5 the grayed images "
+            f"are likelier. Images: {listed}.{nearest}"
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -170,6 +169,11 @@ class Graying(Analysis):
                 area = row["auroc"], row["auroc_low"], row["auroc_high"]
                 found.append(Finding(f"auroc_{end}", *area))
         return tuple(found)
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        at = f"half contrast, towards {self.to}"
+        return f"AUROC at {at}" if name.startswith("auroc") else f"Change at {at} (bits/dim)"
 
 
 def toward(

@@ -70,7 +70,7 @@ class Moments(Analysis):
                 axes.set(xlabel=title, ylabel="Density over dimensions")
             legend = "Average over dimensions"
             add_legends(figure, panels, places, title=legend, height=2.7)
-            title = f"{first['inside']} and the data sets that {first['model']} is tried on"
+            title = f"{first['inside']} and the data sets scored with {first['model']}"
             figure.suptitle(plain(title), fontsize=9)
         return figure
 
@@ -82,10 +82,10 @@ class Moments(Analysis):
             for data, part in channels.groupby("data", sort=False)
         )
         return (
-            f"Mean and variance of every dimension over the images that {table['model'].iloc[0]} "
-            "is trained and tried on, before any model: a data set whose means lie among "
-            "those of the inside and whose variances are smaller sits inside it. Variances of "
-            f"the test images summed over the pixels of each channel: {sums}."
+            "Mean and variance of every dimension over the images that "
+            f"{table['model'].iloc[0]} is trained and scored on; no model is involved. A data set "
+            "with similar means and smaller variances than the ID set sits inside it. Variances "
+            f"of the test images, summed over the pixels of each channel: {sums}."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -122,6 +122,15 @@ class Moments(Analysis):
                 ratio = quotient(*spread[outside], *spread[inside], level=self.level)
                 found.append(Finding("variance_ratio", *ratio, outside))
         return tuple(found)
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        titles = {
+            "mean_within_sd": "Share of dimensions with mean within 1 SD of ID",
+            "variance_ratio": "Variance, OOD / ID",
+        }
+        channel = name.removeprefix("channel_variance_")
+        return titles.get(name, f"Variance of channel {channel} (sum over pixels)")
 
 
 class Moment(NamedTuple):

@@ -84,7 +84,7 @@ class Outliers(Analysis):
                 )
             axes.set(xlim=(-0.5, 100 * table["dropped"].max() + 0.5), ylim=(0.0, 1.0))
             axes.set_xticks(sorted(100 * table["dropped"].unique()))
-            axes.set_xlabel("Most extreme images dropped from either set (%)")
+            axes.set_xlabel("Most extreme images dropped from each set (%)")
             axes.set_ylabel("AUROC of −log P(x)")
             axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
             figure.legend(
@@ -99,11 +99,10 @@ class Outliers(Analysis):
         """Say what is dropped, and what a value below one half means."""
         first = table.iloc[0]
         return (
-            f"AUROC of minus the log-likelihood under {first['model']} trained on "
-            f"{first['inside']}, after dropping the most extreme images of either set, half of "
-            f"the share at each end, with {percent(self.level)} intervals. Below the gray line the "
-            "out-of-distribution images are the likelier ones; a level line says that this is "
-            "not due to a few outliers."
+            f"AUROC of −log P(x) under {first['model']} trained on {first['inside']}, without the "
+            "most extreme images of each set (half of the share at each end), with "
+            f"{percent(self.level)} intervals. Below the gray line the OOD images are likelier; a "
+            "flat line means that this is not due to a few outliers."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -118,6 +117,10 @@ class Outliers(Analysis):
             )
             for row in table[table["dropped"] > 0].to_dict("records")
         )
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        return f"AUROC without the most extreme {name.removeprefix('auroc_trimmed_')} %"
 
 
 def trimmed(values: Scores, percent: int) -> Scores:

@@ -92,10 +92,10 @@ class Roc(Analysis):
         """Say which class is positive and what the numbers are."""
         first = table.iloc[0]
         return (
-            f"ROC curves of detectors on {first['model']} trained on {first['inside']}, with "
-            "out-of-distribution as the positive class: the share of OOD images flagged against "
-            "the share of ID test images flagged. AUROC beside each name; the gray line is "
-            "chance, and a curve below it is shown as such."
+            f"ROC curves of the detectors on {first['model']} trained on {first['inside']}, OOD as "
+            "the positive class: the share of OOD images flagged against the share of ID test "
+            "images flagged. The legend gives AUROC; the gray line is chance, and a curve below "
+            "it is shown as it is."
         )
 
 

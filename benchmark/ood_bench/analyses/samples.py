@@ -92,11 +92,15 @@ class SampleSheet(Analysis):
             f"temperature {temperature:g}: {', '.join(_remarks(panel))}"
             for temperature, panel in samples.groupby("temperature", sort=False)
         )
-        empty = " Empty places are samples that are not numbers." if any(table["broken"]) else ""
+        empty = (
+            " Empty tiles are samples with values that are not numbers."
+            if any(table["broken"])
+            else ""
+        )
         return (
             f"Training images of {first['inside']} and samples of {first['model']} trained on "
-            "it, with the mean bits per dimension that the model gives to what is shown. "
-            f"Samples are clipped to [0, 1] and cut to 8 bits ({listed}).{empty}"
+            "it, with the mean bits per dimension of the images shown under that model. "
+            f"Samples are clipped to [0, 1] and rounded down to 8 bits ({listed}).{empty}"
         )
 
 

@@ -28,9 +28,8 @@ GAPS = {
 }
 WIDEST_LINEAR = 30.0
 PRODUCT = (
-    "by a Hessian product at the mean image, which for a network of ReLUs is an artefact, the "
-    "curvature of the one piece that holds that image: see second_difference_gap_bpd, over a "
-    "quarter of the way"
+    "from the Hessian at the mean image, which for a ReLU network is an artefact of the one linear "
+    "piece that holds that image (the second difference, over a quarter of the way, spans many)"
 )
 
 
@@ -140,32 +139,32 @@ class SecondOrder(Analysis):
         first = table.iloc[0]
         parts = [
             f"Mean log-likelihood of each OOD set minus that of the ID test set under "
-            f"{first['model']} trained on {first['inside']}: observed, and predicted by a "
-            "second-order expansion around the mean training image (right of the line: the OOD "
-            "set is the likelier). What is predicted is the sign; sizes need not agree so far "
-            f"from the mean. Bars are {percent(self.level)} intervals over images."
+            f"{first['model']} trained on {first['inside']}, observed and predicted by a "
+            "second-order expansion around the mean training image. Right of the line the OOD set "
+            "is likelier. The expansion predicts the sign only; sizes need not agree so far from "
+            f"the mean. Bars are {percent(self.level)} intervals over images."
         ]
         agrees = table[table["quantity"] == "second_order_sign_agrees"]
-        parts.append(f"The expansion has the observed sign for {_share(agrees)} OOD sets.")
+        parts.append(f"The predicted sign is the observed one for {_share(agrees)} OOD sets.")
         differences = table[table["quantity"] == "second_difference_sign_agrees"]
         if differences["value"].notna().any():
             parts.append(
-                "Its Hessian is that of the mean image alone, for networks of ReLUs an artefact of "
-                "the one linear piece that holds it; with second differences over a quarter of "
-                f"each image's way from its mean the sign is right for {_share(differences)}."
+                "The Hessian is that at the mean image, which for a ReLU network is an artefact of "
+                "the one linear piece that holds it. With second differences over a quarter of the "
+                f"way from the mean to each image the sign is right for {_share(differences)}."
             )
         parts.append(_trust(table))
         closed = table[table["quantity"] == "closed_form_sign_agrees"]
         if closed["value"].isna().all():
             parts.append(
-                f"There is no closed form for {first['model']}: it is for flows of additive "
-                "coupling layers, whose volume term is the same for all images."
+                f"There is no closed form for {first['model']}: it exists only for flows of "
+                "additive coupling layers, whose volume term is the same for all images."
             )
         else:
             parts.append(
-                "The closed form, which takes the variances of single pixels, equal means and no "
-                f"coupling shifts, has it for {_share(closed)}; with the full Jacobian the "
-                "matrices' mixing of channels counts as well."
+                "The closed form, which assumes uncorrelated pixels, equal means and no coupling "
+                f"shifts, has the observed sign for {_share(closed)}; its variant with the full "
+                "Jacobian also counts the mixing of channels."
             )
         return " ".join(parts)
 
@@ -186,6 +185,20 @@ class SecondOrder(Analysis):
             note = PRODUCT if name == "second_order_gap_bpd" else ""
             found.append(Finding(name, value, low, high, outside=cast(str, row.outside), note=note))
         return tuple(found)
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        if name == "reach":
+            return "Reach of the expansion (share of the way)"
+        if name == "remainder_bpd":
+            return "log p − expansion (bits/dim)"
+        if name.startswith("variance_channel_"):
+            channel = name.removeprefix("variance_channel_")
+            return f"Variance of channel {channel} (sum over pixels)"
+        if name.endswith("_sign_agrees"):
+            form = GAPS[name.replace("_sign_agrees", "_gap")]
+            return f"Sign agrees, {form}"
+        return f"Gap, {GAPS[name.removesuffix('_bpd')]} (bits/dim)"
 
 
 def _weights(expansion: "Expansion") -> "dict[str, NDArray[np.float64]]":
@@ -340,13 +353,13 @@ def _trust(table: pd.DataFrame) -> str:
     own = table[table["outside"] == ""].set_index(["quantity", "unit"])["value"]
     off, reach = float(own["remainder", "bits_per_dim"]), float(own["reach", "share"])
     holds = (
-        f"its mean change is within a tenth of the true one up to {reach:.2g} of the way there"
+        f"its mean change is within 10 % of the true one up to {reach:.2g} of the way there"
         if reach
-        else "even a 64th of the way there its mean change is off by more than a tenth"
+        else "even a 64th of the way there its mean change is off by more than 10 %"
     )
     return (
-        f"At the ID images themselves log p lies {abs(off):.3g} bits per dimension "
-        f"{'above' if off > 0 else 'below'} the expansion's value; {holds}."
+        f"At the ID images, log p is {abs(off):.3g} bits per dimension "
+        f"{'above' if off > 0 else 'below'} the value of the expansion; {holds}."
     )
 
 
@@ -354,4 +367,4 @@ def _share(agrees: pd.DataFrame) -> str:
     """Say how many of some signs agree, and how many intervals hold both signs."""
     unclear = int((agrees["low"] < agrees["high"]).sum())
     share = f"{int(agrees['value'].sum())} of {len(agrees)}"
-    return f"{share} (for {unclear} of them an interval holds both signs)" if unclear else share
+    return f"{share} (for {unclear} of them an interval includes both signs)" if unclear else share

@@ -26,7 +26,7 @@ POINTS = 1000
 SCALE = 255.0
 AGAINST = {
     "variance": "Variance of the image, pixels on [0, 1]",
-    "complexity": "Length of the PNG, bits per dimension",
+    "complexity": "PNG file size, bits per dimension",
 }
 
 
@@ -93,7 +93,7 @@ class Simplicity(Analysis):
                     label = plain(f"{name} ({kind}) {_told(own[own['part'] == 'correlation'])}")
                     _scatter(axes, own[own["part"] == "point"], colours[name], label)
                 pooled = _told(part[part["part"] == "pooled"])
-                axes.plot([], [], " ", label=f"all together {pooled}")
+                axes.plot([], [], " ", label=f"all sets pooled {pooled}")
                 axes.set_xlabel(title)
             panels[0].set_ylabel("Bits per dimension (more likely ↑)")
             legend = "Spearman's ρ with log P(x)"
@@ -106,11 +106,11 @@ class Simplicity(Analysis):
         """Say what the points and numbers are."""
         first = table.iloc[0]
         return (
-            f"Bits per dimension of {first['model']} trained on {first['inside']} against two "
-            f"measures of simplicity, at most {POINTS:,} test images of each data set drawn. The "
-            "vertical axis is reversed: images further up have a higher likelihood. Spearman's "
-            f"rank correlations with the log-likelihood, with {percent(self.level)} intervals, are "
-            "over all test images: below 0, simpler images are likelier."
+            f"Bits per dimension under {first['model']} trained on {first['inside']} against two "
+            f"measures of simplicity, for at most {POINTS:,} test images of each data set. The "
+            "vertical axis is reversed: images further up have a higher likelihood. The legend "
+            f"gives Spearman's rank correlation with log P(x) and its {percent(self.level)} "
+            "interval over all test images; below 0, simpler images are likelier."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
@@ -130,6 +130,12 @@ class Simplicity(Analysis):
             )
             for row in found.to_dict("records")
         )
+
+    def heading(self, name: str) -> str:
+        """Return the title of a finding, with its unit."""
+        against = "pixel variance" if "variance" in name else "PNG file size"
+        pooled = ", pooled" if name.endswith("_pooled") else ""
+        return f"Spearman's ρ with {against}{pooled}"
 
 
 def image_variance(images: NDArray[np.uint8]) -> Scores:

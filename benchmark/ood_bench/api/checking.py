@@ -57,10 +57,10 @@ def check(
 
     if kind == "detector":
         detector = testing.DetectorSubject.of(plugin, options)
-        return Check(f"{_name(plugin)} on made-up columns", iter(testing.check_detector(detector)))
+        return Check(f"{_name(plugin)} on random columns", iter(testing.check_detector(detector)))
     if kind == "metric":
         metric = testing.MetricSubject.of(plugin, options)
-        return Check(f"{_name(plugin)} on made-up scores", iter(testing.check_metric(metric)))
+        return Check(f"{_name(plugin)} on random scores", iter(testing.check_metric(metric)))
 
     from ood_bench.data import Shape
     from ood_bench.lit import ClassifierModule

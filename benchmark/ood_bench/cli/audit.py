@@ -15,20 +15,19 @@ def audit(
         list[str],
         typer.Argument(
             metavar="NAME[:SPLIT]... | SUITE",
-            help="Data sets of the catalogue, the first as the inside of a pair with each of the "
-            "others; or one suite's YAML file, for all its pairs.",
+            help="Data sets of the catalogue: the first is ID, each of the others OOD. Or one "
+            "suite's YAML file, for all its pairs.",
             show_default=False,
         ),
     ],
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
 ) -> None:
-    """Tell what images alone tell: their statistics, what separates pairs, what sets share.
+    """Report what separates data sets without any model, and which images they share.
 
-    A pair that one number of an image separates needs no model, and a difference in resizing or
-    compression may be all that a detector sees. A data set's split is test unless said; the
-    others are brought to the shape of the first. A suite's audit is kept in the store, where a
-    run finds it.
+    If one number per image separates a pair, detectors may see no more than a difference in
+    resizing or compression. SPLIT defaults to test; all data sets are brought to the shape of the
+    first. A suite's audit is stored, and later runs reuse it.
     """
     from ood_bench import api
     from ood_bench.report import audit_sections
@@ -38,5 +37,5 @@ def audit(
     else:
         found = api.audit_data(*names, data=data)
     for skip in found.skips:
-        say(f"{skip.cell} is left out: {skip.reason}", err=True)
+        say(f"skipped {skip.cell}: {skip.reason}", err=True)
     print_sections(terminal(log_width=160), audit_sections(found.found, found.level))

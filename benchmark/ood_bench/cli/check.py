@@ -16,7 +16,9 @@ COLOURS = {"passed": "green", "failed": "bold red", "skipped": "yellow", "measur
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="OPTION=VALUE", help="Set an option of it.", show_default=False),
+    typer.Option(
+        "--set", metavar="OPTION=VALUE", help="Set one of its options.", show_default=False
+    ),
 ]
 
 
@@ -33,7 +35,7 @@ def model_check(
         list[str] | None,
         typer.Option(
             metavar="OPTION=VALUE",
-            help="Set an option for images of two pixels alone.",
+            help="Set an option for the images of two pixels only.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +43,7 @@ def model_check(
         str | None,
         typer.Option(
             metavar="C,H,W",
-            help="Images to try it on; unless said the first it takes of a few small shapes.",
+            help="Shape of the images; default: the first small shape that the model accepts.",
             show_default=False,
         ),
     ] = None,
@@ -49,13 +51,13 @@ def model_check(
         bool,
         typer.Option(
             "--exact",
-            help="It is a model of the 8-bit image itself: probabilities add up to exactly one.",
+            help="Require that probabilities add up to exactly one, as of models of 8-bit images.",
         ),
     ] = False,
 ) -> int:
-    """Hold a density or a classifier to its contract on tiny images, law by law.
+    """Test a density or a classifier against its contract on tiny images, law by law.
 
-    The exit status is 0, 1 where a law is broken, 2 where the model cannot be loaded.
+    Exit status: 0 if it passes, 1 if a law is broken, 2 if the model cannot be loaded.
     """
     from ood_bench import api
 
@@ -80,9 +82,9 @@ def detector_check(
     ],
     settings: Settings = None,
 ) -> int:
-    """Hold a detector to its contract on made-up columns; says of each law what became of it.
+    """Test a detector against its contract on random columns, law by law.
 
-    The exit status is 0, 1 where a law is broken, 2 where the detector cannot be loaded.
+    Exit status: 0 if it passes, 1 if a law is broken, 2 if the detector cannot be loaded.
     """
     from ood_bench import api
 
@@ -99,9 +101,9 @@ def metric_check(
     ],
     settings: Settings = None,
 ) -> int:
-    """Hold a metric to its contract on made-up scores, law by law.
+    """Test a metric against its contract on random scores, law by law.
 
-    The exit status is 0, 1 where a law is broken, 2 where the metric cannot be loaded.
+    Exit status: 0 if it passes, 1 if a law is broken, 2 if the metric cannot be loaded.
     """
     from ood_bench import api
 

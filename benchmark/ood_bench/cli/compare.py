@@ -11,7 +11,7 @@ from ood_bench.cli.options import ComparisonFormat, ResultsRoot, output_option
 from ood_bench.cli.tables import print_sections
 
 if TYPE_CHECKING:
-    from ood_bench.results import Versus
+    from ood_bench.results import RunComparison
 
 
 def compare(
@@ -19,8 +19,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Folders of runs or archives, their names, or their suites' names; all are "
-            "compared with the first.",
+            help="Folders of runs or archives, names of runs, or names of suites. All are compared "
+            "with the first.",
             show_default=False,
         ),
     ],
@@ -28,22 +28,22 @@ def compare(
     format: ComparisonFormat = None,
     output: Annotated[
         Path | None,
-        output_option("Where the files go; a folder of its own in the results folder unless said."),
+        output_option("Where the files go; default: a new folder in the results folder."),
     ] = None,
 ) -> None:
     """Compare runs: AUROC with intervals, paired differences on the same images, claims.
 
-    Detectors are compared where model, pair and detector have the same names in both runs.
-    Differences are DeLong's for the same images, with Holm's correction for all of them; where
-    scores were not kept or images differ, the intervals stand alone and a footnote says why.
+    A detector is compared where model, pair and detector have the same names in both runs.
+    Differences are tested by paired DeLong tests on the same images, with Holm's correction. Where
+    scores were not kept or the images differ, a footnote says so and there is no test.
     """
-    from ood_bench.report import versus_document
+    from ood_bench.report import run_comparison_document
 
     if format or output:
         say(write_comparison(runs, results, output, format or "markdown"))
         return
     console = terminal(log_width=160)
-    document = versus_document(_compared(runs, results))
+    document = run_comparison_document(_compared(runs, results))
     for text in (*document.notes, *(f"{span.text}\n" for span in document.summary)):
         console.print(text, highlight=False, markup=False)
     print_sections(console, reversed(document.sections))
@@ -51,21 +51,21 @@ def compare(
 
 def write_comparison(runs: list[str], results: Path, output: Path | None, format: str) -> Path:
     """Write a report of several runs and return its path."""
-    from ood_bench.report import write_versus
+    from ood_bench.report import write_run_comparison
 
     found = _compared(runs, results)
     names = "-vs-".join(Path(name).name for name in found.runs)
-    return write_versus(found, output or results / names, format=format)
+    return write_run_comparison(found, output or results / names, format=format)
 
 
-def _compared(runs: list[str], results: Path) -> "Versus":
+def _compared(runs: list[str], results: Path) -> "RunComparison":
     from ood_bench.errors import OodBenchError
-    from ood_bench.runs import Side, find_run, read_record, store_of, versus
+    from ood_bench.runs import Side, compare_runs, find_run, read_record, store_of
 
     folders = [find_run(results, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(runs)):
         raise OodBenchError(
-            "say two runs or more, each once: folders, names of runs, or suites' names"
+            "name two or more different runs: folders, names of runs, or names of suites"
         )
     short = len({folder.name for folder in folders}) == len(folders)
     with ExitStack() as stack:
@@ -74,4 +74,4 @@ def _compared(runs: list[str], results: Path) -> "Versus":
             record = read_record(folder)
             store = stack.enter_context(store_of(folder, results, record))
             sides.append(Side(folder.name if short else str(folder), record, store))
-        return versus(sides)
+        return compare_runs(sides)

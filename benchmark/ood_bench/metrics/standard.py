@@ -19,7 +19,7 @@ class Auroc(DetectionMetric):
     positive = "outside"
     says = (
         "**AUROC**: the share of pairs of an OOD and an in-distribution (ID) image in which "
-        "the OOD image scores higher, ties counting one half; one below 0.5 is shown as it is, "
+        "the OOD image scores higher; ties count one half. An AUROC below 0.5 is shown as it is, "
         "never flipped."
     )
     rule = "score intervals with DeLong's variance"
@@ -40,8 +40,8 @@ class AuprOut(DetectionMetric):
     positive = "outside"
     chance = "outside"
     says = (
-        "**AUPR-Out** has OOD as the positive class and **AUPR-In** ID; both are average "
-        "precision, which at chance equals the share of the positive class (the OOD share, and one "
+        "**AUPR-Out** has OOD as the positive class, **AUPR-In** ID. Both are average "
+        "precision; random scores give the share of the positive class (the OOD share, and one "
         "minus it)."
     )
     rule = "score intervals with the jackknife's variance"

@@ -104,32 +104,41 @@ def of_file(path: Path) -> Checkpoint:
     return Checkpoint({0: Weights(path, file_sha256(path), path.name)})
 
 
-def of_zoo(names: Sequence[str]) -> Checkpoint:
-    """Return the weights of models of the zoo: trainings of one model that differ in seed alone.
+def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
+    """Return the weights of models of the zoo, one checkpoint for each data set.
+
+    Those trained on the same data set are trainings of one model that differ in seed alone;
+    those of different data sets are of one plugin.
 
     Raises:
         OodBenchError: If one is unknown, is not here, is damaged, has code of its own, or is not
             of the others' kind.
     """
-    weights: dict[int, Weights] = {}
-    origins: dict[str, Origin] = {}
+    found: dict[str, Checkpoint] = {}
+    first: dict[str, str] = {}
     for name in names:
         folder = find_zoo(name)
-        found = read_description(folder)
-        check_files(folder, found)
-        origins[name] = _origin(found)
-        if origins[name] != origins[names[0]]:
+        description = read_description(folder)
+        check_files(folder, description)
+        origin, path = _origin(description), folder / WEIGHTS
+        other = first.setdefault(origin.digest, name)
+        known = found.setdefault(origin.digest, Checkpoint({}, origin))
+        if known.origin != origin:
             raise OodBenchError(
-                f"'{PREFIX}{name}' and '{PREFIX}{names[0]}' differ in more than their seed: in "
-                f"{_difference(origins[name], origins[names[0]])}"
+                f"'{PREFIX}{name}' and '{PREFIX}{other}' differ in more than their seed: in "
+                f"{_difference(origin, known.origin)}"
             )
-        if found.seed in weights:
+        if description.seed in known.weights:
             raise OodBenchError(
-                f"'{PREFIX}{name}' and '{weights[found.seed].called}' are both of seed {found.seed}"
+                f"'{PREFIX}{name}' and '{known.weights[description.seed].called}' are both of "
+                f"seed {description.seed}"
             )
-        path = folder / WEIGHTS
-        weights[found.seed] = Weights(path, found.files[WEIGHTS], f"{PREFIX}{name}", _told(folder))
-    return Checkpoint(weights, origins[names[0]])
+        weights = Weights(path, description.files[WEIGHTS], f"{PREFIX}{name}", _told(folder))
+        found[origin.digest] = Checkpoint({**known.weights, description.seed: weights}, origin)
+    plugins = {known.origin.plugin for known in found.values() if known.origin}
+    if len(plugins) > 1:
+        raise OodBenchError(f"they are different models: {', '.join(sorted(plugins))}")
+    return tuple(found.values())
 
 
 def _origin(found: Description) -> Origin:
@@ -152,7 +161,7 @@ def _origin(found: Description) -> Origin:
         raise OodBenchError(f"'{found.name}' does not say what it was trained on") from error
 
 
-def _difference(one: Origin, other: Origin) -> str:
+def _difference(one: Origin, other: Origin | None) -> str:
     """Return the names of what two differ in."""
     return ", ".join(name for name, value in vars(one).items() if value != getattr(other, name))
 

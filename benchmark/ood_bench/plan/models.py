@@ -35,7 +35,9 @@ class Models:
                 checkpoint that does not fit it.
         """
         model = trial.model
-        key = (model.name, digest(model.options), trial.shape)
+        given = model.checkpoint.weights.values() if model.checkpoint else ()
+        weights = [weights.sha256 for weights in given]
+        key = (model.name, digest([model.options, weights]), trial.shape)
         if key in self._checked:
             return
         self._checked.add(key)

@@ -1,12 +1,12 @@
 """The plugins that a suite names, with their options filled in, and who yields which column."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
 
 from ood_bench.analyses import Analysis
-from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has
+from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has, lacking
 from ood_bench.core_yaml import Place
 from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
@@ -19,7 +19,11 @@ from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 
 @dataclass(frozen=True)
 class Named:
-    """A plugin under the suite's own name for it and at its place there, its options filled in."""
+    """A plugin under the suite's own name for it and at its place there, its options filled in.
+
+    `checkpoint` holds the weights of a model that is not trained. Where there are weights for
+    several data sets, `each` holds the model as it was trained on each of them.
+    """
 
     name: str
     plugin: str
@@ -28,6 +32,7 @@ class Named:
     place: Place
     revision: int | str = 1
     checkpoint: Checkpoint | None = None
+    each: "tuple[Named, ...]" = ()
 
 
 CLASSIFIER = "classifier"
@@ -157,22 +162,26 @@ class Plugins:
             place: Place = (*(at or (kind,)), name)
             use = entry.use or name
             try:
-                checkpoint = (
-                    self._checkpoint(entry, place) if isinstance(entry, ModelEntry) else None
+                checkpoints = (
+                    self._checkpoints(entry, place) if isinstance(entry, ModelEntry) else ()
                 )
-                origin = checkpoint.origin if checkpoint else None
-                if origin is not None:
-                    use = self._plugin_of(origin, entry, place)
+                origins = [item.origin for item in checkpoints if item.origin]
+                if origins:
+                    use = self._plugin_of(origins[0], entry, place)
                 use = self.loaded.plugin((*place, "use"), use)
                 plugin = self.registry.load(kind, use)
                 revision = self.registry.revision(use, plugin)
-                if origin is not None and origin.revision != revision:
-                    raise PluginError(
-                        f"'{name}' was trained with revision {origin.revision} of '{use}', and "
-                        f"revision {revision} is installed"
-                    )
-                options = resolve_options(plugin, use, origin.options if origin else entry.options)
-                found[name] = Named(name, use, plugin, options, place, revision, checkpoint)
+                for origin in origins:
+                    if origin.revision != revision:
+                        raise PluginError(
+                            f"'{name}' was trained with revision {origin.revision} of '{use}', and "
+                            f"revision {revision} is installed"
+                        )
+                each = tuple(
+                    Named(name, use, plugin, options, place, revision, checkpoint)
+                    for checkpoint, options in self._taken(plugin, use, entry, checkpoints)
+                )
+                found[name] = replace(each[0], each=each if len(each) > 1 else ())
             except OSError as error:
                 text = f"{error.filename}: cannot be read: {error.strerror}"
                 mistakes.append(str(self.loaded.mistake((*place, "checkpoint"), text)))
@@ -190,15 +199,28 @@ class Plugins:
             raise SuiteError("\n".join(mistakes))
         return found
 
-    def _checkpoint(self, entry: ModelEntry, place: Place) -> Checkpoint | None:
+    def _taken(
+        self,
+        plugin: type[Any],
+        use: str,
+        entry: ModelEntry | PluginEntry,
+        checkpoints: Sequence[Checkpoint],
+    ) -> Iterator[tuple[Checkpoint | None, Options]]:
+        """Yield each checkpoint with the plugin's options; for none the entry's options."""
+        for checkpoint in checkpoints or (None,):
+            origin = checkpoint.origin if checkpoint else None
+            given = origin.options if origin else entry.options
+            yield checkpoint, resolve_options(plugin, use, given)
+
+    def _checkpoints(self, entry: ModelEntry, place: Place) -> tuple[Checkpoint, ...]:
         if entry.zoo:
             try:
                 return of_zoo(entry.zoo)
             except OodBenchError as error:
                 raise self.loaded.mistake((*place, "checkpoint"), str(error)) from error
         if not isinstance(entry.checkpoint, Path):
-            return None
-        return of_file(self.loaded.path((*place, "checkpoint"), entry.checkpoint))
+            return ()
+        return (of_file(self.loaded.path((*place, "checkpoint"), entry.checkpoint)),)
 
     def _plugin_of(self, origin: Origin, entry: PluginEntry | ModelEntry, place: Place) -> str:
         if entry.use not in (None, origin.plugin):
@@ -237,7 +259,7 @@ class Plugins:
             taken.append("labels")
         if built.group > 1:
             taken.append(f"groups of {built.group} images")
-        return ", ".join(taken) or "nothing more"
+        return ", ".join(taken) or "none"
 
     def _mixture(self, of: str) -> type[Any]:
         """Return an ensemble of a model as the planner sees it."""
@@ -261,23 +283,26 @@ class Plugins:
             if self.provider(column, model):
                 continue
             wanted = {
-                statistic.requires.__name__
+                statistic.requires.__name__: statistic.requires
                 for statistic in self.statistics.values()
                 if column in statistic.columns and statistic.requires is not None
             }
-            return (
-                f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
-                f"{model.type.__name__} does not name it"
-            )
+            lacks = " and ".join(lacking(_kind(model), wanted[name]) for name in sorted(wanted))
+            return f"no statistic '{column}': {lacks}"
         return None
 
     def unfit(self, analysis: str, model: Named) -> str | None:
         """Say why an analysis cannot be made of a model; None if it can."""
         built = self.built_analyses[analysis]
         if issubclass(model.type, Mixture) and (built.uses_model or built.uses_course):
-            return "it looks at one trained model, and an ensemble is several"
+            return "it needs a single trained model, not an ensemble"
         if model.checkpoint is not None and built.uses_course:
-            return "it follows a training, and the weights of this model were trained elsewhere"
+            return "it follows the training, and this model is loaded from a checkpoint"
         if built.requires is not None and not has(model.type, built.requires):
-            return f"it needs {built.requires.__name__}; {model.type.__name__} does not name it"
+            return lacking(_kind(model), built.requires)
         return self.lack(built.needs, model)
+
+
+def _kind(model: Named) -> str:
+    """Return what to call a model when it lacks something: its class, or an ensemble."""
+    return "an ensemble" if issubclass(model.type, Mixture) else model.type.__name__

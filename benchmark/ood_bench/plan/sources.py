@@ -78,9 +78,6 @@ class Sources:
 
         That is how many images validate and are held out and, where a zoo's model was trained on
         a split of which this one is the first images, `whole`: the digest and size of that one.
-
-        Raises:
-            SuiteError: If a zoo's model was trained on other images.
         """
         found: dict[str, Any] = sizes(self.recipe(trial))
         origin = trial.model.checkpoint.origin if trial.model.checkpoint else None
@@ -89,15 +86,7 @@ class Sources:
         info = self.info(trial.inside, "train", trial.shape, trial.place)
         if info.digest == origin.digest:
             return found
-        whole = self.trials.library.whole(info.digest)
-        if whole is None or whole.digest != origin.digest:
-            text = (
-                f"it was trained on '{origin.data}' (digest {origin.digest[:12]}), and the "
-                f"training images of '{trial.inside}' are others (digest {info.digest[:12]}); "
-                "say with `models` beside a pair which models it has"
-            )
-            raise self.loaded.mistake((*trial.model.place, "checkpoint"), text)
-        return {**found, "whole": whole}
+        return {**found, "whole": self.trials.library.whole(info.digest)}
 
     def division(self, trial: Trial) -> Partition:
         """Return which training images of a trial are in which part.
@@ -203,6 +192,10 @@ class Sources:
             seeds = self.suite.seeds if given is None else tuple(given.weights)
             return [self.train(trial, seed) for seed in seeds]
         member, seeds = trial.members
+        checkpoint = member.model.checkpoint
+        if checkpoint is not None and len(checkpoint.weights) == 1:
+            text = f"one is of '{trial.inside}', so that all members would be the same"
+            raise self.loaded.mistake((*member.model.place, "checkpoint"), text)
         members = tuple(self.train(member, seed) for seed in seeds)
         return [Trained(trial, 0, None, members)]
 

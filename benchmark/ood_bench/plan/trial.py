@@ -5,7 +5,7 @@ from dataclasses import dataclass, field, replace
 
 from ood_bench.cells import Address, Cell, Part
 from ood_bench.core_yaml import Place
-from ood_bench.data import Library, Shape
+from ood_bench.data import ImagesInfo, Library, Shape
 from ood_bench.errors import DataError
 from ood_bench.plan.plugins import Named, Plugins
 from ood_bench.recipe import Recipe
@@ -123,16 +123,16 @@ class Trials:
         }[role]
         name = "members" if role == "member" else role
         if played is None:
-            return f"the suite says nothing of roles.{name}"
+            return f"the suite defines no roles.{name}"
         if isinstance(played, ModelEntry):
-            return None
+            return self._untrained(self.plugins.classifier, trial)
         if trial.members is not None:
-            return f"it looks at one model, which has {name}, and an ensemble is several"
+            return f"it needs a single model with its {name}, not an ensemble"
         given = trial.model.checkpoint
         if role == "member" and given is not None and len(given.weights) == 1:
-            return "the weights of this model are given, so that all members would be the same"
+            return "this model has one checkpoint, so all members would be the same"
         if played.models is not None and trial.model.name not in played.models:
-            return f"roles.{name} leaves this model out"
+            return f"roles.{name}.models does not name this model"
         return None
 
     def player(self, role: str, trial: Trial) -> Named:
@@ -140,14 +140,59 @@ class Trials:
         if role == "background":
             return self.background(trial).model
         if role == "classifier" and self.plugins.classifier:
-            return self.plugins.classifier
+            return self.trained_on(self.plugins.classifier, trial.inside, trial.shape, trial.place)
         return trial.model
+
+    def trained_on(self, model: Named, inside: str, shape: Shape, place: Place) -> Named:
+        """Return a model as it was trained on an inside data set; itself if it is trained here.
+
+        Raises:
+            SuiteError: If it has checkpoints, and none is of this data set.
+        """
+        each = model.each or (model,)
+        fit = [found for found in each if self._is_of(found, inside, shape, place)]
+        if fit:
+            return fit[0]
+        digest = self._info(inside, shape, place).digest
+        origins = [found.checkpoint.origin for found in each if found.checkpoint]
+        trained = " and ".join(
+            f"'{origin.data}' (digest {origin.digest[:12]})" for origin in origins if origin
+        )
+        text = (
+            f"it was trained on {trained}, and the training images of '{inside}' are others "
+            f"(digest {digest[:12]}); say with `models` beside a pair which models it has"
+        )
+        raise self.loaded.mistake((*model.place, "checkpoint"), text)
+
+    def _is_of(self, model: Named, inside: str, shape: Shape, place: Place) -> bool:
+        """Tell whether a model may be of an inside data set: it is trained here, or was on it."""
+        origin = model.checkpoint.origin if model.checkpoint else None
+        if origin is None:
+            return True
+        digest = self._info(inside, shape, place).digest
+        whole = self.library.whole(digest)
+        return origin.digest in (digest, whole.digest if whole else digest)
+
+    def _untrained(self, classifier: Named | None, trial: Trial) -> str | None:
+        """Say that no checkpoint of the classifier is of a trial's data set; None if one is."""
+        if classifier is None or any(
+            self._is_of(found, trial.inside, trial.shape, trial.place)
+            for found in classifier.each or (classifier,)
+        ):
+            return None
+        return f"no checkpoint of roles.classifier was trained on '{trial.inside}'"
+
+    def _info(self, inside: str, shape: Shape, place: Place) -> ImagesInfo:
+        try:
+            return self.library.info(inside, self.loaded.data_options(inside), "train", shape)
+        except DataError as error:
+            raise self.mistake(place, error) from error
 
     def background(self, trial: Trial) -> Trial:
         """Return the trial of the background model beside a model."""
         role = self.suite.roles.background
         if role is None:
-            raise ValueError("the suite says nothing of roles.background")
+            raise ValueError("the suite defines no roles.background")
         if role.model is None:
             name = f"{trial.model.name}-background"
             recipe = trial.recipe.model_copy(update={"mutation": role.mutation})
@@ -156,15 +201,17 @@ class Trials:
         known = self._trials.get((role.model, trial.inside, trial.shape))
         if known is not None:
             return known
-        model = self.plugins.models[role.model]
+        named = self.plugins.models[role.model]
+        model = self.trained_on(named, trial.inside, trial.shape, trial.place)
         recipe = _as_trained(self.suite.recipe(role.model), model)
         return Trial(model, trial.inside, trial.shape, trial.place, recipe)
 
     def classifier(self, trial: Trial, classes: int) -> Trial:
         """Return the trial of the classifier on the data sets of another trial."""
-        entry, model = self.suite.roles.classifier, self.plugins.classifier
-        if entry is None or model is None:
-            raise ValueError("the suite says nothing of roles.classifier")
+        entry, named = self.suite.roles.classifier, self.plugins.classifier
+        if entry is None or named is None:
+            raise ValueError("the suite defines no roles.classifier")
+        model = self.trained_on(named, trial.inside, trial.shape, trial.place)
         recipe = _as_trained(self.suite.classifier_recipe(), model)
         if "classes" not in entry.options and not entry.zoo:
             model = replace(model, options={**model.options, "classes": classes})
@@ -205,7 +252,7 @@ class Trials:
         if key not in self._trials:
             ensemble = self.suite.ensembles.get(name)
             if ensemble is None:
-                model = self.plugins.models[name]
+                model = self.trained_on(self.plugins.models[name], inside, shape, place)
                 recipe = _as_trained(self.suite.recipe(name), model)
                 trial = Trial(model, inside, shape, place, recipe)
             else:

@@ -1,4 +1,4 @@
-"""What the images alone tell, as tables, and as a remark beside the detectors' AUROC."""
+"""The data audit as tables, and as a remark beside the detectors' AUROC."""
 
 from ood_bench.metrics.measure import percent
 from ood_bench.report.numbers import ABSENT, count, decimal, with_interval
@@ -6,16 +6,25 @@ from ood_bench.report.texttable import TextTable, numbers, words
 from ood_bench.results import TRIVIAL, Audit, Results, Separation
 
 ALONE = "◆"
-"""Marks a number that tells a pair apart alone."""
+"""Marks a number that separates a pair alone."""
+
+TITLES = {
+    "mean": "Mean pixel value",
+    "variance": "Pixel variance",
+    "high frequency": "High-frequency share",
+    "unique values": "Number of distinct values",
+    "PNG bits": "PNG file size",
+}
+"""What tables call the numbers of an image, by what results call them."""
 
 SETS = (
-    "Test images as the models see them, after the transform, on the scale of 0 to 255. Repeated: "
-    "images whose pixels are those of an earlier one. Mean and SD: of each channel over all images "
-    "and pixels. Variance in an image: over its pixels and channels, averaged over images. Values: "
-    "how many of the 256 occur in the whole set, and on average in one image. High frequency: the "
-    "mean share of an image's variance at upper-half frequencies of its cosine transform; white "
-    "noise has 0.750, an image enlarged to twice its size next to none. PNG bits: those of its "
-    "file, headers included, over its dimensions."
+    "Test images as the models see them, after the transform, on the scale 0 to 255. Repeated: "
+    "images identical to an earlier one. Mean and SD: per channel, over all images and pixels. "
+    "Variance per image: over its pixels and channels, averaged over images. Values: how many of "
+    "the 256 levels occur in the whole set, and on average in one image. High frequency: the share "
+    "of an image's variance in the upper half of its cosine transform's frequencies, averaged over "
+    "images; white noise has 0.750, an image upscaled to twice its size almost 0. PNG bits/dim: "
+    "size of the image's PNG file in bits, headers included, over its number of dimensions."
 )
 """What the columns of `sets_table` are."""
 
@@ -23,11 +32,12 @@ SETS = (
 def separations_note(level: float) -> str:
     """Return what the columns of `separations_table` are."""
     return (
-        "AUROC of one number of an image, taken as its score without any model: a larger number "
-        "means more out of distribution, and one below 0.5 is never flipped; brackets hold "
-        f"{percent(level)} intervals, of DeLong's variance. {ALONE}: AUROC, or one minus it, is "
-        f"{TRIVIAL:g} or more. Such a pair can be told apart without a look at what the images "
-        "show, and so can sets of which one was resized, compressed or padded and the other not."
+        "AUROC with one number per image as the score, without any model. A larger number counts "
+        "as more out-of-distribution (OOD); an AUROC below 0.5 is shown as it is, never flipped. "
+        f"Brackets hold {percent(level)} intervals (DeLong's variance). {ALONE}: AUROC is at least "
+        f"{TRIVIAL:g} or at most {1 - TRIVIAL:g}, so this number alone separates the pair, "
+        "whatever the images show. Data sets of which only one was resized, compressed or padded "
+        "are separated in the same way."
     )
 
 
@@ -36,11 +46,11 @@ def overlaps_note(audit: Audit | None) -> str:
     if audit is None:
         return ""
     return (
-        "Both sets after the transform. Look the same: not the very pixels, but perceptual hashes "
-        f"that differ in at most {audit.distance} of {audit.bits} bits and pixels that correlate "
-        f"by {audit.correlation:g} or more; in sets of simple, aligned images these may be "
-        "different pictures. Not looked for among the inside's own training images, nor where "
-        "images have less than eight pixels a side."
+        "Both sets after the transform. Identical: all pixels are equal. Near-duplicate: not "
+        f"identical, but the perceptual hashes differ in at most {audit.distance} of {audit.bits} "
+        f"bits and the pixels correlate by {audit.correlation:g} or more; in sets of simple, "
+        "aligned images these may be different pictures. Near-duplicates are not searched among "
+        "an ID set's own training images, nor in images of fewer than eight pixels a side."
     )
 
 
@@ -67,9 +77,9 @@ def sets_table(audit: Audit | None) -> TextTable:
         "Repeated",
         "Mean",
         "SD",
-        "Variance in an image",
+        "Variance per image",
         "Values",
-        "Values in an image",
+        "Values per image",
         "High frequency",
         "PNG bits/dim",
     )
@@ -77,7 +87,7 @@ def sets_table(audit: Audit | None) -> TextTable:
 
 
 def separations_table(audit: Audit | None) -> TextTable:
-    """Return the AUROC that each number alone reaches on each pair."""
+    """Return the AUROC of each number alone on each pair."""
     separations = audit.separations if audit else ()
     features = list(dict.fromkeys(item.feature for item in separations))
     cells = {
@@ -94,7 +104,8 @@ def separations_table(audit: Audit | None) -> TextTable:
             (item.inside, item.outside, item.shape) for item in separations
         )
     )
-    return TextTable((*words("ID → OOD", "Shape"), *numbers(*features)), rows)
+    titles = (TITLES.get(feature, feature) for feature in features)
+    return TextTable((*words("ID → OOD", "Shape"), *numbers(*titles)), rows)
 
 
 def overlaps_table(audit: Audit | None) -> TextTable:
@@ -109,19 +120,19 @@ def overlaps_table(audit: Audit | None) -> TextTable:
         )
         for item in (audit.overlaps if audit else ())
     )
-    searched = words("Images", "Looked for among", "Shape")
-    return TextTable((*searched, *numbers("The very pixels", "Look the same")), rows)
+    searched = words("Images", "Searched among", "Shape")
+    return TextTable((*searched, *numbers("Identical", "Near-duplicates")), rows)
 
 
 def remark(results: Results, inside: str, outside: str) -> str:
-    """Return what to say beside the detectors of a pair that one number tells apart, or nothing."""
+    """Return what to say beside the detectors of a pair that one number separates, or nothing."""
     found = results.audit.trivial(inside, outside) if results.audit else None
     if found is None:
         return ""
-    return (
-        f"no model is needed to tell this pair apart: the images' {found.feature} alone has AUROC "
-        f"{with_interval(found.value, found.low, found.high)}"
-    )
+    auroc = f"AUROC {with_interval(found.value, found.low, found.high)}"
+    if found.value < 0.5:
+        auroc += f"; {decimal(1 - found.value)} reversed"
+    return f"{TITLES.get(found.feature, found.feature)} alone separates this pair ({auroc})"
 
 
 def _separation(item: Separation) -> str:

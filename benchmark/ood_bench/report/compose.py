@@ -69,7 +69,7 @@ def _summary(results: Results) -> tuple[Span, ...]:
     models, inside, outside, detectors = parts
     seeds = len({row.seed for row in results.rows} - {"all"}) or 1
     sentences = [
-        f"{models} trained on {inside} and tried on {outside} with {detectors}; "
+        f"{models} trained on {inside} and scored on {outside} with {detectors}; "
         f"{plural(seeds, 'seed') if seeds > 1 else 'one training of each model'}."
     ]
     if results.claims:
@@ -81,13 +81,13 @@ def _summary(results: Results) -> tuple[Span, ...]:
         sentences.append(f"Of {plural(len(verdicts), 'claim')}: {', '.join(told)}{by}.")
     if results.skips:
         sentences.append(
-            f"{plural(len(results.skips), 'planned item')} left out, with reasons below."
+            f"{plural(len(results.skips), 'planned cell')} skipped; the reasons are below."
         )
     text = " ".join(sentences)
     if not results.failures:
         return (Span(text),)
-    failed = f"{plural(len(results.failures), 'item')} failed"
-    return Span(f"{text} "), Span(failed, stressed=True), Span(", listed below.")
+    failed = f"{plural(len(results.failures), 'cell')} failed"
+    return Span(f"{text} "), Span(failed, stressed=True), Span("; the errors are below.")
 
 
 def _facts(results: Results) -> tuple[tuple[str, str], ...]:
@@ -106,7 +106,7 @@ def _facts(results: Results) -> tuple[tuple[str, str], ...]:
         number, _, word = plural(len(values), noun).partition(" ")
         facts.append((number, word))
     if results.skips:
-        facts.append((count(len(results.skips)), "left out"))
+        facts.append((count(len(results.skips)), "skipped"))
     if results.failures:
         facts.append((count(len(results.failures)), "failed"))
     return tuple(facts)

@@ -152,7 +152,10 @@ C_co = TypeVar("C_co", bound=Picture | Chart | Gallery, covariant=True)
 
 
 class Shown(NamedTuple):
-    """How one table of an analysis is shown; `menu` is a short title, empty for none."""
+    """How one table of an analysis is shown.
+
+    `menu` is a short title, empty for none, and `heading` the title of a finding by its name.
+    """
 
     analysis: str
     title: str
@@ -162,6 +165,7 @@ class Shown(NamedTuple):
     caption: str
     content: Content
     menu: str = ""
+    heading: Callable[[str], str] = str
 
 
 @dataclass(frozen=True)

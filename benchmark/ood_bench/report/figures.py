@@ -76,7 +76,7 @@ def figures(shown: Iterable[Shown], findings: Iterable[FindingRow]) -> tuple[Fig
         Figure(
             seeds[0],
             tuple((one.seed, one.content) for one in seeds),
-            findings_table(found[address[:3]]) if address[:3] in found else None,
+            findings_table(found[address[:3]], seeds[0].heading) if address[:3] in found else None,
         )
         for address, seeds in studies.items()
     )
@@ -106,6 +106,7 @@ def _shown(
             analysis.caption(table.table),
             content,
             analysis.menu,
+            analysis.heading,
         )
     except OSError:  # of the place that it is written to
         raise

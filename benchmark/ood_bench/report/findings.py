@@ -1,6 +1,6 @@
 """What an analysis found, as a small table under its figure."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from ood_bench.report.conventions import FINDINGS
 from ood_bench.report.numbers import ABSENT, decimal, with_interval
@@ -9,11 +9,15 @@ from ood_bench.results import FindingRow, untrained
 from ood_bench.results.trainings import ONE
 
 
-def findings_table(rows: Iterable[FindingRow]) -> TextTable:
+def findings_table(rows: Iterable[FindingRow], heading: Callable[[str], str] = str) -> TextTable:
     """Return the pooled findings of one model on one inside: a line a data set, a column a name.
 
     A number without an interval stands alone. What is said of the model is marked at each data
     set, what is said of a number there.
+
+    Args:
+        rows: The findings of one analysis.
+        heading: The title of a finding by its name.
     """
     pooled = [row for row in rows if row.seed == "all"]
     names = list(dict.fromkeys(row.name for row in pooled))
@@ -34,7 +38,7 @@ def findings_table(rows: Iterable[FindingRow]) -> TextTable:
         for outside, said in trained.items()
     ]
     of_one = any(said.startswith(ONE) for said in trained.values())
-    columns = (*words("Data set"), *numbers(*names), *words("Trainings"))
+    columns = (*words("Data set"), *numbers(*map(heading, names)), *words("Trainings"))
     texts = (*footnotes.texts, FINDINGS) if of_one else footnotes.texts
     return TextTable(columns, tuple(lines), texts)
 

@@ -8,10 +8,10 @@ import numpy as np
 
 from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
-from ood_bench.report.comparison import Entry, Pair, both_ways, entries, pairs
 from ood_bench.report.document import Overview
 from ood_bench.report.encode import Encoding, encoding_digest
 from ood_bench.report.made import Made
+from ood_bench.report.ranking import Entry, Pair, both_ways, entries, pairs
 from ood_bench.results import Results
 
 if TYPE_CHECKING:
@@ -20,18 +20,18 @@ if TYPE_CHECKING:
 
 
 def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator[Overview]:
-    """Draw the figures of a comparison, unless they lie there already; none without one.
+    """Draw the figures that rank detectors, unless they exist already; none without a baseline.
 
     Args:
         results: What a run found.
         made: Where the figures go.
         encoding: Makes a file of a figure.
     """
-    if results.comparison is None or not entries(results):
+    if results.ranking is None or not entries(results):
         return
     rows = [(e.name, *map(str, item)) for e in entries(results) for item in e.auroc.items()]
-    shown = digest([results.comparison.baseline, *rows])
-    code = source_digest(__name__, "ood_bench.report.comparison", "ood_bench.analyses.style")
+    shown = digest([results.ranking.baseline, *rows])
+    code = source_digest(__name__, "ood_bench.report.ranking", "ood_bench.analyses.style")
     format = encoding_digest(encoding)
     for name, title, caption, draw in _figures(results):
         path = f"figures/{name}.{encoding.suffix}"
@@ -51,27 +51,27 @@ def _figures(
     results: Results,
 ) -> "Iterator[tuple[str, str, str, Callable[[Results], Figure]]]":
     """Yield name, heading, caption and drawing of each figure."""
-    baseline = results.comparison.baseline if results.comparison else ""
+    baseline = results.ranking.baseline if results.ranking else ""
     yield (
         "overview-auroc",
         "AUROC of every detector",
-        "Dots are AUROC, bars its interval, which of one training covers the choice of test "
-        "images alone; the line at 0.5 is chance, and left of it the OOD "
-        f"images look the more normal. Filled dots are the baseline, {baseline}.",
+        "Dots are AUROC, bars its interval (of one training: over the choice of test images "
+        "only). The line at 0.5 is chance; left of it, OOD images score as more normal than ID "
+        f"images. Filled dots are the baseline, {baseline}.",
         _dots,
     )
     if both_ways(results):
         yield (
             "overview-directions",
             "Both directions of a pair",
-            "A detector at the upper left or the lower right works one way round alone: it says "
-            "that images are simple, or that they are not. At the upper right it works both ways.",
+            "A detector at the upper right works in both directions. One at the upper left or the "
+            "lower right works in one only: it detects simple images, or complex ones.",
             _directions,
         )
     yield (
         "overview-heatmap",
         "AUROC of every detector on every pair",
-        "Red is below chance: the OOD images look the more normal.",
+        "Red is below chance: OOD images score as more normal than ID images.",
         _heat_map,
     )
 
@@ -90,7 +90,7 @@ def _dots(results: Results) -> "Figure":
 
     found, shown = entries(results), pairs(results)
     colours = _models(found)
-    baseline = results.comparison.baseline if results.comparison else ""
+    baseline = results.ranking.baseline if results.ranking else ""
     lines = [shown[start : start + 2] for start in range(0, len(shown), 2)]
     listed = [
         [entry for entry in found if any(pair in entry.auroc for pair in line)] for line in lines

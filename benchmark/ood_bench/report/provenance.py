@@ -9,7 +9,7 @@ from ood_bench.results import Omission, Results, TrainingCard, why_untrained
 
 
 def claims_table(results: Results) -> TextTable:
-    """Return each claim with what was expected, measured and quoted, and the verdict."""
+    """Return each claim with the expected, measured and published values, and the verdict."""
     footnotes = Footnotes()
     rows = []
     for claim in results.claims:
@@ -31,7 +31,7 @@ def claims_table(results: Results) -> TextTable:
     columns = (
         *words("Claim", "Source", "Expected"),
         *numbers(f"Measured ({percent(results.level)} interval)"),
-        *words("Trainings", "Quoted", "Verdict"),
+        *words("Trainings", "Published", "Verdict"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)
 
@@ -47,7 +47,7 @@ def beside_table(results: Results) -> TextTable:
                 about = "" if i else f"{claim.id}: {claim.says}"
                 rows.append((about, figure.says, said))
     measured = numbers(f"Value ({percent(results.level)} interval)")
-    return TextTable((*words("Claim not reproduced", "Measured beside it"), *measured), tuple(rows))
+    return TextTable((*words("Claim", "Also measured"), *measured), tuple(rows))
 
 
 def training_table(results: Results) -> TextTable:
@@ -115,13 +115,13 @@ def omission_table(omissions: Iterable[Omission], heading: str) -> TextTable:
 
 
 def run_table(results: Results) -> TextTable:
-    """Return the circumstances of the run."""
+    """Return the environment of the run."""
     return TextTable(words("Run", results.suite), tuple(results.manifest.items()))
 
 
 def _validated(card: TrainingCard) -> str:
     if card.accuracy_validation is not None:
-        return f"{card.accuracy_validation:.1%} right".replace("%", " %")
+        return f"{card.accuracy_validation:.1%} correct".replace("%", " %")
     return decimal(card.bpd_validation)
 
 
@@ -132,7 +132,7 @@ def _published(card: TrainingCard, footnotes: Footnotes) -> str:
 
 
 def _divergences(card: TrainingCard) -> str:
-    told = (f"step {step:,}: rate {rate:g}" for step, rate in card.divergences)
+    told = (f"step {step:,}: learning rate {rate:g}" for step, rate in card.divergences)
     return "; ".join(told) or "none"
 
 

@@ -12,7 +12,6 @@ from ood_bench.report.audited import (
     separations_table,
     sets_table,
 )
-from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
 from ood_bench.report.conventions import (
     BESIDE,
     BITS,
@@ -36,6 +35,7 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
+from ood_bench.report.ranking import difference_table, quotation_table, ranking_table
 from ood_bench.results import Audit, Results
 
 
@@ -55,15 +55,15 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             CLAIMS.format(level=level),
             detail=ClaimList(results.claims),
         ),
-        Section("beside", "What was not reproduced", beside_table(results), BESIDE),
+        Section("beside", "Claims not reproduced", beside_table(results), BESIDE),
         Section(
             "compared",
-            "Detectors compared",
-            comparison_table(results),
+            "Detector ranking",
+            ranking_table(results),
             COMPARED,
             overviews=overviews,
         ),
-        Section("quoted", "Measured and quoted", quotation_table(results), QUOTED),
+        Section("quoted", "Measured and published", quotation_table(results), QUOTED),
         Section(
             "detection",
             "Detection",
@@ -87,12 +87,12 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
 
 
 def audit_sections(audit: Audit | None, level: float) -> Iterator[Section]:
-    """Yield the tables of what the images alone tell."""
+    """Yield the tables of the data audit."""
     yield from _filled(
-        Section("audit", "Audit of the data", sets_table(audit), SETS),
+        Section("audit", "Data audit", sets_table(audit), SETS),
         Section(
             "separations",
-            "What one number of an image tells apart",
+            "Pairs separable without a model",
             separations_table(audit),
             separations_note(level),
         ),
@@ -101,16 +101,16 @@ def audit_sections(audit: Audit | None, level: float) -> Iterator[Section]:
 
 
 def closing_sections(results: Results) -> Iterator[Section]:
-    """Yield the tables that come last: what was left out or failed, and the circumstances."""
+    """Yield the tables that come last: what was skipped or failed, and the environment."""
     yield from _filled(
-        Section("left-out", "Left out", omission_table(results.skips, "Reason")),
+        Section("left-out", "Skipped", omission_table(results.skips, "Reason")),
         Section("failed", "Failed", omission_table(results.failures, "Message")),
-        Section("circumstances", "Circumstances", run_table(results)),
+        Section("circumstances", "Environment", run_table(results)),
     )
 
 
 def found_on_pairs(results: Results) -> Detections:
-    """Return what was measured on every pair, and what the images alone tell of it."""
+    """Return what was measured on every pair, and the audit's remark on it."""
     pairs = {(row.inside, row.outside) for row in results.rows}
     remarks = {pair: remark(results, *pair) for pair in pairs}
     return Detections(tuple(detections(results)), remarks, results.metrics)

@@ -34,7 +34,7 @@ def tabled(undrawn: Undrawn, name: str) -> Section:
     return Section(
         name,
         f"{table.analysis}: {table.model} trained on {table.inside}, seed {table.seed}",
-        TextTable(columns, rows, (f"No figure: {undrawn.reason}", f"{left} are shown.")),
+        TextTable(columns, rows, (f"No figure: {undrawn.reason}", f"Shown: {left}.")),
     )
 
 

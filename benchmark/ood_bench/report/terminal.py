@@ -86,4 +86,4 @@ def _narrow(row: tuple[T, ...]) -> tuple[T, ...]:
 def _covers(trained: str) -> str:
     """Say of how many trainings a table is, and what the interval of one covers."""
     of_one = trained.startswith(ONE)
-    return f"{trained}: intervals cover test images alone" if of_one else trained.split(",")[0]
+    return f"{trained}: intervals cover the test images only" if of_one else trained.split(",")[0]

@@ -59,14 +59,14 @@ def json_text(document: Document) -> str:
 
 def records(results: Results) -> tuple[Records, ...]:
     """Return the values of a run for other programs: those measured, and what there is beside."""
-    compared, audit = results.comparison, results.audit
+    ranking, audit = results.ranking, results.audit
     found = [_records("results", Row, ordered(results.rows))]
     if results.findings:
         found.append(_records("findings", FindingRow, results.findings))
     if audit:
         found.append(_records("audit", Separation, audit.separations))
-    if compared:
-        found.append(_records("comparison", Difference, compared.differences))
+    if ranking:
+        found.append(_records("comparison", Difference, ranking.differences))
     return tuple(found)
 
 
@@ -94,7 +94,7 @@ def content(results: Results) -> dict[str, Any]:
         "skips": [asdict(omission) for omission in results.skips],
         "failures": [asdict(omission) for omission in results.failures],
         "manifest": dict(results.manifest),
-        "comparison": asdict(results.comparison) if results.comparison else None,
+        "comparison": asdict(results.ranking) if results.ranking else None,
         "audit": asdict(results.audit) if results.audit else None,
     }
 

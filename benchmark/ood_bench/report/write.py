@@ -12,10 +12,10 @@ from ood_bench.report.figures import Tell, file_stem, show_all
 from ood_bench.report.formats import load_format
 from ood_bench.report.made import Made
 from ood_bench.report.overview import draw_overviews
+from ood_bench.report.run_comparison import run_comparison_document
 from ood_bench.report.tablecsv import table_csv
 from ood_bench.report.tidy import records, records_csv
-from ood_bench.report.versus import versus_document
-from ood_bench.results import AnalysisTable, Results, Versus
+from ood_bench.results import AnalysisTable, Results, RunComparison
 
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
@@ -78,21 +78,21 @@ def write_report(
     return writer.write(document, folder)
 
 
-def write_versus(found: Versus, folder: Path, *, format: str) -> Path:
+def write_run_comparison(found: RunComparison, folder: Path, *, format: str) -> Path:
     """Write a report of several runs and return its path.
 
     Args:
         found: The runs side by side.
         folder: Where the files go; made if it is not there.
         format: The name of a format; `compare.md`, `compare.csv` and their like. The columns of
-            the CSV are those of `VersusRow`; the JSON holds the same rows under `rows`, and
+            the CSV are those of `ComparedRow`; the JSON holds the same rows under `rows`, and
             `runs`, `level`, `claims` and `notes`.
 
     Raises:
         PluginError: If there is no such format.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    return load_format(format).write(versus_document(found), folder)
+    return load_format(format).write(run_comparison_document(found), folder)
 
 
 def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) -> None:

@@ -5,7 +5,6 @@ from ood_bench.results.run import (
     AnalysisTable,
     Beside,
     ClaimResult,
-    Comparison,
     Cost,
     DataCard,
     Difference,
@@ -13,14 +12,15 @@ from ood_bench.results.run import (
     Metric,
     Omission,
     Quotation,
+    Ranking,
     Results,
     Row,
     TrainingCard,
     Verdict,
 )
+from ood_bench.results.run_comparison import ComparedClaim, ComparedRow, RunComparison
 from ood_bench.results.trainings import by_one, judged, trainings, without_trainings
 from ood_bench.results.untrained import untrained, why_untrained
-from ood_bench.results.versus import Versus, VersusClaim, VersusRow
 
 __all__ = [
     "TRIVIAL",
@@ -28,7 +28,8 @@ __all__ = [
     "Audit",
     "Beside",
     "ClaimResult",
-    "Comparison",
+    "ComparedClaim",
+    "ComparedRow",
     "Cost",
     "DataAudit",
     "DataCard",
@@ -38,14 +39,13 @@ __all__ = [
     "Omission",
     "Overlap",
     "Quotation",
+    "Ranking",
     "Results",
     "Row",
+    "RunComparison",
     "Separation",
     "TrainingCard",
     "Verdict",
-    "Versus",
-    "VersusClaim",
-    "VersusRow",
     "by_one",
     "judged",
     "trainings",

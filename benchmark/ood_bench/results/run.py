@@ -236,7 +236,7 @@ class Quotation:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Ranking:
     """All detectors of a run beside one of them.
 
     `uses` says of each detector what it takes beside the model and held-out ID images.
@@ -271,7 +271,7 @@ class Results:
     manifest: Mapping[str, str] = field(default_factory=dict)
     about: str = ""
     level: float = 0.95
-    comparison: Comparison | None = None
+    ranking: Ranking | None = None
     audit: Audit | None = None
     former_intervals: bool = False
     metrics: tuple[MetricSpec, ...] = SPECS

@@ -4,7 +4,7 @@ from ood_bench.runs.archive import archive, is_archive, store_of, without_figure
 from ood_bench.runs.audit import collect_audit, gather
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
-from ood_bench.runs.versus import Side, versus
+from ood_bench.runs.run_comparison import Side, compare_runs
 
 __all__ = [
     "RunRecord",
@@ -12,13 +12,13 @@ __all__ = [
     "archive",
     "collect",
     "collect_audit",
+    "compare_runs",
     "find_run",
     "gather",
     "is_archive",
     "read_record",
     "run_folder",
     "store_of",
-    "versus",
     "without_figures",
     "write_record",
 ]

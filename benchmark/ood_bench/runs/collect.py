@@ -23,8 +23,8 @@ from ood_bench.results import (
 )
 from ood_bench.runs.archive import computing_seconds
 from ood_bench.runs.audit import collect_audit
-from ood_bench.runs.compare import compare
 from ood_bench.runs.per_image import KeptImages
+from ood_bench.runs.ranking import rank
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained
 from ood_bench.zoo.layout import TRAINING
@@ -109,7 +109,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
             "time of all cells": f"{computing_seconds(record, store):.0f} s",
             **({"checksum of the archive": record.checksum} if record.zipped else {}),
         },
-        comparison=compare(record, store),
+        ranking=rank(record, store),
         audit=collect_audit(record, store),
         metrics=(*SPECS, *added),
         former_intervals=any(

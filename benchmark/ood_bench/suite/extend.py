@@ -8,6 +8,7 @@ from ood_bench.core_yaml import Place
 from ood_bench.errors import SuiteError
 from ood_bench.suite.given import read_mapping
 from ood_bench.suite.source import Source, read_yaml
+from ood_bench.zoo import PREFIX
 
 KEY = "extends"
 
@@ -21,7 +22,8 @@ def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
     """Read a suite and, where its first key is `extends`, what it extends below it.
 
     `extends: paper.yaml` names a file beside this one. Keys of both are merged, mappings within
-    mappings; a list or a value of this file replaces the other's.
+    mappings; a list or a value of this file replaces the other's, and so does a model whose
+    `checkpoint` is of the zoo, with which its options come.
 
     Args:
         suite: The YAML file, or its value.
@@ -65,7 +67,7 @@ def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
 
 
 def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:
-    if isinstance(base, dict) and isinstance(own, dict):
+    if isinstance(base, dict) and isinstance(own, dict) and not _from_zoo(own):
         both = {
             key: _merged(base[key], value, (*place, key), replaced) if key in base else value
             for key, value in own.items()
@@ -73,3 +75,10 @@ def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:
         return {**base, **both}
     replaced.append(place)
     return own
+
+
+def _from_zoo(entry: Mapping[str, Any]) -> bool:
+    """Tell whether an entry of a suite is a model of the zoo."""
+    given = entry.get("checkpoint")
+    names = given if isinstance(given, list) else [given]
+    return any(isinstance(name, str) and name.startswith(PREFIX) for name in names)

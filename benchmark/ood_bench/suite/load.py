@@ -186,11 +186,17 @@ def _messages(
     for problem in problems:
         if problem["loc"] in (misspelt if problem["type"] == "missing" else broken):
             continue
-        below = tuple(step for step in problem["loc"] if not str(step).startswith("["))
+        unknown = problem["type"] == "extra_forbidden"
+        last = len(problem["loc"]) - 1
+        below = tuple(
+            step
+            for i, step in enumerate(problem["loc"])
+            if not str(step).startswith("[") or (unknown and i == last)  # a key may begin so
+        )
         place = (*root, *below)
         if fallback is not None and given is not None and below and below[0] not in given:
             place = (*fallback, *below)
-        if problem["type"] == "extra_forbidden":
+        if unknown:
             known = _fields_at(model, problem["loc"][:-1])
             text = f"unknown key '{below[-1]}'{did_you_mean(str(below[-1]), known)}"
         elif problem["type"] == "missing":
@@ -304,7 +310,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         check(not repeated, (*place, "seeds"), "one of them is given twice")
         member = suite.models.get(ensemble.of)
         given = member is not None and member.checkpoint is not None and len(member.zoo) < 2
-        text = f"'{ensemble.of}' has a checkpoint, so that all members would be the same"
+        text = f"'{ensemble.of}' is loaded from one checkpoint, so all members would be the same"
         check(not given, (*place, "of"), text)
     _check_roles(suite, check)
     names = (*suite.models, *suite.ensembles)

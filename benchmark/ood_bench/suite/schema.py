@@ -106,7 +106,8 @@ class ModelEntry(_Frozen):
         checkpoint: Weights that were trained elsewhere; nothing is then trained. A file beside
             the suite: safetensors, or a state dict that `torch.save` wrote. Or `zoo:NAME`, a
             model that `ood-bench models zoo` lists, whose options, seed and division of the
-            training images come with it; a list of such for one model of several seeds.
+            training images come with it; a list of such for one model of several seeds or
+            data sets, of which each inside takes those that were trained on it.
     """
 
     use: str | None = None

@@ -50,7 +50,7 @@ def test_a_data_set_without_errors_has_its_count_alone(study: Study) -> None:
 def test_the_caption_names_the_threshold(study: Study) -> None:
     table = Errors().tabulate(study)
     limit = table["bits_per_dim"][0]
-    assert f"{limit:.3f} bits per dimension accepts 95 %" in Errors().caption(table)
+    assert f"{limit:.3f} bits per dimension, which accepts 95 %" in Errors().caption(table)
 
 
 def test_a_count_that_shows_nothing_is_refused() -> None:

@@ -17,9 +17,9 @@ from ood_bench.analyses.histogram import Histogram
 from ood_bench.analyses.strips import Strip
 from ood_bench.errors import PluginError
 from ood_bench.registry import Registry
-from ood_bench.report import Format, load_format, run_document, write_report, write_versus
+from ood_bench.report import Format, load_format, run_document, write_report, write_run_comparison
 from ood_bench.report.html import html
-from ood_bench.results import AnalysisTable, Results, Versus, VersusClaim, VersusRow
+from ood_bench.results import AnalysisTable, ComparedClaim, ComparedRow, Results, RunComparison
 
 ORG = '''\
 from ood_bench.files import write_whole
@@ -42,12 +42,12 @@ class Org(Format):
                 lines += [f"[[file:{picture.path}]]" for _, picture in figure.seeds]
         return write_whole(folder / f"{document.name}.org", "\\n".join(lines))
 '''
-RUN = VersusRow("m", "i", "o", "d", "first", 0.6, 0.5, 0.7, 9, 9)
-VERSUS = Versus(
+RUN = ComparedRow("m", "i", "o", "d", "first", 0.6, 0.5, 0.7, 9, 9)
+COMPARED = RunComparison(
     runs=("first", "other"),
     level=0.95,
     rows=(RUN, replace(RUN, run="other", value=0.7, note="scores were not kept")),
-    claims=(VersusClaim("C1", "says", "first", "reproduced", 0.6, 0.5, 0.7, "one training"),),
+    claims=(ComparedClaim("C1", "says", "first", "reproduced", 0.6, 0.5, 0.7, "one training"),),
     notes=("other: <b> & a_b",),
 )
 
@@ -82,7 +82,7 @@ def test_a_strangers_format_writes_all_tables_and_figures(
     assert (tmp_path / path).read_bytes().startswith(b"\x89PNG")
     assert (tmp_path / "tables/results.csv").is_file()
     assert "{values}" not in text
-    compared = write_versus(VERSUS, tmp_path, format="org")
+    compared = write_run_comparison(COMPARED, tmp_path, format="org")
     assert compared.name == "compare.org"
     assert "0.600 [0.500, 0.700]" in compared.read_text()
     assert "Emacs Org mode" in ood_bench("formats", "list").out
@@ -115,7 +115,7 @@ def test_what_is_no_format_is_one_line(name: str, message: str, ood_bench: Comma
 def test_every_format_of_ours_says_what_it_is_and_writes_several_runs(tmp_path: Path) -> None:
     for name in Registry().names("formats"):
         assert type(load_format(name)).__doc__ != Format.__doc__
-        text = write_versus(VERSUS, tmp_path, format=name).read_text()
+        text = write_run_comparison(COMPARED, tmp_path, format=name).read_text()
         assert "first" in text
         if name == "latex":
             text += (tmp_path / "tables/auroc.tex").read_text()
@@ -124,7 +124,7 @@ def test_every_format_of_ours_says_what_it_is_and_writes_several_runs(tmp_path: 
 
 
 def test_a_comparison_is_a_page_of_the_same_kind_as_a_report(tmp_path: Path) -> None:
-    page = write_versus(VERSUS, tmp_path, format="html").read_text()
+    page = write_run_comparison(COMPARED, tmp_path, format="html").read_text()
     assert '<p class="kind">ood-bench comparison of runs</p>' in page
     assert "<h1>first against other</h1>" in page
     for anchor, name in (("claims", "Claims"), ("auroc", "AUROC")):
@@ -132,7 +132,7 @@ def test_a_comparison_is_a_page_of_the_same_kind_as_a_report(tmp_path: Path) -> 
         assert f'<section id="{anchor}"' in page
     assert '<th scope="col" class="number">AUROC, first (95 % interval)</th>' in page
     assert "other: &lt;b&gt; &amp; a_b" in page
-    tex = write_versus(VERSUS, tmp_path, format="latex").read_text()
+    tex = write_run_comparison(COMPARED, tmp_path, format="latex").read_text()
     for name in ("claims", "auroc"):
         assert rf"\input{{tables/{name}.tex}}" in tex
     assert r"\emph{other: \textless{}b\textgreater{} \& a\_\allowbreak{}b}" in tex

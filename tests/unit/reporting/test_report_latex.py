@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ood_bench.analyses.histogram import Histogram
-from ood_bench.report import run_document, write_versus
+from ood_bench.report import run_document, write_run_comparison
 from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown
 from ood_bench.report.tex import tex, tex_table
@@ -20,13 +20,13 @@ from ood_bench.report.tidy import csv_text, ordered
 from ood_bench.report.write import write_report
 from ood_bench.results import (
     Audit,
+    ComparedRow,
     DataAudit,
     Omission,
     Overlap,
     Results,
+    RunComparison,
     Separation,
-    Versus,
-    VersusRow,
 )
 
 WORD_AND_NUMBER = (Column("What"), Column("n", numeric=True))
@@ -92,9 +92,10 @@ def test_the_document_compiles_as_it_is_whatever_the_names(
 
 @pytest.mark.parametrize("engine", ENGINES)
 def test_a_comparison_of_runs_compiles_too(tmp_path: Path, engine: str) -> None:
-    row = VersusRow(AWKWARD, "i", "o", "d", "first", 0.6, 0.5, 0.7, 9, 9)
+    row = ComparedRow(AWKWARD, "i", "o", "d", "first", 0.6, 0.5, 0.7, 9, 9)
     rows = (row, replace(row, run="other", note=AWKWARD))
-    write_versus(Versus(("first", "other"), 0.95, rows, (), (AWKWARD,)), tmp_path, format="latex")
+    compared = RunComparison(("first", "other"), 0.95, rows, (), (AWKWARD,))
+    write_run_comparison(compared, tmp_path, format="latex")
     assert "0.600 [0.500, 0.700]" in compiled(tmp_path, engine, "compare")
 
 

@@ -12,10 +12,10 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 from ood_bench.report import run_document, terminal_table
-from ood_bench.report.comparison import ranks
 from ood_bench.report.document import Picture, Shown
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.markdown import markdown as written
+from ood_bench.report.ranking import ranks
 from ood_bench.results import Beside, Omission, Results, Row
 
 HOSTILE = [
@@ -83,9 +83,9 @@ def test_notes_stand_above_every_table_of_results(results: Results) -> None:
     assert len(of_results) == 5
     assert all(blocks[i - 1] == "> Run on the embedded subsets." for i in of_results)
     assert {blocks[i - 1] for i in tabled} - {blocks[i - 1] for i in of_results} == {
-        "## Left out",
+        "## Skipped",
         "## Failed",
-        "## Circumstances",
+        "## Environment",
     }
 
 

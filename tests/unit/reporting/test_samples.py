@@ -194,7 +194,7 @@ def test_samples_that_are_not_numbers_are_counted_and_left_empty(broken: list[in
     title = figure.axes[1].get_title()
     assert f"{len(broken)} of 4 not numbers" in title
     assert f"{len(broken)} of 4 not numbers" in analysis.caption(table)
-    assert "Empty places are samples that are not numbers." in analysis.caption(table)
+    assert "Empty tiles are samples with values that are not numbers." in analysis.caption(table)
     assert "nan" not in title + analysis.caption(table)
 
 

@@ -215,7 +215,7 @@ def test_a_sign_that_its_interval_leaves_open_agrees_with_nothing_for_sure() -> 
     clear = found["second_order_sign_agrees", "apart"]
     assert (clear.low, clear.value, clear.high) == (1.0, 1.0, 1.0)
     caption = SecondOrder().caption(table)
-    assert "of 2 (for 1 of them an interval holds both signs) OOD sets" in caption
+    assert "of 2 (for 1 of them an interval includes both signs) OOD sets" in caption
 
 
 def test_variances_of_each_channel_are_summed_over_pixels_on_the_unit_scale() -> None:
@@ -352,7 +352,7 @@ def test_the_finding_says_that_a_hessian_of_relus_is_an_artefact() -> None:
     table = analysis.tabulate(study)
     found = {finding.name: finding for finding in analysis.findings(table)}
     assert "an artefact" in found["second_order_gap_bpd"].note
-    assert "second_difference_gap_bpd" in found["second_order_gap_bpd"].note
+    assert "second difference" in found["second_order_gap_bpd"].note
     assert found["second_difference_gap_bpd"].note == ""
     assert "second differences over a quarter" in analysis.caption(table)
     without = table[~table["quantity"].str.startswith("second_difference")]

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from ood_bench.report import run_document, terminal_table, write_report, write_versus
-from ood_bench.report.comparison import comparison_table, difference_table, quotation_table
+from ood_bench.report import run_document, terminal_table, write_report, write_run_comparison
 from ood_bench.report.findings import findings_table
 from ood_bench.report.html import html
 from ood_bench.report.html.matrix import matrix
@@ -18,24 +17,25 @@ from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown as written
 from ood_bench.report.measured import bits_table, detection_table
 from ood_bench.report.provenance import claims_table
+from ood_bench.report.ranking import difference_table, quotation_table, ranking_table
+from ood_bench.report.run_comparison import auroc_table, compared_claims_table, run_comparison_note
 from ood_bench.report.sections import found_on_pairs, measured_sections
 from ood_bench.report.texttable import TextTable
 from ood_bench.report.tidy import csv_text, json_text
-from ood_bench.report.versus import auroc_table, versus_claims_table, versus_note
 from ood_bench.results import (
-    Comparison,
+    ComparedClaim,
+    ComparedRow,
     Difference,
     Quotation,
+    Ranking,
     Results,
     Row,
-    Versus,
-    VersusClaim,
-    VersusRow,
+    RunComparison,
 )
 
 ONE = "one training"
 COVERS = "another training of the same model may lie"
-TESTED = "it does not tell what other trainings of them would give"
+TESTED = "it says nothing about other trainings of them"
 
 
 @pytest.fixture
@@ -43,7 +43,7 @@ def compared(results: Results) -> Results:
     pair = ("fashion_mnist_20k", "mnist_20k")
     return replace(
         results,
-        comparison=Comparison(
+        ranking=Ranking(
             baseline="likelihood",
             uses={},
             differences=(
@@ -64,14 +64,14 @@ def of_several(results: Results) -> Results:
         if row.seed == "0":
             rows.append(replace(row, seed="1", value=row.value + 0.02))
     two = "2 trainings"
-    compared = results.comparison
+    compared = results.ranking
     assert compared is not None
     return replace(
         results,
         rows=tuple(rows),
         claims=tuple(replace(claim, trainings=claim.trainings and two) for claim in results.claims),
         findings=tuple(replace(found, trainings=two) for found in results.findings),
-        comparison=replace(
+        ranking=replace(
             compared,
             differences=tuple(replace(item, trainings=two) for item in compared.differences),
         ),
@@ -114,10 +114,10 @@ def test_the_column_after_an_interval_says_of_how_many_trainings_it_is(
 
 
 def test_detectors_side_by_side_say_so_too(compared: Results) -> None:
-    table = comparison_table(compared)
+    table = ranking_table(compared)
     column = table.headers.index("Trainings")
     assert {row[column] for row in table.rows} == {ONE}
-    assert {row[column] for row in comparison_table(of_several(compared)).rows} == {"2 trainings"}
+    assert {row[column] for row in ranking_table(of_several(compared)).rows} == {"2 trainings"}
 
 
 def test_the_captions_say_what_the_interval_of_one_training_covers(compared: Results) -> None:
@@ -142,7 +142,7 @@ def test_every_row_of_the_csv_and_of_the_json_says_so(compared: Results) -> None
 
 
 def test_every_file_of_a_report_says_so(compared: Results, tmp_path: Path) -> None:
-    bare = replace(compared, analyses=(), comparison=None)
+    bare = replace(compared, analyses=(), ranking=None)
     write_report(bare, tmp_path, format="markdown", analyses={})
     for name in ("results", "findings"):
         rows = list(csv.DictReader(io.StringIO((tmp_path / f"tables/{name}.csv").read_text())))
@@ -182,29 +182,31 @@ def test_the_latex_tables_say_so(compared: Results) -> None:
 
 
 def test_a_comparison_of_runs_says_so_of_each(tmp_path: Path) -> None:
-    def row(run: str, trained: str) -> VersusRow:
-        return VersusRow("m", "i", "o", "d", run, 0.6, 0.5, 0.7, 9, 9, 0.1, 0.05, 0.15, 0.01, 0.01,
-                         trainings=trained)  # fmt: skip
+    def row(run: str, trained: str) -> ComparedRow:
+        return ComparedRow(
+            "m", "i", "o", "d", run, 0.6, 0.5, 0.7, 9, 9, 0.1, 0.05, 0.15, 0.01, 0.01,
+            trainings=trained,
+        )  # fmt: skip
 
-    def claim(run: str, trained: str) -> VersusClaim:
-        return VersusClaim("C", "says", run, "reproduced", 0.6, 0.5, 0.7, trained)
+    def claim(run: str, trained: str) -> ComparedClaim:
+        return ComparedClaim("C", "says", run, "reproduced", 0.6, 0.5, 0.7, trained)
 
     both = (("first", ONE), ("other", "3 trainings"))
-    found = Versus(
+    found = RunComparison(
         ("first", "other"), 0.95, tuple(row(*r) for r in both), tuple(claim(*r) for r in both), ()
     )
     ((*_, first, other, _, _),) = auroc_table(found).rows
     assert first == "0.600 [0.500, 0.700], one training"
     assert other == "0.600 [0.500, 0.700], 3 trainings"
-    ((_, one, three),) = versus_claims_table(found).rows
+    ((_, one, three),) = compared_claims_table(found).rows
     assert one == "reproduced by one training: 0.600 [0.500, 0.700]"
     assert three == "reproduced: 0.600 [0.500, 0.700]"
-    assert TESTED in versus_note(found)
-    page = write_versus(found, tmp_path, format="markdown").read_text()
+    assert TESTED in run_comparison_note(found)
+    page = write_run_comparison(found, tmp_path, format="markdown").read_text()
     assert "| 0.600 [0.500, 0.700], one training |" in page
     rows = list(
-        csv.DictReader(io.StringIO(write_versus(found, tmp_path, format="csv").read_text()))
+        csv.DictReader(io.StringIO(write_run_comparison(found, tmp_path, format="csv").read_text()))
     )
     assert [item["trainings"] for item in rows] == [ONE, "3 trainings"]
-    content = json.loads(write_versus(found, tmp_path, format="json").read_text())
+    content = json.loads(write_run_comparison(found, tmp_path, format="json").read_text())
     assert [item["trainings"] for item in content["claims"]] == [ONE, "3 trainings"]

@@ -14,7 +14,7 @@ class Matrix {
     this.table = element("table", { class: "matrix", id: "matrix-table" });
     this.count = element("span", { role: "status" });
     const wide = element("div", { class: "wide tall", tabindex: "0", role: "region", "aria-label": "Detection matrix" }, this.table);
-    const hint = element("span", {}, "Arrow keys move between values; a value leads to its histogram.");
+    const hint = element("span", {}, "Arrow keys move between values; click a value for its histogram.");
     const key = element("p", { class: "key" }, this.count,
       element("span", {}, "worse than chance ", element("span", { class: "ramp" }), " better"), hint);
     place.append(this.controls(), wide, key);

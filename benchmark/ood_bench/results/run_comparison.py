@@ -6,7 +6,7 @@ from ood_bench.results.trainings import judged
 
 
 @dataclass(frozen=True)
-class VersusRow:
+class ComparedRow:
     """AUROC of one detector on one pair in one run; the columns of `compare.csv`, in this order.
 
     `value`, `low`, `high` are those of the run's own report, pooled over seeds. `difference` is
@@ -37,7 +37,7 @@ class VersusRow:
 
 
 @dataclass(frozen=True)
-class VersusClaim:
+class ComparedClaim:
     """What one run has to say about a claim."""
 
     id: str
@@ -56,7 +56,7 @@ class VersusClaim:
 
 
 @dataclass(frozen=True)
-class Versus:
+class RunComparison:
     """Runs side by side, all compared with the first.
 
     Attributes:
@@ -69,6 +69,6 @@ class Versus:
 
     runs: tuple[str, ...]
     level: float
-    rows: tuple[VersusRow, ...]
-    claims: tuple[VersusClaim, ...]
+    rows: tuple[ComparedRow, ...]
+    claims: tuple[ComparedClaim, ...]
     notes: tuple[str, ...]

@@ -13,15 +13,15 @@ from ood_bench.detectors import Scores
 from ood_bench.metrics import paired_delong, pool, pooled_p
 from ood_bench.results import (
     ClaimResult,
+    ComparedClaim,
+    ComparedRow,
     Results,
     Row,
-    Versus,
-    VersusClaim,
-    VersusRow,
+    RunComparison,
     trainings,
 )
 from ood_bench.runs.collect import collect
-from ood_bench.runs.compare import holm
+from ood_bench.runs.ranking import holm
 from ood_bench.runs.record import RunRecord
 
 Address = tuple[str, str, str, str]
@@ -35,7 +35,7 @@ class Side(NamedTuple):
     store: Cells
 
 
-def versus(sides: Sequence[Side]) -> Versus:
+def compare_runs(sides: Sequence[Side]) -> RunComparison:
     """Compare runs with the first of them, from finished cells alone.
 
     Args:
@@ -46,7 +46,7 @@ def versus(sides: Sequence[Side]) -> Versus:
     trained = {side.name: _trained(side) for side in sides}
     first, *others = sides
     level = first.record.level
-    rows: list[VersusRow] = []
+    rows: list[ComparedRow] = []
     for address, row in measured[first.name].items():
         if not any(address in measured[other.name] for other in others):
             continue
@@ -56,7 +56,7 @@ def versus(sides: Sequence[Side]) -> Versus:
                 told = trained[other.name][address]
                 theirs = _row(other.name, measured[other.name][address], told)
                 rows.append(_differing(theirs, address, first, other, level))
-    return Versus(
+    return RunComparison(
         runs=tuple(results),
         level=level,
         rows=tuple(_corrected(rows)),
@@ -85,8 +85,8 @@ def _trained(side: Side) -> dict[Address, str]:
     }
 
 
-def _row(run: str, row: Row, trained: str) -> VersusRow:
-    return VersusRow(
+def _row(run: str, row: Row, trained: str) -> ComparedRow:
+    return ComparedRow(
         row.model,
         row.inside,
         row.outside,
@@ -102,15 +102,15 @@ def _row(run: str, row: Row, trained: str) -> VersusRow:
 
 
 def _differing(
-    row: VersusRow, address: Address, first: Side, other: Side, level: float
-) -> VersusRow:
+    row: ComparedRow, address: Address, first: Side, other: Side, level: float
+) -> ComparedRow:
     """Return a row with its difference from the first run, or why there is none."""
     ours, theirs = _by_seed(first, address), _by_seed(other, address)
     seeds = [seed for seed in theirs if seed in ours]
     if not seeds:
         return replace(row, note="the runs have no seed in common")
     if all(ours[seed].key == theirs[seed].key for seed in seeds):
-        return replace(row, difference=0.0, note="the very scores of the first run")
+        return replace(row, difference=0.0, note="same scores as in the first run")
     found = []
     for seed in seeds:
         scores = [
@@ -161,13 +161,13 @@ def _scored(store: Cells, cell: Listed) -> tuple[tuple[Scores, Scores], tuple[st
     return (scores[0], scores[1]), (images[0], images[1])
 
 
-def _corrected(rows: Sequence[VersusRow]) -> Iterator[VersusRow]:
+def _corrected(rows: Sequence[ComparedRow]) -> Iterator[ComparedRow]:
     corrected = iter(holm([row.p for row in rows if row.p is not None]))
     for row in rows:
         yield row if row.p is None else replace(row, p_holm=next(corrected))
 
 
-def _claims(results: dict[str, Results]) -> Iterator[VersusClaim]:
+def _claims(results: dict[str, Results]) -> Iterator[ComparedClaim]:
     found: dict[tuple[str, str], dict[str, ClaimResult]] = {}
     for run, result in results.items():
         for claim in result.claims:
@@ -175,13 +175,13 @@ def _claims(results: dict[str, Results]) -> Iterator[VersusClaim]:
     for (name, says), told in found.items():
         for run, claim in told.items():
             ends = (claim.measured, claim.low, claim.high)
-            yield VersusClaim(name, says, run, claim.verdict, *ends, trainings=claim.trainings)
+            yield ComparedClaim(name, says, run, claim.verdict, *ends, trainings=claim.trainings)
 
 
 def _notes(
     results: dict[str, Results],
     measured: dict[str, dict[Address, Row]],
-    rows: Sequence[VersusRow],
+    rows: Sequence[ComparedRow],
 ) -> Iterator[str]:
     first = next(iter(results))
     shown = {(row.run, row.model, row.inside, row.outside, row.detector) for row in rows}
@@ -191,4 +191,4 @@ def _notes(
             yield f"Intervals of {run} cover {100 * result.level:g} %."
         alone = sum((run, *address) not in shown for address in measured[run])
         if alone:
-            yield f"{alone} detections of {run} have no counterpart and are left out."
+            yield f"{alone} results of {run} have no counterpart and are not compared."

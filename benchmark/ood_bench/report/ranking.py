@@ -1,4 +1,4 @@
-"""All detectors side by side: both directions of every pair, ranks, cost, tests, quotations."""
+"""All detectors of a run ranked: both directions of every pair, cost, tests, published values."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -95,15 +95,15 @@ def ranks(results: Results) -> dict[tuple[str, str], float]:
     return {name: sum(places) / len(places) for name, places in found.items()}
 
 
-def comparison_table(results: Results) -> TextTable:
+def ranking_table(results: Results) -> TextTable:
     """Return each detector of each model: AUROC of every pair, mean, worst, rank and cost."""
-    compared = results.comparison
-    if compared is None:
+    ranking = results.ranking
+    if ranking is None:
         return TextTable((), ())
     shown, over, ranked = pairs(results), judged(results), ranks(results)
     marks = {
         (item.model, item.detector, Pair(item.inside, item.outside)): "▲" if item.value > 0 else "▼"
-        for item in compared.differences
+        for item in ranking.differences
         if item.p_holm < SIGNIFICANT
     }
     trained = {
@@ -113,7 +113,7 @@ def comparison_table(results: Results) -> TextTable:
     for entry in entries(results):
         costs = [
             cost.milliseconds
-            for cost in compared.costs
+            for cost in ranking.costs
             if (cost.model, cost.detector) == (entry.model, entry.detector)
         ]
         rank, values = ranked.get((entry.model, entry.detector)), entry.over(over)
@@ -126,7 +126,7 @@ def comparison_table(results: Results) -> TextTable:
             (
                 f"{entry.model} {notes}".strip(),
                 entry.detector,
-                compared.uses.get(entry.detector, ABSENT),
+                ranking.uses.get(entry.detector, ABSENT),
                 trained.get((entry.model, entry.detector), ABSENT),
                 *cells,
                 decimal(sum(values) / len(values) if values else None),
@@ -136,16 +136,16 @@ def comparison_table(results: Results) -> TextTable:
             )
         )
     columns = (
-        *words("Model", "Detector", "Takes", "Trainings"),
-        *numbers(*map(str, shown), "Mean", "Worst", "Mean rank", "ms an image"),
+        *words("Model", "Detector", "Extra input", "Trainings"),
+        *numbers(*map(str, shown), "Mean", "Worst", "Mean rank", "ms/image"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)
 
 
 def difference_table(results: Results) -> TextTable:
     """Return each detector's AUROC less the baseline's, with p-values."""
-    compared = results.comparison
-    if compared is None:
+    ranking = results.ranking
+    if ranking is None:
         return TextTable((), ())
     footnotes = Footnotes()
     notes = {
@@ -156,7 +156,7 @@ def difference_table(results: Results) -> TextTable:
 
     def told(item: Difference) -> str:
         pair = Pair(item.inside, item.outside)
-        sides = (notes.get((item.model, d, pair), []) for d in (item.detector, compared.baseline))
+        sides = (notes.get((item.model, d, pair), []) for d in (item.detector, ranking.baseline))
         return footnotes.mark(*(remark for side in sides for remark in side))
 
     rows = tuple(
@@ -169,11 +169,11 @@ def difference_table(results: Results) -> TextTable:
             p_text(item.p),
             p_text(item.p_holm),
         )
-        for item in compared.differences
+        for item in ranking.differences
     )
     columns = (
         *words("Model", "ID → OOD", "Detector"),
-        *numbers(f"AUROC less that of {compared.baseline}"),
+        *numbers(f"AUROC minus that of {ranking.baseline}"),
         *words("Trainings"),
         *numbers("p", "p (Holm)"),
     )
@@ -182,18 +182,19 @@ def difference_table(results: Results) -> TextTable:
 
 def quotation_table(results: Results) -> TextTable:
     """Return what the literature gives beside each measured AUROC of the same pair."""
-    compared = results.comparison
-    if compared is None:
+    ranking = results.ranking
+    if ranking is None:
         return TextTable((), ())
     rows, everything, footnotes = [], entries(results), Footnotes()
     trained = {(item.model, item.detector): item.trained for item in detections(results)}
-    for quoted in compared.quotations:
-        pair = Pair(quoted.inside, quoted.outside)
+    for published in ranking.quotations:
+        pair = Pair(published.inside, published.outside)
         for entry in everything:
             row = entry.auroc.get(pair)
-            if entry.detector != quoted.detector or row is None:
+            if entry.detector != published.detector or row is None:
                 continue
-            apart = row.high < min(quoted.auroc) - 0.0005 or row.low > max(quoted.auroc) + 0.0005
+            low, high = min(published.auroc) - 0.0005, max(published.auroc) + 0.0005
+            apart = row.high < low or row.low > high
             told = trained.get((entry.model, entry.detector), "")
             verdict = "differs" if apart else "agrees"
             notes = footnotes.mark(*untrained([row.note]))
@@ -204,16 +205,16 @@ def quotation_table(results: Results) -> TextTable:
                     entry.detector,
                     with_interval(row.value, row.low, row.high),
                     told or ABSENT,
-                    ", ".join(f"{value:g}" for value in quoted.auroc),
+                    ", ".join(f"{value:g}" for value in published.auroc),
                     f"{told} {verdict}" if told.startswith(ONE) else verdict,
-                    quoted.source,
+                    published.source,
                 )
             )
     columns = (
         *words("Model", "ID → OOD", "Detector"),
         *numbers("Measured AUROC"),
         *words("Trainings"),
-        *numbers("Quoted AUROC"),
-        *words("", "Source"),
+        *numbers("Published AUROC"),
+        *words("Agreement", "Source"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)

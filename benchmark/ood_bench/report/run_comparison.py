@@ -8,17 +8,17 @@ from ood_bench.report.conventions import TESTED
 from ood_bench.report.document import Document, Records, Section, Span
 from ood_bench.report.numbers import ABSENT, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
-from ood_bench.results import Versus, VersusClaim, VersusRow
+from ood_bench.results import ComparedClaim, ComparedRow, RunComparison
 
-NOTHING = "The runs have no detection in common: no model, pair and detector of equal names."
-VERSUS_COLUMNS = tuple(column.name for column in fields(VersusRow))
+NOTHING = "The runs have nothing in common: no model, pair and detector have the same names."
+RUN_COMPARISON_COLUMNS = tuple(column.name for column in fields(ComparedRow))
 
 
-def auroc_table(found: Versus) -> TextTable:
+def auroc_table(found: RunComparison) -> TextTable:
     """Return AUROC of every run on each pair, and the differences from the first."""
     footnotes = Footnotes()
     first, *others = found.runs
-    lines: dict[tuple[str, str, str], dict[str, VersusRow]] = {}
+    lines: dict[tuple[str, str, str], dict[str, ComparedRow]] = {}
     for row in found.rows:
         address = (row.model, f"{row.inside} → {row.outside}", row.detector)
         lines.setdefault(address, {})[row.run] = row
@@ -37,13 +37,13 @@ def auroc_table(found: Versus) -> TextTable:
         *numbers(f"AUROC, {first} ({level} interval)"),
     ]
     for run in others:
-        columns += numbers(f"AUROC, {run}", f"{run} less {first}", f"p (Holm), {run}")
+        columns += numbers(f"AUROC, {run}", f"{run} − {first}", f"p (Holm), {run}")
     return TextTable(tuple(columns), tuple(rows), footnotes.texts)
 
 
-def versus_claims_table(found: Versus) -> TextTable:
+def compared_claims_table(found: RunComparison) -> TextTable:
     """Return what every run has to say about each claim."""
-    lines: dict[tuple[str, str], dict[str, VersusClaim]] = {}
+    lines: dict[tuple[str, str], dict[str, ComparedClaim]] = {}
     for claim in found.claims:
         lines.setdefault((claim.id, claim.says), {})[claim.run] = claim
     rows = tuple(
@@ -53,21 +53,21 @@ def versus_claims_table(found: Versus) -> TextTable:
     return TextTable(words("Claim", *found.runs), rows)
 
 
-def versus_note(found: Versus) -> str:
+def run_comparison_note(found: RunComparison) -> str:
     """Return what the columns of `auroc_table` are."""
     return (
         f"AUROC as in each run's own report, with its {percent(found.level)} interval; a larger "
-        "score means more out of distribution. Differences from the first run are tested image by "
-        "image (paired DeLong, pooled over the seeds that both have), with Holm's correction for "
-        f"all of them. {TESTED.replace('**', '')} So is a difference on one common seed."
+        "score means more out-of-distribution. Differences from the first run are tested image by "
+        "image (paired DeLong, pooled over the seeds that both runs have), with Holm's correction "
+        f"for all of them. {TESTED.replace('**', '')} The same holds for one common seed."
     )
 
 
-def versus_document(found: Versus) -> Document:
+def run_comparison_document(found: RunComparison) -> Document:
     """Return what a report says of several runs."""
     sections = (
-        Section("claims", "Claims", versus_claims_table(found)),
-        Section("auroc", "AUROC", auroc_table(found), versus_note(found)),
+        Section("claims", "Claims", compared_claims_table(found)),
+        Section("auroc", "AUROC", auroc_table(found), run_comparison_note(found)),
     )
     pairs = {(row.inside, row.outside) for row in found.rows}
     detectors = {(row.model, row.detector) for row in found.rows}
@@ -77,24 +77,24 @@ def versus_document(found: Versus) -> Document:
         title=" against ".join(found.runs),
         level=found.level,
         sections=tuple(section for section in sections if section.table.rows),
-        records=(Records("compare", VERSUS_COLUMNS, found.rows),),
+        records=(Records("compare", RUN_COMPARISON_COLUMNS, found.rows),),
         content=partial(asdict, found),
         summary=() if found.rows else (Span(NOTHING),),
         facts=(
             (str(len(found.runs)), "runs"),
-            (str(len(pairs)), "pairs in common"),
-            (str(len(detectors)), "detectors of models in common"),
+            (str(len(pairs)), "common pairs"),
+            (str(len(detectors)), "common detectors"),
         ),
         notes=found.notes,
     )
 
 
-def _auroc(row: VersusRow) -> str:
+def _auroc(row: ComparedRow) -> str:
     found = with_interval(row.value, row.low, row.high)
     return f"{found}, {row.trainings}" if row.trainings else found
 
 
-def _difference(row: VersusRow, footnotes: Footnotes) -> list[str]:
+def _difference(row: ComparedRow, footnotes: Footnotes) -> list[str]:
     mark = footnotes.mark(row.note)
     difference = with_interval(row.difference, row.difference_low, row.difference_high)
     return [
@@ -104,7 +104,7 @@ def _difference(row: VersusRow, footnotes: Footnotes) -> list[str]:
     ]
 
 
-def _verdict(claim: VersusClaim | None) -> str:
+def _verdict(claim: ComparedClaim | None) -> str:
     if claim is None:
         return ABSENT
     if claim.measured is None:

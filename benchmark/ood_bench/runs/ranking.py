@@ -1,4 +1,4 @@
-"""The comparison of all detectors of a run with one of them, from finished cells alone."""
+"""The detectors of a run beside its baseline: differences, costs and published values."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
@@ -10,20 +10,20 @@ from ood_bench.cells import Cells, Listed
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics, DifferenceMetric
 from ood_bench.metrics import Measure, pool, pooled_p
-from ood_bench.results import Comparison, Cost, Difference, Quotation, trainings
+from ood_bench.results import Cost, Difference, Quotation, Ranking, trainings
 from ood_bench.runs.record import RunRecord
 
 
-def compare(record: RunRecord, store: Cells) -> Comparison | None:
-    """Return the comparison that a suite asks for; None if it names no baseline."""
+def rank(record: RunRecord, store: Cells) -> Ranking | None:
+    """Return how the detectors of a run compare with its baseline; None if it names none."""
     if record.baseline is None:
         return None
-    return Comparison(
+    return Ranking(
         baseline=record.baseline,
         uses=record.uses,
         differences=tuple(_differences(record, store)),
         costs=tuple(_costs(record.of("detection"), store)),
-        quotations=tuple(Quotation(**quoted.model_dump()) for quoted in record.quoted),
+        quotations=tuple(Quotation(**published.model_dump()) for published in record.quoted),
     )
 
 
