@@ -21,6 +21,8 @@ PLUGINS = {
     "statistics": "A statistic computes columns, one value per image, once for each model, data "
     "set and split.",
     "analyses": "An analysis makes a table, a figure and findings for one trained model.",
+    "metrics": "A metric compares the scores of ID and OOD images; a suite adds it below "
+    "`evaluation.metrics`.",
     "formats": "A format writes the report of a run, or of several; `--format` names it.",
     "executors": "An executor computes the cells that the store lacks; `run --executor` names it.",
 }
