@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.analyses import Images as ImagesOf
-from ood_bench.cells.bench import Wanted
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import Beside, Role, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.cells.train import COURSE
@@ -125,7 +125,7 @@ class Analyse(Spec):
             study = replace(study, course=store.read_frame(self.course, COURSE))
         if self.trained is not None:
             study = replace(study, trained=partial(worker.density, self.trained))
-        analysis = self.built(worker.bench.plugin("analyses", self.plugin, self.revision))
+        analysis = self.built(worker.context.plugin("analyses", self.plugin, self.revision))
         found = analysis.tabulate(study)
         write_frame(task.folder / TABLE, found)
         findings = [asdict(item) for item in analysis.findings(found)]
@@ -138,7 +138,7 @@ class Analyse(Spec):
 
     def _pixels(self, worker: "Worker", data: str, part: str) -> NDArray[np.uint8]:
         wanted = self.images[self.named(data, part)]
-        pixels = worker.bench.images(wanted).pixels
+        pixels = worker.context.images(wanted).pixels
         if part == "test":
             return pixels
         parts = partition_by(len(pixels), wanted.digest, self.hashed)

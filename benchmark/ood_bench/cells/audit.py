@@ -16,8 +16,8 @@ from ood_bench.audit import (
     audit_pair,
     summarise,
 )
-from ood_bench.cells.bench import Wanted
 from ood_bench.cells.columns import columns_of
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import Beside, Inputs, Spec
 from ood_bench.cells.tables import write_json
 from ood_bench.errors import StoreError
@@ -110,7 +110,7 @@ class AuditPair(Spec):
 
 def _audited(task: "Task", wanted: Wanted, inputs: Mapping[str, str]) -> Audited:
     worker = task.worker
-    return Audited(worker.bench.images(wanted).pixels, columns_of(worker.store, inputs))
+    return Audited(worker.context.images(wanted).pixels, columns_of(worker.store, inputs))
 
 
 class PairFound(BaseModel):

@@ -43,7 +43,7 @@ class Detect(Spec):
     def work(self, task: "Task") -> None:
         """Fit the detector and score the images."""
         worker = task.worker
-        plugin = worker.bench.plugin("detectors", self.plugin, self.revision)
+        plugin = worker.context.plugin("detectors", self.plugin, self.revision)
         detector: Detector = construct(plugin, self.plugin, self.options)
         scores = self.scores(detector, worker.store)
         (at, *_) = task.cell.at

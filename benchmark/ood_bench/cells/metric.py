@@ -99,8 +99,8 @@ class AddedMetric(Spec):
 
     def work(self, task: "Task") -> None:
         """Measure it, and keep how it reads, for reports where its plugin is not installed."""
-        store, bench = task.worker.store, task.worker.bench
-        plugin = bench.plugin("metrics", self.plugin, self.revision)
+        store, context = task.worker.store, task.worker.context
+        plugin = context.plugin("metrics", self.plugin, self.revision)
         metric: DetectionMetric = construct(plugin, self.plugin, self.options)
         inside, outside = map(store.read_scores, (self.inside, self.outside))
         seed = seed_for("bootstrap", self.key)

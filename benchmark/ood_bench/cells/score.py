@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.cells.bench import Wanted
 from ood_bench.cells.columns import require_finite
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import Beside, Inputs, Role, Spec
 from ood_bench.cells.tables import write_columns
 from ood_bench.data import Images
@@ -70,13 +70,13 @@ class Score(Spec):
         if self.member:
             members = [worker.store.read_columns(key)["log_prob"] for key in self.member.values()]
             return {"log_prob": mixture_log_prob(members)}
-        pixels, labels = self._part(worker.bench.images(self.images))
+        pixels, labels = self._part(worker.context.images(self.images))
         data = self.images.data if self.images else ""
         if self.statistic == LABEL:
             if labels is None:
                 raise DataError(f"{name}: '{data}' has no labels any more")
             return {LABEL: labels.astype(np.float64)}
-        statistic = worker.bench.registry.load("statistics", self.statistic)()
+        statistic = worker.context.registry.load("statistics", self.statistic)()
         if self.samples is not None:
             statistic.samples = self.samples
         model = None if self.model is None else worker.trained(self.model)

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ood_bench.cells.bench import Bench, Step, Wanted
+from ood_bench.cells.context import Step, Wanted, WorkContext
 from ood_bench.cells.spec import Beside, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.data import Images, Shape
@@ -75,7 +75,7 @@ class Train(Spec):
         """Return the model with its first weights, on the worker's device."""
         from ood_bench.lit import build
 
-        plugin = worker.bench.plugin("models", self.plugin, self.revision)
+        plugin = worker.context.plugin("models", self.plugin, self.revision)
         given = arguments(plugin, self.plugin, self.options)
         model: ImageModule = build(plugin, self.shape, given, self.seed)
         return model.to(worker.device)
@@ -89,7 +89,7 @@ class Train(Spec):
         worker, folder = task.worker, task.folder
         if self.images is None or self.training is None:
             raise DataError(f"{task.cell.name}: what is read of a store does not say how to train")
-        images = worker.bench.images(self.images)
+        images = worker.context.images(self.images)
         parts = self._parts(len(images.pixels))
         model = self.build(worker)
         model.recipe = self.training
@@ -103,7 +103,7 @@ class Train(Spec):
             told |= sane._asdict()
         probes = pd.DataFrame(told.pop("probes"), columns=Probe._fields)
         write_json(folder / TRAINING, told)
-        write_json(folder / DATA, worker.bench.provenance(self.images))
+        write_json(folder / DATA, worker.context.provenance(self.images))
         if len(probes):
             write_frame(folder / COURSE, probes)
         worker.forget_model()
@@ -117,7 +117,7 @@ class Train(Spec):
         """Train a model, or give it the weights of a checkpoint."""
         from ood_bench.lit import adopt, fit
 
-        bench = task.worker.bench
+        context = task.worker.context
         labels = None if self.labels is None else _divided(images.labels, parts)
         if self.weights is not None:
             if file_sha256(self.weights) != self.checkpoint:
@@ -131,16 +131,16 @@ class Train(Spec):
             labels=labels,
             seed=self.seed,
             workdir=task.worker.store.training(self.key),
-            progress=lambda progress: bench.tell(Step(task.cell, progress)),
-            checkpoint_seconds=bench.checkpoint_seconds,
-            probes=self._probes(bench, parts),
+            progress=lambda progress: context.progress(Step(task.cell, progress)),
+            checkpoint_seconds=context.checkpoint_seconds,
+            probes=self._probes(context, parts),
         )
 
-    def _probes(self, bench: Bench, parts: Partition) -> dict[str, NDArray[np.uint8]]:
+    def _probes(self, context: WorkContext, parts: Partition) -> dict[str, NDArray[np.uint8]]:
         """Load what a training is probed with; of its own split the images it trains on."""
         found = {}
         for name, wanted in self.probed.items():
-            pixels = bench.images(wanted).pixels
+            pixels = context.images(wanted).pixels
             found[name] = pixels[parts.train] if wanted.split == "train" else pixels
         return found
 

@@ -3,8 +3,8 @@
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ood_bench.cells.bench import Bench
 from ood_bench.cells.cell import Cell
+from ood_bench.cells.context import WorkContext
 from ood_bench.cells.finished import CellFiles
 from ood_bench.cells.train import Train
 from ood_bench.zoo.layout import WEIGHTS
@@ -32,13 +32,13 @@ class Worker:
     """Works on cells in this process; keeps the last model in memory.
 
     Args:
-        bench: Plugins, data, and who is told.
+        context: Plugins, data sets and the progress callback.
         store: Finished cells, and a place for checkpoints.
         device: The device that models run on.
     """
 
-    def __init__(self, bench: Bench, store: CellFiles, *, device: str) -> None:
-        self.bench = bench
+    def __init__(self, context: WorkContext, store: CellFiles, *, device: str) -> None:
+        self.context = context
         self.store = store
         self.device = device
         self._model: tuple[str, ImageModule] | None = None

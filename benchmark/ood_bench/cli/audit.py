@@ -82,7 +82,7 @@ def _of_sets(names: list[str], root: Path | None) -> "Audit":
 def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, float]":
     from ood_bench.data import Library
     from ood_bench.errors import CellError
-    from ood_bench.execute import Bench, Failed, Inline
+    from ood_bench.execute import Failed, Inline, WorkContext
     from ood_bench.plan import build_plan
     from ood_bench.plan.select import select
     from ood_bench.registry import Registry
@@ -95,7 +95,7 @@ def _of_suite(path: Path, root: Path | None, results: Path) -> "tuple[Audit, flo
     library = Library(root=root, index=results / "store" / "data")
     plan = build_plan(loaded, registry, library, skip_missing=True)
     _, plan = select(plan, only=["audit/*"])
-    for outcome in Inline().run(plan, store, Bench(registry, library, "cpu")):
+    for outcome in Inline().run(plan, store, WorkContext(registry, library, "cpu")):
         if isinstance(outcome, Failed):
             raise CellError(f"{outcome.cell.name}: {outcome.message}")
     for skip in plan.skips:

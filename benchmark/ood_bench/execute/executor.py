@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ood_bench.cells import Cell
-from ood_bench.cells.bench import Bench
+from ood_bench.cells.context import WorkContext
 from ood_bench.execute.devices import threads_at_hand
 from ood_bench.plan import Plan
 from ood_bench.store import Store
@@ -70,7 +70,7 @@ class Executor(ABC):
     """
 
     @abstractmethod
-    def run(self, plan: Plan, store: Store, bench: Bench) -> Generator[Outcome, None, None]:
+    def run(self, plan: Plan, store: Store, context: WorkContext) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan, each after those of its inputs.
 
         A failed cell does not stop the others, but for those that need it. Closing the generator
@@ -79,13 +79,14 @@ class Executor(ABC):
         Args:
             plan: The cells, each after its inputs.
             store: Where finished cells lie; another process opens it anew, `Store(store.root)`.
-            bench: The means to work; another process is sent it with another `tell`.
+            context: Plugins, data sets and the progress callback; to send it to another process,
+                replace the callback by one that can be pickled.
 
         Raises:
             OSError: If the machine refuses to write to the store.
         """
 
-    def manifest(self, plan: Plan, bench: Bench) -> dict[str, str]:
+    def manifest(self, plan: Plan, context: WorkContext) -> dict[str, str]:
         """Return what the record of a run says of where its cells were worked on."""
-        del plan, bench
+        del plan, context
         return {"executor": type(self).__name__, "threads": str(threads_at_hand())}

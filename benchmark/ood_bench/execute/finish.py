@@ -7,7 +7,7 @@ import traceback
 from pathlib import Path
 
 from ood_bench.cells import Cell
-from ood_bench.cells.bench import Bench, Step
+from ood_bench.cells.context import Step, WorkContext
 from ood_bench.cells.finished import CIRCUMSTANCES
 from ood_bench.cells.worker import Worker
 from ood_bench.errors import (
@@ -23,14 +23,14 @@ from ood_bench.execute.executor import Done, Failed, Missing, Outcome
 from ood_bench.store import Lock, Store
 
 
-def finish(cell: Cell, worker: Worker, store: Store, bench: Bench) -> Outcome | Missing:
+def finish(cell: Cell, worker: Worker, store: Store, context: WorkContext) -> Outcome | Missing:
     """Work on a cell under its lock, unless it is stored or becomes so meanwhile.
 
     Args:
         cell: The cell; its inputs are finished.
         worker: Does the work.
         store: Where the result goes.
-        bench: Is told that the work begins.
+        context: Its `progress` is called when the work begins.
 
     Raises:
         OSError: If the machine refuses to write to the store, so that no other cell can be
@@ -44,7 +44,7 @@ def finish(cell: Cell, worker: Worker, store: Store, bench: Bench) -> Outcome | 
                 store.forget(cell.key)
             if store.has(cell.key):
                 return Done(cell, stored=True, seconds=0.0)
-            bench.tell(Step(cell))
+            context.progress(Step(cell))
             try:
                 return Done(cell, stored=False, seconds=_worked(cell, worker, store, lock))
             except Exception as error:  # noqa: BLE001  a cell may run anybody's code

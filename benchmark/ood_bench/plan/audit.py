@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from ood_bench.cells import Address, Cell, Part
 from ood_bench.cells.audit import AuditPair, AuditSet
-from ood_bench.cells.bench import Wanted
+from ood_bench.cells.context import Wanted
 from ood_bench.core_yaml import Place
 from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial

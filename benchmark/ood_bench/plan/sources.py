@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ood_bench.cells import Address, Cell, Part
-from ood_bench.cells.bench import Wanted
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.score import Score
 from ood_bench.cells.train import Train
 from ood_bench.core_yaml import Place

@@ -19,7 +19,7 @@ from ood_bench.results import AnalysisTable, FindingRow
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
 
-Tell: TypeAlias = Callable[[int, int], None]
+DrawingProgress: TypeAlias = Callable[[int, int], None]
 """Takes how many figures of all are there."""
 
 
@@ -30,7 +30,7 @@ def show_all(
     encoding: Encoding,
     *,
     draws: bool = False,
-    tell: Tell | None = None,
+    progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
 ) -> Iterator[Shown | Undrawn]:
     """Show each table by the analysis that made it; a figure that lies there is not drawn anew.
@@ -43,7 +43,7 @@ def show_all(
         made: Where the figures go.
         encoding: Makes a file of a figure.
         draws: Whether the page draws charts and galleries itself.
-        tell: Called after each table.
+        progress: Called after each table.
         reasons: Why some analyses are not given, by their names.
 
     Raises:
@@ -59,8 +59,8 @@ def show_all(
         else:
             of = together(table.digest, code[table.analysis], format)
             yield _shown(table, analyses[table.analysis], made, encoding, of, draws=draws)
-        if tell is not None:
-            tell(done, len(tables))
+        if progress is not None:
+            progress(done, len(tables))
 
 
 def figures(shown: Iterable[Shown], findings: Iterable[FindingRow]) -> tuple[Figure[Content], ...]:

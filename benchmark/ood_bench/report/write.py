@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from ood_bench.files import write_whole
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.compose import run_document
-from ood_bench.report.figures import Tell, file_stem, show_all
+from ood_bench.report.figures import DrawingProgress, file_stem, show_all
 from ood_bench.report.formats import load_format
 from ood_bench.report.made import Made
 from ood_bench.report.overview import draw_overviews
@@ -31,7 +31,7 @@ def write_report(
     analyses: "Mapping[str, Analysis]",
     small: bool = False,
     run: Path | None = None,
-    tell: Tell | None = None,
+    progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a report and return its path.
@@ -51,7 +51,7 @@ def write_report(
         small: Whether figures are for a screen, in few colours, and analyses' tables of more
             than `LARGE` bytes are left out.
         run: The run's own folder.
-        tell: Called after each analysis's figure with how many of all are there.
+        progress: Called after each analysis's figure with how many of all are there.
         reasons: Why some analyses are not given, by their names; their tables are shown instead.
 
     Raises:
@@ -71,7 +71,7 @@ def write_report(
             made,
             encoding,
             draws=writer.draws,
-            tell=tell,
+            progress=progress,
             reasons=reasons,
         )
         document = run_document(results, shown, draw_overviews(results, made, encoding))

@@ -45,7 +45,7 @@ def test_how_many_figures_are_there_is_told_after_each(
         tmp_path,
         format=format,
         analyses=ANALYSES,
-        tell=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: told.append((done, total)),
     )
     assert told == [(1, 2), (2, 2)]
 

@@ -1,4 +1,4 @@
-"""What cells are worked on with: plugins, data, a device and somebody to tell."""
+"""What a worker needs: plugins, data sets, a device, a progress callback."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -34,7 +34,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Step:
-    """News of a cell: it has begun, or its training has come this far."""
+    """An event of a cell: it begins, or its training has reached a step."""
 
     cell: "Cell"
     training: "Progress | None" = None
@@ -45,21 +45,21 @@ class Step:
 
 
 @dataclass
-class Bench:
-    """The means to work on cells in this process.
+class WorkContext:
+    """What a worker needs to work on cells in this process.
 
     Attributes:
         registry: The installed plugins.
         library: The data sets.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        tell: Called with news.
+        progress: Called when a cell begins, and with the progress of its training.
         checkpoint_seconds: Least time between two training checkpoints.
     """
 
     registry: Registry
     library: Library
     device: str = "auto"
-    tell: Callable[[Step], None] = field(default=lambda _: None)
+    progress: Callable[[Step], None] = field(default=lambda _: None)
     checkpoint_seconds: float = 30.0
 
     def images(self, wanted: Wanted | None) -> Images:
