@@ -100,7 +100,7 @@ def run(
     from ood_bench.api.events import Begun
     from ood_bench.api.frames import Run
     from ood_bench.execute import WorkContext
-    from ood_bench.execute.circumstances import setting
+    from ood_bench.execute.environment import setting
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
 

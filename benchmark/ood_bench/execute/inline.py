@@ -1,4 +1,4 @@
-"""The executor of one process: one cell after the other."""
+"""The executor `inline`: one cell after the other, in the calling process."""
 
 from collections.abc import Generator
 

@@ -1,4 +1,4 @@
-"""The executor of several processes on this machine: cells that do not wait for one another."""
+"""The executor `processes`: independent cells in several processes on this machine."""
 
 import logging
 import multiprocessing
@@ -26,36 +26,36 @@ from ood_bench.store import Store
 from ood_bench.streams import steady_streams
 
 PROGRESS_SECONDS = 0.2
-"""Least time between two messages about the progress of a training."""
+"""Minimum time between two messages about the progress of a training."""
 
 MOST_JOBS = 8
-"""Most processes unless the user wants more: each takes half a gigabyte and its data."""
+"""Maximum default number of processes: each takes half a gigabyte and its data."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def jobs_for(plan: Plan, *, device: str, threads: int) -> int:
-    """Return how many processes suit a plan: no more than threads, nor than trained models.
+    """Return the default number of processes: at most one per thread and per training.
 
     Args:
-        plan: What is to be done.
-        device: The device that models run on; one process has a GPU to itself.
-        threads: How many threads there are for all.
+        plan: The cells.
+        device: The device that models run on; a GPU gets one process.
+        threads: Number of threads to share.
     """
     trainings = sum(cell.kind == "train" for cell in plan.cells)
     return 1 if device != "cpu" else max(1, min(threads, trainings, MOST_JOBS))
 
 
 class Processes(Executor):
-    """Runs cells in processes of their own, as many at a time as there are jobs.
+    """Computes up to `jobs` cells at a time, each in a process of its own.
 
-    A small model gains little from a second core; two of them side by side gain all of it. A
-    process that dies fails the cell that it worked on, and another takes its place. When the
-    calling process dies, however that is, they do.
+    A small model gains little from a second core, but two models side by side use both fully.
+    If a process dies, its cell fails and a new process replaces it. If the calling process
+    dies, in whatever way, its processes end too.
 
     Args:
-        jobs: How many processes, each with its share of the threads; default: as many as threads
-            and trained models, and 1 on a GPU.
+        jobs: Number of processes, which share the threads equally; default: the number of
+            threads or of trained models, whichever is smaller, and 1 on a GPU.
     """
 
     def __init__(self, *, jobs: int | None = None) -> None:
@@ -94,7 +94,7 @@ class Processes(Executor):
                     schedule.take(cell)
                     worker.give(cell)
                     busy[worker.connection] = worker, cell
-                if not busy:  # nothing is in work and nothing can be: all have an outcome
+                if not busy:  # none in progress and none ready: all have an outcome
                     return
                 for connection in wait(busy):
                     worker, cell = busy[cast("Connection", connection)]
@@ -137,7 +137,7 @@ class _Worker:
         self.process = spawn.Process(
             target=_work,
             args=(theirs, replace(context, progress=_ignore), store.root, threads),
-            daemon=False,  # a daemon may have no processes of its own, and statistics have
+            daemon=False,  # a daemon may not start processes, and statistics do
         )
         variables = {name: str(threads) for name in _THREADS}
         with without_main(), _environment(variables), _interrupts_blocked():
@@ -190,7 +190,7 @@ def _work(connection: Connection, context: WorkContext, root: Path, threads: int
             cell = connection.recv()
         except EOFError:
             return
-        store.forget(cell.key)  # the calling process has just seen that it is not there
+        store.forget(cell.key)  # the parent has just found that it is not stored
         try:
             message: Outcome | Missing | OSError = finish(cell, worker, store, context)
         except OSError as error:
