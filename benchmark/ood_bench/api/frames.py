@@ -272,16 +272,17 @@ class Run:
     ) -> Path:
         """Write a report and return its path."""
         from ood_bench.api.events import Drawn
-        from ood_bench.report import write_report
-        from ood_bench.report.drawers import drawers
+        from ood_bench.report import load_format, write_report
+        from ood_bench.report.drawers import Drawers, drawers
 
-        analyses, reasons = drawers(self.record, self._registry)
+        draws = load_format(format).encoding(small=small) is not None
+        drawn = drawers(self.record, self._registry) if draws else Drawers({}, {})
         return write_report(
             results,
             folder,
             format=format,
-            analyses=analyses,
-            reasons=reasons,
+            analyses=drawn.analyses,
+            reasons=drawn.reasons,
             small=small,
             run=self.folder,
             tell=None if progress is None else lambda done, total: progress(Drawn(done, total)),
