@@ -102,6 +102,19 @@ def test_nothing_goes_while_a_record_cannot_be_read(store: Store, ood_bench: Com
     assert unneeded.exists()
 
 
+def test_work_that_is_left_of_a_finished_cell_is_counted_and_goes(
+    store: Store, ood_bench: Command
+) -> None:
+    left = store.partial(store.finished_keys()[0]) / "training" / "last.ckpt"
+    left.parent.mkdir(parents=True)
+    left.write_bytes(bytes(2000))
+    said = "unfinished work: 1, 2.0 kB\n"
+    assert ood_bench("store", "clean", "--dry-run").out == f"{said}would free 2.0 kB\n"
+    assert ood_bench("store", "clean").out == f"{said}freed 2.0 kB\n"
+    assert not left.parent.parent.exists()
+    assert store.path(left.parent.parent.name).is_dir()
+
+
 def test_a_damaged_cell_is_called_so(store: Store, ood_bench: Command) -> None:
     key = store.finished_keys()[0]
     (store.path(key) / "manifest.json").write_text("[" * 10_000)

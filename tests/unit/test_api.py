@@ -32,6 +32,14 @@ def test_the_package_imports_neither_torch_nor_pandas_before_they_are_used() -> 
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+def test_runs_and_reports_import_pandas_where_they_use_it() -> None:
+    code = (
+        "import sys, ood_bench.api.frames, ood_bench.execute, ood_bench.plan, ood_bench.report; "
+        "assert not {'torch', 'pandas'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
 def test_a_name_that_is_not_there_is_an_attribute_error() -> None:
     with pytest.raises(AttributeError, match="no attribute 'evalute'"):
         ood_bench.evalute  # type: ignore[attr-defined]  # noqa: B018

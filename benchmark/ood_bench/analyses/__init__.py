@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar, Literal, Protocol
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ood_bench.capabilities import DensityModel
@@ -15,6 +14,7 @@ from ood_bench.data.shape import Shape
 from ood_bench.detectors import Columns, Scores
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure
 
     from ood_bench.analyses.bins import Series
@@ -63,7 +63,7 @@ class Study:
     scores: Mapping[tuple[str, str], Scores]
     images: Images
     trained: Callable[[], DensityModel] = _no_model
-    course: pd.DataFrame | None = None
+    course: "pd.DataFrame | None" = None
 
     @property
     def sides(self) -> tuple[tuple[str, Split], ...]:
@@ -124,18 +124,18 @@ class Analysis(ABC):
     level: float = 0.95
 
     @abstractmethod
-    def tabulate(self, study: Study) -> pd.DataFrame:
+    def tabulate(self, study: Study) -> "pd.DataFrame":
         """Return the analysis as a tidy table, all that its figure shows."""
 
     @abstractmethod
-    def draw(self, table: pd.DataFrame) -> "Figure":
+    def draw(self, table: "pd.DataFrame") -> "Figure":
         """Draw the figure from the table alone."""
 
     @abstractmethod
-    def caption(self, table: pd.DataFrame) -> str:
+    def caption(self, table: "pd.DataFrame") -> str:
         """Return one or two sentences under the figure: what to see, and the conventions."""
 
-    def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:  # noqa: ARG002
+    def findings(self, table: "pd.DataFrame") -> tuple[Finding, ...]:  # noqa: ARG002
         """Return the numbers that the table shows, which claims can name; default: none."""
         return ()
 
@@ -143,7 +143,7 @@ class Analysis(ABC):
         """Return the title of a finding, with its unit; default: its name."""
         return name
 
-    def series(self, table: pd.DataFrame) -> "tuple[Series, ...]":  # noqa: ARG002
+    def series(self, table: "pd.DataFrame") -> "tuple[Series, ...]":  # noqa: ARG002
         """Return histograms of bits per dimension, which a page may draw itself.
 
         A page that draws, as the HTML report does, then shows them in place of the figure, with
@@ -151,7 +151,7 @@ class Analysis(ABC):
         """
         return ()
 
-    def gallery(self, table: pd.DataFrame) -> "tuple[Strip, ...]":  # noqa: ARG002
+    def gallery(self, table: "pd.DataFrame") -> "tuple[Strip, ...]":  # noqa: ARG002
         """Return rows of images, which a page may lay out itself in place of the figure.
 
         The images of each have the columns `row` (in the data set), `bits_per_dim` and `png`;

@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ood_bench.api.trainings import one_training, sides_of, training_of
 from ood_bench.cells import SCORES, Listed
 from ood_bench.cells.columns import columns_of
 from ood_bench.cells.detect import Detect
@@ -139,15 +140,15 @@ class Run:
         cells = list(self.record.of("detection"))
         self._known("model", model, (cell.at.model for cell in cells))
         self._known("detector", detector, (cell.at.detector for cell in cells))
-        self._known("data set", data, (name for cell in cells for name in _sides(cell)))
+        self._known("data set", data, (name for cell in cells for name in sides_of(cell)))
         tried = [
             cell
             for cell in cells
-            if (cell.at.model, cell.at.detector) == (model, detector) and data in _sides(cell)
+            if (cell.at.model, cell.at.detector) == (model, detector) and data in sides_of(cell)
         ]
         what = f"scores of {detector} for {model} on {data}"
-        place = _one(map(_place, tried), what, inside, seed)
-        cell = next(cell for cell in tried if _place(cell) == place)
+        place = one_training(map(training_of, tried), what, inside, seed)
+        cell = next(cell for cell in tried if training_of(cell) == place)
         return pd.Series(self._scores(self._scored(cell, data)), name=detector)
 
     def statistics(
@@ -184,17 +185,19 @@ class Run:
         self._known("data set", data, named)
         own = part != "test"  # of the inside alone
         kept = [cell for cell in bpds if (cell.at.model, cell.at.data) == (model, data)]
-        tried = [cell for cell in detections if cell.at.model == model and data in _sides(cell)]
-        places = [_place(cell) for cell in (*kept, *tried) if not own or cell.at.inside == data]
-        place = _one(places, f"columns of {model} on {data}", inside, seed)
+        tried = [cell for cell in detections if cell.at.model == model and data in sides_of(cell)]
+        places = [
+            training_of(cell) for cell in (*kept, *tried) if not own or cell.at.inside == data
+        ]
+        place = one_training(places, f"columns of {model} on {data}", inside, seed)
         found: dict[str, Any] = {}
         for bpd in kept:
-            if (*_place(bpd), bpd.at.part) == (*place, part):
+            if (*training_of(bpd), bpd.at.part) == (*place, part):
                 columns = self._store.spec(bpd.key, BitsMetric).columns
                 found |= self._store.read_columns(columns)
         if part != "train":
             for cell in tried:
-                if _place(cell) == place:
+                if training_of(cell) == place:
                     spec = self._store.spec(self._scored(cell, data), Detect)
                     read = spec.held_out if part == "held_out" else spec.images
                     found |= columns_of(self._store, read)
@@ -272,16 +275,17 @@ class Run:
     ) -> Path:
         """Write a report and return its path."""
         from ood_bench.api.events import Drawn
-        from ood_bench.report import write_report
-        from ood_bench.report.drawers import drawers
+        from ood_bench.report import load_format, write_report
+        from ood_bench.report.drawers import Drawers, drawers
 
-        analyses, reasons = drawers(self.record, self._registry)
+        draws = load_format(format).encoding(small=small) is not None
+        drawn = drawers(self.record, self._registry) if draws else Drawers({}, {})
         return write_report(
             results,
             folder,
             format=format,
-            analyses=analyses,
-            reasons=reasons,
+            analyses=drawn.analyses,
+            reasons=drawn.reasons,
             small=small,
             run=self.folder,
             progress=None if progress is None else lambda done, total: progress(Drawn(done, total)),
@@ -373,32 +377,6 @@ def load_run(
     beside = (folder.parent / "store").is_dir()
     where = folder.parent if beside else Path(results)
     return Run(folder, results=where, trust_code=trust_code)
-
-
-def _place(cell: Listed) -> tuple[str, int]:
-    """Return what tells the trainings of a model apart."""
-    return cell.at.inside, cell.at.seed
-
-
-def _sides(cell: Listed) -> tuple[str, str]:
-    return cell.at.inside, cell.at.outside
-
-
-def _one(
-    places: Iterable[tuple[str, int]], what: str, inside: str | None, seed: int | None
-) -> tuple[str, int]:
-    """Return the one training that is meant, by what it was trained on and its seed."""
-    found = dict.fromkeys(
-        place
-        for place in places
-        if (inside is None or place[0] == inside) and (seed is None or place[1] == seed)
-    )
-    if not found:
-        raise OodBenchError(f"the run has no {what}, inside={inside!r}, seed={seed!r}")
-    if len(found) > 1:
-        named = " or ".join(f"inside={name!r}, seed={number}" for name, number in found)
-        raise OodBenchError(f"the run has several {what}: say {named}")
-    return next(iter(found))
 
 
 def _listed(names: Iterable[str], *, most: int = 8) -> str:

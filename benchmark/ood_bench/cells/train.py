@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
 from ood_bench.cells.context import Step, Wanted, WorkContext
@@ -82,6 +81,7 @@ class Train(Spec):
 
     def work(self, task: "Task") -> None:
         """Train the model, and write its weights, training report and provenance."""
+        import pandas as pd
         from safetensors.torch import save_file
 
         from ood_bench.lit import DensityModule, Probe, judged

@@ -38,4 +38,4 @@ def audit(
         found = api.audit_data(*names, data=data)
     for skip in found.skips:
         say(f"skipped {skip.cell}: {skip.reason}", err=True)
-    print_sections(terminal(log_width=160), audit_sections(found.found, found.level))
+    print_sections(terminal(), audit_sections(found.found, found.level))

@@ -42,7 +42,7 @@ def compare(
     if format or output:
         say(write_comparison(runs, results, output, format or "markdown"))
         return
-    console = terminal(log_width=160)
+    console = terminal()
     document = run_comparison_document(_compared(runs, results))
     for text in (*document.notes, *(f"{span.text}\n" for span in document.summary)):
         console.print(text, highlight=False, markup=False)

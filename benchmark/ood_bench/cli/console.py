@@ -11,6 +11,9 @@ from rich.segment import Segment
 
 from ood_bench.streams import visible
 
+LOG_WIDTH = 160
+"""Columns of what is printed where there is no terminal: a log or a pipe has no edge."""
+
 
 class VisibleConsole(Console):
     """A console that writes out the control characters of what it prints, all but its own."""
@@ -22,17 +25,16 @@ class VisibleConsole(Console):
         return _visible(super().render(renderable, options))
 
 
-def terminal(*, stderr: bool = False, log_width: int | None = None, **settings: Any) -> Console:
-    """Return a console for standard output or error.
+def terminal(*, stderr: bool = False, **settings: Any) -> Console:
+    """Return a console for standard output or error, as wide as the terminal or else `LOG_WIDTH`.
 
     Args:
         stderr: Whether it writes to standard error.
-        log_width: How wide it is where there is no terminal; a log has no edge.
         **settings: Of `rich.console.Console`.
     """
     made = VisibleConsole(stderr=stderr, **settings)
-    if log_width is not None and not made.is_terminal:
-        made.width = log_width
+    if not made.is_terminal:
+        made.width = LOG_WIDTH
     return made
 
 

@@ -56,7 +56,7 @@ def _list(kind: Kind) -> None:
             table.add_row(name, f"broken: {error}", "")
             continue
         table.add_row(name, _summary(plugin), plugin.__module__.partition(".")[0])
-    terminal(log_width=160).print(table, highlight=False, markup=False)
+    terminal().print(table, highlight=False, markup=False)
 
 
 def _show(kind: Kind, name: str) -> None:
@@ -75,7 +75,7 @@ def _show(kind: Kind, name: str) -> None:
     for option, (annotation, default) in option_fields(plugin).items():
         given = "required" if default is ... else f"default {default!r}"
         lines.append(f"  {option}: {_type(annotation)}, {given}")
-    terminal(log_width=160).print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
+    terminal().print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
 
 
 def _facts(kind: Kind, plugin: type[Any]) -> list[str]:

@@ -114,7 +114,7 @@ def run(
     """
     from ood_bench import api
 
-    console = terminal(log_width=120)
+    console = terminal()
     if dry_run:
         planned = api.dry_run(
             suite,

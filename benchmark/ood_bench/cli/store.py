@@ -102,7 +102,7 @@ def _print(found: Mapping[str, "Space"]) -> None:
             f"{space.unneeded:,}",
             _in_words(space.unneeded_bytes),
         )
-    terminal(log_width=120).print(table)
+    terminal().print(table)
 
 
 def _in_words(size: float) -> str:

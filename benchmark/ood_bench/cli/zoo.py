@@ -50,7 +50,7 @@ def zoo() -> None:
             f"{model.seconds / 3600:.1f} h",
             here,
         )
-    terminal(log_width=160).print(table, highlight=False, markup=False)
+    terminal().print(table, highlight=False, markup=False)
     for name, model in sorted(rows.items()):
         if model.published_in:
             say(f"{name}: published in {model.published_in}")

@@ -71,10 +71,12 @@ def space_of(store: Store, needed: Collection[str]) -> dict[str, Space]:
         needed: Keys of the cells that are needed.
     """
     found: dict[str, Space] = defaultdict(Space)
-    for key in store.finished_keys():
+    finished = {*store.finished_keys()}
+    for key in finished:
         found[_kind(store, key)].add(_size(store.path(key)), needed=key in needed)
     for key in store.unfinished_keys():
-        found[UNFINISHED_WORK].add(_size(store.partial(key)), needed=key in needed)
+        wanted = key in needed and key not in finished
+        found[UNFINISHED_WORK].add(_size(store.partial(key)), needed=wanted)
     return dict(sorted(found.items()))
 
 
@@ -85,11 +87,17 @@ def free(store: Store, results: Path, needed: Collection[str]) -> dict[str, Spac
     broken-off writers have left in the results folder goes too.
     """
     gone: dict[str, Space] = defaultdict(Space)
-    for key in {*store.finished_keys(), *store.unfinished_keys()} - {*needed}:
+    finished, unfinished = {*store.finished_keys()}, {*store.unfinished_keys()}
+    for key in (finished | unfinished) - {*needed} | finished & unfinished:
         lock = store.lock(key)
         if not lock.take():
             continue
         try:
+            if key in needed:
+                if store.has(key):  # what is left of the work on it is of no use
+                    gone[UNFINISHED_WORK].add(_size(store.partial(key)), needed=False)
+                    store.clear_partial(key)
+                continue
             if os.path.lexists(store.path(key)):
                 gone[_kind(store, key)].add(_size(store.path(key)), needed=False)
             if os.path.lexists(store.partial(key)):
