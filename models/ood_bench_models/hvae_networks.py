@@ -76,7 +76,7 @@ class TopDown(nn.Module):
         self.ups = nn.ModuleList(
             _up(above, below) for below, above in reversed(list(pairwise(shapes)))
         )
-        self.levels = nn.ModuleList(Level(*level, blocks) for level in reversed(lower))
+        self.levels = nn.ModuleList(LatentLevel(*level, blocks) for level in reversed(lower))
         self.sizes = [
             highest[1],
             *(size * shape.height * shape.width for shape, size in reversed(lower)),
@@ -135,7 +135,7 @@ class Top(nn.Module):
         return self.blocks(self.enter(u)), posterior
 
 
-class Level(nn.Module):
+class LatentLevel(nn.Module):
     """The latents of a level on a grid, given the path h from the levels above.
 
     The path goes around the latents too: what the levels above say reaches the pixels even where

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 Split = Literal["train", "test"]
 
 
-class Images(Protocol):
+class ImageLoader(Protocol):
     """Gives the uint8 images `(N, C, H, W)` of a data set and split, loaded when asked for."""
 
     def __call__(self, data: str, split: Split, /) -> NDArray[np.uint8]:
@@ -61,7 +61,7 @@ class Study:
     shape: Shape
     columns: Mapping[tuple[str, Split], Columns]
     scores: Mapping[tuple[str, str], Scores]
-    images: Images
+    images: ImageLoader
     trained: Callable[[], DensityModel] = _no_model
     course: pd.DataFrame | None = None
 

@@ -8,7 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from ood_bench.cells import SCORES, Listed
+from ood_bench.cells import SCORES, RecordedCell
 from ood_bench.cells.columns import columns_of
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import BitsMetric, DetectionMetrics
@@ -292,7 +292,7 @@ class Run:
         """The plugins; what it may import, a record of a stranger decides on."""
         return Registry(Path(self.record.base or self.folder), trust=self._trust)
 
-    def _scored(self, cell: Listed, data: str) -> str:
+    def _scored(self, cell: RecordedCell, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
         spec = self._store.spec(cell.key, DetectionMetrics)
         return spec.inside if data == cell.at.inside else spec.outside
@@ -375,12 +375,12 @@ def load_run(
     return Run(folder, results=where, trust_code=trust_code)
 
 
-def _place(cell: Listed) -> tuple[str, int]:
+def _place(cell: RecordedCell) -> tuple[str, int]:
     """Return what tells the trainings of a model apart."""
     return cell.at.inside, cell.at.seed
 
 
-def _sides(cell: Listed) -> tuple[str, str]:
+def _sides(cell: RecordedCell) -> tuple[str, str]:
     return cell.at.inside, cell.at.outside
 
 

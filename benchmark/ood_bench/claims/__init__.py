@@ -15,12 +15,21 @@ from ood_bench.claims.arithmetic import (
     unknown,
 )
 from ood_bench.claims.expectation import parse_expectation
-from ood_bench.claims.joint import Names, Part, PerImage, Rows, Source, fewest, spread
+from ood_bench.claims.joint import Names, Part, PerImage, PerImageReader, Rows, fewest, spread
 from ood_bench.claims.lookup import Absent, Measured, find
 from ood_bench.errors import SuiteError, did_you_mean
-from ood_bench.results import Beside, ClaimResult, Omission, Verdict, untrained
+from ood_bench.results import ClaimResult, Omission, RelatedMeasure, Verdict, untrained
 
-__all__ = ["CALLED", "Claim", "Measured", "PerImage", "Rows", "Source", "evaluate", "validate"]
+__all__ = [
+    "CALLED",
+    "Claim",
+    "Measured",
+    "PerImage",
+    "PerImageReader",
+    "Rows",
+    "evaluate",
+    "validate",
+]
 
 
 class Claim(BaseModel):
@@ -121,7 +130,7 @@ def evaluate(
     rows: Sequence[Measured],
     missing: Sequence[Omission] = (),
     *,
-    source: Source | None = None,
+    source: PerImageReader | None = None,
     level: float = 0.95,
 ) -> tuple[ClaimResult, ...]:
     """Hold each claim against the pooled rows.
@@ -146,7 +155,7 @@ class _Evidence(NamedTuple):
 
     rows: Sequence[Measured]
     missing: Sequence[Omission]
-    source: Source
+    source: PerImageReader
     level: float
 
 
@@ -166,7 +175,7 @@ def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
     beside = []
     for says, measure in claim.beside.items():
         figure, reason, _ = _measure(measure, evidence)
-        beside.append(Beside(says, *_ends(figure), note=reason))
+        beside.append(RelatedMeasure(says, *_ends(figure), note=reason))
     verdict: Verdict = "not run"
     if found:
         expectation = parse_expectation(claim.expect)

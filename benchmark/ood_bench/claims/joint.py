@@ -49,7 +49,7 @@ class PerImage:
     draws: int = RESAMPLES
 
 
-class Source(Protocol):
+class PerImageReader(Protocol):
     """Knows which images a measure is of, and reads what is kept of each."""
 
     def images(self, row: Measured, /) -> frozenset[str] | None:
@@ -100,7 +100,7 @@ Reach: TypeAlias = tuple[float, float]
 
 
 def spread(
-    parts: Sequence[Part], rows: Sequence[Measured], source: Source, *, level: float
+    parts: Sequence[Part], rows: Sequence[Measured], source: PerImageReader, *, level: float
 ) -> Spread:
     r"""Return the interval of an expression to first order.
 
@@ -234,7 +234,7 @@ def _over_seeds(group: Sequence[_Term], level: float) -> Reach:
     return mean - low, high - mean
 
 
-def _over_images(terms: Sequence[_Term], source: Source, level: float) -> tuple[Reach, str]:
+def _over_images(terms: Sequence[_Term], source: PerImageReader, level: float) -> tuple[Reach, str]:
     """Return the reach over the images of terms that share some, and the rule."""
     if len(terms) == 1:
         return terms[0].own, ""
@@ -293,7 +293,7 @@ def _together(
     )
 
 
-def _averaged(term: _Term, source: Source) -> PerImage | None:
+def _averaged(term: _Term, source: PerImageReader) -> PerImage | None:
     """Return the mean over seeds of a term, image by image; None where a seed's are not kept."""
     found = [value for row in term.singles if (value := source.read(row))]
     if len(found) < len(term.singles) or not _paired(found):

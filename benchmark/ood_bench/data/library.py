@@ -26,7 +26,7 @@ from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources import SearchRoots
 from ood_bench.data.sources.hub import hub_cache
-from ood_bench.data.tally import Tally
+from ood_bench.data.tally import ReadingCounts
 from ood_bench.data.transform import Fitted, applied, cropped, fit
 from ood_bench.errors import DataError
 from ood_bench.hashing import digest
@@ -295,7 +295,7 @@ def _native(located: Located, split: str) -> Shape:
     with suppress(BadImageError):
         return native_shape(located.read(split, 1), sixteen_bit)
     pictures = located.read(split, located.options.limit_of(split))
-    tally = Tally(located.name, pictures.count, located.options.on_bad)
+    tally = ReadingCounts(located.name, pictures.count, located.options.on_bad)
     as_is = Transform(sixteen_bit=sixteen_bit)
     for row, image in enumerate(applied(pictures, as_is, Shape(1, 1, 1))):
         if not isinstance(image, BadImageError):

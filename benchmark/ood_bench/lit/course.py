@@ -19,7 +19,7 @@ PROGRESS_SECONDS = 0.5
 
 
 @dataclass(frozen=True)
-class Progress:
+class TrainingProgress:
     """How far a training is. `loss` is that of the last batch in words; lower is better."""
 
     step: int
@@ -34,7 +34,7 @@ class Progress:
         )
 
 
-class Course(Callback):
+class CourseCallback(Callback):
     """Reports progress and writes checkpoints, at the steps at which the guard has copied.
 
     Only there is the state known to be good and the guard's copy equal to it, which makes a
@@ -58,7 +58,7 @@ class Course(Callback):
         checkpoint: Checkpoint,
         *,
         every: float,
-        progress: Callable[[Progress], None] | None,
+        progress: Callable[[TrainingProgress], None] | None,
     ) -> None:
         self.model = model
         self.guard = guard
@@ -92,7 +92,7 @@ class Course(Callback):
             self._shown = now
             loss = self.model.in_words(float(loss_of(outputs)))
             rate = self._images / (now - self._first)
-            self.progress(Progress(trainer.global_step, trainer.max_steps, loss, rate))
+            self.progress(TrainingProgress(trainer.global_step, trainer.max_steps, loss, rate))
         if not done and now - self._saved >= self.every:
             self.checkpoint.save(trainer)
             self._saved = time.monotonic()

@@ -19,7 +19,7 @@ from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.batches import Batches, Slices
 from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.compiled import compiled
-from ood_bench.lit.course import Course, Progress
+from ood_bench.lit.course import CourseCallback, TrainingProgress
 from ood_bench.lit.guard import DivergenceGuard, interval
 from ood_bench.lit.loggers import logger_for
 from ood_bench.lit.memory import keep_freed_memory
@@ -99,7 +99,7 @@ def fit(
     labels: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     seed: int,
     workdir: Path,
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[TrainingProgress], None] | None = None,
     checkpoint_seconds: float = 30.0,
     probes: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> FitReport:
@@ -135,7 +135,7 @@ def fit(
     if probes and isinstance(model, DensityModule):
         probing = Probes(model, probes, seed=seed)
     checkpoint = Checkpoint(workdir / "last.ckpt")
-    course = Course(model, guard, checkpoint, every=checkpoint_seconds, progress=progress)
+    course = CourseCallback(model, guard, checkpoint, every=checkpoint_seconds, progress=progress)
     own, other = (torch.tensor(part, device=device) for part in labels) if labels else (None, None)
     slices = Slices(torch.tensor(validation, device=device), recipe.batch_size, other)
     with _quiet():

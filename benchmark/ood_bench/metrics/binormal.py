@@ -25,7 +25,7 @@ FAR = 9.0
 _TAIL, _STEP = 8.5, 0.05
 
 
-class Moments(NamedTuple):
+class ScoreMoments(NamedTuple):
     """A metric at one separation: its value, and mean and variance of its estimates."""
 
     value: float
@@ -33,7 +33,7 @@ class Moments(NamedTuple):
     variance: float
 
 
-def auroc_moments(separation: float, inside: int, outside: int) -> Moments:
+def auroc_moments(separation: float, inside: int, outside: int) -> ScoreMoments:
     r"""Return AUROC $A = \Phi(d / \sqrt 2)$ at separation d, and its estimates' exact moments.
 
     With $Q$ the chance that two scores of one side both lie on the right side of one of the
@@ -49,10 +49,10 @@ def auroc_moments(separation: float, inside: int, outside: int) -> Moments:
     shared = area * below - 2.0 * float(owens_t(normal, 1.0 / math.sqrt(3.0)))  # Q - A²
     pairs = inside * outside
     variance = (area * below + (inside + outside - 2) * shared) / pairs
-    return Moments(area, area, max(variance, 0.0))
+    return ScoreMoments(area, area, max(variance, 0.0))
 
 
-def precision_moments(separation: float, positives: int, negatives: int) -> Moments:
+def precision_moments(separation: float, positives: int, negatives: int) -> ScoreMoments:
     r"""Return average precision at a separation of positives above negatives, by quadrature.
 
     The mean of its estimates lies above it by terms of the first order in one over the numbers
@@ -83,11 +83,11 @@ def precision_moments(separation: float, positives: int, negatives: int) -> Mome
     total = np.maximum(a + b, 1.0)
     one_more = (1.0 - found) * b / total**2
     curved = a * b * (found - mistaken) / total**3
-    return Moments(value, value + float(of_positive @ (one_more + curved)), variance)
+    return ScoreMoments(value, value + float(of_positive @ (one_more + curved)), variance)
 
 
 def score_interval(
-    estimate: float, moments: Callable[[float], Moments], variance: float, *, level: float
+    estimate: float, moments: Callable[[float], ScoreMoments], variance: float, *, level: float
 ) -> Measure:
     r"""Return an estimate with all values of a metric from which it does not stray too far.
 

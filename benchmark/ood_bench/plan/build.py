@@ -16,7 +16,7 @@ from ood_bench.plan.fits import Fits
 from ood_bench.plan.plan import Plan
 from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources
-from ood_bench.plan.trial import Side, Trained, Trial, Trials
+from ood_bench.plan.trial import DataPart, Trained, Trial, Trials
 from ood_bench.registry import Registry
 from ood_bench.results import Omission
 from ood_bench.statistics import LABEL
@@ -34,7 +34,7 @@ class _Builder:
         self.skips: dict[Omission, None] = dict(trials.skips)
         self.fits = Fits(loaded, plugins, self.sources)
 
-    def bpd(self, trained: Trained, side: Side) -> None:
+    def bpd(self, trained: Trained, side: DataPart) -> None:
         """Add the mean bits per dimension of one side."""
         name, part, place = side
         trial = trained.trial
@@ -45,12 +45,12 @@ class _Builder:
         at = replace(trained.at, data=name, part=part, transform=info.transform, note=note)
         self.sources.add(Cell(f"metric/{trained.label}/{name}/{part}/bpd", spec, (at,)))
 
-    def detect(self, detector: Named, trained: Trained, side: Side) -> Cell:
+    def detect(self, detector: Named, trained: Trained, side: DataPart) -> Cell:
         """Add the scores of one detector on the test images of one data set."""
         name, _, _ = side
         built = self.plugins.built_detectors[detector.name]
         needs = tuple(built.needs)
-        inside: Side = (trained.trial.inside, "held_out", trained.trial.place)
+        inside: DataPart = (trained.trial.inside, "held_out", trained.trial.place)
         spec = Detect(
             plugin=detector.plugin,
             revision=detector.revision,

@@ -42,7 +42,7 @@ class Weights:
 
 
 @dataclass(frozen=True)
-class Origin:
+class ZooOrigin:
     """What a zoo's model says of itself, but for its weights; the same for all seeds.
 
     Attributes:
@@ -79,7 +79,7 @@ class Checkpoint:
     """
 
     weights: Mapping[int, Weights]
-    origin: Origin | None = None
+    origin: ZooOrigin | None = None
 
     def of(self, seed: int) -> Weights:
         """Return the weights for a seed; those of a single training serve for every one.
@@ -133,7 +133,7 @@ def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
                 f"'{PREFIX}{name}' and '{known.weights[description.seed].called}' are both of "
                 f"seed {description.seed}"
             )
-        weights = Weights(path, description.files[WEIGHTS], f"{PREFIX}{name}", _told(folder))
+        weights = Weights(path, description.files[WEIGHTS], f"{PREFIX}{name}", _reported(folder))
         found[origin.digest] = Checkpoint({**known.weights, description.seed: weights}, origin)
     plugins = {known.origin.plugin for known in found.values() if known.origin}
     if len(plugins) > 1:
@@ -141,14 +141,14 @@ def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
     return tuple(found.values())
 
 
-def _origin(found: Description) -> Origin:
+def _origin(found: Description) -> ZooOrigin:
     if ":" in found.plugin:
         raise OodBenchError(
             f"'{found.name}' comes with code of its own, which a suite does not run; name the "
             "class with `use` and the weights with `checkpoint: PATH`"
         )
     try:
-        return Origin(
+        return ZooOrigin(
             plugin=found.plugin,
             revision=found.revision,
             options=found.options,
@@ -161,13 +161,13 @@ def _origin(found: Description) -> Origin:
         raise OodBenchError(f"'{found.name}' does not say what it was trained on") from error
 
 
-def _difference(one: Origin, other: Origin | None) -> str:
+def _difference(one: ZooOrigin, other: ZooOrigin | None) -> str:
     """Return the names of what two differ in."""
     return ", ".join(name for name, value in vars(one).items() if value != getattr(other, name))
 
 
-def _told(folder: Path) -> dict[str, Any]:
-    """Return what lies beside a model for people to read, so far as it is there."""
+def _reported(folder: Path) -> dict[str, Any]:
+    """Return the training report and the published value of a zoo model, where they exist."""
     known: dict[str, Any] = {"zoo": folder.name}
     path = folder / TRAINING
     if path.is_file():

@@ -11,7 +11,7 @@ from ood_bench.core_yaml import KeyPath
 from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
 from ood_bench.metrics import DetectionMetric
-from ood_bench.plan.checkpoint import Checkpoint, Origin, of_file, of_zoo
+from ood_bench.plan.checkpoint import Checkpoint, ZooOrigin, of_file, of_zoo
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
@@ -222,7 +222,7 @@ class Plugins:
             return ()
         return (of_file(self.loaded.path((*place, "checkpoint"), entry.checkpoint)),)
 
-    def _plugin_of(self, origin: Origin, entry: PluginEntry | ModelEntry, place: KeyPath) -> str:
+    def _plugin_of(self, origin: ZooOrigin, entry: PluginEntry | ModelEntry, place: KeyPath) -> str:
         if entry.use not in (None, origin.plugin):
             text = f"the zoo's model is a '{origin.plugin}'; leave `use` out"
             raise self.loaded.mistake((*place, "use"), text)

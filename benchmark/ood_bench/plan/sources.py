@@ -17,7 +17,7 @@ from ood_bench.plan.checkpoint import Checkpoint, Weights
 from ood_bench.plan.models import Models
 from ood_bench.plan.plan import DataRead
 from ood_bench.plan.plugins import Plugins, split_role
-from ood_bench.plan.trial import Side, Trained, Trial, Trials
+from ood_bench.plan.trial import DataPart, Trained, Trial, Trials
 from ood_bench.recipe import Recipe
 from ood_bench.statistics import LABEL
 from ood_bench.suite import LoadedSuite
@@ -199,7 +199,7 @@ class Sources:
         members = tuple(self.train(member, seed) for seed in seeds)
         return [Trained(trial, 0, None, members)]
 
-    def columns(self, needs: Iterable[str], trained: Trained, side: Side) -> dict[str, str]:
+    def columns(self, needs: Iterable[str], trained: Trained, side: DataPart) -> dict[str, str]:
         """Add what yields some columns on one side; keys by role and statistic."""
         found = {}
         for need in needs:
@@ -248,7 +248,7 @@ class Sources:
                 )
         return players
 
-    def _score(self, statistic: str, trained: Trained, side: Side) -> Cell:
+    def _score(self, statistic: str, trained: Trained, side: DataPart) -> Cell:
         found = self.plugins.statistics[statistic]
         samples = self.plugins.samples(trained.trial.model)
         spec = replace(
@@ -271,12 +271,12 @@ class Sources:
         at = replace(trained.at, data=name, part=part)
         return self.add(Cell(f"score/{trained.label}/{name}/{part}/{statistic}", spec, (at,)))
 
-    def _labels(self, trained: Trained, side: Side) -> Cell:
+    def _labels(self, trained: Trained, side: DataPart) -> Cell:
         trial, (name, part, place) = trained.trial, side
         labels = self.info(name, part, trial.shape, place).labels
         return self._shared(replace(self._scored(LABEL, trial, side), labels=labels), trial, side)
 
-    def _scored(self, statistic: str, trial: Trial, side: Side) -> Score:
+    def _scored(self, statistic: str, trial: Trial, side: DataPart) -> Score:
         """Return what is computed of one side, without what does it."""
         name, part, place = side
         images = self.wanted(name, part, trial.shape, place)
@@ -291,7 +291,7 @@ class Sources:
             images=images,
         )
 
-    def _shared(self, spec: Score, trial: Trial, side: Side) -> Cell:
+    def _shared(self, spec: Score, trial: Trial, side: DataPart) -> Cell:
         """Add a cell of the images alone, which all models share."""
         name, part, _ = side
         mark = "" if part == "test" else f"-{digest(spec.hashed)[:6]}"

@@ -12,7 +12,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.results import Omission
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
 
-Side = tuple[str, Part, KeyPath]
+DataPart = tuple[str, Part, KeyPath]
 """A data set, which part of it, and where the suite names it."""
 
 
@@ -40,17 +40,17 @@ class Trial:
     members: "tuple[Trial, tuple[int, ...]] | None" = None
 
     @property
-    def sides(self) -> list[Side]:
+    def sides(self) -> list[DataPart]:
         """What is scored: both splits of the inside, the test split of each outside."""
         return self._with(self.outside)
 
     @property
-    def probes(self) -> list[Side]:
+    def probes(self) -> list[DataPart]:
         """What a training may be probed with, in the same form."""
         return self._with(self.probed)
 
-    def _with(self, outside: dict[str, KeyPath]) -> list[Side]:
-        own: list[Side] = [
+    def _with(self, outside: dict[str, KeyPath]) -> list[DataPart]:
+        own: list[DataPart] = [
             (self.inside, "train", self.place),
             (self.inside, "test", self.place),
         ]

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ood_bench.metrics import MetricSpec
-from ood_bench.report.measured import Measured
+from ood_bench.report.measured import MeasuredDetection
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import ClaimResult, DataCard
 
@@ -39,7 +39,7 @@ class Detections(NamedTuple):
     each metric reads.
     """
 
-    found: tuple[Measured, ...]
+    found: tuple[MeasuredDetection, ...]
     remarks: Mapping[tuple[str, str], str]
     metrics: tuple[MetricSpec, ...]
 
@@ -132,7 +132,7 @@ class Image(NamedTuple):
     png: bytes
 
 
-class Row(NamedTuple):
+class GalleryRow(NamedTuple):
     """Images of one data set, and what is said of them."""
 
     data: str
@@ -143,7 +143,7 @@ class Row(NamedTuple):
 class Gallery(NamedTuple):
     """Rows of images with their bits per dimension, for a page that lays them out itself."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[GalleryRow, ...]
 
 
 Content: TypeAlias = Picture | Chart | Gallery

@@ -152,7 +152,7 @@ Verdict = Literal["reproduced", "not reproduced", "not run"]
 
 
 @dataclass(frozen=True)
-class Beside:
+class RelatedMeasure:
     """A figure that helps to judge a claim; without one, `note` says why."""
 
     says: str
@@ -182,7 +182,7 @@ class ClaimResult:
     verdict: Verdict
     note: str
     measure: str = ""
-    beside: tuple[Beside, ...] = ()
+    beside: tuple[RelatedMeasure, ...] = ()
     interval: str = ""
     trainings: str = ""
 

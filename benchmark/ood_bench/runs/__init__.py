@@ -4,11 +4,11 @@ from ood_bench.runs.archive import archive, is_archive, store_of, without_figure
 from ood_bench.runs.audit import collect_audit, gather
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
-from ood_bench.runs.run_comparison import Side, compare_runs
+from ood_bench.runs.run_comparison import ComparedRun, compare_runs
 
 __all__ = [
+    "ComparedRun",
     "RunRecord",
-    "Side",
     "archive",
     "collect",
     "collect_audit",

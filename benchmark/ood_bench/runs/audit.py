@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from ood_bench.audit import BITS, CORRELATION, DISTANCE, FEATURES, Shared
-from ood_bench.cells import Address, Cells, Listed
+from ood_bench.cells import Address, Cells, RecordedCell
 from ood_bench.cells.audit import AuditPair, AuditSet
 from ood_bench.metrics import Measure
 from ood_bench.results import Audit, DataAudit, Overlap, Separation
@@ -19,7 +19,7 @@ def collect_audit(record: RunRecord, store: Cells) -> Audit | None:
     return gather((cell.at, _read(cell, store)) for cell in done) if done else None
 
 
-def _read(cell: Listed, store: Cells) -> Found:
+def _read(cell: RecordedCell, store: Cells) -> Found:
     if not cell.at.outside:
         return AuditSet.read(store, cell.key)._asdict()
     return vars(AuditPair.read(store, cell.key))

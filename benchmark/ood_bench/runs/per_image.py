@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ood_bench.cells import SCORES, Cells, Listed
+from ood_bench.cells import SCORES, Cells, RecordedCell
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics
@@ -167,7 +167,7 @@ class KeptImages:
         sets = (self._set(digest, name.rpartition("/")[2]) for name, digest in data.items())
         return frozenset(sets) or None
 
-    def _analysis(self, row: FindingRow) -> Listed | None:
+    def _analysis(self, row: FindingRow) -> RecordedCell | None:
         found = (
             cell
             for cell in self.record.of("analysis")
@@ -176,7 +176,7 @@ class KeptImages:
         cell = next(found, None)
         return cell if cell and self.store.has(cell.key) else None
 
-    def _ref(self, row: Measured) -> Listed | None:
+    def _ref(self, row: Measured) -> RecordedCell | None:
         if isinstance(row, FindingRow):
             return None
         if row.metric in BITS:
@@ -202,7 +202,7 @@ class _Cell(NamedTuple):
     dims: int
 
 
-def _owns(cell: Listed, row: Measured) -> bool:
+def _owns(cell: RecordedCell, row: Measured) -> bool:
     """Tell whether a cell is of the training that a row is of."""
     return (cell.at.model, cell.at.inside, str(cell.at.seed)) == (row.model, row.inside, row.seed)
 

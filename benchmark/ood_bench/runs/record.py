@@ -9,7 +9,7 @@ from typing import Annotated, Any
 
 from pydantic import Field, TypeAdapter, ValidationError
 
-from ood_bench.cells import Address, Listed
+from ood_bench.cells import Address, RecordedCell
 from ood_bench.claims import Claim
 from ood_bench.errors import OodBenchError, StoreError, did_you_mean
 from ood_bench.files import write_sealed
@@ -80,7 +80,7 @@ class RunRecord:
     about: str
     level: Annotated[float, Field(gt=0.5, lt=1)]
     claims: tuple[Claim, ...]
-    cells: tuple[Listed, ...]
+    cells: tuple[RecordedCell, ...]
     data: tuple[DataRead, ...]
     skips: tuple[Omission, ...]
     failures: tuple[Omission, ...] = ()
@@ -96,7 +96,7 @@ class RunRecord:
     own: bool = False
     checksum: str = ""
 
-    def of(self, *kinds: str) -> Iterator[Listed]:
+    def of(self, *kinds: str) -> Iterator[RecordedCell]:
         """Yield the cells of some kinds in the plan's order, a shared one once an address."""
         return (cell for cell in self.cells if cell.kind in kinds)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.cells import COLUMNS, SCORES, Cells, Listed
+from ood_bench.cells import COLUMNS, SCORES, Cells, RecordedCell
 from ood_bench.cells.analysis import Analyse
 from ood_bench.claims import PerImage, Rows
 from ood_bench.detectors import Columns, Scores
@@ -35,7 +35,7 @@ class Findings:
         images: Returns which images a cell with columns is of.
     """
 
-    def __init__(self, ref: Listed, store: Cells, images: Sets) -> None:
+    def __init__(self, ref: RecordedCell, store: Cells, images: Sets) -> None:
         self._analysis = _installed(ref, store)
         self._study = _Kept(ref, store, images) if self._analysis else None
         self._last: tuple[Draw, tuple[Finding, ...]] | None = None
@@ -75,7 +75,7 @@ class Findings:
         return self._last[1]
 
 
-def _installed(ref: Listed, store: Cells) -> Analysis | None:
+def _installed(ref: RecordedCell, store: Cells) -> Analysis | None:
     """Return the analysis, if it is an installed one that needs columns and scores alone."""
     spec, name = store.spec(ref.key, Analyse), ref.at.plugin
     if ":" in name or "." in name:  # code beside the suite is run for figures alone
@@ -93,7 +93,7 @@ def _installed(ref: Listed, store: Cells) -> Analysis | None:
 class _Kept:
     """The study of an analysis, with the columns and scores that its cell was made of."""
 
-    def __init__(self, ref: Listed, store: Cells, images: Sets) -> None:
+    def __init__(self, ref: RecordedCell, store: Cells, images: Sets) -> None:
         self.spec = store.spec(ref.key, Analyse)
         self.columns = dict[tuple[str, Any], Columns]()
         self.scores = dict[tuple[str, str], Scores]()

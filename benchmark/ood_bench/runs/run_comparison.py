@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ood_bench.cells import SCORES, Cells, Listed
+from ood_bench.cells import SCORES, Cells, RecordedCell
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics
 from ood_bench.cells.score import Score
@@ -27,7 +27,7 @@ from ood_bench.runs.record import RunRecord
 Address = tuple[str, str, str, str]
 
 
-class Side(NamedTuple):
+class ComparedRun(NamedTuple):
     """One of the runs."""
 
     name: str
@@ -35,7 +35,7 @@ class Side(NamedTuple):
     store: Cells
 
 
-def compare_runs(sides: Sequence[Side]) -> RunComparison:
+def compare_runs(sides: Sequence[ComparedRun]) -> RunComparison:
     """Compare runs with the first of them, from finished cells alone.
 
     Args:
@@ -73,7 +73,7 @@ def _pooled(results: Results) -> dict[Address, Row]:
     }
 
 
-def _trained(side: Side) -> dict[Address, str]:
+def _trained(side: ComparedRun) -> dict[Address, str]:
     """Say of each detection of how many trainings it is."""
     seeds = Counter(
         cell.at.pair for cell in side.record.of("detection") if side.store.has(cell.key)
@@ -102,7 +102,7 @@ def _row(run: str, row: Row, trained: str) -> ComparedRow:
 
 
 def _differing(
-    row: ComparedRow, address: Address, first: Side, other: Side, level: float
+    row: ComparedRow, address: Address, first: ComparedRun, other: ComparedRun, level: float
 ) -> ComparedRow:
     """Return a row with its difference from the first run, or why there is none."""
     ours, theirs = _by_seed(first, address), _by_seed(other, address)
@@ -138,7 +138,7 @@ def _differing(
     )
 
 
-def _by_seed(side: Side, address: Address) -> dict[int, Listed]:
+def _by_seed(side: ComparedRun, address: Address) -> dict[int, RecordedCell]:
     return {
         cell.at.seed: cell
         for cell in side.record.of("detection")
@@ -146,7 +146,9 @@ def _by_seed(side: Side, address: Address) -> dict[int, Listed]:
     }
 
 
-def _scored(store: Cells, cell: Listed) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
+def _scored(
+    store: Cells, cell: RecordedCell
+) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
     """Return the scores of both sides and the digests of their images, or why there are none."""
     scores, images = [], []
     spec = store.spec(cell.key, DetectionMetrics)

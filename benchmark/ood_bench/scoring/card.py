@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ood_bench.scoring.trained import Measured, TrainedModel
+from ood_bench.scoring.trained import TestMeasure, TrainedModel
 
 VALIDATED = {
     "bpd_validation": ("density-estimation", "bits per dimension"),
@@ -41,7 +41,7 @@ def card(model: TrainedModel, name: str, size: int) -> str:
     )
 
 
-def _validated(model: TrainedModel) -> Iterator[Measured]:
+def _validated(model: TrainedModel) -> Iterator[TestMeasure]:
     for key, (task, measure) in VALIDATED.items():
         if (value := model.training.get(key)) is not None:
-            yield Measured(task, measure, "validation", float(value), None)
+            yield TestMeasure(task, measure, "validation", float(value), None)

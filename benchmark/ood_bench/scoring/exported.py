@@ -52,7 +52,7 @@ def export(model: TrainedModel, folder: Path) -> Path:
         raise OodBenchError(f"{folder}: not empty and no exported model; name a new folder")
     with unfinished_folder(folder) as new:
         _write(model, new)
-        _tell(model, new, folder.absolute().name)
+        _describe(model, new, folder.absolute().name)
     return folder
 
 
@@ -91,8 +91,8 @@ def _write(model: TrainedModel, folder: Path) -> None:
     write_whole(folder / DESCRIPTION, json.dumps(described, indent=1, sort_keys=True))
 
 
-def _tell(model: TrainedModel, folder: Path, name: str) -> None:
-    """Write what people read of a model."""
+def _describe(model: TrainedModel, folder: Path, name: str) -> None:
+    """Write the files about a model that are meant for readers."""
     for file, content in ((TRAINING, model.training), (DATA, model.data)):
         text = json.dumps(dict(content), indent=1, sort_keys=True)
         write_whole(folder / file, f"{text}\n")

@@ -10,7 +10,7 @@ from ood_bench.runs import find_run, read_record
 from ood_bench.runs.record import CELLS, RunRecord
 from ood_bench.scoring.cells import held_out_cells, held_out_in_runs, of_cell
 from ood_bench.scoring.exported import read_exported
-from ood_bench.scoring.trained import Measured, TrainedModel
+from ood_bench.scoring.trained import TestMeasure, TrainedModel
 from ood_bench.store import Store
 from ood_bench.zoo.index import PREFIX, find_zoo
 from ood_bench.zoo.layout import DESCRIPTION
@@ -76,12 +76,14 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
     return replace(found, tested=_tested(record, store, matching[0]))
 
 
-def _tested(record: RunRecord, store: Store, label: str) -> Measured | None:
+def _tested(record: RunRecord, store: Store, label: str) -> TestMeasure | None:
     """Return the bits per dimension of the test images of what a model was trained on."""
     for cell in record.of("bpd"):
         own = cell.at.data == cell.at.inside and cell.at.part == "test"
         if own and label == cell.at.label and store.has(cell.key):
             bits = BitsMetric.read(store, cell.key).measures["bpd"]
             value, low, high = bits
-            return Measured("density-estimation", "bits per dimension", "test", value, (low, high))
+            return TestMeasure(
+                "density-estimation", "bits per dimension", "test", value, (low, high)
+            )
     return None

@@ -26,7 +26,7 @@ class HeldOut:
     values: Scores
 
 
-class Measured(NamedTuple):
+class TestMeasure(NamedTuple):
     """How good a model is: a task and a measure of the hub, the images, value and interval."""
 
     task: str
@@ -70,7 +70,7 @@ class TrainedModel:
     base: Path
     trust: bool
     training: Mapping[str, Any] = field(default_factory=dict)
-    tested: Measured | None = None
+    tested: TestMeasure | None = None
 
     @property
     def transform(self) -> Transform:

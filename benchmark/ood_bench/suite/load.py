@@ -18,7 +18,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
 from ood_bench.suite.extend import KEY, Written, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
-from ood_bench.suite.source import Source, override
+from ood_bench.suite.source import SuiteSource, override
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LoadedSuite:
     """A suite and the file that it came from, for messages and for the paths in it."""
 
     suite: Suite
-    source: Source
+    source: SuiteSource
 
     def mistake(self, place: KeyPath, message: str) -> SuiteError:
         """Return an error that says where in the file the mistake is."""
@@ -126,7 +126,7 @@ def load_suite(
     return loaded
 
 
-def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
+def _scaled(suite: Suite, source: SuiteSource, scale: float) -> Suite:
     """Check every model's recipe, and multiply steps and warm-up by the scale."""
     mistakes: dict[str, None] = {}
 
@@ -164,7 +164,7 @@ def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
 def _messages(
     error: ValidationError,
     model: type[BaseModel],
-    source: Source,
+    source: SuiteSource,
     root: KeyPath,
     *,
     fallback: KeyPath | None = None,
@@ -206,7 +206,7 @@ def _messages(
         yield f"{source.where(place)}{one_line(text)}"
 
 
-def _refuse_changes(given: Any, taken: object, source: Source, root: KeyPath) -> None:
+def _refuse_changes(given: Any, taken: object, source: SuiteSource, root: KeyPath) -> None:
     """Refuse values that were taken for another kind, or for a text that is not as written.
 
     Raises:
