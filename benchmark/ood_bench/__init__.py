@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from ood_bench.api import (
+        AuditedData,
+        Check,
         DryRun,
         Evaluation,
         Event,
         Run,
+        audit_data,
+        audit_suite,
+        check,
         dry_run,
         evaluate,
         load_run,
@@ -23,10 +28,15 @@ if TYPE_CHECKING:
 __version__ = "0.2.0"
 
 __all__ = [
+    "AuditedData",
+    "Check",
     "DryRun",
     "Evaluation",
     "Event",
     "Run",
+    "audit_data",
+    "audit_suite",
+    "check",
     "dry_run",
     "evaluate",
     "load_run",

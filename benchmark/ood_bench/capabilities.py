@@ -225,6 +225,33 @@ CAPABILITIES = (
     Classifies,
 )
 
+OFFERS: Mapping[type, str] = {
+    DensityModel: "log_prob",
+    Decomposes: "prior and volume terms",
+    DecomposesByLevel: "prior terms by level",
+    Encodes: "latents",
+    Samples: "samples",
+    Differentiable: "input gradient",
+    ConstantVolume: "constant volume term",
+    Infers: "ELBO terms",
+    InfersGaussian: "Gaussian posterior",
+    InfersAbove: "ELBO with the lower latents from the prior",
+    Classifies: "logits and features",
+}
+"""What a model with each capability offers, in words."""
+
+
+def lacking(model: str, capability: type) -> str:
+    """Say that a model does not have a capability.
+
+    Example:
+        >>> lacking("PixelCNN", Differentiable)
+        'PixelCNN offers no input gradient (capability Differentiable)'
+    """
+    offer = OFFERS.get(capability)
+    name = f"capability {capability.__name__}"
+    return f"{model} offers no {offer} ({name})" if offer else f"{model} lacks the {name}"
+
 
 def has(model: type, capability: type) -> bool:
     """Tell whether a model class names a capability among its bases; `log_prob` is enough."""

@@ -31,38 +31,36 @@ _LATER = ("optimizer_options", "schedule", "decay_from")
 
 
 class Recipe(BaseModel):
-    """Training options; all that change the trained weights are part of their key.
+    """Training options; those that change the trained weights are part of the cell's key.
 
     Attributes:
         steps: Optimiser steps. 0 leaves a model at its initialisation.
-        batch_size: Images in a step.
+        batch_size: Images per step.
         optimizer: `adam`, `adamax` or `rmsprop`, or the path of a subclass of
             `torch.optim.Optimizer`, such as `torch.optim.AdamW`.
-        optimizer_options: Arguments of the optimiser, such as `{betas: [0.9, 0.99]}`; the
-            class's own defaults stand for the others. `learning_rate` and `weight_decay` are
-            given beside them.
+        optimizer_options: Further arguments of the optimiser, such as `{betas: [0.9, 0.99]}`;
+            `learning_rate` and `weight_decay` have their own keys.
         learning_rate: Peak learning rate.
         warmup: Steps over which the rate rises linearly from 0.
-        schedule: What follows the warm-up. `halvings`: the rate is halved at each of `decay`.
-            `linear` and `cosine`: it falls to 0 over all steps. `flat`: it stays until
-            `decay_from` and falls linearly to 0 from there.
-        decay: For `halvings`, the fractions of `steps` at which the rate is halved; the paper
-            has 80 % and 90 %.
-        decay_from: For `flat`, the fraction of `steps` at which the rate begins to fall.
+        schedule: Learning rate after the warm-up. `halvings`: halved at each of `decay`.
+            `linear`, `cosine`: falls to 0 over all steps. `flat`: constant until `decay_from`,
+            then falls linearly to 0.
+        decay: For `halvings`: the fractions of `steps` at which the rate is halved.
+        decay_from: For `flat`: the fraction of `steps` at which the rate begins to fall.
         weight_decay: The optimiser's `weight_decay`: an L2 penalty, or decoupled in AdamW.
-        clip_norm: Largest gradient norm; larger gradients are scaled down. None leaves them.
-        ema: Decay of an exponential moving average of the weights, whose average is the
-            trained model. None keeps the last weights.
+        clip_norm: Largest gradient norm; larger gradients are scaled down. Default: no clipping.
+        ema: Decay of an exponential moving average of the weights, which becomes the trained
+            model. Default: no averaging.
         mutation: Share of pixel values that each step replaces with uniform ones, for the
             background model of Ren et al., Likelihood ratios for out-of-distribution detection,
             NeurIPS 2019.
         precision: `float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16
-            on hardware that computes in it.
-        held_out: Images taken off the training split, by a fixed permutation, on which
-            detectors are fitted; by default a tenth of them, at most 2,000.
-        validation: Images taken off likewise, on which training reports bits per dimension; by
-            default a twentieth, at most 1,000.
-        validate_every: Steps between two such reports; 0 for one at the end alone.
+            if the hardware has it.
+        held_out: Number of images of the training split, by a fixed permutation, on which
+            detectors are fitted; default: a tenth, at most 2,000.
+        validation: Number of images of the training split on which training reports bits per
+            dimension; default: a twentieth, at most 1,000.
+        validate_every: Steps between two such reports; 0: only one, at the end.
         logger: `csv`, `tensorboard`, `wandb` or `mlflow`.
     """
 

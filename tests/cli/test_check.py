@@ -43,6 +43,12 @@ def test_a_right_model_passes_with_a_verdict_a_law(own: Path, ood_bench: Command
     assert lines[-2].startswith("measured speed: ")
 
 
+def test_a_models_file_is_executed_once(own: Path, ood_bench: Command) -> None:
+    (own / "normal.py").write_text("with open('log', 'a') as log: log.write('x')\n" + NORMAL)
+    assert ood_bench("models", "check", "./normal.py:Normal", "--shape", "1,4,4").status == 0
+    assert (own / "log").read_text() == "x"
+
+
 def test_a_broken_law_is_told_with_advice_and_status_1(own: Path, ood_bench: Command) -> None:
     (own / "normal.py").write_text(NORMAL.replace(" - math.log(256)", ""))
     done = ood_bench("models", "check", "./normal.py:Normal")

@@ -51,7 +51,7 @@ def test_given_weights_score_as_the_training_did_that_they_came_from(
     (page,) = folder.glob("results/own-*/report.md")
     text = page.read_text()
     assert "glow, glow.safetensors" in text.replace("\\", "")
-    assert "the weights of this model were trained elsewhere" in text
+    assert "this model is loaded from a checkpoint" in text
     assert "will run" not in ood_bench("run", folder / "own.yaml", "--dry-run").out
     planned = ood_bench("run", folder / "own.yaml", "--dry-run", "--scale", "0.5").out
     assert "will run" not in planned, "a recipe does not matter where nothing is trained"
@@ -122,4 +122,4 @@ def test_members_that_would_all_be_the_same_are_refused(trained: Path, ood_bench
         file.write("ensembles:\n  five: {of: ready, seeds: [0, 1]}\n")
     done = ood_bench("run", folder / "own.yaml")
     assert done.status == 2
-    assert "'ready' has a checkpoint, so that all members would be the same" in done.err
+    assert "'ready' is loaded from one checkpoint, so all members would be the same" in done.err

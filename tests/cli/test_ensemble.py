@@ -43,9 +43,7 @@ def test_an_ensembles_likelihood_is_the_mean_of_its_members(tiny: Path, ood_benc
 
 def test_what_needs_one_model_is_skipped_for_an_ensemble(tiny: Path, ood_bench: Command) -> None:
     planned = ood_bench(*members(tiny, "[0, 1]"), "--dry-run")
-    assert (
-        "three × course: it looks at one trained model, and an ensemble is several" in planned.out
-    )
+    assert "three × course: it needs a single trained model, not an ensemble" in planned.out
 
 
 def test_mistakes_in_an_ensemble_are_one_line_each(tiny: Path, ood_bench: Command) -> None:

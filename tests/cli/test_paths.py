@@ -61,7 +61,7 @@ def test_data_beside_a_suite_is_found_from_elsewhere(
     planned = ood_bench("run", "sub/tiny.yaml", "--dry-run")
     assert planned.status == 0, planned.err
     assert "detect/glow@low/0/high/likelihood" in planned.out
-    assert "not at hand" not in planned.out
+    assert "not available" not in planned.out
 
 
 @pytest.mark.parametrize("form", NAMES)

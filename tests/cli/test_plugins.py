@@ -40,7 +40,7 @@ def test_options_are_shown_with_types_and_defaults(ood_bench: Command) -> None:
     assert "Its log_prob is a lower bound." in page
     assert "Reference:" in page
     assert "  dims: int or null, default None" in ood_bench("detectors", "show", "vim").out
-    assert "It has no options." in ood_bench("detectors", "show", "waic").out
+    assert "No options." in ood_bench("detectors", "show", "waic").out
     assert "Reads the columns: member.*.log_prob" in ood_bench("detectors", "show", "waic").out
     assert "Needs a model with: Differentiable" in ood_bench("analyses", "show", "second_order").out
 

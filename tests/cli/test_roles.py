@@ -143,7 +143,7 @@ def test_a_comparison_is_written_with_both_directions_and_what_is_quoted(
     assert ood_bench("run", roles).status == 0
     (report,) = roles.parent.glob("results/roles-*/report.md")
     page = report.read_text()
-    head = "| Model | Detector | Takes | Trainings | low → high | high → low | Mean | Worst |"
+    head = "| Model | Detector | Extra input | Trainings | low → high | high → low | Mean | Worst |"
     assert head in page
     table = re.sub(r"(?<=\| glow) [¹²³⁴⁵⁶⁷⁸⁹⁰,]+(?= \|)", "", page)  # it has learnt nothing yet
     assert "| glow | waic | an ensemble | one training" in table
@@ -165,9 +165,9 @@ def test_a_role_that_nobody_plays_is_a_skip_with_its_reason(
     roles.write_text(text)
     planned = ood_bench("run", roles, "--dry-run").out
     for line in (
-        "glow × waic: the suite says nothing of roles.members",
-        "vae × background_ratio: the suite says nothing of roles.background",
-        "classifier@low × msp: the suite says nothing of roles.classifier",
+        "glow × waic: the suite defines no roles.members",
+        "vae × background_ratio: the suite defines no roles.background",
+        "classifier@low × msp: the suite defines no roles.classifier",
     ):
         assert line in planned
 

@@ -25,8 +25,8 @@ from ood_bench_models.glow import Glow
 pytest.importorskip("pytest_benchmark")
 pytest.importorskip("normflows")
 
-import normflows as nf
 from pytest_benchmark.fixture import BenchmarkFixture
+from tests.speed.peers import normflows_glow
 
 pytestmark = [
     pytest.mark.slow,
@@ -52,20 +52,8 @@ def ours(size: str, *, bf16: bool) -> tuple[nn.Module, Loss]:
 
 
 def peer(size: str, *, bf16: bool) -> tuple[nn.Module, Loss]:
-    """normflows' Glow, whose levels run from the coarsest to the finest."""
-    (C, H, W), levels, steps, width = SIZES[size]
-    priors, flows, merges = [], [], []
-    for level in range(levels):
-        blocks = [
-            nf.flows.GlowBlock(C * 2 ** (levels + 1 - level), width, split_mode="channel")
-            for _ in range(steps)
-        ]
-        flows.append([*blocks, nf.flows.Squeeze()])
-        down, latent = 2 ** (levels - level), C * 2 ** (levels - level + (level == 0))
-        priors.append(nf.distributions.GlowBase((latent, H // down, W // down)))
-        if level:
-            merges.append(nf.flows.Merge())
-    model = nf.MultiscaleFlow(priors, flows, merges, class_cond=False)
+    shape, levels, steps, width = SIZES[size]
+    model = normflows_glow(shape, levels=levels, steps=steps, width=width)
 
     def loss(x: Tensor) -> Tensor:
         context = torch.autocast("cpu", dtype=torch.bfloat16) if bf16 else nullcontext()

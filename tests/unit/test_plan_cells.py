@@ -114,13 +114,12 @@ def test_every_cell_stands_after_what_it_reads(plan: Plan) -> None:
 def test_what_an_ensemble_or_given_weights_cannot_have_is_skipped_with_its_reason(
     plan: Plan,
 ) -> None:
-    several, given = "an ensemble is several", "the weights of this model"
     assert {skip.cell: skip.reason for skip in plan.skips} == {
-        "ready × waic": f"{given} are given, so that all members would be the same",
-        "ready × course": f"it follows a training, and {given} were trained elsewhere",
-        "two × background_ratio": f"it looks at one model, which has background, and {several}",
-        "two × waic": f"it looks at one model, which has members, and {several}",
-        "two × course": f"it looks at one trained model, and {several}",
+        "ready × waic": "this model has one checkpoint, so all members would be the same",
+        "ready × course": "it follows the training, and this model is loaded from a checkpoint",
+        "two × background_ratio": "it needs a single model with its background, not an ensemble",
+        "two × waic": "it needs a single model with its members, not an ensemble",
+        "two × course": "it needs a single trained model, not an ensemble",
     }
 
 

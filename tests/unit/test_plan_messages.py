@@ -42,7 +42,7 @@ def skipped(plan: Plan) -> dict[str, str]:
         (
             [f"detectors=[{detector}]"],
             {
-                f"{model} × {detector}": f"the suite says nothing of roles.{role}"
+                f"{model} × {detector}": f"the suite defines no roles.{role}"
                 for model in ("glow", "cv-glow")
             },
         )
@@ -51,7 +51,7 @@ def skipped(plan: Plan) -> dict[str, str]:
     + [
         (
             ["detectors=[msp]"],
-            {"classifier@low × msp": "the suite says nothing of roles.classifier"},
+            {"classifier@low × msp": "the suite defines no roles.classifier"},
         ),
         (
             ["detectors=[msp]", CLASSIFIER],
@@ -62,18 +62,18 @@ def skipped(plan: Plan) -> dict[str, str]:
         ),
         (
             ["detectors=[waic]", "roles={members: {seeds: [0, 1], models: [glow]}}"],
-            {"cv-glow × waic": "roles.members leaves this model out"},
+            {"cv-glow × waic": "roles.members.models does not name this model"},
         ),
         (
             ["detectors=[background_ratio]", "roles={background: {mutation: 0.3, models: [glow]}}"],
-            {"cv-glow × background_ratio": "roles.background leaves this model out"},
+            {"cv-glow × background_ratio": "roles.background.models does not name this model"},
         ),
         (
             [VAE, "analyses=[second_order, decomposition]"],
             {
-                "vae × second_order": "it needs Differentiable; VAE does not name it",
-                "vae × decomposition": "statistic 'log_prior' needs Decomposes; VAE does not name "
-                "it",
+                "vae × second_order": "VAE offers no input gradient (capability Differentiable)",
+                "vae × decomposition": "no statistic 'log_prior': VAE offers no prior and "
+                "volume terms (capability Decomposes)",
             },
         ),
     ],
@@ -92,7 +92,7 @@ def test_a_skip_names_the_rows_that_are_absent_for_it(tiny: Path) -> None:
 
 def test_pairs_whose_data_is_missing_are_skipped_or_named_with_their_place(tiny: Path) -> None:
     absent = "datasets.high={npz: absent.npz}"
-    missing = "'high' is not at hand; there is nothing at absent.npz"
+    missing = "'high' is not available; there is nothing at absent.npz"
     with pytest.raises(OodBenchError) as refusal:
         planned(tiny, absent)
     assert str(refusal.value) == f"{tiny}:15: pairs[0].outside[0]: {missing}"
@@ -103,7 +103,7 @@ def test_pairs_whose_data_is_missing_are_skipped_or_named_with_their_place(tiny:
     assert {at.outside for at in addresses(plan, "detection")} == {"black"}
     with pytest.raises(OodBenchError) as refusal:
         planned(tiny, "datasets.low={npz: absent.npz}", skip_missing=True)
-    said = "'low' is not at hand; there is nothing at absent.npz"
+    said = "'low' is not available; there is nothing at absent.npz"
     assert str(refusal.value) == f"{tiny}: nothing can be run: {said}"
 
 

@@ -7,6 +7,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from ood_bench.api.auditing import AuditedData, audit_data, audit_suite
+    from ood_bench.api.checking import Check, check
     from ood_bench.api.evaluation import Evaluation, evaluate
     from ood_bench.api.events import Begun, Drawn, Event
     from ood_bench.api.frames import Run, load_run
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ood_bench.api.scoring import score
 
 _MODULES = {
+    "auditing": ("AuditedData", "audit_data", "audit_suite"),
+    "checking": ("Check", "check"),
     "evaluation": ("Evaluation", "evaluate"),
     "events": ("Begun", "Drawn", "Event"),
     "frames": ("Run", "load_run"),
@@ -24,12 +28,17 @@ _MODULES = {
 }
 
 __all__ = [
+    "AuditedData",
     "Begun",
+    "Check",
     "Drawn",
     "DryRun",
     "Evaluation",
     "Event",
     "Run",
+    "audit_data",
+    "audit_suite",
+    "check",
     "dry_run",
     "evaluate",
     "load_run",

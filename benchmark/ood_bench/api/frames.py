@@ -88,27 +88,27 @@ class Run:
     @cached_property
     def metrics(self) -> "pd.DataFrame":
         """One row a measured value, as in `report --format csv`; pooled rows have seed `all`."""
-        return _frame(ordered(self.results.rows), Row)
+        return frame(ordered(self.results.rows), Row)
 
     @cached_property
     def findings(self) -> "pd.DataFrame":
         """One row a number that an analysis found."""
-        return _frame(self.results.findings, FindingRow)
+        return frame(self.results.findings, FindingRow)
 
     @cached_property
     def claims(self) -> "pd.DataFrame":
         """One row a claim, with what was measured and the verdict."""
-        return _frame(self.results.claims, ClaimResult)
+        return frame(self.results.claims, ClaimResult)
 
     @cached_property
     def training(self) -> "pd.DataFrame":
         """One row a training: steps, seconds, bits per dimension of validation images."""
-        return _frame(self.results.training, TrainingCard)
+        return frame(self.results.training, TrainingCard)
 
     @cached_property
     def data(self) -> "pd.DataFrame":
         """One row a split of a data set: source, transform, licence, digest."""
-        return _frame(self.results.data, DataCard)
+        return frame(self.results.data, DataCard)
 
     def scores(
         self,
@@ -408,7 +408,7 @@ def _listed(names: Iterable[str], *, most: int = 8) -> str:
     return ", ".join(found[:most]) + more if found else "none"
 
 
-def _frame(rows: Sequence[Any], kind: type[Any]) -> "pd.DataFrame":
+def frame(rows: Sequence[Any], kind: type[Any]) -> "pd.DataFrame":
     """Return values as a frame with a column a field, also where there are none."""
     import pandas as pd
 

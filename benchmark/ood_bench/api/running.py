@@ -205,8 +205,8 @@ def _notes(*, embedded: bool, scale: float, settings: Sequence[str]) -> tuple[st
     notes = []
     if embedded:
         notes.append(
-            "Run on the embedded subsets (20,000 training images each, all test images); pairs "
-            "whose data has no embedded subset and is not at hand are left out."
+            "Bundled subsets used (20,000 training images each, all test images); pairs whose "
+            "data is neither bundled nor available are skipped."
         )
     if scale != 1.0:
         notes.append(f"Training steps scaled by {scale:g}.")

@@ -33,22 +33,21 @@ __all__ = [
 
 
 class Claim(BaseModel):
-    """What a paper says, and the number that would show it.
+    """A claim of a paper, and the measured value that would confirm it.
 
     Attributes:
-        id: Names the claim in reports.
-        says: The claim in a sentence.
-        source: Where it is made.
+        id: Short name of the claim.
+        says: The claim, in one sentence.
+        source: The paper, with its section or table.
         measure: Arithmetic over measured values: numbers, `+ - * /`, parentheses, and metrics
             called by name, such as `auroc(model='glow', inside='fashion_mnist',
             outside='mnist', detector='likelihood')`, or what an analysis found, such as
             `finding(name='volume_gap', model='glow', outside='mnist')`. A keyword may be left
-            out where one pooled row is meant without it; `outside=''` is the inside itself.
+            out if the value is unique without it; `outside=''` is the ID data set itself.
         expect: `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`.
-        quoted: The value that the source gives, shown beside what is measured.
-        beside: What else to look at, each a measure like the claim's under words that say what
-            it is; the report shows them where the claim is not reproduced, so that it also
-            tells why.
+        quoted: The published value, shown beside the measured one.
+        beside: Further measures, each under a label; the report shows them if the claim is not
+            reproduced, to explain why.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)

@@ -26,8 +26,8 @@ from ood_bench.registry import Kind
 _INTERRUPTED = 130  # what typer makes of a KeyboardInterrupt
 
 app = typer.Typer(
-    help="Can a generative model's likelihood tell in-distribution from "
-    "out-of-distribution images?",
+    help="Measure whether a generative model tells in-distribution from out-of-distribution "
+    "images.",
     no_args_is_help=True,
     add_completion=False,
     pretty_exceptions_enable=False,

@@ -1,6 +1,6 @@
 """`ood-bench models check` and its like: a verdict for every law of a plugin's contract."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -10,13 +10,15 @@ from ood_bench.cli.console import terminal
 from ood_bench.errors import PluginError
 
 if TYPE_CHECKING:
-    from ood_bench.testing import Verdict
+    from ood_bench import api
 
 COLOURS = {"passed": "green", "failed": "bold red", "skipped": "yellow", "measured": "cyan"}
 
 Settings = Annotated[
     list[str] | None,
-    typer.Option("--set", metavar="OPTION=VALUE", help="Set an option of it.", show_default=False),
+    typer.Option(
+        "--set", metavar="OPTION=VALUE", help="Set one of its options.", show_default=False
+    ),
 ]
 
 
@@ -33,7 +35,7 @@ def model_check(
         list[str] | None,
         typer.Option(
             metavar="OPTION=VALUE",
-            help="Set an option for images of two pixels alone.",
+            help="Set an option for the images of two pixels only.",
             show_default=False,
         ),
     ] = None,
@@ -41,7 +43,7 @@ def model_check(
         str | None,
         typer.Option(
             metavar="C,H,W",
-            help="Images to try it on; unless said the first it takes of a few small shapes.",
+            help="Shape of the images; default: the first small shape that the model accepts.",
             show_default=False,
         ),
     ] = None,
@@ -49,31 +51,25 @@ def model_check(
         bool,
         typer.Option(
             "--exact",
-            help="It is a model of the 8-bit image itself: probabilities add up to exactly one.",
+            help="Require that probabilities add up to exactly one, as of models of 8-bit images.",
         ),
     ] = False,
 ) -> int:
-    """Hold a density or a classifier to its contract on tiny images, law by law.
+    """Test a density or a classifier against its contract on tiny images, law by law.
 
-    The exit status is 0, 1 where a law is broken, 2 where the model cannot be loaded.
+    Exit status: 0 if it passes, 1 if a law is broken, 2 if the model cannot be loaded.
     """
-    options, small = _options(settings, "--set"), _options(tiny, "--tiny")
-    images = _shape(shape) if shape else None
+    from ood_bench import api
 
-    from ood_bench.data import Shape
-    from ood_bench.lit import ClassifierModule
-    from ood_bench.registry import Registry
-    from ood_bench.testing import ClassifierSubject, ModelSubject, check_classifier, check_model
-
-    tried = Shape(*images) if images else None
-    if issubclass(Registry().load("models", model), ClassifierModule):
-        if small or exact:
-            flag = "--tiny" if small else "--exact"
-            raise PluginError(f"'{model}' is a classifier; {flag} is for densities")
-        classifier = ClassifierSubject.of(model, options, shape=tried)
-        return _told(f"{model} on images of {classifier.shape}", check_classifier(classifier))
-    subject = ModelSubject.of(model, options, tiny_options=small, exact=exact, shape=tried)
-    return _told(f"{model} on images of two pixels and of {subject.shape}", check_model(subject))
+    return _told(
+        api.check(
+            model,
+            options=_options(settings, "--set"),
+            tiny=_options(tiny, "--tiny"),
+            shape=_shape(shape) if shape else None,
+            exact=exact,
+        )
+    )
 
 
 def detector_check(
@@ -86,16 +82,13 @@ def detector_check(
     ],
     settings: Settings = None,
 ) -> int:
-    """Hold a detector to its contract on made-up columns; says of each law what became of it.
+    """Test a detector against its contract on random columns, law by law.
 
-    The exit status is 0, 1 where a law is broken, 2 where the detector cannot be loaded.
+    Exit status: 0 if it passes, 1 if a law is broken, 2 if the detector cannot be loaded.
     """
-    options = _options(settings, "--set")
+    from ood_bench import api
 
-    from ood_bench.testing import DetectorSubject, check_detector
-
-    subject = DetectorSubject.of(detector, options)
-    return _told(f"{detector} on made-up columns", check_detector(subject))
+    return _told(api.check(detector, "detector", options=_options(settings, "--set")))
 
 
 def metric_check(
@@ -108,24 +101,21 @@ def metric_check(
     ],
     settings: Settings = None,
 ) -> int:
-    """Hold a metric to its contract on made-up scores, law by law.
+    """Test a metric against its contract on random scores, law by law.
 
-    The exit status is 0, 1 where a law is broken, 2 where the metric cannot be loaded.
+    Exit status: 0 if it passes, 1 if a law is broken, 2 if the metric cannot be loaded.
     """
-    options = _options(settings, "--set")
+    from ood_bench import api
 
-    from ood_bench.testing import MetricSubject, check_metric
-
-    subject = MetricSubject.of(metric, options)
-    return _told(f"{metric} on made-up scores", check_metric(subject))
+    return _told(api.check(metric, "metric", options=_options(settings, "--set")))
 
 
-def _told(title: str, verdicts: Iterable["Verdict"]) -> int:
+def _told(check: "api.Check") -> int:
     """Print verdicts as they come, and their number; return the exit status."""
     console = terminal(highlight=False, soft_wrap=True)
-    console.print(title, markup=False)
+    console.print(check.subject, markup=False)
     counts = dict.fromkeys(("passed", "failed", "skipped"), 0)
-    for verdict in verdicts:
+    for verdict in check.verdicts:
         line = Text(f"{verdict.outcome:<9}", style=COLOURS[verdict.outcome])
         line.append(verdict.law.replace("_", " "), style="default")
         if verdict.says:

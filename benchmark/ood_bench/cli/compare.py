@@ -19,8 +19,8 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Folders of runs or archives, their names, or their suites' names; all are "
-            "compared with the first.",
+            help="Folders of runs or archives, names of runs, or names of suites. All are compared "
+            "with the first.",
             show_default=False,
         ),
     ],
@@ -28,14 +28,14 @@ def compare(
     format: ComparisonFormat = None,
     output: Annotated[
         Path | None,
-        output_option("Where the files go; a folder of its own in the results folder unless said."),
+        output_option("Where the files go; default: a new folder in the results folder."),
     ] = None,
 ) -> None:
     """Compare runs: AUROC with intervals, paired differences on the same images, claims.
 
-    Detectors are compared where model, pair and detector have the same names in both runs.
-    Differences are DeLong's for the same images, with Holm's correction for all of them; where
-    scores were not kept or images differ, the intervals stand alone and a footnote says why.
+    A detector is compared where model, pair and detector have the same names in both runs.
+    Differences are tested by paired DeLong tests on the same images, with Holm's correction. Where
+    scores were not kept or the images differ, a footnote says so and there is no test.
     """
     from ood_bench.report import run_comparison_document
 
@@ -65,7 +65,7 @@ def _compared(runs: list[str], results: Path) -> "RunComparison":
     folders = [find_run(results, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(runs)):
         raise OodBenchError(
-            "say two runs or more, each once: folders, names of runs, or suites' names"
+            "name two or more different runs: folders, names of runs, or names of suites"
         )
     short = len({folder.name for folder in folders}) == len(folders)
     with ExitStack() as stack:

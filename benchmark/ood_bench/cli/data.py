@@ -20,13 +20,13 @@ Name = Annotated[str, typer.Argument(metavar="NAME", help="A data set of the cat
 
 @data_app.command("list")
 def list_(data: DataRoot = None) -> None:
-    """List the catalogue: shape, counts, licence, and whether the data is at hand."""
+    """List the catalogue: shape, counts, licence, and whether the data is available."""
     from ood_bench.data import DataOptions, Library, catalogue
     from ood_bench.errors import DataError
 
     library, known = Library(root=data, index=None), catalogue()
     table = Table(box=None, pad_edge=False)
-    for heading in ("name", "at hand", "shape", "images", "licence"):
+    for heading in ("name", "available", "shape", "images", "licence"):
         table.add_column(heading, overflow="fold")
     for name in sorted(known):
         try:
@@ -70,11 +70,11 @@ def show_(
     name: Name,
     data: DataRoot = None,
     split: Annotated[str, typer.Option(help="The split to show.")] = "test",
-    count: Annotated[int, typer.Option(min=1, help="How many images.")] = 100,
+    count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 100,
     output: Annotated[
         Path | None,
         typer.Option(
-            "--output", "-o", metavar="PNG", callback=output_file, help="NAME.png unless said."
+            "--output", "-o", metavar="PNG", callback=output_file, help="Default: NAME.png."
         ),
     ] = None,
 ) -> None:
@@ -99,5 +99,5 @@ def show_(
 
 def _root(data: Path | None) -> Path:
     if data is None:
-        raise typer.BadParameter("say where to put it: --data DIR, or set OOD_BENCH_DATA")
+        raise typer.BadParameter("name a data root: --data DIR, or set OOD_BENCH_DATA")
     return data

@@ -12,14 +12,14 @@ if TYPE_CHECKING:
     from ood_bench.data import Entry
 
 datasets_app = typer.Typer(
-    help="The data sets known by name, those of installed packages too.", no_args_is_help=True
+    help="List and show the data sets that suites can name.", no_args_is_help=True
 )
 datasets_app.command("list")(list_)
 
 
 @datasets_app.command("show")
 def show(name: Name, data: DataRoot = None) -> None:
-    """Show a data set: what it is, its terms, what is done to it, where it is found."""
+    """Show a data set: source, licence, transform, options, and where it is found."""
     from ood_bench.data import DataOptions, Library, catalogue
     from ood_bench.errors import DataError, did_you_mean
 
@@ -31,13 +31,13 @@ def show(name: Name, data: DataRoot = None) -> None:
     facts = {
         "From": known.package(name),
         "Images": ", ".join(f"{split} {count:,}" for split, count in entry.counts.items())
-        or "as many as asked for",
+        or "as many as the suite asks for",
         "Shape": str(entry.shape) if entry.shape else "any",
         "Transform": _transform(entry),
         "Licence": entry.licence,
-        "Cite": entry.citation or "nothing",
-        "Options": ", ".join(entry.takes) or "those of every data set",
-        "At hand": f"no: {missing}" if missing else "yes",
+        "Cite": entry.citation or "none",
+        "Options": ", ".join(entry.takes) or "the options of every data set",
+        "Available": f"no: {missing}" if missing else "yes",
     }
     lines = [f"{name}: {entry.title}", "", *(f"{key}: {text}" for key, text in facts.items())]
     terminal(soft_wrap=True).print("\n".join(lines), highlight=False, markup=False)

@@ -9,26 +9,26 @@ from ood_bench.cli.console import say
 from ood_bench.cli.options import output_option
 
 Name = Annotated[
-    str, typer.Argument(metavar="NAME", help="What suites will call it: my-flow, say.")
+    str, typer.Argument(metavar="NAME", help="The plugin's name in suites, such as my-flow.")
 ]
 Output = Annotated[
     Path | None,
-    output_option("Where the package goes; ood-bench-NAME unless said."),
+    output_option("Where the package goes; default: ood-bench-NAME."),
 ]
 
 
 def model_new(name: Name, output: Output = None) -> None:
-    """Write a package with a small flow of your own, its test, and a suite beside Glow.
+    """Write a package with a small flow, its tests, and a suite that runs it beside Glow.
 
-    It installs, passes its tests and trains as it is; change src/NAME/plugin.py.
+    It installs, passes its tests and trains unchanged. Edit src/NAME/plugin.py.
     """
     _write("model", name, output)
 
 
 def detector_new(name: Name, output: Output = None) -> None:
-    """Write a package with a small detector of your own, its test, and a suite.
+    """Write a package with a small detector, its tests, and a suite.
 
-    It installs, passes its tests and scores as it is; change src/NAME/plugin.py.
+    It installs, passes its tests and scores unchanged. Edit src/NAME/plugin.py.
     """
     _write("detector", name, output)
 

@@ -82,7 +82,7 @@ DataRoot: TypeAlias = Annotated[
         envvar="OOD_BENCH_DATA",
         metavar="DIR",
         callback=folder,
-        help="Where data sets lie: DIR/<name>/<split>-*.parquet, or torchvision's files.",
+        help="Data root: DIR/<name>/<split>-*.parquet, or the files of torchvision.",
         show_default=False,
     ),
 ]
@@ -94,7 +94,7 @@ ResultsRoot: TypeAlias = Annotated[
         envvar="OOD_BENCH_RESULTS",
         metavar="DIR",
         callback=folder,
-        help="Where the store and the reports lie.",
+        help="Folder of the store and the reports.",
     ),
 ]
 
@@ -102,7 +102,8 @@ TrustCode: TypeAlias = Annotated[
     bool,
     typer.Option(
         "--trust-code",
-        help="Run code that the input names and no installed package registers. Read it first.",
+        help="Run code that the input names and that no installed package registers. Read it "
+        "first.",
     ),
 ]
 
@@ -122,7 +123,7 @@ ReportFormat: TypeAlias = Annotated[
         "--format",
         metavar="FORMAT",
         callback=_known_format,
-        help="What to write: markdown, html, latex, csv, json, or a format of your own.",
+        help="markdown, html, latex, csv, json, or a format of your own.",
     ),
 ]
 
@@ -132,8 +133,8 @@ ComparisonFormat: TypeAlias = Annotated[
         "--format",
         metavar="FORMAT",
         callback=_known_format,
-        help="Write a report in place of tables for the terminal: markdown, html, latex, csv, "
-        "json, or a format of your own; with --output markdown unless said.",
+        help="Write a report instead of printing tables: markdown, html, latex, csv, json, or a "
+        "format of your own. Default with --output: markdown.",
         show_default=False,
     ),
 ]

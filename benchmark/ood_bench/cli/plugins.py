@@ -16,13 +16,15 @@ from ood_bench.registry import ONE, Kind
 def plugin_app(kind: Kind) -> typer.Typer:
     """Return the commands over the plugins of a kind."""
     one = ONE[kind]
-    app = typer.Typer(help=f"The installed {kind}.", no_args_is_help=True)
+    app = typer.Typer(help=f"List and show the installed {kind}.", no_args_is_help=True)
 
-    @app.command("list", help=f"List the installed {kind}, one a line.")
+    @app.command("list", help=f"List the installed {kind}.")
     def list_() -> None:
         _list(kind)
 
-    @app.command("show", help=f"Show one of the {kind}: what it is, what it needs, its options.")
+    @app.command(
+        "show", help=f"Describe one of the {kind}: what it does, what it needs, its options."
+    )
     def show(name: Annotated[str, typer.Argument(help=f"The {one}'s name.")]) -> None:
         _show(kind, name)
 
@@ -69,7 +71,7 @@ def _show(kind: Kind, name: str) -> None:
     facts = list(_facts(kind, plugin))
     if facts:
         lines += ["", *facts]
-    lines += ["", "Options:" if option_fields(plugin) else "It has no options."]
+    lines += ["", "Options:" if option_fields(plugin) else "No options."]
     for option, (annotation, default) in option_fields(plugin).items():
         given = "required" if default is ... else f"default {default!r}"
         lines.append(f"  {option}: {_type(annotation)}, {given}")

@@ -19,7 +19,7 @@ Run = Annotated[
     str | None,
     typer.Argument(
         metavar="[RUN]",
-        help="A run's folder, its name, or its suite's name; the latest unless said.",
+        help="A run's folder, its name, or its suite's name; default: the latest run.",
         show_default=False,
     ),
 ]
@@ -30,8 +30,8 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="A run's folder, its name, or its suite's name; the latest unless said. Several "
-            "are compared with the first.",
+            help="A run's folder, its name, or its suite's name; default: the latest run. Several "
+            "runs are compared with the first.",
             show_default=False,
         ),
     ] = None,
@@ -39,8 +39,8 @@ def report(
     output: Annotated[
         Path | None,
         output_option(
-            "Where the files go; the run's folder unless said, for several runs one of its "
-            "own in the results folder."
+            "Where the files go; default: the run's folder, or for several runs a new folder in "
+            "the results folder."
         ),
     ] = None,
     format: ReportFormat = "markdown",
@@ -48,8 +48,8 @@ def report(
 ) -> None:
     """Write the tables and figures of a run: Markdown, one HTML file, LaTeX, tidy CSV, or JSON.
 
-    Prints the path of what it wrote: of several runs a comparison of what they have in common.
-    `ood-bench formats list` names all formats.
+    Prints the path of the report. With several runs the report compares them.
+    `ood-bench formats list` shows all formats.
     """
     from ood_bench import api
 
@@ -71,22 +71,24 @@ def archive(
     results: ResultsRoot = Path("results"),
     scores: Annotated[
         bool,
-        typer.Option(help="Keep detectors' scores, which follow from the statistics."),
+        typer.Option(
+            help="Keep the detectors' scores; they can be computed again from the statistics."
+        ),
     ] = True,
     skip: Annotated[
         list[str] | None,
         typer.Option(
             metavar="GLOB",
-            help="Leave out figures, such as those that show images that are not yours.",
+            help="Leave out figures, such as those with images that you may not pass on.",
             show_default=False,
         ),
     ] = None,
     trust_code: TrustCode = False,
 ) -> None:
-    """Write a run to a folder of its own, from which its reports can be made without weights.
+    """Write a run to one folder that holds all that reports need, without weights.
 
-    The folder holds the Markdown report with figures for a screen and tables but the largest,
-    the run's record, and all its statistics and scores as Parquet in one cells.zip.
+    The folder holds the Markdown report with screen-size figures and all but the largest tables,
+    the run's record, and all statistics and scores as Parquet in one cells.zip.
     `ood-bench report DIR` reads it.
     """
     from ood_bench import api

@@ -32,8 +32,8 @@ def run(
         Path,
         typer.Argument(
             metavar="SUITE",
-            help="The suite's YAML file, or the name of one that comes along: quickstart, say; "
-            "- for standard input.",
+            help="A suite's YAML file, or the name of a bundled one, such as quickstart; - for "
+            "standard input.",
         ),
     ],
     data: DataRoot = None,
@@ -42,44 +42,44 @@ def run(
         bool,
         typer.Option(
             "--embedded",
-            help="Use the embedded subsets and skip the pairs that lack data; the tables say so.",
+            help="Use the bundled subsets of data sets, and skip pairs whose data is missing.",
         ),
     ] = False,
     skip_missing: Annotated[
         bool,
-        typer.Option("--skip-missing", help="Skip the pairs whose data is missing."),
+        typer.Option("--skip-missing", help="Skip pairs whose data is missing."),
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print the plan: what is stored, will run, is skipped."),
+        typer.Option("--dry-run", help="Print the plan and stop: what is stored, to run, skipped."),
     ] = False,
     scale: Annotated[
-        float, typer.Option(help="Factor on training steps; 0.05 for a quick look.")
+        float, typer.Option(help="Factor on training steps; 0.05 for a quick try.")
     ] = 1.0,
     assignments: Annotated[
         Globs | None,
         typer.Option(
             "--set",
             metavar="PATH=VALUE",
-            help="Set a value of the suite; a new key that has a dot in it in double quotes.",
+            help="Set a value of the suite. Put a new key that contains a dot in double quotes.",
             show_default=False,
         ),
     ] = None,
     only: Annotated[
         Globs | None,
         typer.Option(
-            metavar="GLOB", help="Run these cells and what they need.", show_default=False
+            metavar="GLOB", help="Run only these cells and what they need.", show_default=False
         ),
     ] = None,
     skip: Annotated[
         Globs | None,
-        typer.Option(metavar="GLOB", help="Leave out these cells.", show_default=False),
+        typer.Option(
+            metavar="GLOB", help="Skip these cells and what needs them.", show_default=False
+        ),
     ] = None,
     fresh: Annotated[
         bool,
-        typer.Option(
-            "--fresh", help="Read all data and compute all cells anew, also those that are stored."
-        ),
+        typer.Option("--fresh", help="Read all data and compute all cells again, stored ones too."),
     ] = False,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
@@ -89,8 +89,8 @@ def run(
         typer.Option(
             min=1,
             envvar="OOD_BENCH_JOBS",
-            help="Cells at a time, each in a process with its share of the threads; unless said, "
-            "as many as threads and models, and 1 on a GPU.",
+            help="Number of processes that share the CPU's threads. Default: as many as there are "
+            "threads, at most one for each model; 1 on a GPU.",
             show_default=False,
         ),
     ] = None,
@@ -99,18 +99,18 @@ def run(
         typer.Option(
             metavar="NAME",
             callback=_known_executor,
-            help="What works on the cells: inline, processes, or an executor of your own; default: "
+            help="How cells are run: inline, processes, or an executor of your own. Default: "
             "inline for one job, processes for more.",
             show_default=False,
         ),
     ] = None,
     checkpoint_seconds: Annotated[
-        float, typer.Option(min=0, help="Time between two training checkpoints.")
+        float, typer.Option(min=0, help="Seconds between two training checkpoints.")
     ] = 30.0,
 ) -> int:
-    """Run a suite: train what is not trained, score, measure, and write the report.
+    """Run a suite: train models, score images, measure detectors, and write the report.
 
-    What is finished is kept in the results folder; a run that was stopped goes on from there.
+    Finished work is kept in the results folder; the same command resumes a stopped run.
     """
     from ood_bench import api
 

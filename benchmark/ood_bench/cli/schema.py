@@ -19,12 +19,12 @@ def schema(
             "-o",
             metavar="FILE",
             callback=output_file,
-            help="Where to write it; standard output unless said.",
+            help="Where to write it; default: standard output.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Write the JSON Schema of suites, with which an editor checks and completes them.
+    """Write the JSON Schema of suites, so that editors check and complete them.
 
     A suite names it in its first line: `# yaml-language-server: $schema=schema.json`.
     """

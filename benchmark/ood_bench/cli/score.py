@@ -21,14 +21,14 @@ Run = Annotated[
     typer.Option(
         "--run",
         metavar="RUN",
-        help="The run that MODEL is of; the latest unless said.",
+        help="The run that MODEL belongs to; default: the latest run.",
         show_default=False,
     ),
 ]
 
 MODEL = (
-    "zoo:NAME, an exported model's folder, a training's folder in a store, or a model of a run by "
-    "name."
+    "zoo:NAME, the folder of an exported model or of a training in a store, or the name of a model "
+    "of a run."
 )
 
 
@@ -49,33 +49,31 @@ def score(
             "-o",
             metavar="FILE",
             callback=output_file,
-            help="A .csv or .parquet file; CSV on standard output unless said.",
+            help="A .csv or .parquet file; default: CSV on standard output.",
             show_default=False,
         ),
     ] = None,
     detector: Annotated[
-        str, typer.Option(metavar="NAME", help="Which detector's score, at its defaults.")
+        str, typer.Option(metavar="NAME", help="The detector, with its default options.")
     ] = "likelihood",
     accept: Annotated[
-        float, typer.Option(help="Share of held-out ID images that the threshold lets pass.")
+        float, typer.Option(help="Share of held-out ID images that the threshold accepts.")
     ] = 0.95,
     transform: Annotated[
         str | None,
         typer.Option(
             metavar="YAML",
-            help="How to bring images to the model's shape, as a suite says it; that of the "
-            "training data unless said.",
+            help="How to bring images to the model's shape, as in a suite; default: that of the "
+            "training data.",
             show_default=False,
         ),
     ] = None,
     split: Annotated[
         str | None,
-        typer.Option(
-            help="Split of an archive or a data set; test unless said.", show_default=False
-        ),
+        typer.Option(help="Split of an archive or a data set; default: test.", show_default=False),
     ] = None,
     on_bad: Annotated[
-        str, typer.Option(metavar="error|skip", help="What to do about files that are no images.")
+        str, typer.Option(metavar="error|skip", help="What to do with files that are not images.")
     ] = "error",
     run: Run = None,
     results: ResultsRoot = Path("results"),
@@ -86,7 +84,7 @@ def score(
             envvar="OOD_BENCH_DATA",
             metavar="DIR",
             callback=folder,
-            help="Where the catalogue's data sets lie.",
+            help="Data root of the catalogue's data sets.",
             show_default=False,
         ),
     ] = None,
@@ -95,17 +93,17 @@ def score(
     ] = "auto",
     trust_code: TrustCode = False,
 ) -> None:
-    """Score images with a trained model, and say of each whether it is in-distribution.
+    """Score images with a trained model, and decide for each whether it is ID or OOD.
 
-    One row an image: file, log_prob in nats, bits per dimension, the detector's score (larger is
-    more OOD), and a verdict. The verdict's threshold comes from in-distribution images that were
-    held out of the training, never from the images scored.
+    Writes one row per image: file, log_prob in nats, bits per dimension, the detector's score
+    (larger is more OOD), and a verdict. The threshold comes from ID images held out from training,
+    never from the scored images.
     """
     suffix = ".csv" if output is None else output.suffix
     if suffix not in (".csv", ".parquet"):
         raise SuiteError(f"--output {output}: write to a file that ends in .csv or .parquet")
     if on_bad not in ("error", "skip"):
-        raise SuiteError(f"--on-bad {on_bad}: it is error or skip")
+        raise SuiteError(f"--on-bad {on_bad}: write error or skip")
     chosen = None if transform is None else _transform(transform)
 
     from ood_bench.execute.devices import device_named
@@ -146,7 +144,7 @@ def score(
 
 def export(
     model: Annotated[
-        str, typer.Argument(metavar="MODEL", help="A model of a run: model, or model@inside/seed.")
+        str, typer.Argument(metavar="MODEL", help="A model of a run: MODEL, or MODEL@INSIDE/SEED.")
     ],
     output: Annotated[
         Path,
@@ -155,9 +153,9 @@ def export(
     run: Run = None,
     results: ResultsRoot = Path("results"),
 ) -> None:
-    """Write a trained model to a folder of its own, for `ood-bench score`.
+    """Write a trained model to one folder, for `ood-bench score`.
 
-    The folder holds its weights, its options, and what held-out in-distribution images scored.
+    The folder holds its weights, its options, and the statistics of held-out ID images.
     """
     from ood_bench.scoring import export, find_model
 

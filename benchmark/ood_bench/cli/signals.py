@@ -8,7 +8,7 @@ from contextlib import suppress
 from types import FrameType
 from typing import Any, NoReturn
 
-SAYS = "stopped; the same command goes on from here"
+SAYS = "stopped; run the same command to resume"
 
 PATIENCE = 1.0
 """Seconds in which a second signal counts as the first; later it ends the process at once."""

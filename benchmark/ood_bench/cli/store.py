@@ -14,14 +14,14 @@ if TYPE_CHECKING:
     from ood_bench.runs.upkeep import Space
 
 store_app = typer.Typer(
-    help="What the store of finished cells holds, and what of it can go.", no_args_is_help=True
+    help="Show and free the disk space of finished cells.", no_args_is_help=True
 )
 
 Suites = Annotated[
     list[Path] | None,
     typer.Argument(
         metavar="[SUITE]...",
-        help="Suites whose cells are needed too, beside those of the runs in the results folder.",
+        help="Suites whose cells are kept too, beside those of the runs in the results folder.",
         show_default=False,
     ),
 ]
@@ -45,13 +45,13 @@ def clean(
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
     dry_run: Annotated[
-        bool, typer.Option("--dry-run", help="Say what would go, and remove nothing.")
+        bool, typer.Option("--dry-run", help="Show what would be removed, and remove nothing.")
     ] = False,
 ) -> None:
-    """Free what no run in the results folder needs, and what broken-off runs have left.
+    """Remove what no run in the results folder needs, and leftovers of stopped runs.
 
-    A run needs all cells of its plan, those too that it has not finished. To free what a run
-    needs, remove its folder first.
+    A run needs all cells of its plan, also unfinished ones. To free those of a run, remove its
+    folder first.
     """
     from ood_bench.runs.upkeep import free, space_of
     from ood_bench.store import Store

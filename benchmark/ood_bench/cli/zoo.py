@@ -12,9 +12,9 @@ if TYPE_CHECKING:
 
 
 def zoo() -> None:
-    """List the reference models: how good each is, how large, what its training took.
+    """List the reference models: bits per dimension, size, training time.
 
-    A model that is here is named as `zoo:NAME`, in `ood-bench score --model` say.
+    Name a bundled or fetched model as `zoo:NAME`, in suites and in `ood-bench score --model`.
     """
     from ood_bench.errors import OodBenchError
     from ood_bench.zoo import fetched_models, read_index, summary
@@ -36,10 +36,10 @@ def zoo() -> None:
     table.add_column("published", justify="right")
     table.add_column("size", justify="right", no_wrap=True)
     table.add_column("training", justify="right", no_wrap=True)
-    table.add_column("here", no_wrap=True)
+    table.add_column("available", no_wrap=True)
     for name, model in sorted(rows.items()):
         shipped = (shipped_root() / name / DESCRIPTION).is_file()
-        here = "comes along" if shipped else "fetched" if name in fetched_models() else "no"
+        here = "bundled" if shipped else "fetched" if name in fetched_models() else "no"
         published = "" if model.published is None else _figure(model, model.published)
         table.add_row(
             name,
@@ -63,22 +63,22 @@ def _figure(model: "ZooModel", value: float) -> str:
 
 
 def fetch(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="What it is, or is to be, called.")],
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Name of the model.")],
     source: Annotated[
         str | None,
         typer.Option(
             "--from",
             metavar="SOURCE",
-            help="A folder, a URL below which the files lie, or hf:owner/repository; where the "
-            "index says unless given.",
+            help="A folder, the URL of a folder, or hf:owner/repository; default: the source in "
+            "the index.",
             show_default=False,
         ),
     ] = None,
 ) -> None:
-    """Bring a trained model here, by name, and check every file of it.
+    """Fetch a trained model by name, and check the checksum of every file.
 
-    It lies below `OOD_BENCH_ZOO`, or with the user's data. Any folder that `ood-bench models
-    export` wrote can be fetched, wherever somebody put it; code that comes along is not run.
+    It goes to `OOD_BENCH_ZOO`; default: the user's data folder. Any folder that `ood-bench models
+    export` wrote can be fetched. Code in it is not run.
     """
     from ood_bench.zoo import fetch_model
 

@@ -80,7 +80,7 @@ class Located:
         """Return the source's split that is read when `train` or `test` is asked for.
 
         Raises:
-            DataError: If it is not at hand, or `train` is the one that is scored as test.
+            DataError: If it is not available, or `train` is the one that is scored as test.
         """
         at_hand = self.splits
         wanted = split
@@ -90,14 +90,14 @@ class Located:
         if wanted in at_hand or (wanted == self.options.split == "train" and split == "test"):
             return wanted
         raise DataError(
-            f"'{self.name}' has no split '{wanted}' at hand; there is {', '.join(at_hand)}"
+            f"'{self.name}' has no split '{wanted}' here; there is {', '.join(at_hand)}"
         )
 
     def _found(self, split: str) -> Found:
         for found in self.found:
             if split in found.files:
                 return found
-        raise DataError(f"'{self.name}' has no split '{split}' at hand")
+        raise DataError(f"'{self.name}' has no split '{split}' here")
 
     def title(self, split: str) -> str:
         """Say where a split was found."""
@@ -199,7 +199,7 @@ def _missing(name: str, entry: Entry, roots: SearchRoots) -> str:
         ways.append(f"run with --embedded, which takes {entry.embedded}")
     else:
         ways.append(f"name your own copy, datasets.{name}: {{folder: PATH}}, or npz, parquet, hub")
-    return f"'{name}' is not at hand; {'; or '.join(ways)}"
+    return f"'{name}' is not available; {'; or '.join(ways)}"
 
 
 def _own(name: str, options: DataOptions, roots: SearchRoots) -> Located:
@@ -210,14 +210,14 @@ def _own(name: str, options: DataOptions, roots: SearchRoots) -> Located:
     path = options.folder or options.npz or options.parquet
     try:
         if path is not None and not path.expanduser().exists():
-            line = f"'{name}' is not at hand; there is nothing at {path}"
+            line = f"'{name}' is not available; there is nothing at {path}"
             return Located(name, options, None, transform, missing=line)
         found = _own_source(options, roots)
     except (OSError, RuntimeError, ValueError) as error:  # no permission, '~nobody', a NUL
         raise DataError(f"'{name}': {path}: cannot be read: {in_words(error)}") from error
     if found is None:
         line = (
-            f"'{name}' is not at hand; '{options.hub}' is not in the hub's cache at {roots.hub}; "
+            f"'{name}' is not available; '{options.hub}' is not in the hub's cache at {roots.hub}; "
             f'fetch it once with datasets.load_dataset("{options.hub}")'
         )
         return Located(name, options, None, transform, missing=line)

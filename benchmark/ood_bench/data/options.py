@@ -23,29 +23,29 @@ class _Frozen(BaseModel):
 
 
 class Transform(_Frozen):
-    """What is done to every image, in this order; the default does nothing.
+    """Steps applied to every image, in this order; default: none.
 
     1. `crop`, if the image is larger than the crop.
     2. `pad`, if the image is no larger than the target in either direction; else `resize`.
     3. `channels`.
     4. `invert`.
 
-    Steps that an image does not need, because it has the target's size or channels already,
-    change nothing, and the provenance does not list them.
+    A step that an image does not need, since it already has the target's size or channels,
+    changes nothing and is not listed in the report.
 
     Attributes:
-        crop: `square` cuts out the largest centred square, a number a centred square of that
-            many pixels. An odd row or column goes from the bottom or the right.
-        pad: Centre the image on the target's size with `zero` or with its own `edge` pixels.
-            An odd row or column goes to the bottom or the right.
-        resize: Pillow filter that brings the image to the target's height and width; always
-            antialiased when shrinking.
+        crop: `square` crops the largest centred square, a number a centred square of that many
+            pixels. An odd row or column is removed at the bottom or the right.
+        pad: Pad the image to the target's size with `zero` or with its own `edge` pixels. An
+            odd row or column is added at the bottom or the right.
+        resize: Pillow filter for resizing to the target's height and width; always antialiased
+            when shrinking.
         channels: `gray` takes the ITU-R 601 luma of a colour image, `rgb` repeats a gray one,
             `match` does whichever the target needs.
         invert: Replace every value v by 255 − v.
-        sixteen_bit: `scale` brings files of more than 8 bits a channel from 0 to the largest
-            value that they declare (65,535; 4,095 with 12 bits) to 0 to 255, rounded; it comes
-            before all else. `refuse` takes none such.
+        sixteen_bit: For files with more than 8 bits per channel. `scale` first scales 0 to the
+            largest value that the file declares (65,535; 4,095 with 12 bits) to 0 to 255,
+            rounded; `refuse` is an error.
     """
 
     crop: Literal["square"] | PositiveInt | None = None
@@ -57,14 +57,14 @@ class Transform(_Frozen):
 
 
 class Division(_Frozen):
-    """How a source without training and test images is divided, by a hash of their content.
+    """How to split a source into training and test images, by a hash of their content.
 
-    All images of the source are divided, whatever their split. Equal images fall on one side, and
-    neither the names nor the order of files matter.
+    Existing splits of the source are merged first. Equal images stay together, and neither names
+    nor order of files matter.
 
     Attributes:
-        test: Share of the images to test on; the others are to train on.
-        seed: Another seed, another division.
+        test: Share of test images; the others are training images.
+        seed: Seed of the hash; another seed gives another split.
     """
 
     test: float = Field(gt=0, lt=1)
@@ -104,33 +104,33 @@ Limit = Annotated[
 
 
 class DataOptions(_Frozen):
-    """A data set of a suite: one of the catalogue, or an own source named without code.
+    """A data set of a suite: one of the catalogue, or a source of your own.
 
     Attributes:
-        use: Name in the catalogue; the data set's own name in the suite unless said.
-        folder: A folder of images, of one folder a class, or of such folders `train`, `test`.
-        npz: A NumPy archive of uint8 arrays: `images` and `labels`, or one pair a split as
+        use: Name in the catalogue; default: the data set's name in the suite.
+        folder: A folder of images, of one folder per class, or of folders `train` and `test`.
+        npz: A NumPy archive of uint8 arrays: `images` and `labels`, or one pair per split, as
             `train_images`, `train_labels`, `test_images` or `x_train`, `y_train`, `x_test`.
-        parquet: A Parquet file, or a folder of such in one of the hub's layouts, as
+        parquet: A Parquet file, or a folder of them in a layout of the hub, such as
             `<split>-*.parquet`, with an image column.
         hub: A data set of the Hugging Face hub that is in the local cache.
-        config: Configuration of the hub data set, where it has several.
-        image_column: Column of the images, for `parquet` and `hub`; `image` unless said.
-        label_column: Column of the labels, for `parquet` and `hub`; `label`, if there, unless
-            said.
-        split: The source's split that is scored as test; `test` unless said, or `all` where a
-            source has no other. `{test: 0.2, seed: 0}` divides its images in ones to train on
-            and ones to test on.
-        limit: Only the first so many images of each split; `{test: 1000}` of the test images
-            alone.
+        config: Configuration of the hub data set, if it has several.
+        image_column: Column of the images, for `parquet` and `hub`; default: `image`.
+        label_column: Column of the labels, for `parquet` and `hub`; default: `label`, if it
+            exists.
+        split: The split of the source to use as test split; default: `test`, or `all` if there
+            are no splits. `{test: 0.2, seed: 0}` splits the images into training and test images.
+        limit: Read only this many images of each split, the first ones; `{test: 1000}` limits
+            the test images only.
         on_bad: `error` lists all images that cannot be read and stops; `skip` leaves them out,
-            and the provenance says how many, and why.
-        transform: What is done to every image. Unless said, the catalogue's way to make the
-            data set fit any shape; for own sources nothing.
-        level: For `constant`: the gray level of every pixel; 0, black, unless said.
+            and the report says how many, and why.
+        transform: Transform of every image; default: that of the catalogue, which fits any
+            shape, and for your own sources none.
+        level: For `constant`: the gray level of every pixel; default: 0 (black).
         colour: For `constant`: red, green and blue of every pixel.
-        count: For generated sets: how many images; 100 for `constant`, 10,000 for `noise`.
-        seed: For `noise`: another seed, other images.
+        count: For generated data sets: number of images; default: 100 for `constant`, 10,000 for
+            `noise`.
+        seed: For `noise`: seed of the images.
     """
 
     use: str | None = None

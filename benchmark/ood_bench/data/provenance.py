@@ -67,7 +67,12 @@ def _notes(
     if located.stands_in_for and entry:
         notes.append(f"embedded subset {entry.name} stands in for {located.stands_in_for.name}")
     if split != source_split:
-        notes.append(f"split `{source_split}` scored as {split}")
+        whole = source_split == "all"
+        notes.append(
+            f"no {split} split; all images used"
+            if whole
+            else f"split `{source_split}` used as {split}"
+        )
     if division := located.division:
         text = f"divided by content: {division.test:g} of the images to test, seed {division.seed}"
         pooled = located.sources(source_split)
@@ -92,7 +97,7 @@ def _notes(
     if published and not whole and read != limit:
         notes.append(f"{record.count:,} of {published:,} published images")
     if entry.shape and record.native and record.native != entry.shape:
-        notes.append(f"at hand as {record.native}, published as {entry.shape}")
+        notes.append(f"available as {record.native}, published as {entry.shape}")
     expected = entry.digests.get(source_split)
     untouched = describe(located.transform, record.native, shape) == "none"
     if expected and whole and untouched and record.digest != expected:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, ClassVar
 
 from ood_bench.analyses import Analysis
-from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has
+from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has, lacking
 from ood_bench.core_yaml import KeyPath
 from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
@@ -283,23 +283,26 @@ class Plugins:
             if self.provider(column, model):
                 continue
             wanted = {
-                statistic.requires.__name__
+                statistic.requires.__name__: statistic.requires
                 for statistic in self.statistics.values()
                 if column in statistic.columns and statistic.requires is not None
             }
-            return (
-                f"statistic '{column}' needs {' or '.join(sorted(wanted))}; "
-                f"{model.type.__name__} does not name it"
-            )
+            lacks = " and ".join(lacking(_kind(model), wanted[name]) for name in sorted(wanted))
+            return f"no statistic '{column}': {lacks}"
         return None
 
     def unfit(self, analysis: str, model: Named) -> str | None:
         """Say why an analysis cannot be made of a model; None if it can."""
         built = self.built_analyses[analysis]
         if issubclass(model.type, Mixture) and (built.uses_model or built.uses_course):
-            return "it looks at one trained model, and an ensemble is several"
+            return "it needs a single trained model, not an ensemble"
         if model.checkpoint is not None and built.uses_course:
-            return "it follows a training, and the weights of this model were trained elsewhere"
+            return "it follows the training, and this model is loaded from a checkpoint"
         if built.requires is not None and not has(model.type, built.requires):
-            return f"it needs {built.requires.__name__}; {model.type.__name__} does not name it"
+            return lacking(_kind(model), built.requires)
         return self.lack(built.needs, model)
+
+
+def _kind(model: Named) -> str:
+    """Return what to call a model when it lacks something: its class, or an ensemble."""
+    return "an ensemble" if issubclass(model.type, Mixture) else model.type.__name__

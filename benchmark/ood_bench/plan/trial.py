@@ -123,16 +123,16 @@ class Trials:
         }[role]
         name = "members" if role == "member" else role
         if played is None:
-            return f"the suite says nothing of roles.{name}"
+            return f"the suite defines no roles.{name}"
         if isinstance(played, ModelEntry):
             return self._untrained(self.plugins.classifier, trial)
         if trial.members is not None:
-            return f"it looks at one model, which has {name}, and an ensemble is several"
+            return f"it needs a single model with its {name}, not an ensemble"
         given = trial.model.checkpoint
         if role == "member" and given is not None and len(given.weights) == 1:
-            return "the weights of this model are given, so that all members would be the same"
+            return "this model has one checkpoint, so all members would be the same"
         if played.models is not None and trial.model.name not in played.models:
-            return f"roles.{name} leaves this model out"
+            return f"roles.{name}.models does not name this model"
         return None
 
     def player(self, role: str, trial: Trial) -> Named:
@@ -192,7 +192,7 @@ class Trials:
         """Return the trial of the background model beside a model."""
         role = self.suite.roles.background
         if role is None:
-            raise ValueError("the suite says nothing of roles.background")
+            raise ValueError("the suite defines no roles.background")
         if role.model is None:
             name = f"{trial.model.name}-background"
             recipe = trial.recipe.model_copy(update={"mutation": role.mutation})
@@ -210,7 +210,7 @@ class Trials:
         """Return the trial of the classifier on the data sets of another trial."""
         entry, named = self.suite.roles.classifier, self.plugins.classifier
         if entry is None or named is None:
-            raise ValueError("the suite says nothing of roles.classifier")
+            raise ValueError("the suite defines no roles.classifier")
         model = self.trained_on(named, trial.inside, trial.shape, trial.place)
         recipe = _as_trained(self.suite.classifier_recipe(), model)
         if "classes" not in entry.options and not entry.zoo:

@@ -110,7 +110,7 @@ def _differing(
     if not seeds:
         return replace(row, note="the runs have no seed in common")
     if all(ours[seed].key == theirs[seed].key for seed in seeds):
-        return replace(row, difference=0.0, note="the very scores of the first run")
+        return replace(row, difference=0.0, note="same scores as in the first run")
     found = []
     for seed in seeds:
         scores = [
@@ -193,4 +193,4 @@ def _notes(
             yield f"Intervals of {run} cover {100 * result.level:g} %."
         alone = sum((run, *address) not in shown for address in measured[run])
         if alone:
-            yield f"{alone} detections of {run} have no counterpart and are left out."
+            yield f"{alone} results of {run} have no counterpart and are not compared."

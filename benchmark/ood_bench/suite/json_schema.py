@@ -50,7 +50,7 @@ def json_schema() -> Schema:
         if field.get("type") == "string":
             field["type"] = ["string", "number"]
     required = schema.pop("required")
-    extends = "Path of a suite beside this one, which this one changes."
+    extends = "Path of another suite, of which this one is a variant."
     schema["properties"] = {
         KEY: {"type": "string", "minLength": 1, "description": extends},
         **schema["properties"],

@@ -310,7 +310,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         check(not repeated, (*place, "seeds"), "one of them is given twice")
         member = suite.models.get(ensemble.of)
         given = member is not None and member.checkpoint is not None and len(member.zoo) < 2
-        text = f"'{ensemble.of}' has a checkpoint, so that all members would be the same"
+        text = f"'{ensemble.of}' is loaded from one checkpoint, so all members would be the same"
         check(not given, (*place, "of"), text)
     _check_roles(suite, check)
     names = (*suite.models, *suite.ensembles)

@@ -72,12 +72,12 @@ CheckpointPath = Annotated[
 
 
 class PluginEntry(_Frozen):
-    """A metric or an analysis, or with what `DetectorEntry` adds a detector.
+    """A metric or an analysis; `DetectorEntry` adds the keys of a detector.
 
     Attributes:
-        use: The plugin: a registered name, `package.module:Class`, or a class of a file beside
-            the suite, `./file.py:Class`; the entry's own name unless said.
-        options: Its options.
+        use: The plugin: a registered name, `package.module:Class`, or a class in a file beside
+            the suite, `./file.py:Class`; default: the entry's name.
+        options: Options of the plugin.
     """
 
     use: str | None = None
@@ -90,24 +90,24 @@ class DetectorEntry(PluginEntry):
     """A detector.
 
     Attributes:
-        models: The models that it is tried on; all that have its columns unless said.
+        models: The models that it runs on; default: all that have its columns.
     """
 
     models: tuple[str, ...] | None = None
 
 
 class ModelEntry(_Frozen):
-    """A model and how it is trained.
+    """A model and its training.
 
     Attributes:
-        use: The plugin, as in `PluginEntry`; the entry's own name unless said.
-        options: Options of the plugin's constructor.
-        training: Training options, on top of the suite's own `training`.
-        checkpoint: Weights that were trained elsewhere; nothing is then trained. A file beside
-            the suite: safetensors, or a state dict that `torch.save` wrote. Or `zoo:NAME`, a
-            model that `ood-bench models zoo` lists, whose options, seed and division of the
-            training images come with it; a list of such for one model of several seeds or
-            data sets, of which each inside takes those that were trained on it.
+        use: The plugin, as in `PluginEntry`; default: the entry's name.
+        options: Options of the model.
+        training: Training options that override those of the suite.
+        checkpoint: Weights trained elsewhere; the model is then not trained. A file beside the
+            suite: safetensors, or a state dict of `torch.save`. Or `zoo:NAME`, a model of
+            `ood-bench models zoo` with its options, seed and split of the training images; a
+            list of these for one model of several seeds or data sets, of which each ID data
+            set uses those that were trained on it.
     """
 
     use: str | None = None
@@ -132,7 +132,7 @@ class ModelEntry(_Frozen):
 
 
 class Ensemble(_Frozen):
-    """Several trainings of one model, whose likelihood is the mean of theirs.
+    """Several trainings of one model; the likelihood is the mean of theirs.
 
     Attributes:
         of: The model.
@@ -144,13 +144,13 @@ class Ensemble(_Frozen):
 
 
 class Background(_Frozen):
-    """The role `background`: what a model's likelihood is held against.
+    """The role `background`: a second model, for likelihood ratios.
 
     Attributes:
-        mutation: Share of pixel values replaced at random in the training of a second model
-            of the same kind.
-        model: Another model of the suite in its place.
-        models: The models that have a background; all of the suite's unless said.
+        mutation: Train a second model of the same kind on images with this share of pixel values
+            replaced at random.
+        model: Use another model of the suite instead.
+        models: The models that have a background; default: all.
     """
 
     mutation: float | None = Field(default=None, gt=0, lt=1)
@@ -169,7 +169,7 @@ class Members(_Frozen):
 
     Attributes:
         seeds: Their seeds.
-        models: The models that have members; all of the suite's unless said.
+        models: The models that have members; default: all.
     """
 
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
@@ -177,13 +177,13 @@ class Members(_Frozen):
 
 
 class Roles(_Frozen):
-    """Models that detectors ask for beside the one that they are tried on.
+    """Further models that detectors need, beside the one that they run on.
 
     Attributes:
         background: See `Background`.
         members: See `Members`.
-        classifier: A classifier, trained on the labels of each inside data set. Detectors that
-            read nothing else are tried once a pair, as those of a model of this name.
+        classifier: A classifier, trained on the labels of each ID data set. Detectors that read
+            only it run once per pair, under the model name `classifier`.
     """
 
     background: Background | None = None
@@ -192,14 +192,14 @@ class Roles(_Frozen):
 
 
 class Quoted(_Frozen):
-    """An AUROC as the literature gives it, shown beside what is measured and never used.
+    """A published AUROC, shown beside the measured one and used for nothing else.
 
     Attributes:
         detector: The detector, by the suite's name.
-        inside: The data set trained on.
-        outside: The data set tried.
+        inside: The ID data set.
+        outside: The OOD data set.
         auroc: One value, or several that disagree.
-        source: Where they stand.
+        source: Where they were published.
     """
 
     detector: str
@@ -210,14 +210,13 @@ class Quoted(_Frozen):
 
 
 class Pair(_Frozen):
-    """One inside data set and the outside data sets that it is tried against.
+    """An ID data set and its OOD data sets.
 
     Attributes:
-        inside: The data set that the models are trained on.
-        outside: The data sets that they are tried on.
-        models: The models and ensembles of the pair; all of the suite's unless said.
-        shape: Channels, height and width that both sides are brought to; the inside's own
-            unless said.
+        inside: The ID data set, on which the models are trained.
+        outside: The OOD data sets.
+        models: The models and ensembles of the pair; default: all of the suite.
+        shape: Channels, height and width of both sides; default: those of the ID data set.
     """
 
     inside: str
@@ -227,12 +226,12 @@ class Pair(_Frozen):
 
 
 class Dequantization(_Frozen):
-    """How the noise of dequantized models is averaged over.
+    """Noise draws of dequantized models.
 
     Attributes:
-        samples: Uniform draws K behind each image's `log_prob`, the log of their mean likelihood:
-            a bound that comes nearer to log P(x) with each and costs K times the scoring. All that
-            is made of `log_prob` has it; other statistics have one draw.
+        samples: Number K of uniform draws per image. `log_prob` is the log of their mean
+            likelihood: a bound that rises towards log P(x) with K and costs K times the scoring.
+            Everything computed from `log_prob` uses it; other statistics use one draw.
     """
 
     samples: int = Field(default=1, ge=1, le=65_536)
@@ -242,18 +241,17 @@ class Evaluation(_Frozen):
     """How results are measured.
 
     Attributes:
-        train_images: How many of the images that a model was trained on are scored, for the
-            histogram and `bpd_train`.
-        resamples: Bootstrap resamples behind the upper end of the detection error's interval.
+        train_images: Number of training images to score, for the histogram and `bpd_train`.
+        resamples: Bootstrap resamples for the upper end of the detection error's interval.
         level: Coverage of every interval.
-        baseline: A detector with which the others are compared: paired tests, ranks, cost, and
-            figures over all pairs. None leaves the comparison out.
-        dequantization: Draws of the noise of models that are dequantized: flows, say.
-        metrics: Metrics beside the standard ones (AUROC, AUPR-Out, AUPR-In, FPR@95TPR, detection
-            error), by the suite's own names, which claims may call; `ood-bench metrics list`
-            shows those that are installed.
-        audit: Whether the images themselves are audited: what one number of each tells apart,
-            and which images two sets share.
+        baseline: A detector to test all others against: adds paired tests, ranks, cost, and
+            figures over all pairs to the report. Default: none of these.
+        dequantization: Noise draws of dequantized models, such as flows.
+        metrics: Further metrics beside the standard ones (AUROC, AUPR-Out, AUPR-In, FPR@95TPR,
+            detection error), under names that claims can use; `ood-bench metrics list` lists
+            the installed ones.
+        audit: Whether to audit the data: how well single numbers per image separate each pair
+            without a model, and which images two data sets share.
     """
 
     train_images: int = Field(default=5_000, ge=1)
@@ -266,24 +264,24 @@ class Evaluation(_Frozen):
 
 
 class Suite(_Frozen):
-    """A whole suite.
+    """A suite: models, data sets, detectors, analyses and claims.
 
     Attributes:
-        name: Names the run's folder.
-        title: A heading for the report.
+        name: Name of the run's folder.
+        title: Title of the report.
         about: A paragraph for the report.
-        seeds: One training for each.
-        training: Training options that all models share.
+        seeds: Each model is trained once per seed.
+        training: Training options of all models.
         datasets: Data sets that are not in the catalogue, or that need options.
-        models: The models, by the suite's own names.
-        ensembles: Ensembles of them, likewise; models to the rest of the suite.
-        roles: Models that detectors ask for beside these.
-        detectors: The detectors, by the suite's own names.
-        analyses: The analyses; each runs for every model and inside data set.
-        pairs: What is tried against what.
+        models: The models, under names of your choice.
+        ensembles: Ensembles of the models; the rest of the suite treats them as models.
+        roles: Further models that detectors need.
+        detectors: The detectors, under names of your choice.
+        analyses: The analyses; each runs for every model and ID data set.
+        pairs: The pairs of ID and OOD data sets.
         evaluation: How results are measured.
-        claims: What the results are held against.
-        quoted: What the literature says of the detectors.
+        claims: Claims to check against the results.
+        quoted: Published values of the detectors.
     """
 
     name: Name

@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import torch
@@ -12,7 +11,7 @@ from torch.nn.functional import cross_entropy
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import ClassifierModule
-from ood_bench.registry import arguments
+from ood_bench.registry import Registry, arguments
 from ood_bench.testing.subject import SMALL, ImageSubject, loaded
 
 CLASSES = 3
@@ -30,7 +29,7 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
         options: Mapping[str, Any] | None = None,
         *,
         shape: Shape | None = None,
-        base: Path | None = None,
+        registry: Registry | None = None,
     ) -> "ClassifierSubject":
         """Return a classifier as its laws take it.
 
@@ -39,12 +38,12 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
                 `package.module:Class` or `./file.py:Class`.
             options: Options of its constructor; `classes` is three unless given.
             shape: The one shape to try; unless given the first of a few that the model takes.
-            base: The folder that files are relative to; the working directory unless given.
+            registry: The plugins; by default files are relative to the working directory.
 
         Raises:
             PluginError: If it cannot be loaded, is no classifier, or refuses its options.
         """
-        name, kind = loaded(model, base)
+        name, kind = loaded(model, registry)
         if not issubclass(kind, ClassifierModule):
             raise PluginError(
                 f"'{name}' is no ClassifierModule; derive it from ood_bench.lit.ClassifierModule "

@@ -2,7 +2,6 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 from torch import Tensor
@@ -10,7 +9,7 @@ from torch import Tensor
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import DensityModule, build
-from ood_bench.registry import arguments
+from ood_bench.registry import Registry, arguments
 from ood_bench.testing.law import NotApplicable
 from ood_bench.testing.subject import SMALL, ImageSubject, displaced, loaded
 
@@ -43,7 +42,7 @@ class ModelSubject(ImageSubject[DensityModule]):
         tiny_options: Mapping[str, Any] | None = None,
         exact: bool = False,
         shape: Shape | None = None,
-        base: Path | None = None,
+        registry: Registry | None = None,
     ) -> "ModelSubject":
         """Return a model as its laws take it.
 
@@ -55,12 +54,12 @@ class ModelSubject(ImageSubject[DensityModule]):
             exact: Whether the probabilities of all images add up to one; they must for a model
                 that says so, with `log_prob_is = "exact"`.
             shape: The one shape to try; unless given the first of a few that the model takes.
-            base: The folder that files are relative to; the working directory unless given.
+            registry: The plugins; by default files are relative to the working directory.
 
         Raises:
             PluginError: If the model cannot be loaded, is no density, or refuses its options.
         """
-        name, kind = loaded(model, base)
+        name, kind = loaded(model, registry)
         if not issubclass(kind, DensityModule):
             raise PluginError(
                 f"'{name}' is no DensityModule; derive it from ood_bench.lit.DensityModule and "

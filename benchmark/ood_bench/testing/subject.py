@@ -4,7 +4,6 @@ from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
-from pathlib import Path
 from typing import Any, Generic, TypeVar
 
 import torch
@@ -139,17 +138,17 @@ def _said(error: BaseException) -> str:
     return str(error) if isinstance(error, ValueError | OodBenchError) else raised(error)
 
 
-def loaded(model: "type[Any] | str", base: Path | None = None) -> tuple[str, type[Any]]:
+def loaded(model: "type[Any] | str", registry: Registry | None = None) -> tuple[str, type[Any]]:
     """Return the name and the class of a model that is given as either.
 
     Args:
         model: A class, or what a suite's `use` may say: a registered name,
             `package.module:Class` or `./file.py:Class`.
-        base: The folder that files are relative to; the working directory unless given.
+        registry: The plugins; by default files are relative to the working directory.
 
     Raises:
         PluginError: If it cannot be loaded.
     """
     if isinstance(model, type):
         return model.__name__, model
-    return model, Registry(base).load("models", model)
+    return model, (registry or Registry()).load("models", model)

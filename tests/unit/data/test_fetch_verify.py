@@ -146,7 +146,7 @@ def test_verify_reads_sets_of_many_sizes_and_refuses_generated_ones(
     assert (found.count, found.digest) == (10, "")
     with pytest.raises(DataError, match="'noise' is generated"):
         verify("noise", library)
-    with pytest.raises(DataError, match="'kmnist' is not at hand"):
+    with pytest.raises(DataError, match="'kmnist' is not available"):
         verify("kmnist", library)
 
 

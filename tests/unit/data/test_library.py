@@ -46,8 +46,8 @@ def test_an_undivided_source_is_scored_whole_as_test_and_never_trained_on(
     assert np.array_equal(library.load("cifar100", PLAIN, "test", COLOUR).pixels, colour.images)
     info = library.info("cifar100", PLAIN, "test")
     assert info.split == "all"
-    assert info.note == "split `all` scored as test; 10 of 60,000 published images"
-    with pytest.raises(DataError, match="'cifar100' has no split 'train' at hand; there is all"):
+    assert info.note == "no test split; all images used; 10 of 60,000 published images"
+    with pytest.raises(DataError, match="'cifar100' has no split 'train' here; there is all"):
         library.load("cifar100", PLAIN, "train", COLOUR)
 
 
@@ -58,7 +58,7 @@ def test_a_training_split_scored_as_test_is_not_offered_to_train_on(
     assert library.splits("cifar10", options) == ("test",)
     info = library.info("cifar10", options, "test")
     assert (info.split, info.count) == ("train", 6)
-    assert "split `train` scored as test" in info.note
+    assert "split `train` used as test" in info.note
     with pytest.raises(DataError, match="'cifar10' has no split 'train'"):
         library.load("cifar10", options, "train", COLOUR)
 
@@ -80,7 +80,7 @@ def test_images_at_hand_in_another_size_than_published_are_noted(
     sets.write_parquet(tmp_path / "celeba", colour)
     info = opened(tmp_path).info("celeba", PLAIN, "test")
     assert info.transform == "none"
-    assert "at hand as 3×32×32, published as 3×218×178" in info.note
+    assert "available as 3×32×32, published as 3×218×178" in info.note
 
 
 def test_a_suites_own_transform_replaces_the_catalogues(root: Path) -> None:
@@ -119,7 +119,7 @@ def test_a_missing_set_is_one_line_with_three_ways_to_get_it(name: str, tmp_path
     assert f"put it at {tmp_path}/{name}/<split>-*.parquet" in line
     assert f"`ood-bench data fetch {name}`" in line
     assert "--embedded" in line or f"datasets.{name}: {{folder: PATH}}" in line
-    with pytest.raises(DataError, match="is not at hand"):
+    with pytest.raises(DataError, match="is not available"):
         opened(tmp_path).info(name, PLAIN, "test", COLOUR)
 
 
@@ -129,7 +129,7 @@ def test_an_own_source_that_is_not_there_is_missing(tmp_path: Path) -> None:
     for options in (DataOptions(folder=tmp_path / "no"), DataOptions(hub="nobody/nothing")):
         line = library.missing("own", options)
         assert line is not None
-        assert line.startswith("'own' is not at hand; ")
+        assert line.startswith("'own' is not available; ")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,148 @@
+"""What separates data sets without any model."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ood_bench.api.frames import frame
+from ood_bench.api.planning import SuiteLike, prepare
+from ood_bench.results import Audit, DataAudit, Omission, Overlap, Separation
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+LEVEL = 0.95
+
+
+@dataclass(frozen=True)
+class AuditedData:
+    """What images alone tell: statistics of sets, what separates pairs, what sets share.
+
+    Attributes:
+        found: All of it, as a report reads it.
+        level: Coverage of the intervals.
+        skips: Pairs of a suite that were left out, each with its reason.
+    """
+
+    found: Audit
+    level: float
+    skips: tuple[Omission, ...] = ()
+
+    @property
+    def data(self) -> "pd.DataFrame":
+        """One row a data set: channel means, variances, values, PNG bits, repeated images."""
+        return frame(self.found.data, DataAudit)
+
+    @property
+    def separations(self) -> "pd.DataFrame":
+        """One row a pair and number of an image: the AUROC of that number alone."""
+        return frame(self.found.separations, Separation)
+
+    @property
+    def overlaps(self) -> "pd.DataFrame":
+        """One row two sets: how many images of one lie in the other, exactly and nearly."""
+        return frame(self.found.overlaps, Overlap)
+
+    def __repr__(self) -> str:
+        """Return a line for what is in it, and one for each pair that a number separates."""
+        lines = [f"{len(self.found.data)} data sets, {len(self.found.separations)} separations"]
+        lines += [
+            f"{one.inside} → {one.outside}: {one.feature} alone has AUROC {one.value:.3f}"
+            for one in self.found.separations
+            if one.trivial
+        ]
+        return "\n".join(lines)
+
+
+def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> AuditedData:
+    """Return what images of data sets of the catalogue tell without any model.
+
+    Args:
+        inside: `NAME` or `NAME:SPLIT`; the split is test unless given.
+        outside: Likewise, each a pair with the inside, brought to its shape.
+        data: The folder of data sets; default: what the variable OOD_BENCH_DATA says.
+
+    Raises:
+        DataError: If a data set is unknown or missing.
+
+    Example:
+        >>> audit_data("mnist_20k:test", "constant").separations.query("trivial")  # doctest: +SKIP
+    """
+    from ood_bench.audit import Audited, audit_pair, summarise
+    from ood_bench.cells import Address
+    from ood_bench.data import DataOptions, Library
+    from ood_bench.errors import DataError
+    from ood_bench.runs import gather
+
+    root = data or os.environ.get("OOD_BENCH_DATA")
+    library, options = Library(root=Path(root) if root else None, index=None), DataOptions()
+
+    def split(of: str) -> tuple[str, str]:
+        name, _, part = of.partition(":")
+        if missing := library.missing(name, options):
+            raise DataError(missing)
+        return name, part or "test"
+
+    first, part = split(inside)
+    shape = library.shape(first, options)
+
+    def load(name: str, part: str) -> "NDArray[np.uint8]":
+        return library.load(name, options, part, shape).pixels
+
+    one, train = Audited.of(load(first, part)), None
+    if part != "train" and "train" in library.splits(first, options):
+        train = Audited.hashed(load(first, "train"))
+    found = [(Address(inside=inside, shape=str(shape)), summarise(one)._asdict())]
+    for of in outside:
+        other = Audited.of(load(*split(of)))
+        found.append((Address(inside=of, shape=str(shape)), summarise(other)._asdict()))
+        at = Address(inside=inside, outside=of, shape=str(shape))
+        found.append((at, audit_pair(one, train, other, level=LEVEL)._asdict()))
+    return AuditedData(gather(found), LEVEL)
+
+
+def audit_suite(
+    suite: SuiteLike, *, data: str | Path | None = None, results: str | Path = "results"
+) -> AuditedData:
+    """Return what images of all pairs of a suite tell; kept in the store, where a run finds it.
+
+    Args:
+        suite: As in `run`.
+        data: The folder of data sets; default: what the variable OOD_BENCH_DATA says.
+        results: Where the store lies.
+
+    Raises:
+        OodBenchError: If there is a mistake in the suite, no pair is left, or a cell fails.
+    """
+    prepared = prepare(
+        suite,
+        data=data,
+        results=Path(results),
+        embedded=False,
+        scale=1.0,
+        set={"evaluation.audit": True},
+        only="audit/*",
+        skip=(),
+        fresh=False,
+        device="cpu",
+        lenient=True,
+        remember=True,
+    )
+
+    from ood_bench.errors import CellError
+    from ood_bench.execute import Failed, Inline, WorkContext
+    from ood_bench.runs import RunRecord, collect_audit
+
+    plan, store, loaded = prepared.plan, prepared.store, prepared.loaded
+    context = WorkContext(prepared.registry, prepared.library, prepared.device)
+    for outcome in Inline().run(plan, store, context):
+        if isinstance(outcome, Failed):
+            raise CellError(f"{outcome.cell.name}: {outcome.message}")
+    found = collect_audit(RunRecord.begun(loaded.suite, plan), store)
+    if found is None:
+        raise CellError(f"{loaded.source.path}: the suite has no pair to audit")
+    skips = tuple(skip for skip in plan.skips if skip.cell.startswith("pair "))
+    return AuditedData(found, loaded.suite.evaluation.level, skips)
