@@ -14,7 +14,7 @@ DISTANCE = 8
 """Maximum Hamming distance of near-duplicates' perceptual hashes, of 63 bits."""
 CORRELATION = 0.9
 """Minimum correlation of near-duplicates' pixels. The known near-duplicates of CIFAR-10 pass both
-tests, other pairs of natural images do not; simple aligned images, such as trousers, do more often."""
+tests, other pairs of natural images do not; simple aligned images, such as trousers, more often."""
 
 ROWS = 64
 PAIRS = 2048
