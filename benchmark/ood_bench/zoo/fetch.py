@@ -133,9 +133,7 @@ def _hub(source: str) -> Bring:
     def bring(name: str, to: Path) -> None:
         try:
             path = hf_hub_download(f"{owner}/{repository}", name, subfolder=folder or None)
-        except (
-            LocalEntryNotFoundError
-        ) as error:  # no answer and no cached copy
+        except LocalEntryNotFoundError as error:  # no answer and no cached copy
             raise OodBenchError(f"{HUB}{source}: cannot be reached, and no copy is kept") from error
         except EntryNotFoundError as error:
             raise FileNotFoundError(f"no file {name}") from error
