@@ -15,14 +15,16 @@ from mkdocs.structure.files import File, Files
 ROOT = Path(__file__).parents[1]
 SHOWN = ("quickstart/figures/histogram-glow-fashion_mnist-0.png",)
 PLUGINS = {
-    "models": "The models that come along. An option is a key below `options` in a suite.",
-    "detectors": "A detector turns columns into one score an image, larger for what is more out "
-    "of distribution. It is fitted on held-out in-distribution images alone.",
-    "statistics": "A statistic computes columns, one value an image, once for each model, data "
+    "models": "The bundled models. Options go below `options` in a suite.",
+    "detectors": "A detector turns columns into one score per image; larger means more OOD. It is "
+    "fitted on held-out ID images only.",
+    "statistics": "A statistic computes columns, one value per image, once for each model, data "
     "set and split.",
-    "analyses": "An analysis makes a table, a figure and findings of one trained model.",
+    "analyses": "An analysis makes a table, a figure and findings for one trained model.",
+    "metrics": "A metric compares the scores of ID and OOD images; a suite adds it below "
+    "`evaluation.metrics`.",
     "formats": "A format writes the report of a run, or of several; `--format` names it.",
-    "executors": "An executor finishes the cells that the store lacks; `run --executor` names it.",
+    "executors": "An executor computes the cells that the store lacks; `run --executor` names it.",
 }
 
 

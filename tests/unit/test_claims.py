@@ -213,8 +213,9 @@ def test_what_stands_beside_a_claim_is_measured_too_and_says_why_it_could_not_be
 
 
 def test_a_mistake_in_what_stands_beside_a_claim_is_found_as_in_its_measure() -> None:
-    with pytest.raises(ValidationError, match="unknown metric 'aurok'"):
-        Claim.model_validate(claim().model_dump() | {"beside": {"x": "aurok()"}})
+    unknown = Claim.model_validate(claim().model_dump() | {"beside": {"x": "aurok()"}})
+    with pytest.raises(SuiteError, match="unknown metric 'aurok'; did you mean 'auroc'"):
+        validate(unknown, **NAMES)
     wrong = claim().model_copy(update={"beside": {"x": "auroc(model='glowe')"}})
     with pytest.raises(SuiteError, match="no model 'glowe'; did you mean 'glow'"):
         validate(wrong, **NAMES)

@@ -111,7 +111,7 @@ def test_an_inside_without_training_images_is_skipped_or_told_what_divides_it(ti
     np.savez(tiny.parent / "tests.npz", test_images=np.zeros((20, 1, 8, 8), np.uint8))
     more = ("datasets.low={npz: tests.npz}",)
     reason = (
-        "'low' has no training split (test); it can only be an outside data set, unless "
+        "'low' has no training split (test); it can only be an OOD data set, unless "
         "datasets.low.split: {test: 0.2, seed: 0} divides it"
     )
     with pytest.raises(OodBenchError) as refusal:
@@ -142,7 +142,7 @@ def test_an_inside_without_training_images_is_skipped_or_told_what_divides_it(ti
         ("detectors={a: {use: './mine.py:Odd'}}", "'./mine.py:Odd' is no Detector"),
         (
             "pairs=[{inside: black, outside: [high]}]",
-            "'black' takes any shape; say which with `shape` beside the pair's inside",
+            "'black' takes any shape; give the pair a `shape`",
         ),
     ],
 )

@@ -102,7 +102,7 @@ def test_a_setting_that_cannot_be_followed_is_refused(
         ("level: 0", "level: 256", 4, "255"),
         ("[mnist, black]", "[]", 10, "at least 1 item"),
         ("[mnist, black]", "[mnist, mnist]", 10, "'mnist' is named twice"),
-        ("[mnist, black]", "[fashion_mnist]", 10, "is the inside data set"),
+        ("[mnist, black]", "[fashion_mnist]", 10, "is the ID data set"),
         ("name: tiny", "name: tiny\nname: again", 2, "duplicate key, first given in line 1"),
         ("name: tiny", "name: a/b", 1, "pattern"),
         ("name: tiny", "name: tiny\nseeds: [1, 1]", 2, "given twice"),

@@ -94,7 +94,7 @@ def test_the_index_is_what_the_models_say() -> None:
 
 def test_a_model_that_comes_along_is_found_by_its_name() -> None:
     assert find_model("zoo:glow-fashion_mnist", results=Path()).name == "glow@fashion_mnist/0"
-    with pytest.raises(OodBenchError, match="comes with ood-bench; it needs no fetching"):
+    with pytest.raises(OodBenchError, match="is bundled; it needs no fetching"):
         fetch_model("glow-fashion_mnist")
     with pytest.raises(OodBenchError, match="no model 'glow-fashion'; did you mean 'glow-"):
         find_zoo("glow-fashion")

@@ -49,7 +49,7 @@ class Evaluation(NamedTuple):
     def __repr__(self) -> str:
         """Return a small table."""
         lines = [
-            f"{self.n_inside:,} inside and {self.n_outside:,} outside images, larger = more OOD; "
+            f"{self.n_inside:,} ID and {self.n_outside:,} OOD images, larger = more OOD; "
             f"intervals of {100 * self.level:g} %"
         ]
         for name, value in self._asdict().items():

@@ -37,7 +37,7 @@ def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) 
         raise DataError(f"unknown data set '{name}'{did_you_mean(name, entries)}")
     hub = entries[name].hub
     if hub is None:
-        raise DataError(f"'{name}' is not on the hub; it comes with ood-bench")
+        raise DataError(f"'{name}' is not on the hub; it is bundled")
     splits = ("all",) if "all" in hub.splits else tuple(entries[name].counts)
     paths: list[Path] = []
     for split in splits:

@@ -105,7 +105,7 @@ class Library:
         located = self._at_hand(name, options)
         if not located.sized:
             reason = "takes any shape" if located.generated else "has images of many sizes"
-            raise DataError(f"'{name}' {reason}; say which with `shape` beside the pair's inside")
+            raise DataError(f"'{name}' {reason}; give the pair a `shape`")
         split = located.sources(located.splits[0])[0]
         with quiet_decoders():
             native = _native(located, split)

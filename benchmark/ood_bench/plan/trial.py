@@ -280,7 +280,7 @@ class Trials:
             return None
         return (
             f"'{pair.inside}' has no training split ({', '.join(splits)}); "
-            "it can only be an outside data set, unless "
+            "it can only be an OOD data set, unless "
             f"datasets.{pair.inside}.split: {{test: 0.2, seed: 0}} divides it"
         )
 

@@ -323,7 +323,7 @@ def _check_names(loaded: LoadedSuite) -> None:
             again = outside in pair.outside[:j]
             check(not again, ("pairs", i, "outside", j), f"'{outside}' is named twice")
             same = outside == pair.inside
-            check(not same, ("pairs", i, "outside", j), f"'{outside}' is the inside data set")
+            check(not same, ("pairs", i, "outside", j), f"'{outside}' is the ID data set")
         if pair.shape is not None:
             check(min(pair.shape) > 0, ("pairs", i, "shape"), f"{pair.shape} is no image shape")
     for place, repeated in (

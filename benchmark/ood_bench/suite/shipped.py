@@ -32,5 +32,5 @@ def suite_named(path: Path) -> Path:
     known = shipped_suites()
     if path.name not in known:
         near = did_you_mean(path.name, known)
-        raise SuiteError(f"no suite '{path}' comes with ood-bench, nor is there such a file{near}")
+        raise SuiteError(f"'{path}' is neither a file nor a bundled suite{near}")
     return known[path.name]

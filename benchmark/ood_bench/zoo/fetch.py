@@ -58,7 +58,7 @@ def fetch_model(name: str, source: str | None = None) -> Path:
         ) from error
     index = read_index()
     if (shipped_root() / name / DESCRIPTION).is_file():
-        raise OodBenchError(f"'{name}' comes with ood-bench; it needs no fetching")
+        raise OodBenchError(f"'{name}' is bundled; it needs no fetching")
     known = index.get(name)
     source = source or (known.source if known is not None else None)
     if not source:

@@ -81,7 +81,7 @@ def test_what_cannot_be_fetched_is_one_line(tmp_path: Path, entries: dict[str, E
     assert not (tmp_path / "small").exists()
     with pytest.raises(DataError, match="unknown data set 'smal'; did you mean 'small'"):
         fetch("smal", tmp_path, entries=entries)
-    with pytest.raises(DataError, match="'noise' is not on the hub; it comes with ood-bench"):
+    with pytest.raises(DataError, match="'noise' is not on the hub; it is bundled"):
         fetch("noise", tmp_path)
 
 

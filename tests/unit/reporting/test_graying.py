@@ -185,7 +185,7 @@ def test_findings_are_the_change_of_each_data_set_and_the_auroc_of_the_inside(
         ("bpd_change_half_gray", "b", *(outside[end] for end in CHANGE)),
     ]
     assert inside["change"] < 0
-    assert "Numbers at half contrast" not in analysis.caption(table)
+    assert "Findings at half contrast" not in analysis.caption(table)
 
 
 @pytest.mark.parametrize(("factors", "nearest"), [((1.0, 0.9, 0.3), 0.3), ((0.0, 1.0), 0.0)])

@@ -122,7 +122,7 @@ def test_a_claim_that_is_not_reproduced_is_followed_by_what_was_measured_beside_
         ["", "a ratio", "–: no data"],
     ]
     reproduced = replace(results, claims=(replace(first, beside=beside), second))
-    assert "What was not reproduced" not in markdown(reproduced)
+    assert "Claims not reproduced" not in markdown(reproduced)
 
 
 def test_what_was_skipped_is_a_dash_with_its_reason_below(results: Results) -> None:
