@@ -23,7 +23,7 @@ from ood_bench.statistics.elbo import Elbo
 from ood_bench.statistics.elbo_above import ElboAbove
 from ood_bench_models import vae as vae_module
 from ood_bench_models.hvae import HVAE
-from ood_bench_models.hvae_networks import Level
+from ood_bench_models.hvae_networks import LatentLevel
 from ood_bench_models.vae import VAE
 
 SHAPE = Shape(1, 4, 4)
@@ -60,7 +60,7 @@ def displace(module: nn.Module, seed: int = 2) -> None:
 
 def levels_of(hvae: HVAE) -> dict[int, nn.Module]:
     """Return the modules of each level of latents by its number, 1 next to the image."""
-    lower = [cast(Level, level) for level in hvae.decoder.levels]
+    lower = [cast(LatentLevel, level) for level in hvae.decoder.levels]
     return {1: lower[-1], 2: lower[-2], 3: hvae.decoder.top}
 
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError, PluginError
-from ood_bench.lit import DensityModule, FitReport, Progress, build, fit
+from ood_bench.lit import DensityModule, FitReport, TrainingProgress, build, fit
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.guard import ATTEMPTS
@@ -164,7 +164,7 @@ class Killed(Exception):  # noqa: N818  it stands for no error
 
 
 def kill_at(step: int) -> object:
-    def progress(progress: Progress) -> None:
+    def progress(progress: TrainingProgress) -> None:
         if progress.step >= step:
             raise Killed
 
@@ -310,7 +310,7 @@ def test_training_fails_after_three_returns(images: Images, tmp_path: Path) -> N
 
 
 def test_progress_ends_at_the_last_step(images: Images, tmp_path: Path) -> None:
-    seen: list[Progress] = []
+    seen: list[TrainingProgress] = []
     trained(model(), images, tmp_path, progress=seen.append)
     assert (seen[-1].step, seen[-1].steps) == (12, 12)
     assert seen[-1].images_per_second > 0
@@ -378,7 +378,7 @@ def test_a_missing_logger_is_a_plugin_error(images: Images, tmp_path: Path) -> N
 def test_ctrl_c_stays_a_keyboard_interrupt(images: Images, tmp_path: Path) -> None:
     handler = signal.getsignal(signal.SIGINT)
 
-    def interrupt(progress: Progress) -> None:
+    def interrupt(progress: TrainingProgress) -> None:
         raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.lit import DensityModule, FitReport, build, fit
-from ood_bench.lit.course import Progress
+from ood_bench.lit.course import TrainingProgress
 from ood_bench.lit.probes import images_per_probe, probed_steps
 from ood_bench.recipe import Recipe
 
@@ -82,7 +82,7 @@ def test_a_resumed_training_has_the_probes_of_an_undisturbed_one(
 ) -> None:
     monkeypatch.setattr("ood_bench.lit.course.PROGRESS_SECONDS", 0.0)
 
-    def kill(progress: Progress) -> None:
+    def kill(progress: TrainingProgress) -> None:
         if progress.step >= 20:
             raise Killed
 

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.hashing import digest
-from ood_bench.lit import DensityModule, Progress, build, check_optimizer, fit
+from ood_bench.lit import DensityModule, TrainingProgress, build, check_optimizer, fit
 from ood_bench.lit.optimizers import optimizer_for
 from ood_bench.recipe import Recipe
 from ood_bench_models.glow import Glow
@@ -242,7 +242,7 @@ def test_an_optimiser_by_path_trains_and_resumes_to_the_same_weights(
     train, validation = digits["low"][:400], digits["low"][400:500]
 
     def trained(model: DensityModule, folder: str, stop: int | None = None) -> float:
-        def progress(progress: Progress) -> None:
+        def progress(progress: TrainingProgress) -> None:
             if stop is not None and progress.step >= stop:
                 raise Killed
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.cells import Address, Cell, Spec
-from ood_bench.cells.address import Listed
+from ood_bench.cells.address import RecordedCell
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.score import Score
@@ -102,7 +102,7 @@ class Kept:
             write_columns(folder / "table.parquet", {"x": np.zeros(1)})
             (folder / "findings.json").write_text(json.dumps([]))
         at = Address(analysis="means", plugin=plugin, model="glow", inside="low")
-        return Findings(Listed("analysis", cell.key, at), self.store, self.sizes.__getitem__)
+        return Findings(RecordedCell("analysis", cell.key, at), self.store, self.sizes.__getitem__)
 
 
 @pytest.fixture(autouse=True)

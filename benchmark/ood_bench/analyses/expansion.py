@@ -34,7 +34,7 @@ TOLERANCE = 0.1
 """How far, as a share of the true change, an expansion that holds may be off."""
 
 
-class Moments(NamedTuple):
+class PixelMoments(NamedTuple):
     """Mean and variance of each pixel over a set of images on [0, 1], each `(C, H, W)`."""
 
     mean: Floats
@@ -49,11 +49,11 @@ def on_unit_scale(images: NDArray[np.uint8]) -> Floats:
     return (images.astype(np.float64) + 0.5) / 256.0
 
 
-def moments(images: NDArray[np.uint8]) -> Moments:
+def moments(images: NDArray[np.uint8]) -> PixelMoments:
     """Return the moments of uint8 images `(N, C, H, W)`, summed exactly in integers."""
     mean = images.sum(axis=0, dtype=np.int64) / len(images)
     square = np.square(images, dtype=np.uint16).sum(axis=0, dtype=np.int64) / len(images)
-    return Moments((mean + 0.5) / 256.0, np.maximum(square - mean**2, 0.0) / 256.0**2)
+    return PixelMoments((mean + 0.5) / 256.0, np.maximum(square - mean**2, 0.0) / 256.0**2)
 
 
 class Expansion:
@@ -160,7 +160,7 @@ class Seen(NamedTuple):
             Tried on at most `TRIED` of them.
     """
 
-    moments: Moments
+    moments: PixelMoments
     total: int
     slope: float
     slopes: Scores

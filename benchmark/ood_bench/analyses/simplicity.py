@@ -90,9 +90,9 @@ class Simplicity(Analysis):
                 for name in names:
                     own = part[part["data"] == name]
                     kind = "test" if name == first["inside"] else "OOD"
-                    label = plain(f"{name} ({kind}) {_told(own[own['part'] == 'correlation'])}")
+                    label = plain(f"{name} ({kind}) {_label(own[own['part'] == 'correlation'])}")
                     _scatter(axes, own[own["part"] == "point"], colours[name], label)
-                pooled = _told(part[part["part"] == "pooled"])
+                pooled = _label(part[part["part"] == "pooled"])
                 axes.plot([], [], " ", label=f"all sets pooled {pooled}")
                 axes.set_xlabel(title)
             panels[0].set_ylabel("Bits per dimension (more likely ↑)")
@@ -205,7 +205,7 @@ def _range(points: pd.DataFrame, inside: str) -> tuple[float, float]:
     )
 
 
-def _told(found: pd.DataFrame) -> str:
+def _label(found: pd.DataFrame) -> str:
     """Return a correlation and its interval as the legend says them."""
     from ood_bench.analyses.style import signed
 

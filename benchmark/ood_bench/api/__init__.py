@@ -1,6 +1,6 @@
-"""The Python interface: what the commands do, runs as frames, metrics and scores of images.
+"""The Python interface: the commands as functions, runs as frames, metrics and scores of images.
 
-What each part needs is imported when it is first used.
+Dependencies of each part are imported on first use.
 """
 
 from importlib import import_module

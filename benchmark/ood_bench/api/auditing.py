@@ -19,10 +19,10 @@ LEVEL = 0.95
 
 @dataclass(frozen=True)
 class AuditedData:
-    """What images alone tell: statistics of sets, what separates pairs, what sets share.
+    """An audit: statistics of data sets, what separates pairs without a model, shared images.
 
     Attributes:
-        found: All of it, as a report reads it.
+        found: The whole audit, as reports read it.
         level: Coverage of the intervals.
         skips: Pairs of a suite that were left out, each with its reason.
     """
@@ -33,21 +33,21 @@ class AuditedData:
 
     @property
     def data(self) -> "pd.DataFrame":
-        """One row a data set: channel means, variances, values, PNG bits, repeated images."""
+        """One row per data set: channel means, variances, values, PNG bits, repeated images."""
         return frame(self.found.data, DataAudit)
 
     @property
     def separations(self) -> "pd.DataFrame":
-        """One row a pair and number of an image: the AUROC of that number alone."""
+        """One row per pair and number per image: the AUROC of that number as a score."""
         return frame(self.found.separations, Separation)
 
     @property
     def overlaps(self) -> "pd.DataFrame":
-        """One row two sets: how many images of one lie in the other, exactly and nearly."""
+        """One row per two sets: how many images they share, identical and near-duplicate."""
         return frame(self.found.overlaps, Overlap)
 
     def __repr__(self) -> str:
-        """Return a line for what is in it, and one for each pair that a number separates."""
+        """Return a summary line, and one line per pair that a number separates."""
         lines = [f"{len(self.found.data)} data sets, {len(self.found.separations)} separations"]
         lines += [
             f"{one.inside} → {one.outside}: {one.feature} alone has AUROC {one.value:.3f}"
@@ -58,12 +58,12 @@ class AuditedData:
 
 
 def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> AuditedData:
-    """Return what images of data sets of the catalogue tell without any model.
+    """Audit data sets of the catalogue: what separates them without any model.
 
     Args:
-        inside: `NAME` or `NAME:SPLIT`; the split is test unless given.
-        outside: Likewise, each a pair with the inside, brought to its shape.
-        data: The folder of data sets; default: what the variable OOD_BENCH_DATA says.
+        inside: `NAME` or `NAME:SPLIT`; the split defaults to `test`.
+        outside: Likewise; each forms a pair with the inside and is transformed to its shape.
+        data: The folder of data sets; default: the environment variable OOD_BENCH_DATA.
 
     Raises:
         DataError: If a data set is unknown or missing.
@@ -107,12 +107,12 @@ def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> Au
 def audit_suite(
     suite: SuiteLike, *, data: str | Path | None = None, results: str | Path = "results"
 ) -> AuditedData:
-    """Return what images of all pairs of a suite tell; kept in the store, where a run finds it.
+    """Audit all pairs of a suite; the audit is stored, and later runs reuse it.
 
     Args:
         suite: As in `run`.
-        data: The folder of data sets; default: what the variable OOD_BENCH_DATA says.
-        results: Where the store lies.
+        data: The folder of data sets; default: the environment variable OOD_BENCH_DATA.
+        results: The folder of all runs, which contains the store.
 
     Raises:
         OodBenchError: If there is a mistake in the suite, no pair is left, or a cell fails.

@@ -1,4 +1,4 @@
-"""A plugin under its contract, law by law."""
+"""Check a plugin against its contract, law by law."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Check:
-    """What a plugin is tried on, and what becomes of each law of its contract.
+    """The check of a plugin: the verdict on each law of its contract.
 
     Attributes:
-        subject: The plugin, and what it is tried on, in words.
-        verdicts: One a law, judged as they are asked for.
+        subject: The plugin and its test data, in words.
+        verdicts: One per law, computed on iteration.
     """
 
     subject: str
@@ -32,22 +32,23 @@ def check(
     shape: tuple[int, int, int] | None = None,
     exact: bool = False,
 ) -> Check:
-    """Hold a plugin to its contract: a density or a classifier, a detector, a metric.
+    """Check a plugin against its contract: a density or classifier, a detector, a metric.
 
     Args:
         plugin: A class, a registered name, `package.module:Class`, or `./file.py:Class`.
-        kind: What it is.
+        kind: The kind of plugin.
         options: Options of its constructor.
-        tiny: Of a density, options for images of two pixels alone.
-        shape: Of a model, the images to try it on; default: the first it takes of a few small.
-        exact: Whether a density is one of the 8-bit image itself, so that its probabilities add
-            up to exactly one.
+        tiny: Options of a density for images of two pixels.
+        shape: Shape of the images for a model; default: the first that it accepts of a few small
+            ones.
+        exact: Whether a density is a distribution over 8-bit images, so that its probabilities
+            sum to exactly one.
 
     Returns:
-        Laws are tried as `verdicts` is read.
+        The check; laws are tested while `verdicts` is read.
 
     Raises:
-        PluginError: If it cannot be loaded or is no such plugin.
+        PluginError: If it cannot be loaded or is not such a plugin.
 
     Example:
         >>> {verdict.outcome for verdict in check("likelihood", "detector").verdicts}

@@ -1,4 +1,4 @@
-"""Two sets of scores to all metrics."""
+"""All metrics of two sets of scores."""
 
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 
 
 class Evaluation(NamedTuple):
-    """How well scores tell outside from inside images; each metric with its interval.
+    """How well scores separate outside from inside images; each metric with its interval.
 
     Attributes:
-        auroc: The chance that an outside image scores above an inside one, ties counting half;
-            0.5 is what scores that say nothing give. Higher is better, and it is never flipped.
+        auroc: Probability that an outside image scores above an inside one, ties counting half;
+            0.5 for random scores. Higher is better, and it is never flipped.
         aupr_out: Average precision with outside images as positives. Higher is better.
         aupr_in: Average precision with inside images as positives. Higher is better.
         fpr95: Share of outside images accepted when 95 % of inside images are. Lower is better.
@@ -38,7 +38,7 @@ class Evaluation(NamedTuple):
 
     @property
     def frame(self) -> "pd.DataFrame":
-        """One row a metric, with columns `value`, `low` and `high`."""
+        """One row per metric, with columns `value`, `low` and `high`."""
         import pandas as pd
 
         found = {
@@ -66,7 +66,7 @@ def evaluate(
     resamples: int = 1000,
     seed: int = 0,
 ) -> Evaluation:
-    """Measure how well scores tell outside from inside images.
+    """Measure how well scores separate outside from inside images.
 
     A score is larger for images that are more out of distribution: give minus the
     log-likelihood, not the log-likelihood. Intervals are those of `ood_bench.metrics.evaluate`.
@@ -80,7 +80,7 @@ def evaluate(
 
     Raises:
         ValueError: If a side is empty or has a score that is not a finite real number, there are
-            no resamples, or the level is no share.
+            no resamples, or the level is not in (0, 1).
 
     Example:
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6])

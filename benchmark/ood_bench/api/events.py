@@ -1,4 +1,4 @@
-"""What a run tells whoever follows it."""
+"""Events of a run for progress callbacks."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -39,9 +39,9 @@ class Drawn:
 
 
 Event: TypeAlias = "Begun | Step | Done | Failed | Drawn"
-"""What a run tells: `Begun` once; for each cell that is not stored a `Step` when work on it begins
-and, of a training, about twice a second; for every cell `Done` or `Failed`; and `Drawn` after each
-figure of the report. As text each is one line."""
+"""An event of a run: `Begun` once; for each cell that is not stored a `Step` when it begins and,
+for a training, about twice a second; for every cell `Done` or `Failed`; and `Drawn` after each
+figure of the report. The text of each is one line."""
 
 Progress: TypeAlias = Callable[[Event], None]
 """Called with each event of a run, in the thread that runs it; `print` will do."""

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from ood_bench.api.trainings import one_training, sides_of, training_of
-from ood_bench.cells import SCORES, Listed
+from ood_bench.cells import SCORES, RecordedCell
 from ood_bench.cells.columns import columns_of
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import BitsMetric, DetectionMetrics
@@ -46,11 +46,11 @@ Part = Literal["test", "held_out", "train"]
 
 
 class Run:
-    """What a run asked for and found; frames are made when they are first read.
+    """A finished run; its frames are computed on first access.
 
     Attributes:
-        folder: Where it lies.
-        record: What it asked for, and where its cells lie.
+        folder: Its folder.
+        record: Its record: suite, cells, skips and failures.
     """
 
     def __init__(
@@ -65,7 +65,7 @@ class Run:
 
     @cached_property
     def results(self) -> Results:
-        """All that a report reads."""
+        """All results, as reports read them."""
         return collect(self.record, self._store)
 
     @property
@@ -77,38 +77,38 @@ class Run:
     def failures(self) -> tuple[Omission, ...]:
         """The cells that failed, each with its message as `reason`; none if all went well.
 
-        `failures.log` in the run's folder has the tracebacks of those that nobody expected.
+        `failures.log` in the run's folder has the tracebacks of unexpected ones.
         """
         return self.record.failures
 
     @property
     def skips(self) -> tuple[Omission, ...]:
-        """What the plan left out, each with its reason."""
+        """What the plan skipped, each with its reason."""
         return self.record.skips
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
-        """One row a measured value, as in `report --format csv`; pooled rows have seed `all`."""
+        """One row per measured value, as in `report --format csv`; pooled rows have seed `all`."""
         return frame(ordered(self.results.rows), Row)
 
     @cached_property
     def findings(self) -> "pd.DataFrame":
-        """One row a number that an analysis found."""
+        """One row per finding of an analysis."""
         return frame(self.results.findings, FindingRow)
 
     @cached_property
     def claims(self) -> "pd.DataFrame":
-        """One row a claim, with what was measured and the verdict."""
+        """One row per claim, with measured value and verdict."""
         return frame(self.results.claims, ClaimResult)
 
     @cached_property
     def training(self) -> "pd.DataFrame":
-        """One row a training: steps, seconds, bits per dimension of validation images."""
+        """One row per training: steps, seconds, bits per dimension of validation images."""
         return frame(self.results.training, TrainingCard)
 
     @cached_property
     def data(self) -> "pd.DataFrame":
-        """One row a split of a data set: source, transform, licence, digest."""
+        """One row per split of a data set: source, transform, licence, digest."""
         return frame(self.results.data, DataCard)
 
     def scores(
@@ -126,14 +126,14 @@ class Run:
             model: The model.
             detector: The detector.
             data: An outside data set, or the inside one.
-            inside: What the model was trained on, where it was on several.
-            seed: The seed of the training, where there are several.
+            inside: The training data set, if the model has several.
+            seed: The seed of the training, if there are several.
 
         Returns:
-            One score an image, larger = more OOD.
+            One score per image, larger = more OOD.
 
         Raises:
-            OodBenchError: If there are none, or more than one set of scores is meant.
+            OodBenchError: If there are none, or the arguments are ambiguous.
         """
         import pandas as pd
 
@@ -160,22 +160,22 @@ class Run:
         inside: str | None = None,
         seed: int | None = None,
     ) -> "pd.DataFrame":
-        """Return all columns that were computed of images of a data set.
+        """Return all statistics of the images of a data set.
 
         Args:
             model: The model.
             data: An outside data set, or the inside one.
-            part: `test`; or of the inside `held_out`, on which detectors were fitted, or
-                `train`, the first of the images trained on.
-            inside: What the model was trained on, where it was on several.
-            seed: The seed of the training, where there are several.
+            part: `test`; or for the inside `held_out`, on which detectors were fitted, or
+                `train`, the first of the training images.
+            inside: The training data set, if the model has several.
+            seed: The seed of the training, if there are several.
 
         Returns:
-            One row an image, in the images' order; `log_prob` in nats. A column of another
+            One row per image, in the images' order; `log_prob` in nats. A column of another
             model begins with its role, as in `background.log_prob`.
 
         Raises:
-            OodBenchError: If there are none, or more than one set of columns is meant.
+            OodBenchError: If there are none, or the arguments are ambiguous.
         """
         import pandas as pd
 
@@ -214,7 +214,7 @@ class Run:
     ) -> Path:
         """Write the tables and figures of the run, and return the path of the file to open.
 
-        Figures that lie there already and are still right are left as they are.
+        Figures that exist and are up to date are kept.
 
         Args:
             format: `markdown`, `html`, `latex`, `csv`, `json`, or a format of your own by its
@@ -241,14 +241,14 @@ class Run:
         skip: Sequence[str] = (),
         progress: "Progress | None" = None,
     ) -> Path:
-        """Write the run to a folder of its own, from which reports are made without weights.
+        """Write the run to an archive, a folder from which reports are made without weights.
 
         `load_run` reads it. It holds the Markdown report, and in `cells.zip` all statistics and
         scores as Parquet.
 
         Args:
-            output: Where the files go.
-            scores: Whether detectors' scores are kept, which follow from the statistics.
+            output: The target folder.
+            scores: Whether to include detectors' scores, which follow from the statistics.
             skip: Globs over the analyses' cells whose tables and figures are left out.
             progress: Called with a `Drawn` after each figure.
 
@@ -296,13 +296,13 @@ class Run:
         """The plugins; what it may import, a record of a stranger decides on."""
         return Registry(Path(self.record.base or self.folder), trust=self._trust)
 
-    def _scored(self, cell: Listed, data: str) -> str:
+    def _scored(self, cell: RecordedCell, data: str) -> str:
         """Return the cell of a detector's scores of one side of a pair."""
         spec = self._store.spec(cell.key, DetectionMetrics)
         return spec.inside if data == cell.at.inside else spec.outside
 
     def _scores(self, key: str) -> Scores:
-        """Return the scores of a cell; made again from the statistics where an archive left out."""
+        """Return the scores of a cell, recomputed from the statistics if an archive lacks them."""
         if self._store.keeps(key, SCORES):
             return self._store.read_scores(key)
         name = self._store.manifest(key)["name"]
@@ -315,7 +315,7 @@ class Run:
         held_out, images = (columns_of(self._store, one) for one in (spec.held_out, spec.images))
         try:
             return detector.fit(held_out)(images)
-        except Exception as error:  # columns of anybody's archive
+        except Exception as error:  # columns of an untrusted archive
             raise OodBenchError(
                 f"{name}: its scores cannot be made again: {raised(error)}"
             ) from error
@@ -326,7 +326,7 @@ class Run:
             raise OodBenchError(f"{self.folder} has no {kind} '{name}'{did_you_mean(name, known)}")
 
     def __repr__(self) -> str:
-        """Return what is in it, a line each."""
+        """Return a summary, one line per kind of content."""
         rows, claims = self.results.rows, self.results.claims
         reproduced = sum(claim.verdict == "reproduced" for claim in claims)
         by = by_one(claim.trainings for claim in claims)
@@ -350,10 +350,10 @@ def load_run(
     """Read a finished run, or an archive of one.
 
     Args:
-        run: The run's folder, its name, or its suite's name; the latest unless given.
+        run: The run's folder, its name, or its suite's name; default: the latest.
         results: The folder of all runs.
-        trust_code: Whether code may be run that the run names and no installed package
-            registers: a detector's, whose scores were not kept. Your own runs need no leave.
+        trust_code: Whether to run code that the run names and that no installed package registers,
+            such as a detector whose scores were not stored. Your own runs are trusted anyway.
 
     Raises:
         OodBenchError: If there is none, or it is damaged.
@@ -380,14 +380,14 @@ def load_run(
 
 
 def _listed(names: Iterable[str], *, most: int = 8) -> str:
-    """Return distinct names in order, the last left out where they are many."""
+    """Return distinct names in order, truncated if there are many."""
     found = list(dict.fromkeys(names))
     more = f", and {len(found) - most} more" if len(found) > most else ""
     return ", ".join(found[:most]) + more if found else "none"
 
 
 def frame(rows: Sequence[Any], kind: type[Any]) -> "pd.DataFrame":
-    """Return values as a frame with a column a field, also where there are none."""
+    """Return values as a frame with one column per field, even if there are none."""
     import pandas as pd
 
     return pd.DataFrame([vars(row) for row in rows], columns=[field.name for field in fields(kind)])

@@ -1,4 +1,4 @@
-"""What a run would do, before it does it."""
+"""Plan a run without running it."""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ood_bench.store import Store
 
 SuiteLike: TypeAlias = str | Path | Mapping[str, Any]
-"""A suite: its YAML file, the name of a shipped one, or the value that the YAML would have."""
+"""A suite: its YAML file, the name of a bundled one, or a mapping with the YAML's content."""
 
 Settings: TypeAlias = Mapping[str, Any] | Sequence[str] | str
 """Values of a suite by their paths, or as `path=value`."""
@@ -27,18 +27,18 @@ Globs: TypeAlias = Sequence[str] | str
 
 @dataclass(frozen=True)
 class Prepared:
-    """A suite, what it is run with, and its plan.
+    """A suite with its plugins, data, store and plan.
 
     Attributes:
         device: The device that models run on.
         loaded: The suite.
-        settings: What was set on top of it.
+        settings: Values set on top of it.
         registry: The plugins.
         library: The data sets.
         store: Where finished cells lie.
-        whole: The plan of all that the suite asks for.
-        reported: What of it is reported: all but what `skip` leaves out.
-        plan: What of that is run.
+        whole: The plan of the whole suite.
+        reported: The part to report, without what `skip` leaves out.
+        plan: The part to run.
     """
 
     device: str
@@ -69,8 +69,8 @@ def prepare(
 ) -> Prepared:
     """Read a suite and plan it.
 
-    The arguments are those of `run`, but for two: `lenient` skips the pairs whose data is missing,
-    which are a mistake otherwise; `remember` keeps what is read of data sets for the next run.
+    The arguments are those of `run`, and two more: `lenient` skips pairs whose data is missing,
+    otherwise an error; `remember` caches the digests of data sets for the next run.
 
     Raises:
         OodBenchError: If there is a mistake in the suite, a plugin or the data.
@@ -109,11 +109,11 @@ def globs(given: Globs) -> list[str]:
 
 @dataclass(frozen=True)
 class DryRun:
-    """What a run would do.
+    """The plan of a run, which is not run.
 
     Attributes:
-        plan: All cells that it would finish, in order, and what it would skip, with reasons.
-        stored: Names of the cells that are finished already.
+        plan: All its cells in order, and its skips with reasons.
+        stored: Names of the cells that are already finished.
     """
 
     plan: "Plan"
@@ -126,7 +126,7 @@ class DryRun:
 
     @property
     def skips(self) -> "tuple[Omission, ...]":
-        """What would be left out, each with its reason."""
+        """What would be skipped, each with its reason."""
         return self.plan.skips
 
     @property
@@ -140,7 +140,7 @@ class DryRun:
 
     @property
     def remarks(self) -> list[str]:
-        """How large each model is, what each training split serves, and how many cells run."""
+        """The size of each model, the division of each training split, and the number of cells."""
         count = len(self.plan.cells)
         return [
             *(f"{model}: {size}" for model, size in self.plan.sizes.items()),
@@ -150,7 +150,7 @@ class DryRun:
         ]
 
     def __repr__(self) -> str:
-        """Return a line a cell, and the remarks."""
+        """Return one line per cell, and the remarks."""
         lines = [f"{state:<9} {cell}" for state, cell in self.states]
         return "\n".join([*lines, *self.remarks])
 
@@ -170,7 +170,7 @@ def dry_run(
 ) -> DryRun:
     """Return what `run` would do with the same arguments; nothing is computed.
 
-    Pairs whose data is missing are among the skips, each with what to do.
+    Pairs whose data is missing are among the skips, each with advice.
 
     Raises:
         OodBenchError: If there is a mistake in the suite, a plugin or the data.

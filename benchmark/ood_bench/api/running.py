@@ -1,4 +1,4 @@
-"""A suite to a run: what is not stored is computed, and the report written."""
+"""Run a suite: compute what is not stored, and write the report."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -36,45 +36,45 @@ def run(
     checkpoint_seconds: float = 30.0,
     progress: "Progress | None" = None,
 ) -> "Run":
-    """Run a suite: train what is not trained, score, measure, and write the report.
+    """Run a suite: train, score, measure, and write the report.
 
-    What is finished is kept in the results folder, where `ood-bench run` finds it too. Interrupted
-    at any moment (Ctrl-C, the kernel's stop button), the same call goes on from there.
+    Finished cells are stored in the results folder, which `ood-bench run` shares. After an
+    interruption at any moment (Ctrl-C, the kernel's stop button), the same call resumes.
 
-    A cell that fails does not raise: what needs it is left out, all others are finished, and
-    `Run.failures` names both. A mistake in the suite, a plugin or the data that can be seen
-    beforehand raises before anything is computed.
+    A failed cell raises no error: cells that depend on it are left out, all others are finished,
+    and `Run.failures` names both. Mistakes in the suite, a plugin or the data raise an error before
+    anything is computed, as far as they can be detected.
 
     Args:
-        suite: A YAML file, the name of a suite that is shipped (`"quickstart"`), or a mapping with
-            what the YAML would hold; paths in a mapping are relative to the working directory.
-        data: The folder of data sets; default: what the variable OOD_BENCH_DATA says.
-        results: Where the store and the reports lie.
+        suite: A YAML file, the name of a bundled suite (`"quickstart"`), or a mapping with the
+            content of the YAML; paths in a mapping are relative to the working directory.
+        data: The folder of data sets; default: the environment variable OOD_BENCH_DATA.
+        results: The folder for the store and the reports.
         embedded: Use the bundled subsets and skip the pairs that lack data; the tables say so.
         skip_missing: Skip the pairs whose data is missing.
         scale: Factor on training steps; 0.05 for a quick look.
-        set: Values to change by their paths, `{"seeds": [0, 1], "models.glow.options.width": 64}`,
+        set: Values to set by their paths, `{"seeds": [0, 1], "models.glow.options.width": 64}`,
             or as `"path=value"`.
-        only: Globs over cell names; these are run, with what they need.
-        skip: Globs; these are left out.
-        fresh: Read all data and compute all cells anew, also those that are stored.
+        only: Globs over cell names; matching cells and their inputs are run.
+        skip: Globs; matching cells are left out.
+        fresh: Read all data and compute all cells again, even stored ones.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        jobs: Cells at a time, each in a process with its share of the threads; default: as many as
-            threads and models, 1 on a GPU.
-        executor: What works on the cells: `inline`, `processes`, the name of a plugin,
+        jobs: Number of concurrent cells, each in a process with its share of the threads; default:
+            the number of threads or of models, whichever is smaller, and 1 on a GPU.
+        executor: The executor: `inline`, `processes`, the name of a plugin,
             `package.module:Class`, `./file.py:Class`, or an object; default: `inline` for one job,
             `processes` for more.
         checkpoint_seconds: Time between two training checkpoints.
-        progress: Called with each `Event`, which as text is one line: `print` will do. What it
-            raises ends the run once the cell in work is finished. None is silent.
+        progress: Called with each `Event`, whose text is one line, so `print` works. If it raises
+            an error, the run ends after the current cell. Default: silent.
 
     Returns:
-        The run, with its metrics, claims and scores as frames. The report lies in its `folder`.
+        The run, with its metrics, claims and scores as frames. The report is in its `folder`.
 
     Raises:
         OodBenchError: If there is a mistake in the suite, a plugin, the data or an argument.
-        OSError: If the machine refuses to write the results, on a full disk say.
-        KeyboardInterrupt: If it was interrupted.
+        OSError: If the results cannot be written, for instance on a full disk.
+        KeyboardInterrupt: If it is interrupted.
 
     Example:
         >>> found = run("quickstart", only="metric/glow@*/bpd")  # doctest: +SKIP
@@ -150,7 +150,7 @@ def run(
 
 
 class _Follower:
-    """Passes events on, and keeps the failures among them and what the callback raised."""
+    """Forwards events, and keeps failures and an error of the callback."""
 
     def __init__(self, progress: "Progress | None") -> None:
         self.failures: list[Failed] = []
@@ -189,7 +189,7 @@ def _chosen(executor: "str | Executor | None", prepared: Prepared, jobs: int | N
 
 @contextmanager
 def _cleared(store: "Store", folder: Path) -> Iterator[None]:
-    """Remove what broken-off runs have left, before a run and after it, however it ends."""
+    """Remove the remains of interrupted runs, before a run and after it, however it ends."""
     from ood_bench.files import clear_unfinished
 
     store.clear()
@@ -201,7 +201,7 @@ def _cleared(store: "Store", folder: Path) -> Iterator[None]:
 
 
 def _notes(*, embedded: bool, scale: float, settings: Sequence[str]) -> tuple[str, ...]:
-    """Return what must be said above every table."""
+    """Return the notes above every table."""
     notes = []
     if embedded:
         notes.append(
@@ -216,7 +216,7 @@ def _notes(*, embedded: bool, scale: float, settings: Sequence[str]) -> tuple[st
 
 
 def _log_tracebacks(folder: Path, failures: "Sequence[Failed]") -> None:
-    """Leave the tracebacks of unexpected failures beside the report."""
+    """Write the tracebacks of unexpected failures beside the report."""
     path = folder / "failures.log"
     texts = [f"{failed.cell.name}\n{failed.traceback}" for failed in failures if failed.traceback]
     if texts:

@@ -1,4 +1,4 @@
-"""Images to scores, with a model of a run, an exported one, or one in memory."""
+"""Score images with a model of a run, an exported one, or one in memory."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -37,7 +37,7 @@ def score(
     device: str = "auto",
     trust_code: bool = False,
 ) -> "pd.DataFrame":
-    """Score images: log-likelihood, a detector's score, and whether each is in-distribution.
+    """Score images: log-likelihood, detector score, and a verdict on each image.
 
     Args:
         model: The folder of an exported model or of a training's cell, the name of a model in a
@@ -45,29 +45,29 @@ def score(
             `log_prob` takes uint8 images.
         images: uint8, shape `(N, C, H, W)`; or a folder, an `.npz` archive, or the name of a
             data set of the catalogue.
-        detector: The name of a detector, at its defaults, or a detector.
-        accept: Share of in-distribution images to be let pass; it sets the verdict's threshold.
+        detector: A detector, or the name of one, with default options.
+        accept: Share of ID images to accept, which sets the threshold of the verdict.
         held_out: For a model in memory: in-distribution images that it was not trained on,
             uint8, shape `(M, C, H, W)`. Without them there is no verdict, and the detector must
             be the likelihood.
-        transform: What is done to images that are read, as a suite says it, such as
-            `{"crop": "square", "resize": "bicubic", "channels": "match"}`. Unless given, what
-            was done to the training images.
-        split: Which images of an archive or a data set; `test` unless given.
-        on_bad: `error` lists all files and images that cannot be read, `skip` leaves them out.
-        run: The run that a model's name is of; the latest unless given.
+        transform: The transform of images that are read, as in a suite, such as
+            `{"crop": "square", "resize": "bicubic", "channels": "match"}`; default: that of
+            the training images.
+        split: The split of an archive or a data set; default: `test`.
+        on_bad: `error` lists all unreadable files and images, `skip` leaves them out.
+        run: The run of a named model; default: the latest.
         results: The folder of all runs.
         root: The data root, for data sets of the catalogue.
         device: `auto`, `cpu`, `cuda` or `cuda:N`, for a model that is loaded.
-        trust_code: Whether code may be run that a model's folder comes with or names, and no
-            installed package registers: read it first.
+        trust_code: Whether to run code that a model's folder contains or names and that no
+            installed package registers; read it first.
 
     Returns:
-        One row an image: `file`, `log_prob` (log P(x) of the 8-bit image in nats),
+        One row per image: `file`, `log_prob` (log P(x) of the 8-bit image in nats),
         `bits_per_dim`, `score` (larger = more OOD), and `verdict` (`ID` or `OOD`).
 
     Raises:
-        OodBenchError: If the model, an image or a column that the detector reads is not there.
+        OodBenchError: If the model, an image or a column that the detector reads is missing.
 
     Example:
         >>> import torch
@@ -127,7 +127,7 @@ def score(
 def _held_out(
     model: object, held_out: NDArray[np.uint8] | None, detector: Detector, registry: Registry
 ) -> Columns | None:
-    """Return what a detector reads of held-out images under a model in memory."""
+    """Return the columns of held-out images for a detector, under a model in memory."""
     if held_out is None:
         return None
     pixels = _named(held_out, None).pixels
@@ -135,7 +135,7 @@ def _held_out(
 
 
 def _shape(model: object, held_out: NDArray[np.uint8] | None) -> Shape | None:
-    """Return the shape of a model in memory, where something tells."""
+    """Return the shape of a model in memory; None if unknown."""
     from ood_bench.lit import ImageModule
 
     if isinstance(model, ImageModule):

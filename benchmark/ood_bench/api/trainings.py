@@ -2,16 +2,16 @@
 
 from collections.abc import Iterable
 
-from ood_bench.cells import Listed
+from ood_bench.cells import RecordedCell
 from ood_bench.errors import OodBenchError
 
 
-def training_of(cell: Listed) -> tuple[str, int]:
+def training_of(cell: RecordedCell) -> tuple[str, int]:
     """Return what tells the trainings of a model apart."""
     return cell.at.inside, cell.at.seed
 
 
-def sides_of(cell: Listed) -> tuple[str, str]:
+def sides_of(cell: RecordedCell) -> tuple[str, str]:
     """Return the inside and the outside data set of a cell."""
     return cell.at.inside, cell.at.outside
 

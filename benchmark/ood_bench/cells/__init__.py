@@ -1,6 +1,6 @@
 """Cells: units of work with keys and addresses, one file per kind, and finished cells."""
 
-from ood_bench.cells.address import Address, Listed, Part
+from ood_bench.cells.address import Address, Part, RecordedCell
 from ood_bench.cells.analysis import TABLE
 from ood_bench.cells.cell import Cell
 from ood_bench.cells.detect import SCORES
@@ -22,8 +22,8 @@ __all__ = [
     "Cell",
     "CellFiles",
     "Cells",
-    "Listed",
     "Part",
+    "RecordedCell",
     "Spec",
     "reported",
     "required",

@@ -65,7 +65,7 @@ class Address:
 
 
 @dataclass(frozen=True)
-class Listed:
+class RecordedCell:
     """A cell in the record of a run, at one of its addresses.
 
     Attributes:

@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.analyses import Images as ImagesOf
+from ood_bench.analyses import Analysis, Finding, ImageLoader, Study
 from ood_bench.cells.context import Wanted
-from ood_bench.cells.spec import Beside, Role, Spec
+from ood_bench.cells.spec import NotHashed, Role, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.cells.train import COURSE
 from ood_bench.data import Shape
@@ -73,7 +72,7 @@ class Analyse(Spec):
     scores: Annotated[Mapping[str, Key], Role("/")] = field(default_factory=dict)
     trained: Annotated[Key | None, Role(name="model")] = None
     course: Annotated[Key | None, Role()] = None
-    images: Annotated[Mapping[str, Wanted], Beside] = field(default_factory=dict)
+    images: Annotated[Mapping[str, Wanted], NotHashed] = field(default_factory=dict)
 
     @staticmethod
     def named(*parts: str) -> str:
@@ -96,7 +95,7 @@ class Analyse(Spec):
         self,
         columns: Mapping[tuple[str, Any], Columns],
         scores: Mapping[tuple[str, str], Scores],
-        images: ImagesOf,
+        images: ImageLoader,
     ) -> Study:
         """Return the input of the analysis, without the model and its training."""
         return Study(

@@ -18,7 +18,7 @@ from ood_bench.audit import (
 )
 from ood_bench.cells.columns import columns_of
 from ood_bench.cells.context import Wanted
-from ood_bench.cells.spec import Beside, Inputs, Spec
+from ood_bench.cells.spec import Inputs, NotHashed, Spec
 from ood_bench.cells.tables import write_json
 from ood_bench.errors import StoreError
 from ood_bench.metrics import Measure
@@ -48,7 +48,7 @@ class AuditSet(Spec):
 
     data: Mapping[str, str]
     test: Inputs
-    images: Annotated[Mapping[str, Wanted], Beside] = field(default_factory=dict)
+    images: Annotated[Mapping[str, Wanted], NotHashed] = field(default_factory=dict)
     revision: int = 1
 
     def work(self, task: "Task") -> None:
@@ -90,7 +90,7 @@ class AuditPair(Spec):
     level: float
     distance: int = DISTANCE
     correlation: float = CORRELATION
-    images: Annotated[Mapping[str, Wanted], Beside] = field(default_factory=dict)
+    images: Annotated[Mapping[str, Wanted], NotHashed] = field(default_factory=dict)
     revision: int = 2
 
     def work(self, task: "Task") -> None:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from ood_bench.cells.address import Address, Listed
+from ood_bench.cells.address import Address, RecordedCell
 from ood_bench.cells.spec import Spec
 
 
@@ -37,9 +37,9 @@ class Cell:
         return self.spec.inputs
 
     @property
-    def listed(self) -> Iterator[Listed]:
+    def listed(self) -> Iterator[RecordedCell]:
         """The entries of the cell in a run's record, one per address."""
-        return (Listed(self.kind, self.key, at) for at in self.at)
+        return (RecordedCell(self.kind, self.key, at) for at in self.at)
 
     @property
     def rows(self) -> dict[str, str]:

@@ -10,7 +10,7 @@ from ood_bench.registry import Kind, Registry
 
 if TYPE_CHECKING:
     from ood_bench.cells.cell import Cell
-    from ood_bench.lit import Progress
+    from ood_bench.lit import TrainingProgress
 
 
 @dataclass(frozen=True)
@@ -37,7 +37,7 @@ class Step:
     """An event of a cell: it begins, or its training has reached a step."""
 
     cell: "Cell"
-    training: "Progress | None" = None
+    training: "TrainingProgress | None" = None
 
     def __str__(self) -> str:
         """Return one line."""

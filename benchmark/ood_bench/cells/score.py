@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from ood_bench.cells.columns import require_finite
 from ood_bench.cells.context import Wanted
-from ood_bench.cells.spec import Beside, Inputs, Role, Spec
+from ood_bench.cells.spec import Inputs, NotHashed, Role, Spec
 from ood_bench.cells.tables import write_columns
 from ood_bench.data import Images
 from ood_bench.data.partition import Whole, partition_by
@@ -60,7 +60,7 @@ class Score(Spec):
     labels: str | None = None
     model: Annotated[Key | None, Role()] = None
     member: Inputs = field(default_factory=dict)
-    images: Annotated[Wanted | None, Beside] = None
+    images: Annotated[Wanted | None, NotHashed] = None
 
     def work(self, task: "Task") -> None:
         """Compute the columns."""

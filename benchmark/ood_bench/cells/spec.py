@@ -27,7 +27,7 @@ class Role:
     name: str = ""
 
 
-class Beside:
+class NotHashed:
     """Annotation of a field that is not hashed: it tells a worker where to find an input."""
 
 
@@ -130,6 +130,6 @@ def _fields(spec: type[Spec]) -> tuple[tuple[str, Role | None], ...]:
         role = next((mark for mark in marks if isinstance(mark, Role)), None)
         if role is not None:
             role = Role(role.separator, role.name or field.name)
-        if Beside not in marks:
+        if NotHashed not in marks:
             found.append((field.name, role))
     return tuple(found)

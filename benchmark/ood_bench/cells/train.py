@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.cells.context import Step, Wanted, WorkContext
-from ood_bench.cells.spec import Beside, Spec
+from ood_bench.cells.spec import NotHashed, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.data import Images, Shape
 from ood_bench.data.partition import Partition, partition_by
@@ -65,10 +65,10 @@ class Train(Spec):
     origin: Mapping[str, Any] | None = None
     labels: str | None = None
     probes: Mapping[str, str] | None = None
-    images: Annotated[Wanted | None, Beside] = None
-    probed: Annotated[Mapping[str, Wanted], Beside] = field(default_factory=dict)
-    training: Annotated[Recipe | None, Beside] = None
-    weights: Annotated[Path | None, Beside] = None
+    images: Annotated[Wanted | None, NotHashed] = None
+    probed: Annotated[Mapping[str, Wanted], NotHashed] = field(default_factory=dict)
+    training: Annotated[Recipe | None, NotHashed] = None
+    weights: Annotated[Path | None, NotHashed] = None
 
     def build(self, worker: "Worker") -> "ImageModule":
         """Return the model with its initial weights, on the worker's device."""

@@ -60,7 +60,7 @@ def write_comparison(runs: list[str], results: Path, output: Path | None, format
 
 def _compared(runs: list[str], results: Path) -> "RunComparison":
     from ood_bench.errors import OodBenchError
-    from ood_bench.runs import Side, compare_runs, find_run, read_record, store_of
+    from ood_bench.runs import ComparedRun, compare_runs, find_run, read_record, store_of
 
     folders = [find_run(results, run) for run in runs]
     if len({folder.resolve() for folder in folders}) < max(2, len(runs)):
@@ -73,5 +73,5 @@ def _compared(runs: list[str], results: Path) -> "RunComparison":
         for folder in folders:
             record = read_record(folder)
             store = stack.enter_context(store_of(folder, results, record))
-            sides.append(Side(folder.name if short else str(folder), record, store))
+            sides.append(ComparedRun(folder.name if short else str(folder), record, store))
         return compare_runs(sides)

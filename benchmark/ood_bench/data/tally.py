@@ -11,7 +11,7 @@ MOST = 200
 """Files or images that one message names."""
 
 
-class Tally:
+class ReadingCounts:
     """Counts over one pass.
 
     Args:

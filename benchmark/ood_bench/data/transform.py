@@ -14,7 +14,7 @@ from ood_bench.data.decoding import BadImageError, decode, native_shape, shape_o
 from ood_bench.data.options import OnBad, Transform
 from ood_bench.data.pictures import Blob, Decoded, Pictures
 from ood_bench.data.shape import Shape
-from ood_bench.data.tally import Tally
+from ood_bench.data.tally import ReadingCounts
 from ood_bench.errors import DataError
 
 FILTERS = {
@@ -41,7 +41,7 @@ class Fitted(NamedTuple):
 
     pixels: NDArray[np.uint8]
     native: Shape | None
-    tally: Tally
+    tally: ReadingCounts
 
 
 def cropped(transform: Transform, native: Shape) -> Shape:
@@ -132,7 +132,7 @@ def fit(
         DataError: If an image cannot be read, or does not have the shape after the transform, or
             none is left.
     """
-    tally = Tally(name, pictures.count, on_bad)
+    tally = ReadingCounts(name, pictures.count, on_bad)
     if pictures.done:
         tally.done[pictures.done] = pictures.count
     if isinstance(pictures, Decoded) and _idle(transform, native_shape(pictures), target):
@@ -175,7 +175,7 @@ def _mixed_or_misfit(name: str, target: Shape) -> Misfit:
 
 
 def _idle(transform: Transform, native: Shape, target: Shape) -> bool:
-    """Tell whether a transform leaves images of the target's shape as they are."""
+    """Return whether a transform leaves images of the target's shape as they are."""
     changes = transform.invert or cropped(transform, native) != native
     kept = (None, "match", "gray" if target.channels == 1 else "rgb")
     return native == target and not changes and transform.channels in kept

@@ -1,7 +1,7 @@
 """Training: the Lightning base classes, and the one function that fits."""
 
 from ood_bench.lit.build import build
-from ood_bench.lit.course import Progress
+from ood_bench.lit.course import TrainingProgress
 from ood_bench.lit.draws import importance_weighted
 from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
@@ -21,9 +21,9 @@ __all__ = [
     "FloatDensity",
     "ImageModule",
     "Probe",
-    "Progress",
     "Sanity",
     "Size",
+    "TrainingProgress",
     "adopt",
     "build",
     "cannot_score",

@@ -1,17 +1,17 @@
-"""What a report says, once, whatever the format: a writer reads a document and nothing else."""
+"""The document: the content of a report, independent of its format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, TypeAlias, TypeVar
 
 from ood_bench.metrics import MetricSpec
-from ood_bench.report.measured import Measured
+from ood_bench.report.measured import MeasuredDetection
 from ood_bench.report.texttable import TextTable
 from ood_bench.results import ClaimResult, DataCard
 
 
 class Span(NamedTuple):
-    """A piece of a text, and whether to stress it."""
+    """A piece of text, and whether to emphasise it."""
 
     text: str
     stressed: bool = False
@@ -35,11 +35,11 @@ class ClaimList(NamedTuple):
 class Detections(NamedTuple):
     """What was measured on every pair, for a page that shows one metric at a time.
 
-    `remarks` says of some pairs (inside, outside) what the images alone tell, and `metrics` how
-    each metric reads.
+    `remarks` holds the audit's remarks on pairs (inside, outside), and `metrics` the description
+    of each metric.
     """
 
-    found: tuple[Measured, ...]
+    found: tuple[MeasuredDetection, ...]
     remarks: Mapping[tuple[str, str], str]
     metrics: tuple[MetricSpec, ...]
 
@@ -132,7 +132,7 @@ class Image(NamedTuple):
     png: bytes
 
 
-class Row(NamedTuple):
+class GalleryRow(NamedTuple):
     """Images of one data set, and what is said of them."""
 
     data: str
@@ -143,7 +143,7 @@ class Row(NamedTuple):
 class Gallery(NamedTuple):
     """Rows of images with their bits per dimension, for a page that lays them out itself."""
 
-    rows: tuple[Row, ...]
+    rows: tuple[GalleryRow, ...]
 
 
 Content: TypeAlias = Picture | Chart | Gallery

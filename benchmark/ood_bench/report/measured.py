@@ -23,7 +23,7 @@ _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
 
 
 @dataclass
-class Measured:
+class MeasuredDetection:
     """All rows of one address: pooled ones by metric, and those of single seeds."""
 
     model: str
@@ -72,7 +72,7 @@ class Measured:
         return [f"transform: {row.transform}" if changed else "", note, *remarks]
 
 
-def detections(results: Results) -> list[Measured]:
+def detections(results: Results) -> list[MeasuredDetection]:
     """Return what was measured, then what was not: omissions of a pair or a detector."""
     measured = _entries(row for row in results.rows if row.metric not in _BITS)
     absent: dict[tuple[str, str, str, str], list[Omission]] = {}
@@ -82,7 +82,9 @@ def detections(results: Results) -> list[Measured]:
             absent.setdefault(address, []).append(omission)
     known = {(e.model, e.inside, e.outside, e.detector) for e in measured if e.pooled}
     return measured + [
-        Measured(*address, reason="; ".join(dict.fromkeys(item.reason for item in omissions)))
+        MeasuredDetection(
+            *address, reason="; ".join(dict.fromkeys(item.reason for item in omissions))
+        )
         for address, omissions in absent.items()
         if address not in known
     ]
@@ -157,11 +159,11 @@ def bits_table(results: Results) -> TextTable:
     return TextTable(columns, tuple(rows), footnotes.texts)
 
 
-def _entries(rows: Iterable[Row]) -> list[Measured]:
-    entries: dict[tuple[str, str, str, str], Measured] = {}
+def _entries(rows: Iterable[Row]) -> list[MeasuredDetection]:
+    entries: dict[tuple[str, str, str, str], MeasuredDetection] = {}
     for row in rows:
         address = (row.model, row.inside, row.outside, row.detector)
-        entry = entries.setdefault(address, Measured(*address))
+        entry = entries.setdefault(address, MeasuredDetection(*address))
         if row.seed == "all":
             entry.pooled[row.metric] = row
         else:
@@ -169,14 +171,14 @@ def _entries(rows: Iterable[Row]) -> list[Measured]:
     return list(entries.values())
 
 
-def _by_training(rows: Iterable[Row]) -> Mapping[tuple[str, str], list[Measured]]:
-    trainings: dict[tuple[str, str], list[Measured]] = {}
+def _by_training(rows: Iterable[Row]) -> Mapping[tuple[str, str], list[MeasuredDetection]]:
+    trainings: dict[tuple[str, str], list[MeasuredDetection]] = {}
     for entry in _entries(row for row in rows if row.metric in _BITS):
         trainings.setdefault((entry.model, entry.inside), []).append(entry)
     return trainings
 
 
-def _pair(entry: Measured) -> str:
+def _pair(entry: MeasuredDetection) -> str:
     return f"{entry.inside or 'all'} → {entry.outside or 'all'}"
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from ood_bench.report.document import Bars, Chart, Gallery, Image, Row
+from ood_bench.report.document import Bars, Chart, Gallery, GalleryRow, Image
 from ood_bench.results import AnalysisTable
 
 if TYPE_CHECKING:
@@ -43,9 +43,9 @@ def _chart(series: "Sequence[Series]") -> Chart:
     return Chart(view(series), series[0].width, bars)
 
 
-def _row(strip: "Strip") -> Row:
+def _row(strip: "Strip") -> GalleryRow:
     shown = strip.images
-    return Row(
+    return GalleryRow(
         strip.data,
         strip.label,
         tuple(

@@ -1,9 +1,8 @@
-"""What a run found, as values: all that a claim or a report reads."""
+"""Results of a run as values: the input of claims and reports."""
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
 from ood_bench.results.run import (
     AnalysisTable,
-    Beside,
     ClaimResult,
     Cost,
     DataCard,
@@ -13,6 +12,7 @@ from ood_bench.results.run import (
     Omission,
     Quotation,
     Ranking,
+    RelatedMeasure,
     Results,
     Row,
     TrainingCard,
@@ -26,7 +26,6 @@ __all__ = [
     "TRIVIAL",
     "AnalysisTable",
     "Audit",
-    "Beside",
     "ClaimResult",
     "ComparedClaim",
     "ComparedRow",
@@ -40,6 +39,7 @@ __all__ = [
     "Overlap",
     "Quotation",
     "Ranking",
+    "RelatedMeasure",
     "Results",
     "Row",
     "RunComparison",

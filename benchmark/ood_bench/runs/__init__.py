@@ -1,14 +1,14 @@
-"""Runs: the record of one run on disk, and its results read back from the store."""
+"""Runs: the record of one run on disk, and its results collected from the store."""
 
 from ood_bench.runs.archive import archive, is_archive, store_of, without_figures
 from ood_bench.runs.audit import collect_audit, gather
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
-from ood_bench.runs.run_comparison import Side, compare_runs
+from ood_bench.runs.run_comparison import ComparedRun, compare_runs
 
 __all__ = [
+    "ComparedRun",
     "RunRecord",
-    "Side",
     "archive",
     "collect",
     "collect_audit",

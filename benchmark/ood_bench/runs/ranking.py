@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from ood_bench.cells import Cells, Listed
+from ood_bench.cells import Cells, RecordedCell
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics, DifferenceMetric
 from ood_bench.metrics import Measure, pool, pooled_p
@@ -61,7 +61,7 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
 
 
-def _costs(cells: Iterable[Listed], store: Cells) -> Iterable[Cost]:
+def _costs(cells: Iterable[RecordedCell], store: Cells) -> Iterable[Cost]:
     groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
     for cell in cells:
         if not store.has(cell.key):

@@ -1,11 +1,11 @@
-"""Several runs side by side: AUROC of what they have in common, tested on the same images."""
+"""Comparison of runs: AUROC of their common detectors, tested on the same images."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ood_bench.cells import SCORES, Cells, Listed
+from ood_bench.cells import SCORES, Cells, RecordedCell
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics
 from ood_bench.cells.score import Score
@@ -27,19 +27,19 @@ from ood_bench.runs.record import RunRecord
 Address = tuple[str, str, str, str]
 
 
-class Side(NamedTuple):
-    """One of the runs."""
+class ComparedRun(NamedTuple):
+    """One of the compared runs."""
 
     name: str
     record: RunRecord
     store: Cells
 
 
-def compare_runs(sides: Sequence[Side]) -> RunComparison:
-    """Compare runs with the first of them, from finished cells alone.
+def compare_runs(sides: Sequence[ComparedRun]) -> RunComparison:
+    """Compare runs with the first of them, from finished cells.
 
     Args:
-        sides: Two runs or more.
+        sides: Two or more runs.
     """
     results = {side.name: collect(side.record, side.store) for side in sides}
     measured = {name: _pooled(found) for name, found in results.items()}
@@ -73,8 +73,8 @@ def _pooled(results: Results) -> dict[Address, Row]:
     }
 
 
-def _trained(side: Side) -> dict[Address, str]:
-    """Say of each detection of how many trainings it is."""
+def _trained(side: ComparedRun) -> dict[Address, str]:
+    """Return the number of trainings of each detection, in words."""
     seeds = Counter(
         cell.at.pair for cell in side.record.of("detection") if side.store.has(cell.key)
     )
@@ -102,9 +102,9 @@ def _row(run: str, row: Row, trained: str) -> ComparedRow:
 
 
 def _differing(
-    row: ComparedRow, address: Address, first: Side, other: Side, level: float
+    row: ComparedRow, address: Address, first: ComparedRun, other: ComparedRun, level: float
 ) -> ComparedRow:
-    """Return a row with its difference from the first run, or why there is none."""
+    """Return a row with its difference from the first run, or with the reason for none."""
     ours, theirs = _by_seed(first, address), _by_seed(other, address)
     seeds = [seed for seed in theirs if seed in ours]
     if not seeds:
@@ -138,7 +138,7 @@ def _differing(
     )
 
 
-def _by_seed(side: Side, address: Address) -> dict[int, Listed]:
+def _by_seed(side: ComparedRun, address: Address) -> dict[int, RecordedCell]:
     return {
         cell.at.seed: cell
         for cell in side.record.of("detection")
@@ -146,8 +146,10 @@ def _by_seed(side: Side, address: Address) -> dict[int, Listed]:
     }
 
 
-def _scored(store: Cells, cell: Listed) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
-    """Return the scores of both sides and the digests of their images, or why there are none."""
+def _scored(
+    store: Cells, cell: RecordedCell
+) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
+    """Return scores and digests of both sides' images, or the reason for none."""
     scores, images = [], []
     spec = store.spec(cell.key, DetectionMetrics)
     for key in (spec.inside, spec.outside):

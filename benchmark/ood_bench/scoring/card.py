@@ -1,24 +1,24 @@
-"""The card of an exported model: Markdown with a YAML head, as the Hugging Face hub reads it."""
+"""The card of an exported model: Markdown with the YAML header of the Hugging Face hub."""
 
 from collections.abc import Iterator
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 
-from ood_bench.scoring.trained import Measured, TrainedModel
+from ood_bench.scoring.trained import TestMeasure, TrainedModel
 
 VALIDATED = {
     "bpd_validation": ("density-estimation", "bits per dimension"),
     "accuracy_validation": ("image-classification", "accuracy"),
 }
-"""What a training reports of its validation images: the task and the measure's name."""
+"""Entries of a training report on validation images, with the hub's task and measure."""
 
 
 def card(model: TrainedModel, name: str, size: int) -> str:
-    """Return a model's card, with what is known of it; its licence is for its maker to say.
+    """Return a model's card; the licence is left for its author to state.
 
     Args:
         model: The model, with what its training reported.
-        name: What it is called.
+        name: The name of the model.
         size: Bytes of its weights.
     """
     data = {key: model.data.get(key) for key in ("name", "title", "count", "split", "licence")}
@@ -41,7 +41,7 @@ def card(model: TrainedModel, name: str, size: int) -> str:
     )
 
 
-def _validated(model: TrainedModel) -> Iterator[Measured]:
+def _validated(model: TrainedModel) -> Iterator[TestMeasure]:
     for key, (task, measure) in VALIDATED.items():
         if (value := model.training.get(key)) is not None:
-            yield Measured(task, measure, "validation", float(value), None)
+            yield TestMeasure(task, measure, "validation", float(value), None)

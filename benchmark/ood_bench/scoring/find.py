@@ -1,4 +1,4 @@
-"""From what a user calls a trained model to the model."""
+"""Find a trained model by the name that a user gives."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -10,7 +10,7 @@ from ood_bench.runs import find_run, read_record
 from ood_bench.runs.record import CELLS, RunRecord
 from ood_bench.scoring.cells import held_out_cells, held_out_in_runs, of_cell
 from ood_bench.scoring.exported import read_exported
-from ood_bench.scoring.trained import Measured, TrainedModel
+from ood_bench.scoring.trained import TestMeasure, TrainedModel
 from ood_bench.store import Store
 from ood_bench.zoo.index import PREFIX, find_zoo
 from ood_bench.zoo.layout import DESCRIPTION
@@ -22,16 +22,16 @@ def find_model(
     """Find a trained model.
 
     Args:
-        name: `zoo:NAME`, the folder of an exported model, that of a training's cell in a store,
-            or a model of a run as `model`, `model@inside` or `model@inside/seed`, as much of it
-            as is needed to mean one.
+        name: `zoo:NAME`; the folder of an exported model or of a training's cell in a store; or a
+            model of a run as `model`, `model@inside` or `model@inside/seed`, as long as it is
+            unique.
         results: The folder of all runs.
-        run: The run, as for `find_run`; the latest unless said.
-        trust_code: Whether code may be run that the model comes with or names, and no installed
-            package registers. A run of one's own needs no leave.
+        run: The run, as for `find_run`; default: the latest.
+        trust_code: Whether to run code that comes with the model and that no installed package
+            registers. The user's own runs are trusted anyway.
 
     Raises:
-        OodBenchError: If there is none, or several.
+        OodBenchError: If no model or several match.
     """
     named = str(name).removeprefix(PREFIX)
     folder = Path(name) if named == str(name) else find_zoo(named)
@@ -76,12 +76,14 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
     return replace(found, tested=_tested(record, store, matching[0]))
 
 
-def _tested(record: RunRecord, store: Store, label: str) -> Measured | None:
-    """Return the bits per dimension of the test images of what a model was trained on."""
+def _tested(record: RunRecord, store: Store, label: str) -> TestMeasure | None:
+    """Return the bits per dimension of a model on its inside test images."""
     for cell in record.of("bpd"):
         own = cell.at.data == cell.at.inside and cell.at.part == "test"
         if own and label == cell.at.label and store.has(cell.key):
             bits = BitsMetric.read(store, cell.key).measures["bpd"]
             value, low, high = bits
-            return Measured("density-estimation", "bits per dimension", "test", value, (low, high))
+            return TestMeasure(
+                "density-estimation", "bits per dimension", "test", value, (low, high)
+            )
     return None

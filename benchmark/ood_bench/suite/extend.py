@@ -7,7 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 from ood_bench.core_yaml import KeyPath
 from ood_bench.errors import SuiteError
 from ood_bench.suite.given import read_mapping
-from ood_bench.suite.source import Source, read_yaml
+from ood_bench.suite.source import SuiteSource, read_yaml
 from ood_bench.zoo import PREFIX
 
 KEY = "extends"
@@ -18,7 +18,7 @@ Written: TypeAlias = Path | Mapping[str, Any]
 Where = TypeVar("Where")
 
 
-def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
+def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> SuiteSource:
     """Read a suite and, where its first key is `extends`, what it extends below it.
 
     `extends: paper.yaml` names a file beside this one. Keys of both are merged, mappings within
@@ -63,7 +63,7 @@ def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
         }
 
     lines, written = kept(base.lines), kept(base.written)
-    return Source(source.path, data, lines | source.lines, {**written, **source.written})
+    return SuiteSource(source.path, data, lines | source.lines, {**written, **source.written})
 
 
 def _merged(base: Any, own: Any, place: KeyPath, replaced: list[KeyPath]) -> Any:
@@ -78,7 +78,7 @@ def _merged(base: Any, own: Any, place: KeyPath, replaced: list[KeyPath]) -> Any
 
 
 def _from_zoo(entry: Mapping[str, Any]) -> bool:
-    """Tell whether an entry of a suite is a model of the zoo."""
+    """Return whether an entry of a suite is a model of the zoo."""
     given = entry.get("checkpoint")
     names = given if isinstance(given, list) else [given]
     return any(isinstance(name, str) and name.startswith(PREFIX) for name in names)

@@ -9,20 +9,20 @@ from typing import Any
 
 from ood_bench.core_yaml import MAX_DEPTH, KeyPath, spell
 from ood_bench.errors import SuiteError
-from ood_bench.suite.source import Source
+from ood_bench.suite.source import SuiteSource
 
 GIVEN = Path("suite given as a mapping")
 """What such a suite is called in messages and in the record of its run."""
 
 
-def read_mapping(data: Mapping[str, Any]) -> Source:
+def read_mapping(data: Mapping[str, Any]) -> SuiteSource:
     """Return a mapping as a suite's source; what the caller changes of it later changes nothing.
 
     Raises:
         SuiteError: If a value in it is none that YAML has, or a key is no text.
     """
     lines: dict[KeyPath, tuple[Path, int]] = {}
-    return Source(GIVEN, _plain(data, (), lines, str(GIVEN)), lines)
+    return SuiteSource(GIVEN, _plain(data, (), lines, str(GIVEN)), lines)
 
 
 def assignments_of(settings: Mapping[str, Any] | Sequence[str] | str) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
 from ood_bench.suite.extend import KEY, Written, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
-from ood_bench.suite.source import Source, override
+from ood_bench.suite.source import SuiteSource, override
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class LoadedSuite:
     """A suite and the file that it came from, for messages and for the paths in it."""
 
     suite: Suite
-    source: Source
+    source: SuiteSource
 
     def mistake(self, place: KeyPath, message: str) -> SuiteError:
         """Return an error that says where in the file the mistake is."""
@@ -126,7 +126,7 @@ def load_suite(
     return loaded
 
 
-def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
+def _scaled(suite: Suite, source: SuiteSource, scale: float) -> Suite:
     """Check every model's recipe, and multiply steps and warm-up by the scale."""
     mistakes: dict[str, None] = {}
 
@@ -164,7 +164,7 @@ def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
 def _messages(
     error: ValidationError,
     model: type[BaseModel],
-    source: Source,
+    source: SuiteSource,
     root: KeyPath,
     *,
     fallback: KeyPath | None = None,
@@ -206,7 +206,7 @@ def _messages(
         yield f"{source.where(place)}{one_line(text)}"
 
 
-def _refuse_changes(given: Any, taken: object, source: Source, root: KeyPath) -> None:
+def _refuse_changes(given: Any, taken: object, source: SuiteSource, root: KeyPath) -> None:
     """Refuse values that were taken for another kind, or for a text that is not as written.
 
     Raises:
@@ -280,11 +280,11 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
         place = ("evaluation", "baseline")
         check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
-    for i, quoted in enumerate(suite.quoted):
+    for i, published in enumerate(suite.quoted):
         for key, name, choices in (
-            ("detector", quoted.detector, [*suite.detectors]),
-            ("inside", quoted.inside, sorted(datasets)),
-            ("outside", quoted.outside, sorted(datasets)),
+            ("detector", published.detector, [*suite.detectors]),
+            ("inside", published.inside, sorted(datasets)),
+            ("outside", published.outside, sorted(datasets)),
         ):
             kind = "detector" if key == "detector" else "data set"
             near = did_you_mean(name, choices)

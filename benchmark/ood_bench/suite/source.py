@@ -20,7 +20,7 @@ _STEP = re.compile(r'"(?P<quoted>[^"]*)"|\[(?P<index>[^\]]*)\]|(?P<name>[^."\[\]
 
 
 @dataclass(frozen=True)
-class Source:
+class SuiteSource:
     """The data of a YAML file.
 
     Attributes:
@@ -64,7 +64,7 @@ class Source:
         return self.path.parent
 
 
-def read_yaml(path: Path) -> Source:
+def read_yaml(path: Path) -> SuiteSource:
     """Read a YAML file whose keys are names, each given once; `-` is standard input.
 
     Raises:
@@ -86,10 +86,10 @@ def read_yaml(path: Path) -> Source:
     if not found.lines:
         raise SuiteError(f"{path}: the suite is empty")
     lines = {place: (path, line) for place, line in found.lines.items()}
-    return Source(path, found.data, lines, found.written)
+    return SuiteSource(path, found.data, lines, found.written)
 
 
-def override(source: Source, assignment: str) -> Source:
+def override(source: SuiteSource, assignment: str) -> SuiteSource:
     """Set one value, given as `path=value`, on top of a file's data.
 
     A step of the path names a key, or an item of a list by number in brackets. A key that has a
@@ -113,7 +113,7 @@ def override(source: Source, assignment: str) -> Source:
     overrides = {**_without(source.overrides, place), place: assignment}
     written = {(*place, *below): text for below, text in found.written.items()}
     written = {**_without(source.written, place), **written}
-    return Source(source.path, data, lines, written, overrides)
+    return SuiteSource(source.path, data, lines, written, overrides)
 
 
 def _place(path: str, data: Any, assignment: str) -> KeyPath:

@@ -1,7 +1,7 @@
-"""What a plugin's author checks it with, in pytest or without: a contract for each kind.
+"""Contracts for authors of plugins, one per kind, to be checked in pytest or without it.
 
-Nothing here needs pytest: laws that do not apply raise `unittest.SkipTest`, which pytest shows as
-a skip.
+Nothing here needs pytest: laws that do not apply raise `unittest.SkipTest`, which pytest reports
+as a skip.
 """
 
 from ood_bench.testing.classifier_contract import ClassifierContract, check_classifier

@@ -1,4 +1,4 @@
-"""A model as what it names among its bases, or the reason why a law does not ask it."""
+"""Check that a model declares a capability; skip the law otherwise."""
 
 from typing import Any
 
@@ -7,10 +7,10 @@ from ood_bench.testing.law import NotApplicable
 
 
 def capable(model: object, capability: type[Any]) -> Any:
-    """Return a model, or its class, as a capability that it names.
+    """Return a model, or its class, typed as a capability that it declares.
 
     Raises:
-        NotApplicable: If it does not name it; says so where it only has the methods.
+        NotApplicable: If it does not declare it; the message says so if it has the methods only.
     """
     kind: type[Any] = model if isinstance(model, type) else type(model)
     if has(kind, capability):

@@ -19,7 +19,7 @@ FLAT = 0.01
 
 
 @dataclass(frozen=True)
-class Course:
+class LossCourse:
     """How a training went.
 
     Attributes:
@@ -38,7 +38,9 @@ class Course:
         return len(self.bits) > 1 and abs(self.bits[-1] - self.bits[-2]) < FLAT
 
 
-def fit(model: DensityModule, images: Callable[[int], Tensor], *, rate: float, most: int) -> Course:
+def fit(
+    model: DensityModule, images: Callable[[int], Tensor], *, rate: float, most: int
+) -> LossCourse:
     """Minimise minus the mean log-likelihood by Adam until the loss is flat.
 
     Args:
@@ -65,14 +67,14 @@ def fit(model: DensityModule, images: Callable[[int], Tensor], *, rate: float, m
         value = float(loss.detach())
         if not math.isfinite(value):
             model.eval()
-            return Course(step, tuple(windows), finite=False)
+            return LossCourse(step, tuple(windows), finite=False)
         torch.autograd.backward(loss)
         optimizer.step()
         window.append(bits_per_dim(-value, model.shape.dims))
         if len(window) == WINDOW:
             windows.append(sum(window) / WINDOW)
             window.clear()
-            if Course(step, tuple(windows), finite=True).flat:
+            if LossCourse(step, tuple(windows), finite=True).flat:
                 break
     model.eval()
-    return Course(step + 1, tuple(windows), finite=True)
+    return LossCourse(step + 1, tuple(windows), finite=True)

@@ -38,7 +38,7 @@ def log_density(model: DensityModule, y: Tensor, x: Tensor | None = None) -> Ten
     Args:
         model: A model in evaluation.
         y: Floats `(B, C, H, W)`.
-        x: uint8 images that are handed over; unless given those whose bins y lies in.
+        x: uint8 images to pass; default: those whose bins contain y.
     """
     if x is None:
         x = (y * 256).floor().clamp(0, 255).to(torch.uint8)
@@ -132,7 +132,7 @@ def _density(model: DensityModule, y: Tensor, log_weight: Tensor | float = 0.0) 
 
 
 def takes_noise(model: DensityModule) -> bool:
-    """Tell whether `log_prob` is a function of `dequantize(x)`, and of nothing else of x."""
+    """Return whether `log_prob` is a function of `dequantize(x)`, and of nothing else of x."""
     y = torch.rand(16, *model.shape, generator=torch.Generator().manual_seed(0))
     found = log_density(model, y)
     black = torch.zeros_like(y, dtype=torch.uint8)

@@ -8,7 +8,7 @@ from torch import Tensor
 from ood_bench.capabilities import Infers, has
 from ood_bench.lit import DensityModule
 from ood_bench.lit.sanity import mean_bits
-from ood_bench.testing.fitted import Course, fit
+from ood_bench.testing.fitted import LossCourse, fit
 from ood_bench.testing.floats_of import log_probs_of_draws, masses, takes_noise
 from ood_bench.testing.law import Law, NotApplicable, require
 from ood_bench.testing.model_subject import ModelSubject
@@ -111,7 +111,7 @@ def total_probability(model: DensityModule) -> tuple[float, float]:
     return float(totals.mean()), float((totals[0] - totals[1]).abs()) / 2
 
 
-def _on_random_images(model: DensityModule, *, rate: float, most: int) -> Course:
+def _on_random_images(model: DensityModule, *, rate: float, most: int) -> LossCourse:
     """Train on uniformly random images, others at each step."""
 
     def images(step: int) -> Tensor:
@@ -141,7 +141,7 @@ def _by_heart(model: DensityModule, level: int) -> str:
     return said
 
 
-def _after(course: Course) -> str:
+def _after(course: LossCourse) -> str:
     flat = "" if course.flat else ", still moving"
     return f"after {course.steps} steps{flat}"
 

@@ -1,4 +1,4 @@
-"""Trained models with a name: those that come along, and those brought from elsewhere."""
+"""The zoo: named trained models, bundled or fetched."""
 
 from ood_bench.zoo.fetch import fetch_model
 from ood_bench.zoo.index import PREFIX, ZooModel, fetched_models, find_zoo, read_index, summary

@@ -1,4 +1,4 @@
-"""Bring a trained model from a folder, a web server or the Hugging Face hub."""
+"""Fetch a trained model from a folder, a web server or the Hugging Face hub."""
 
 import shutil
 from collections.abc import Callable
@@ -26,25 +26,25 @@ from ood_bench.zoo.layout import (
 
 HUB = "hf:"
 COMPANIONS = (CARD, TRAINING, DATA, "suite.yaml", "circumstances.json")
-"""Files that tell of a model and that scoring with it does not need."""
+"""Files that describe a model and are not needed for scoring."""
 
 PATIENCE = 60.0
-"""Seconds in which a server must answer."""
+"""Timeout of servers, in seconds."""
 
 Bring = Callable[[str, Path], None]
-"""Writes the file of that name to that path, or raises `FileNotFoundError`."""
+"""Downloads the file of a name to a path, or raises `FileNotFoundError`."""
 
 
 def fetch_model(name: str, source: str | None = None) -> Path:
-    """Bring a model to where the user's models lie, and return its folder.
+    """Fetch a model into the user's zoo, and return its folder.
 
-    Every file is checked against `model.json`, and that against the index where it has the
-    model. A folder is there whole or not at all. Code that comes along is not run.
+    Every file is checked against `model.json`, and `model.json` against the index if
+    it lists the model. The folder is created atomically. Code in the model is not run.
 
     Args:
-        name: What it is, or is to be, called.
-        source: A folder; a URL below which the files lie; or `hf:owner/repository`, with a
-            folder of it after another `/`. Where the index says unless given.
+        name: The name of the model in the zoo.
+        source: A folder; the base URL of the files; or `hf:owner/repository`, with a
+            folder of it after another `/`. Default: the location in the index.
 
     Raises:
         OodBenchError: If the name is unknown and no source is given, the source has no such
@@ -133,7 +133,7 @@ def _hub(source: str) -> Bring:
     def bring(name: str, to: Path) -> None:
         try:
             path = hf_hub_download(f"{owner}/{repository}", name, subfolder=folder or None)
-        except LocalEntryNotFoundError as error:  # the hub does not answer, and no copy is kept
+        except LocalEntryNotFoundError as error:  # no answer and no cached copy
             raise OodBenchError(f"{HUB}{source}: cannot be reached, and no copy is kept") from error
         except EntryNotFoundError as error:
             raise FileNotFoundError(f"no file {name}") from error

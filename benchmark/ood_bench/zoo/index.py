@@ -1,4 +1,4 @@
-"""The index of the reference models, and where a named model lies."""
+"""The index of reference models, and the folders of named models."""
 
 import os
 from pathlib import Path
@@ -12,29 +12,29 @@ from ood_bench.typed import Name, read_limited, typed
 from ood_bench.zoo.layout import CARD, DESCRIPTION, TRAINING, read_description
 
 PREFIX = "zoo:"
-"""How the name of a zoo's model begins where a path could stand as well."""
+"""Prefix of zoo names where a path is also accepted."""
 
 _PACKAGE = Path(__file__).parents[1]
 _INDEX = Path(__file__).with_name("index.json")
 
 
 class ZooModel(BaseModel):
-    """What the index says of a model.
+    """An entry of the index.
 
     Attributes:
-        name: What it is called, after its model and its data.
-        title: What it is, in one line.
-        digest: That of its `model.json`, which holds a checksum of every file that counts.
+        name: Its name, composed of model and data set.
+        title: A description in one line.
+        digest: Digest of its `model.json`, which holds the checksums of its other files.
         plugin: The plugin of the model.
         data: The data set that it was trained on.
-        parameters: How many numbers were trained.
-        bytes: Of all its files.
-        seconds: That its training took.
-        measure: What was measured on test images, with its unit.
-        measured: That measure.
-        published: The same of the literature; None if nothing comparable is known.
-        published_in: Where that stands.
-        source: Where it can be brought from; empty if it comes along.
+        parameters: Number of trainable parameters.
+        bytes: Total size of its files.
+        seconds: Training time.
+        measure: The measure on test images, with its unit.
+        measured: The value of the measure.
+        published: The published value; None if nothing comparable is known.
+        published_in: The publication of that value.
+        source: Where to fetch it from; empty if it is bundled.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -60,10 +60,10 @@ def read_index() -> dict[str, ZooModel]:
 
 
 def summary(folder: Path) -> ZooModel:
-    """Return what an index says of the model in a folder, from its own files.
+    """Return the index entry of the model in a folder, from its own files.
 
     Raises:
-        StoreError: If a file is missing, is damaged, or does not say it.
+        StoreError: If a file is missing, damaged or incomplete.
     """
     described = read_description(folder)
     for name in (CARD, TRAINING):
@@ -95,7 +95,7 @@ def summary(folder: Path) -> ZooModel:
 
 
 def _head(path: Path) -> dict[str, Any]:
-    """Return the YAML head of a model card."""
+    """Return the YAML header of a model card."""
     try:
         _, head, _ = read_limited(path).decode().split("---\n", 2)
         return TypeAdapter(dict[str, Any]).validate_python(read_text(head).data)
@@ -104,13 +104,13 @@ def _head(path: Path) -> dict[str, Any]:
 
 
 def find_zoo(name: str) -> Path:
-    """Return the folder of a model that comes along or was fetched.
+    """Return the folder of a bundled or fetched model.
 
     Args:
-        name: What it is called, without `zoo:`.
+        name: Its name, without `zoo:`.
 
     Raises:
-        OodBenchError: If it is unknown, or known and not here.
+        OodBenchError: If it is unknown, or not fetched yet.
     """
     for root in (shipped_root(), fetched_root()):
         if (root / name / DESCRIPTION).is_file() and Path(name).name == name:
@@ -123,18 +123,18 @@ def find_zoo(name: str) -> Path:
 
 
 def fetched_models() -> list[str]:
-    """Return the names of the models that were fetched."""
+    """Return the names of fetched models."""
     return sorted(path.parent.name for path in fetched_root().glob(f"*/{DESCRIPTION}"))
 
 
 def shipped_root() -> Path:
-    """Return where the models lie that come along: in an installed package, or beside a tree."""
+    """Return the folder of bundled models, in the installed package or the source tree."""
     installed = Path(__file__).with_name("models")
     return installed if installed.is_dir() else _PACKAGE.parents[1] / "results" / "zoo"
 
 
 def fetched_root() -> Path:
-    """Return where fetched models lie: `OOD_BENCH_ZOO`, else with the user's data."""
+    """Return the folder of fetched models: `OOD_BENCH_ZOO`, or in the user's data folder."""
     if named := os.environ.get("OOD_BENCH_ZOO"):
         return Path(named)
     data = os.environ.get("XDG_DATA_HOME") or Path("~/.local/share").expanduser()

@@ -1,4 +1,4 @@
-"""What an exported model's folder holds, and whether it is still what was written."""
+"""Layout of an exported model's folder, and the check of its files."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ FORMAT = "ood-bench model 2"
 
 
 class Origin(BaseModel):
-    """What yielded a column of held-out images."""
+    """The origin of a column of held-out images."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -29,7 +29,7 @@ class Origin(BaseModel):
 
 
 class Description(BaseModel):
-    """What `model.json` holds."""
+    """Content of `model.json`."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -48,10 +48,10 @@ class Description(BaseModel):
 
 
 def read_description(folder: Path) -> Description:
-    """Read `model.json` of an exported model; its files are not looked at.
+    """Read `model.json` of an exported model, without checking the other files.
 
     Raises:
-        StoreError: If it is not what was written, or names no checksum of weights or columns.
+        StoreError: If it is damaged, or lacks a checksum of weights or columns.
     """
     path = folder / DESCRIPTION
     try:
@@ -69,10 +69,10 @@ def read_description(folder: Path) -> Description:
 
 
 def check_files(folder: Path, described: Description) -> None:
-    """Refuse a folder in which a file is missing or is not what was written.
+    """Check that all files of a folder exist and match their checksums.
 
     Raises:
-        StoreError: Which file.
+        StoreError: If one does not; the message names it.
     """
     for name, checksum in described.files.items():
         if not (folder / name).is_file() or file_sha256(folder / name) != checksum:

@@ -16,7 +16,7 @@ from ood_bench.report.document import Picture, Shown
 from ood_bench.report.escape import escape, paragraph
 from ood_bench.report.markdown import markdown as written
 from ood_bench.report.ranking import ranks
-from ood_bench.results import Beside, Omission, Results, Row
+from ood_bench.results import Omission, RelatedMeasure, Results, Row
 
 HOSTILE = [
     "a|b",
@@ -110,7 +110,10 @@ def test_what_was_measured_is_in_the_tables_to_three_decimals(results: Results) 
 def test_a_claim_that_is_not_reproduced_is_followed_by_what_was_measured_beside_it(
     results: Results,
 ) -> None:
-    beside = (Beside("the gap", 0.25, 0.2, 0.3), Beside("a ratio", None, None, None, "no data"))
+    beside = (
+        RelatedMeasure("the gap", 0.25, 0.2, 0.3),
+        RelatedMeasure("a ratio", None, None, None, "no data"),
+    )
     first, second = results.claims
     claims = (replace(first, verdict="not reproduced", beside=beside), second)
     page = markdown(replace(results, claims=claims))

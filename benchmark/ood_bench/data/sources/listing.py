@@ -26,14 +26,14 @@ _SYSTEM = frozenset(
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
-class Listed(NamedTuple):
+class RecordedCell(NamedTuple):
     """Image files in the order of their paths, and how many others were left out, by reason."""
 
     paths: tuple[Path, ...]
     left_out: Counter[str]
 
 
-def image_files(folder: Path, *, on_bad: OnBad = "error") -> Listed:
+def image_files(folder: Path, *, on_bad: OnBad = "error") -> RecordedCell:
     """Return all images below a folder; links are followed as torchvision does, loops end.
 
     Args:
@@ -60,7 +60,7 @@ def image_files(folder: Path, *, on_bad: OnBad = "error") -> Listed:
     if faults and on_bad == "error":
         head = f"{folder}: {len(faults):,} files are no images that can be read"
         raise listed(head, sorted(faults), "`on_bad: skip` leaves {} out")
-    return Listed(tuple(sorted(paths)), left_out)
+    return RecordedCell(tuple(sorted(paths)), left_out)
 
 
 _FAULTS = {
@@ -77,7 +77,7 @@ def aside(entry: os.DirEntry[str]) -> str:
 
 
 def holds_files(folder: Path) -> bool:
-    """Tell whether a folder has a file below it that is not hidden or a system's."""
+    """Return whether a folder has a file below it that is not hidden or a system's."""
     return any(reason not in ("hidden", "system") for _, reason in _walk(folder))
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from ood_bench.metrics.spec import MetricSpec
 from ood_bench.report.document import Detections
-from ood_bench.report.measured import Measured
+from ood_bench.report.measured import MeasuredDetection
 from ood_bench.results import untrained
 
 DIGITS = 6
@@ -58,7 +58,7 @@ def _metric(spec: MetricSpec) -> dict[str, Any]:
     return {"id": spec.name, "name": spec.heading, "chance": spec.chance, "best": best}
 
 
-def _cell(entry: Measured, metrics: tuple[MetricSpec, ...]) -> dict[str, Any]:
+def _cell(entry: MeasuredDetection, metrics: tuple[MetricSpec, ...]) -> dict[str, Any]:
     rows = entry.pooled
     first = next(iter(rows.values()))
     return {
@@ -75,7 +75,9 @@ def _cell(entry: Measured, metrics: tuple[MetricSpec, ...]) -> dict[str, Any]:
 
 
 def _explain(
-    entry: Measured, rows: Mapping[tuple[str, str, str], list[dict[str, Any]]], names: list[str]
+    entry: MeasuredDetection,
+    rows: Mapping[tuple[str, str, str], list[dict[str, Any]]],
+    names: list[str],
 ) -> None:
     """Say in the cells that an omission concerns why they are empty."""
     for address, cells in rows.items():
