@@ -11,8 +11,8 @@ import yaml
 
 from ood_bench.errors import SuiteError
 
-Place: TypeAlias = tuple[str | int, ...]
-"""Where a value stands: keys, and numbers of a list's items."""
+KeyPath: TypeAlias = tuple[str | int, ...]
+"""Path to a value in a YAML document: keys of mappings and indices of lists."""
 
 MAX_NODES = 100_000
 MAX_DEPTH = 50
@@ -33,8 +33,8 @@ class Read:
     """
 
     data: Any
-    lines: Mapping[Place, int]
-    written: Mapping[Place, str]
+    lines: Mapping[KeyPath, int]
+    written: Mapping[KeyPath, str]
 
 
 class YamlError(SuiteError):
@@ -49,7 +49,7 @@ class YamlError(SuiteError):
         self.line = line
 
 
-def spell(place: Place) -> str:
+def spell(place: KeyPath) -> str:
     """Write a place as users write it.
 
     Example:
@@ -170,21 +170,21 @@ class _Reader:
     def __init__(self, loader: _Loader) -> None:
         self.loader = loader
         self.older = yaml.SafeLoader("")
-        self.lines: dict[Place, int] = {}
-        self.written: dict[Place, str] = {}
+        self.lines: dict[KeyPath, int] = {}
+        self.written: dict[KeyPath, str] = {}
         self.nodes = 0
         self.merging: list[yaml.Node] = []
 
-    def fail(self, node: yaml.Node, place: Place, message: str) -> YamlError:
+    def fail(self, node: yaml.Node, place: KeyPath, message: str) -> YamlError:
         spot = f"{spell(place)}: " if place else ""
         return YamlError(f"{spot}{message}", node.start_mark.line + 1)
 
-    def count(self, node: yaml.Node, place: Place) -> None:
+    def count(self, node: yaml.Node, place: KeyPath) -> None:
         self.nodes += 1
         if self.nodes > MAX_NODES or len(place) > MAX_DEPTH:
             raise self.fail(node, (), "nested too deeply or expanded from aliases too often")
 
-    def read(self, node: yaml.Node, place: Place) -> Any:
+    def read(self, node: yaml.Node, place: KeyPath) -> Any:
         self.count(node, place)
         self.lines[place] = node.start_mark.line + 1
         if isinstance(node, yaml.ScalarNode):
@@ -196,7 +196,7 @@ class _Reader:
             return self.mapping(node, place)
         return [self.read(item, (*place, i)) for i, item in enumerate(node.value)]
 
-    def scalar(self, node: yaml.ScalarNode, place: Place) -> Any:
+    def scalar(self, node: yaml.ScalarNode, place: KeyPath) -> Any:
         text = str(node.value)
         try:
             value = self.loader.construct_object(node)
@@ -212,7 +212,7 @@ class _Reader:
             self.written[place] = text
         return value
 
-    def refuse_ambiguous(self, node: yaml.ScalarNode, value: Any, place: Place) -> None:
+    def refuse_ambiguous(self, node: yaml.ScalarNode, value: Any, place: KeyPath) -> None:
         """Refuse a number or a truth value of YAML 1.1 that is another one, or text, in 1.2."""
         text = str(node.value)
         plain = (True, False)
@@ -234,7 +234,7 @@ class _Reader:
             node, place, f"{text} is {before} in YAML 1.1 and {now} in YAML 1.2; write {write}"
         )
 
-    def mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+    def mapping(self, node: yaml.MappingNode, place: KeyPath) -> dict[str, Any]:
         result: dict[str, Any] = {}
         first: dict[str, int] = {}
         merges = []
@@ -256,7 +256,7 @@ class _Reader:
             self.merge(merge, place, result)
         return result
 
-    def merge(self, node: yaml.Node, place: Place, result: dict[str, Any]) -> None:
+    def merge(self, node: yaml.Node, place: KeyPath, result: dict[str, Any]) -> None:
         """Add the keys of mappings that a mapping does not have; of several the first counts."""
         several = isinstance(node, yaml.SequenceNode)
         for each in node.value if several else [node]:

@@ -84,7 +84,7 @@ def test_a_value_is_coloured_by_its_side_of_chance(report: str, page: "Page", ru
                 chance = counts[chance] / sum(counts.values())
             worse = row.value < chance if spec.higher_is_better else row.value > chance
             expected.append("below" if worse else "above")
-        cells = page.locator(".matrix tbody tr > :nth-child(5) [data-told]")
+        cells = page.locator(".matrix tbody tr > :nth-child(5) [data-tip]")
         assert [cell.get_attribute("class") for cell in cells.all()] == expected
 
 
@@ -117,8 +117,8 @@ def test_values_are_reached_by_keyboard_and_tell_their_interval(
     report: str, page: "Page", run: Run
 ) -> None:
     page.goto(report)
-    first = page.locator(".matrix [data-told]").first
-    assert page.locator(".matrix [data-told][tabindex='0']").count() == 1
+    first = page.locator(".matrix [data-tip]").first
+    assert page.locator(".matrix [data-tip][tabindex='0']").count() == 1
     first.focus()
     tip = page.get_by_role("tooltip")
     row = next(row for row in run.results.rows if row.seed == "all" and row.metric == "auroc")
@@ -238,7 +238,7 @@ def test_no_name_from_the_data_runs_as_a_script(run: Run, page: "Page", tmp_path
     assert page.locator("script").count() == 2
     assert page.title() == page.locator("h1").inner_text() == HOSTILE
     assert HOSTILE in column(page, 3)
-    page.locator(".matrix [data-told]").first.focus()
+    page.locator(".matrix [data-tip]").first.focus()
     assert HOSTILE in page.get_by_role("tooltip").inner_text()
     legend = page.locator("#chart-0 .legend")
     legend.scroll_into_view_if_needed()

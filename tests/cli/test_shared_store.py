@@ -16,7 +16,7 @@ from tests.cli.test_kill import outputs
 from tests.conftest import SUITE
 
 from ood_bench.data import Library
-from ood_bench.execute import Bench, Failed, Inline
+from ood_bench.execute import Failed, Inline, WorkContext
 from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
 from ood_bench.store import Store
@@ -40,8 +40,8 @@ def _run(plan: Plan, registry: Registry, library: Library, root: Path, *, locks:
     fcntl.flock = _refuse if locks == "refused" else lambda *_: None
     store = Store(root)
     store.clear()
-    bench = Bench(registry, library, "cpu", checkpoint_seconds=0.05)
-    outcomes = list(Inline().run(plan, store, bench))
+    context = WorkContext(registry, library, "cpu", checkpoint_seconds=0.05)
+    outcomes = list(Inline().run(plan, store, context))
     store.clear()
     for outcome in outcomes:
         if isinstance(outcome, Failed):

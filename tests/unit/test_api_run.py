@@ -242,9 +242,9 @@ def test_an_executor_may_be_an_object_and_finds_the_whole_plan(suite: dict[str, 
     class Counting(Inline):
         count = 0
 
-        def run(self, plan: Any, store: Any, bench: Any) -> Any:
+        def run(self, plan: Any, store: Any, context: Any) -> Any:
             self.count = len(plan.cells)
-            return super().run(plan, store, bench)
+            return super().run(plan, store, context)
 
     executor = Counting()
     made = ood_bench.run(suite, executor=executor, device="cpu", only="train/*")

@@ -17,7 +17,7 @@ from ood_bench.cells.train import Train
 from ood_bench.cells.worker import Task
 from ood_bench.data import Library, Shape
 from ood_bench.errors import StoreError
-from ood_bench.execute import Bench, Done, Inline
+from ood_bench.execute import Done, Inline, WorkContext
 from ood_bench.hashing import canonical, digest
 from ood_bench.plan import build_plan
 from ood_bench.registry import Registry
@@ -183,7 +183,7 @@ def test_a_kind_of_cell_is_one_class_and_one_entry(
     plan = replace(plan, cells=(scored, counted))
 
     store = Store(tmp_path / "store")
-    outcomes = list(Inline().run(plan, store, Bench(Registry(), library, "cpu")))
+    outcomes = list(Inline().run(plan, store, WorkContext(Registry(), library, "cpu")))
     assert all(isinstance(outcome, Done) for outcome in outcomes)
     assert store.has(counted.key)
     assert Store(store.root).spec(counted.key, Count) == counted.spec

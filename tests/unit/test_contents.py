@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ood_bench.analyses import Finding
 from ood_bench.audit import FEATURES
 from ood_bench.cells.audit import PairFound
-from ood_bench.cells.finished import Circumstances
+from ood_bench.cells.finished import Environment
 from ood_bench.cells.metric import Bits, Detected, Paired
 
 
@@ -29,13 +29,13 @@ def test_a_share_beyond_that_is_no_measure(measure: tuple[float, float, float]) 
 
 @pytest.mark.parametrize("seconds", ["0", "12.5", "123456789012.123456789"])
 def test_seconds_are_a_decimal_number(seconds: str) -> None:
-    assert Circumstances(seconds=seconds).seconds == seconds
+    assert Environment(seconds=seconds).seconds == seconds
 
 
 @pytest.mark.parametrize("seconds", ["", "-1", "1e3", "nan", "1.", ".5", "1" * 13, "1\n"])
 def test_what_is_none_is_refused(seconds: str) -> None:
     with pytest.raises(ValidationError):
-        Circumstances(seconds=seconds)
+        Environment(seconds=seconds)
 
 
 @pytest.mark.parametrize(

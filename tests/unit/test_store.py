@@ -13,7 +13,7 @@ import pyarrow as pa
 import pytest
 
 from ood_bench.cells import KINDS, MANIFEST, SEAL, Address, Cell, required, seal
-from ood_bench.cells.bench import Wanted
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.score import Score
 from ood_bench.data import DataOptions, Shape
 from ood_bench.errors import OodBenchError, StoreError

@@ -89,7 +89,7 @@ class Errors(Analysis):
     def gallery(self, table: pd.DataFrame) -> tuple[Strip, ...]:
         """Return the same rows of images."""
         return tuple(
-            strip._replace(told=strip.told.replace("\n", ", ")) for strip in _strips(table)
+            strip._replace(label=strip.label.replace("\n", ", ")) for strip in _strips(table)
         )
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -110,7 +110,7 @@ def threshold(inside: Scores) -> float:
     return float(np.sort(inside)[wanted - 1])
 
 
-def told(part: pd.DataFrame) -> str:
+def caption(part: pd.DataFrame) -> str:
     """Return how many images of one data set are errors, in words."""
     first = part.iloc[0]
     count, of = int(first["count"]), int(first["of"])
@@ -120,6 +120,6 @@ def told(part: pd.DataFrame) -> str:
 
 def _strips(table: pd.DataFrame) -> list[Strip]:
     return [
-        Strip(str(data), told(part), part[part["part"] == "image"])
+        Strip(str(data), caption(part), part[part["part"] == "image"])
         for data, part in table.groupby("data", sort=False)
     ]

@@ -66,7 +66,7 @@ class Extremes(Analysis):
 
     def gallery(self, table: pd.DataFrame) -> tuple[Strip, ...]:
         """Return the same two rows of each data set."""
-        return tuple(strip._replace(told=f"{strip.told} likelihood") for strip in _strips(table))
+        return tuple(strip._replace(label=f"{strip.label} likelihood") for strip in _strips(table))
 
     def caption(self, table: pd.DataFrame) -> str:
         """Say what the rows and numbers are."""

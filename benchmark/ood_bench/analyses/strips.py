@@ -16,12 +16,12 @@ class Strip(NamedTuple):
 
     Attributes:
         data: The data set, which has a colour.
-        told: What is said below its name.
+        label: The line below its name.
         images: Columns `png` and `bits_per_dim`; may be empty.
     """
 
     data: str
-    told: str
+    label: str
     images: pd.DataFrame
 
 
@@ -43,14 +43,14 @@ def draw_strips(strips: Sequence[Strip], *, title: str, margin: float) -> "Figur
         size = (0.72 * columns + margin, 0.9 * len(strips) + 0.35)
         figure = Figure(figsize=size, layout="constrained")
         grid = figure.subplots(len(strips), columns, squeeze=False)
-        for line, (data, told, images) in zip(grid, strips, strict=True):
+        for line, (data, label, images) in zip(grid, strips, strict=True):
             for axes in line:
                 bare(axes)
             for axes, bits, png in zip(line, images["bits_per_dim"], images["png"], strict=False):
                 show(axes, from_png(png))
                 axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
             line[0].set_ylabel(
-                plain(f"{data}\n{told}"),
+                plain(f"{data}\n{label}"),
                 rotation=0,
                 ha="right",
                 va="center",

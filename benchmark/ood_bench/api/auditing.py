@@ -133,12 +133,12 @@ def audit_suite(
     )
 
     from ood_bench.errors import CellError
-    from ood_bench.execute import Bench, Failed, Inline
+    from ood_bench.execute import Failed, Inline, WorkContext
     from ood_bench.runs import RunRecord, collect_audit
 
     plan, store, loaded = prepared.plan, prepared.store, prepared.loaded
-    bench = Bench(prepared.registry, prepared.library, prepared.device)
-    for outcome in Inline().run(plan, store, bench):
+    context = WorkContext(prepared.registry, prepared.library, prepared.device)
+    for outcome in Inline().run(plan, store, context):
         if isinstance(outcome, Failed):
             raise CellError(f"{outcome.cell.name}: {outcome.message}")
     found = collect_audit(RunRecord.begun(loaded.suite, plan), store)

@@ -288,7 +288,7 @@ class Run:
             reasons=drawn.reasons,
             small=small,
             run=self.folder,
-            tell=None if progress is None else lambda done, total: progress(Drawn(done, total)),
+            progress=None if progress is None else lambda done, total: progress(Drawn(done, total)),
         )
 
     @property

@@ -99,19 +99,19 @@ def run(
 
     from ood_bench.api.events import Begun
     from ood_bench.api.frames import Run
-    from ood_bench.execute import Bench
-    from ood_bench.execute.circumstances import setting
+    from ood_bench.execute import WorkContext
+    from ood_bench.execute.environment import setting
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
 
     plan, store, follower = prepared.plan, prepared.store, _Follower(progress)
-    bench = Bench(
+    context = WorkContext(
         prepared.registry, prepared.library, prepared.device, follower, checkpoint_seconds
     )
     chosen = _chosen(executor, prepared, jobs)
     manifest = {
         "suite": str(prepared.loaded.source.path),
-        **chosen.manifest(plan, bench),
+        **chosen.manifest(plan, context),
         **setting(),
     }
     kept = {cell.key for cell in prepared.reported.cells}
@@ -133,7 +133,7 @@ def run(
                 with store.lock(cell.key):
                     store.remove(cell.key)
         follower(Begun(plan, sum(store.has(cell.key) for cell in plan.cells)))
-        with closing(chosen.run(plan, store, bench)) as outcomes:
+        with closing(chosen.run(plan, store, context)) as outcomes:
             for outcome in outcomes:
                 follower(outcome)
                 follower.raise_what_it_raised()

@@ -1,4 +1,4 @@
-"""Cells: units of work, one file a kind, with keys and addresses; finished ones are read here."""
+"""Cells: units of work with keys and addresses, one file per kind, and finished cells."""
 
 from ood_bench.cells.address import Address, Listed, Part
 from ood_bench.cells.analysis import TABLE

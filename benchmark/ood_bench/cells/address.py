@@ -1,4 +1,4 @@
-"""Where a cell's result belongs, in a suite's names: what readers look cells up by."""
+"""Address of a cell's result in the names of a suite; readers look cells up by it."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -9,9 +9,9 @@ Part = Literal["train", "held_out", "test"]
 
 @dataclass(frozen=True)
 class Address:
-    """Where a result belongs; no part of any key, so that two addresses may share a cell.
+    """Address of a result. It is not part of the key, so several addresses may share a cell.
 
-    What a result has nothing to do with is left empty.
+    Fields that do not apply to a result are empty.
 
     Attributes:
         model: The model, by the suite's name.
@@ -23,11 +23,11 @@ class Address:
         metric: A metric that the suite adds.
         analysis: The analysis.
         data: The data set that is scored or measured.
-        part: Which part of it.
-        shape: Shape of the images that an audit is of.
-        plugin: Of a training, an analysis or a metric, the plugin, and the file of weights if one
-            is given.
-        options: Of an analysis, the plugin's options.
+        part: The part of that data set.
+        shape: Shape of the images of an audit.
+        plugin: The plugin of a training, analysis or metric, with the file of weights if one is
+            given.
+        options: The options of an analysis.
         transform: What was done to the images, in words.
         note: What a reader of the result must know.
     """
@@ -50,7 +50,7 @@ class Address:
 
     @property
     def label(self) -> str:
-        """What a trained model is called.
+        """The name of a trained model.
 
         Example:
             >>> Address(model="glow", inside="mnist", seed=1).label
@@ -60,7 +60,7 @@ class Address:
 
     @property
     def pair(self) -> tuple[str, str, str, str]:
-        """Model, inside, outside and detector: what rows of several seeds have in common."""
+        """Model, inside, outside and detector, which rows of several seeds share."""
         return self.model, self.inside, self.outside, self.detector
 
 

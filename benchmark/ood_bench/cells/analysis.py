@@ -1,4 +1,4 @@
-"""A cell that makes the table of an analysis, and the numbers that claims may name."""
+"""A cell that computes the table of an analysis and its findings, which claims may name."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.analyses import Images as ImagesOf
-from ood_bench.cells.bench import Wanted
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import Beside, Role, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.cells.train import COURSE
@@ -35,21 +35,21 @@ class Analyse(Spec):
     Attributes:
         plugin: The analysis's plugin.
         revision: The plugin's revision.
-        options: All its options.
+        options: All its options, defaults filled in.
         model: The model's name in the suite.
         inside: The inside data set's name.
         outside: The outside data sets' names.
         shape: Shape of one image.
         data: Digests of all images that it may read, by data set and part.
-        level: Coverage of the intervals; earlier versions did not say it.
-        first: How many of the images trained on.
-        validation: Images that validate, which decides on the parts.
-        held_out: Images that are held out.
-        whole: The split that is divided in place of this one, which is its first images.
+        level: Coverage of the intervals; None in cells of earlier versions.
+        first: How many of the training images the analysis reads.
+        validation: Number of validation images, which determines the parts.
+        held_out: Number of held-out images.
+        whole: The larger split that is divided instead, where this one is its first images.
         columns: Statistics, by data set, part and statistic.
         scores: Scores of test images, by detector and data set.
-        trained: The trained model, for an analysis that calls it.
-        course: The training, for an analysis that follows it.
+        trained: The trained model, if the analysis calls it.
+        course: The training, if the analysis reads its course.
         images: The images, by data set and part.
     """
 
@@ -77,17 +77,17 @@ class Analyse(Spec):
 
     @staticmethod
     def named(*parts: str) -> str:
-        """Return what columns, scores and images are called: names with a slash between them."""
+        """Return the name of columns, scores or images: the parts joined by slashes."""
         return "/".join(parts)
 
     def columns_by_side(self) -> Iterator[tuple[tuple[str, Any], Key]]:
-        """Yield the cells with columns after the data set and the part that they are of."""
+        """Yield ((data set, part), key) of each cell with columns."""
         for name, key in self.columns.items():
             data, part, *_ = (*name.split("/"), "")
             yield (data, part), key
 
     def scores_by_detector(self) -> Iterator[tuple[tuple[str, str], Key]]:
-        """Yield the cells with scores after the detector and the data set."""
+        """Yield ((detector, data set), key) of each cell with scores."""
         for name, key in self.scores.items():
             detector, _, data = name.partition("/")
             yield (detector, data), key
@@ -98,7 +98,7 @@ class Analyse(Spec):
         scores: Mapping[tuple[str, str], Scores],
         images: ImagesOf,
     ) -> Study:
-        """Return what the analysis reads, but for the model and its training."""
+        """Return the input of the analysis, without the model and its training."""
         return Study(
             model=self.model,
             inside=self.inside,
@@ -114,7 +114,7 @@ class Analyse(Spec):
         return built(plugin, self.plugin, self.options, level=self.level)
 
     def work(self, task: "Task") -> None:
-        """Make the table and read the findings off it."""
+        """Compute the table and its findings."""
         worker, store = task.worker, task.worker.store
         columns: dict[tuple[str, Any], Columns] = {}
         for side, key in self.columns_by_side():
@@ -125,7 +125,7 @@ class Analyse(Spec):
             study = replace(study, course=store.read_frame(self.course, COURSE))
         if self.trained is not None:
             study = replace(study, trained=partial(worker.density, self.trained))
-        analysis = self.built(worker.bench.plugin("analyses", self.plugin, self.revision))
+        analysis = self.built(worker.context.plugin("analyses", self.plugin, self.revision))
         found = analysis.tabulate(study)
         write_frame(task.folder / TABLE, found)
         findings = [asdict(item) for item in analysis.findings(found)]
@@ -138,7 +138,7 @@ class Analyse(Spec):
 
     def _pixels(self, worker: "Worker", data: str, part: str) -> NDArray[np.uint8]:
         wanted = self.images[self.named(data, part)]
-        pixels = worker.bench.images(wanted).pixels
+        pixels = worker.context.images(wanted).pixels
         if part == "test":
             return pixels
         parts = partition_by(len(pixels), wanted.digest, self.hashed)
@@ -148,11 +148,11 @@ class Analyse(Spec):
 def built(
     plugin: type[Analysis], name: str, options: Mapping[str, Any], *, level: float | None
 ) -> Analysis:
-    """Return an analysis that makes tables, or draws them.
+    """Construct an analysis, to compute tables or to draw them.
 
     Args:
         plugin: Its class.
-        name: What the suite calls that.
+        name: The name of the plugin in the suite.
         options: Its options.
         level: Coverage of its intervals; the analysis's own if None.
 

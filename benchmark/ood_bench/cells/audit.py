@@ -1,4 +1,4 @@
-"""Cells of the audit: what images tell without any model, of one data set and of a pair."""
+"""Cells of the audit of one data set and of a pair; no model takes part."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -16,8 +16,8 @@ from ood_bench.audit import (
     audit_pair,
     summarise,
 )
-from ood_bench.cells.bench import Wanted
 from ood_bench.cells.columns import columns_of
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import Beside, Inputs, Spec
 from ood_bench.cells.tables import write_json
 from ood_bench.errors import StoreError
@@ -36,10 +36,10 @@ class AuditSet(Spec):
     """The audit of the test images of a data set.
 
     Attributes:
-        data: Their digest, under `test`.
+        data: Digest of the test images, under `test`.
         test: Their columns, by statistic.
         images: The images, under `test`.
-        revision: Raised when something else is computed.
+        revision: Raised when the computation changes.
     """
 
     kind = family = "audit"
@@ -58,7 +58,7 @@ class AuditSet(Spec):
 
     @staticmethod
     def read(store: "Cells", key: str) -> Summary:
-        """Return what a finished cell found."""
+        """Return the result of a finished cell."""
         return store.read_typed(key, AUDIT, Summary)
 
 
@@ -67,16 +67,16 @@ class AuditPair(Spec):
     """The audit of an inside and an outside data set.
 
     Attributes:
-        data: Digests of the images, by side: `inside` and `outside` are test images, `train` what
-            is trained on.
+        data: Digests of the images by side: `inside` and `outside` are test images, `train` the
+            training images.
         inside: Columns of the inside test images, by statistic.
-        outside: Those of the outside test images.
-        train: Hashes of the images trained on.
+        outside: Columns of the outside test images, by statistic.
+        train: Hashes of the training images.
         level: Coverage of the intervals.
-        distance: Most bits in which the hashes of images differ that count as the same.
-        correlation: Least correlation of images that count as the same.
+        distance: Two images match if their hashes differ in at most this many bits ...
+        correlation: ... and their pixels correlate at least this much.
         images: The images, by side.
-        revision: Raised when something else is computed.
+        revision: Raised when the computation changes.
     """
 
     kind = family = "audit"
@@ -94,27 +94,27 @@ class AuditPair(Spec):
     revision: int = 2
 
     def work(self, task: "Task") -> None:
-        """Find what separates the images and which are the same."""
+        """Measure what separates the images and which images both sets share."""
         sides = {"inside": self.inside, "train": self.train, "outside": self.outside}
         found = {side: _audited(task, self.images[side], one) for side, one in sides.items()}
         write_json(task.folder / AUDIT, audit_pair(**found, level=self.level)._asdict())
 
     @staticmethod
     def read(store: "Cells", key: str) -> "PairFound":
-        """Return what a finished cell found."""
+        """Return the result of a finished cell."""
         found = store.read_typed(key, AUDIT, PairFound)
         if lacking := found.lacking():
-            raise StoreError(f"{store.told(key, AUDIT)} is damaged: no {lacking[0]}")
+            raise StoreError(f"{store.location(key, AUDIT)} is damaged: no {lacking[0]}")
         return found
 
 
 def _audited(task: "Task", wanted: Wanted, inputs: Mapping[str, str]) -> Audited:
     worker = task.worker
-    return Audited(worker.bench.images(wanted).pixels, columns_of(worker.store, inputs))
+    return Audited(worker.context.images(wanted).pixels, columns_of(worker.store, inputs))
 
 
 class PairFound(BaseModel):
-    """The `audit.json` of a pair; as `audit.PairAudit`."""
+    """Content of the `audit.json` of a pair; the fields of `audit.PairAudit`."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -125,6 +125,6 @@ class PairFound(BaseModel):
     inside: Shared | None
 
     def lacking(self) -> list[str]:
-        """Return the names of what is missing in it."""
+        """Return the names of missing entries."""
         sides = {"inside", "outside"} if self.train is None else {"inside", "outside", "train"}
         return sorted({*FEATURES} - {*self.separations}) + sorted(sides - {*self.counts})

@@ -1,4 +1,4 @@
-"""A cell: one unit of work, and where its result belongs."""
+"""A cell: one unit of work and the addresses of its result."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
@@ -12,9 +12,9 @@ class Cell:
     """One unit of work.
 
     Attributes:
-        name: What users call it, for messages and for `--only` and `--skip`.
-        spec: What is done, and all that its result depends on.
-        at: Where its result belongs; several addresses may share a cell. Not part of the key.
+        name: The name in messages, matched by `--only` and `--skip`.
+        spec: The work, and everything that its result depends on.
+        at: The addresses of its result, which are not part of the key.
     """
 
     name: str
@@ -23,7 +23,7 @@ class Cell:
 
     @property
     def key(self) -> str:
-        """The digest of all that its result depends on."""
+        """Digest of everything that the result depends on."""
         return self.spec.key
 
     @property
@@ -38,12 +38,12 @@ class Cell:
 
     @property
     def listed(self) -> Iterator[Listed]:
-        """The cell as records list it, once an address."""
+        """The entries of the cell in a run's record, one per address."""
         return (Listed(self.kind, self.key, at) for at in self.at)
 
     @property
     def rows(self) -> dict[str, str]:
-        """The names of the rows that it fills: those of a detector on a pair."""
+        """The names of the report rows that it fills: model, inside, outside, detector."""
         if self.kind != "detection":
             return {}
         names = ("model", "inside", "outside", "detector")

@@ -1,4 +1,4 @@
-"""Columns of finished cells: read together under the roles that they have, and checked."""
+"""Columns of several finished cells, read together by role, and their checks."""
 
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
@@ -17,10 +17,10 @@ def columns_of(store: "Cells", inputs: Mapping[str, str]) -> Columns:
     """Return the columns of several cells.
 
     Args:
-        store: Where the cells lie.
-        inputs: Their keys, by the name of the statistic that yields them; a statistic of another
-            model than the one in question after that model's role and a dot. The role then
-            stands before each column too, as in `background.log_prob`.
+        store: The store of the cells.
+        inputs: Their keys, by the name of the statistic that yields the columns. A statistic of
+            another model is named by that model's role, a dot and the statistic; the role then
+            prefixes each of its columns too, as in `background.log_prob`.
     """
     found: dict[str, NDArray[Any]] = {}
     for name, key in inputs.items():
@@ -31,7 +31,7 @@ def columns_of(store: "Cells", inputs: Mapping[str, str]) -> Columns:
 
 
 def require_finite(values: NDArray[np.float64], count: int, what: str) -> None:
-    """Refuse a column that is not one finite number an image; says which row.
+    """Check that a column has one finite number per image; the error names the row.
 
     Raises:
         PluginError: If it is not.

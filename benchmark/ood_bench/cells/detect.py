@@ -25,9 +25,9 @@ class Detect(Spec):
     Attributes:
         plugin: The detector's plugin.
         revision: The plugin's revision.
-        options: All its options.
-        held_out: Columns of held-out in-distribution images that it is fitted on, by statistic.
-        images: Columns of the images that it scores.
+        options: All its options, defaults filled in.
+        held_out: Columns of the held-out ID images that it is fitted on, by statistic.
+        images: Columns of the images that it scores, by statistic.
     """
 
     kind = family = "detect"
@@ -43,7 +43,7 @@ class Detect(Spec):
     def work(self, task: "Task") -> None:
         """Fit the detector and score the images."""
         worker = task.worker
-        plugin = worker.bench.plugin("detectors", self.plugin, self.revision)
+        plugin = worker.context.plugin("detectors", self.plugin, self.revision)
         detector: Detector = construct(plugin, self.plugin, self.options)
         scores = self.scores(detector, worker.store)
         (at, *_) = task.cell.at
@@ -52,12 +52,12 @@ class Detect(Spec):
         write_columns(task.folder / SCORES, {"score": scores})
 
     def scores(self, detector: Detector, store: "Cells") -> Scores:
-        """Return the scores of the images, larger = more OOD."""
+        """Return one score per image; larger means more OOD."""
         return detector.fit(columns_of(store, self.held_out))(columns_of(store, self.images))
 
     @property
     def source(self) -> Key:
-        """The first of the cells with columns of the images: as long as all of them.
+        """The key of the first cell with columns of the images; all have one row per image.
 
         Raises:
             StoreError: If there is none.

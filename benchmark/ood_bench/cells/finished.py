@@ -1,4 +1,4 @@
-"""Finished cells to read from: whole or not there, each file under a checksum."""
+"""Finished cells, read-only: a cell is complete or absent, and every file has a checksum."""
 
 import hashlib
 import json
@@ -34,21 +34,21 @@ log = logging.getLogger(__name__)
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
 
-CIRCUMSTANCES = "circumstances.json"
-"""The machine and the libraries that a cell was worked on with, and the time that it took."""
+ENVIRONMENT = "circumstances.json"
+"""The file with a cell's environment: machine, library versions, device and time."""
 
 ENTRIES = 1 << 28
-"""Entries of the largest table that is read."""
+"""Entries of the largest table that is read; a larger one counts as damaged."""
 
 
 class Manifest(BaseModel):
-    """What `manifest.json` holds; the key of its cell is the digest of the first three.
+    """Content of `manifest.json`; the cell's key is the digest of the first three fields.
 
     Attributes:
         kind: The family of the cell's kind.
-        options: All that the result depends on beside its inputs, as `Spec.hashed`.
-        inputs: Keys of the cells that it has read, by role.
-        name: What users call the cell.
+        options: Everything that the result depends on beside its inputs, as in `Spec.hashed`.
+        inputs: Keys of the cells that it read, by role.
+        name: The name of the cell.
         files: Checksums of all its other files.
     """
 
@@ -62,12 +62,12 @@ class Manifest(BaseModel):
 
     @property
     def key(self) -> str:
-        """The key of the cell that this is of."""
+        """The key of the cell."""
         return digest({"kind": self.kind, "options": self.options, "inputs": self.inputs})
 
 
-class Circumstances(BaseModel):
-    """Of `circumstances.json`, the time that a cell took, as text."""
+class Environment(BaseModel):
+    """What is read of `circumstances.json`: the seconds that a cell took, as text."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -75,15 +75,15 @@ class Circumstances(BaseModel):
 
 
 class Cells(ABC):
-    """Finished cells by their keys, in a folder or in an archive.
+    """Finished cells by key, in a folder or in an archive.
 
-    A cell is its files, `manifest.json` with their checksums and what the cell is of, and
-    `manifest.sha256`, the manifest's own. It has all files that its kind must have, but for those
-    that may be left out where it lies.
+    A cell consists of its files, `manifest.json` with their checksums, options and inputs, and
+    `manifest.sha256` with the manifest's own checksum. It has all files that its kind requires,
+    except those that an archive may leave out.
     """
 
     left_out: frozenset[str] = frozenset()
-    """Files that a cell may lack here though its kind must have them."""
+    """Files that a cell may lack here although its kind requires them."""
 
     def __init__(self) -> None:
         self._sound: dict[str, dict[str, Any]] = {}
@@ -91,15 +91,15 @@ class Cells(ABC):
 
     @abstractmethod
     def path(self, key: str) -> Path:
-        """Return where the finished cell lies or would lie."""
+        """Return the path of a finished cell, whether or not it exists."""
 
     @abstractmethod
     def _names(self, key: str) -> Collection[str]:
-        """Return the names of all files that lie there for a cell; none if there is no cell."""
+        """Return the names of all files of a cell; none if there is no such cell."""
 
     @abstractmethod
     def _content(self, key: str, name: str) -> bytes:
-        """Return what a file of a cell holds.
+        """Return the content of a file of a cell.
 
         Raises:
             StoreError: If it cannot be read.
@@ -109,9 +109,9 @@ class Cells(ABC):
         return bytes_sha256(self._content(key, name))
 
     def has(self, key: str) -> bool:
-        """Tell whether a cell is finished and every byte of it is as written.
+        """Return whether a cell is finished and all its checksums match.
 
-        A damaged file is named in a warning; the cell then counts as not there.
+        A damaged file is named in a warning, and its cell counts as absent.
         """
         if key in self._sound:
             return True
@@ -126,7 +126,7 @@ class Cells(ABC):
         return True
 
     def _verified(self, key: str) -> dict[str, Any]:
-        """Return a cell's manifest once every file is as it says."""
+        """Return a cell's manifest, after checking every file against it."""
         folder, names = self.path(key), self._names(key)
         if not {MANIFEST, SEAL} <= {*names}:
             raise StoreError(f"{folder / SEAL} is damaged or missing")
@@ -148,7 +148,7 @@ class Cells(ABC):
         return manifest.model_dump()
 
     def manifest(self, key: str) -> Mapping[str, Any]:
-        """Return what a finished cell is of: its name, options, inputs, and files' checksums.
+        """Return the manifest of a finished cell: name, options, inputs and checksums of files.
 
         Raises:
             StoreError: If the cell is not finished or is damaged.
@@ -160,32 +160,32 @@ class Cells(ABC):
         return self._sound[key]
 
     def keeps(self, key: str, name: str) -> bool:
-        """Tell whether a finished cell has a file, which may be left out of an archive."""
+        """Return whether a finished cell has a file that archives may leave out."""
         return name in self.manifest(key)["files"]
 
     def inputs(self, key: str) -> Mapping[str, str]:
-        """Return the keys of the cells that a finished cell has read, by role."""
+        """Return the keys of the cells that a finished cell read, by role."""
         found: Mapping[str, str] = self.manifest(key)["inputs"]
         return found
 
     def seconds(self, key: str) -> float:
-        """Return the time that the work on a finished cell took."""
-        return float(self.read_typed(key, CIRCUMSTANCES, Circumstances).seconds)
+        """Return the seconds that computing a finished cell took."""
+        return float(self.read_typed(key, ENVIRONMENT, Environment).seconds)
 
     def spec(self, key: str, kind: type[S]) -> S:
-        """Return what a finished cell is of.
+        """Return the typed specification of a finished cell.
 
         Args:
             key: The cell.
-            kind: The kind that it must be of.
+            kind: The kind that it must have.
 
         Raises:
-            StoreError: If the cell is not finished, is damaged, or is of another kind.
+            StoreError: If the cell is not finished, is damaged, or has another kind.
         """
-        return kind.of(self.manifest(key), self.told(key, MANIFEST))
+        return kind.of(self.manifest(key), self.location(key, MANIFEST))
 
     def read(self, key: str, name: str) -> bytes:
-        """Return what a file of a finished cell holds.
+        """Return the content of a file of a finished cell.
 
         Raises:
             StoreError: If the cell is not finished, is damaged, or has no such file.
@@ -195,7 +195,7 @@ class Cells(ABC):
         return self._content(key, name)
 
     def read_files(self, key: str, *, without: Collection[str] = ()) -> dict[str, bytes]:
-        """Return all files of a finished cell, its manifest and seal as if some had never been.
+        """Return all files of a finished cell but some, which its manifest then omits too.
 
         Args:
             key: The cell.
@@ -218,19 +218,19 @@ class Cells(ABC):
         Args:
             key: The cell.
             name: The file.
-            kind: What it is read into.
-            **more: Fields that are put beside those of the file.
+            kind: The type that its content is parsed into.
+            **more: Further fields, added to those of the file.
 
         Raises:
-            StoreError: If it does not have these types; names the cell.
+            StoreError: If the content does not have that type; the message names the cell.
         """
-        return typed(self.read(key, name), kind, self.told(key, name), more=more)
+        return typed(self.read(key, name), kind, self.location(key, name), more=more)
 
     def read_columns(self, key: str, name: str = COLUMNS) -> dict[str, NDArray[Any]]:
         """Return the columns of a Parquet file of a finished cell as numpy arrays.
 
         Raises:
-            StoreError: If they are not finite numbers; names the cell.
+            StoreError: If a value is not a finite number; the message names the cell.
         """
         table = self.read_table(key, name)
         found = dict[str, NDArray[Any]]()
@@ -238,15 +238,15 @@ class Cells(ABC):
             values = table[column].to_numpy()
             if values.dtype.kind not in "fiu" or not np.isfinite(values).all():
                 what = f"column {column!a} is not one finite number an image"
-                raise StoreError(f"{self.told(key, name)} is damaged: {what}")
+                raise StoreError(f"{self.location(key, name)} is damaged: {what}")
             found[column] = values
         return found
 
     def read_scores(self, key: str) -> NDArray[Any]:
-        """Return the scores of a finished cell of a detector."""
+        """Return the scores of a finished detector cell; larger means more OOD."""
         found = self.read_columns(key, SCORES)
         if "score" not in found:
-            raise StoreError(f"{self.told(key, SCORES)} is damaged: it has no column 'score'")
+            raise StoreError(f"{self.location(key, SCORES)} is damaged: it has no column 'score'")
         return found["score"]
 
     def count_rows(self, key: str, name: str = COLUMNS) -> int:
@@ -255,7 +255,7 @@ class Cells(ABC):
         return rows
 
     def read_table(self, key: str, name: str = TABLE) -> pa.Table:
-        """Return a Parquet file of a finished cell."""
+        """Return the table in a Parquet file of a finished cell."""
         content = self.read(key, name)
         self._metadata(key, name, content)
         try:
@@ -281,22 +281,22 @@ class Cells(ABC):
             raise self._no_table(key, name, error) from error
         if found.num_rows * found.num_columns > ENTRIES:
             raise StoreError(
-                f"{self.told(key, name)} is damaged: {found.num_rows:,} rows of "
+                f"{self.location(key, name)} is damaged: {found.num_rows:,} rows of "
                 f"{found.num_columns:,} columns, more than {ENTRIES:,} entries"
             )
         return found
 
     def _no_table(self, key: str, name: str, error: Exception) -> StoreError:
         reason = " ".join(str(error).split())[:200]
-        return StoreError(f"{self.told(key, name)} is damaged: {reason}")
+        return StoreError(f"{self.location(key, name)} is damaged: {reason}")
 
-    def told(self, key: str, name: str) -> str:
-        """Return what to call a file of a sound cell in a message."""
+    def location(self, key: str, name: str) -> str:
+        """Return a file's path and its cell's name, for messages; the cell must be sound."""
         return f"{self.path(key) / name} ({self.manifest(key)['name']})"
 
 
 class CellFiles(Cells):
-    """Finished cells that lie in folders, beside folders for trainings that are not finished."""
+    """Finished cells in folders, with folders for the checkpoints of unfinished trainings."""
 
     @abstractmethod
     def file(self, key: str, name: str) -> Path:
@@ -308,5 +308,5 @@ class CellFiles(Cells):
 
 
 def seal(manifest: bytes) -> bytes:
-    """Return what `manifest.sha256` holds for a manifest."""
+    """Return the content of `manifest.sha256` for a manifest."""
     return f"{hashlib.sha256(manifest).hexdigest()}\n".encode("ascii")

@@ -1,4 +1,4 @@
-"""The kinds of cells: a new one is a file of its own and an entry here."""
+"""The kinds of cells. A new kind is one file and one entry here."""
 
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.audit import AuditPair, AuditSet
@@ -23,10 +23,10 @@ KINDS: list[type[Spec]] = [
 
 
 def required(family: str) -> frozenset[str]:
-    """Return the names of the files that a finished cell must have.
+    """Return the names of the files that a finished cell of a kind must have.
 
     Args:
-        family: What its manifest calls its kind.
+        family: The `kind` in its manifest.
 
     Raises:
         LookupError: If there is no such kind.
@@ -42,5 +42,5 @@ def required(family: str) -> frozenset[str]:
 
 
 def reported() -> tuple[str, ...]:
-    """Return the kinds that reports read; the others are read by cells alone."""
+    """Return the kinds whose results reports read; other kinds are inputs of cells only."""
     return tuple(dict.fromkeys(kind.kind for kind in KINDS if kind.reported))

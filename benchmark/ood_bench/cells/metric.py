@@ -1,4 +1,4 @@
-"""Cells that measure: detection of a pair, bits per dimension, the difference of two detectors."""
+"""Cells of metrics: detection on a pair, bits per dimension, difference of two detectors."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -32,14 +32,14 @@ ROUNDING = 1e-6
 
 @dataclass(frozen=True, kw_only=True)
 class DetectionMetrics(Spec):
-    """What a detector measures on a pair.
+    """The detection metrics of a detector on a pair.
 
     Attributes:
         inside: Scores of the inside data set's test images.
-        outside: Scores of the outside one's.
+        outside: Scores of the outside data set's test images.
         resamples: Bootstrap resamples.
         level: Coverage of the intervals.
-        revision: 1 had DeLong's normal intervals and a bootstrap's.
+        revision: Revision 1 had normal DeLong and bootstrap intervals.
     """
 
     kind, family = "detection", "metric"
@@ -53,7 +53,7 @@ class DetectionMetrics(Spec):
     revision: int = 2
 
     def work(self, task: "Task") -> None:
-        """Measure all metrics."""
+        """Compute all metrics."""
         inside, outside = map(task.worker.store.read_scores, (self.inside, self.outside))
         measures = evaluate(
             inside,
@@ -67,20 +67,20 @@ class DetectionMetrics(Spec):
 
     @staticmethod
     def read(store: "Cells", key: str) -> "Detected":
-        """Return what a finished cell measured."""
+        """Return the result of a finished cell."""
         return store.read_typed(key, METRICS, Detected)
 
 
 @dataclass(frozen=True, kw_only=True)
 class AddedMetric(Spec):
-    """What one metric that the suite adds comes to for a detector on a pair.
+    """A metric that the suite adds, of a detector on a pair.
 
     Attributes:
         plugin: The metric's plugin.
         revision: The plugin's revision.
-        options: All its options.
+        options: All its options, defaults filled in.
         inside: Scores of the inside data set's test images.
-        outside: Scores of the outside one's.
+        outside: Scores of the outside data set's test images.
         resamples: Bootstrap resamples.
         level: Coverage of the interval.
     """
@@ -98,9 +98,9 @@ class AddedMetric(Spec):
     level: float
 
     def work(self, task: "Task") -> None:
-        """Measure it, and keep how it reads, for reports where its plugin is not installed."""
-        store, bench = task.worker.store, task.worker.bench
-        plugin = bench.plugin("metrics", self.plugin, self.revision)
+        """Compute the metric; store its description for reports without the plugin."""
+        store, context = task.worker.store, task.worker.context
+        plugin = context.plugin("metrics", self.plugin, self.revision)
         metric: DetectionMetric = construct(plugin, self.plugin, self.options)
         inside, outside = map(store.read_scores, (self.inside, self.outside))
         seed = seed_for("bootstrap", self.key)
@@ -120,7 +120,7 @@ class AddedMetric(Spec):
 
     @staticmethod
     def read(store: "Cells", key: str) -> "Added":
-        """Return what a finished cell measured."""
+        """Return the result of a finished cell."""
         return store.read_typed(key, METRICS, Added)
 
 
@@ -129,10 +129,10 @@ class BitsMetric(Spec):
     """The mean bits per dimension of the images of one part of a data set.
 
     Attributes:
-        columns: The log-likelihoods.
-        dims: Dimensions of an image.
+        columns: Log-likelihoods in nats.
+        dims: Dimensions D = C·H·W of an image.
         level: Coverage of the interval.
-        revision: Raised when something else is computed.
+        revision: Raised when the computation changes.
     """
 
     kind, family = "bpd", "metric"
@@ -145,28 +145,28 @@ class BitsMetric(Spec):
     revision: int = 1
 
     def work(self, task: "Task") -> None:
-        """Measure the mean and its interval."""
+        """Compute the mean and its interval."""
         log_prob = task.worker.store.read_columns(self.columns)["log_prob"]
         measures = {"bpd": mean_bpd(log_prob, self.dims, level=self.level)}
         write_json(task.folder / METRICS, {"n": len(log_prob), "measures": _listed(measures)})
 
     @staticmethod
     def read(store: "Cells", key: str) -> "Bits":
-        """Return what a finished cell measured."""
+        """Return the result of a finished cell."""
         return store.read_typed(key, METRICS, Bits)
 
 
 @dataclass(frozen=True, kw_only=True)
 class DifferenceMetric(Spec):
-    """The difference of a detector's AUROC and the baseline's, image by image.
+    """The AUROC of a detector minus that of the baseline, paired image by image.
 
     Attributes:
         inside: The detector's scores of the inside data set's test images.
-        outside: Those of the outside one's.
+        outside: Its scores of the outside data set's test images.
         baseline_inside: The baseline's scores of the same inside images.
-        baseline_outside: Those of the outside images.
+        baseline_outside: The baseline's scores of the same outside images.
         level: Coverage of the interval.
-        revision: Raised when something else is computed.
+        revision: Raised when the computation changes.
     """
 
     kind, family = "paired", "metric"
@@ -181,7 +181,7 @@ class DifferenceMetric(Spec):
     revision: int = 1
 
     def work(self, task: "Task") -> None:
-        """Measure the difference and its interval."""
+        """Compute the difference and its interval."""
         scores = task.worker.store.read_scores
         difference = paired_delong(
             (scores(self.inside), scores(self.baseline_inside)),
@@ -192,7 +192,7 @@ class DifferenceMetric(Spec):
 
     @staticmethod
     def read(store: "Cells", key: str) -> Measure:
-        """Return what a finished cell measured."""
+        """Return the result of a finished cell."""
         return store.read_typed(key, METRICS, Paired).measures["auroc_difference"]
 
 
@@ -201,7 +201,7 @@ def _listed(measures: Mapping[str, Measure]) -> dict[str, list[float]]:
 
 
 def _require_share(name: str, measure: Measure) -> None:
-    """Refuse what lies outside [0, 1] by more than rounding."""
+    """Check that values lie in [0, 1] up to rounding."""
     if not all(-ROUNDING <= value <= 1 + ROUNDING for value in measure):
         raise ValueError(f"{name} is a share, and {measure} does not lie between 0 and 1")
 
@@ -211,7 +211,7 @@ class _Content(BaseModel):
 
 
 class Detected(_Content):
-    """The `metrics.json` of a detector on a pair."""
+    """Content of the `metrics.json` of a detector on a pair."""
 
     measures: Mapping[StandardMetric, Measure]
     n_inside: Count
@@ -222,14 +222,14 @@ class Detected(_Content):
     def _are_shares(
         cls, measures: Mapping[StandardMetric, Measure]
     ) -> Mapping[StandardMetric, Measure]:
-        """Refuse what lies outside [0, 1] by more than rounding."""
+        """Check that values lie in [0, 1] up to rounding."""
         for name, measure in measures.items():
             _require_share(name, measure)
         return measures
 
 
 class Added(_Content):
-    """The `metrics.json` of a metric that the suite adds, and how the metric reads."""
+    """Content of the `metrics.json` of an added metric: its value and its description."""
 
     measure: Measure
     metric: MetricSpec
@@ -244,13 +244,13 @@ class Added(_Content):
 
 
 class Bits(_Content):
-    """The `metrics.json` of a data set's bits per dimension."""
+    """Content of the `metrics.json` of a data set's bits per dimension."""
 
     measures: Mapping[Literal["bpd"], Measure] = Field(min_length=1)
     n: Count
 
 
 class Paired(_Content):
-    """The `metrics.json` of a detector's difference from the baseline."""
+    """Content of the `metrics.json` of a detector's difference from the baseline."""
 
     measures: Mapping[Literal["auroc_difference"], Measure] = Field(min_length=1)

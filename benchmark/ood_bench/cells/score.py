@@ -1,4 +1,4 @@
-"""A cell that computes a statistic: columns with a number an image."""
+"""A cell that computes a statistic: columns with one number per image."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Literal
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.cells.bench import Wanted
 from ood_bench.cells.columns import require_finite
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import Beside, Inputs, Role, Spec
 from ood_bench.cells.tables import write_columns
 from ood_bench.data import Images
@@ -29,18 +29,18 @@ class Score(Spec):
     """One statistic of the images of one part of a data set.
 
     Attributes:
-        statistic: The statistic, or `label`.
+        statistic: The name of the statistic, or `label` to read the labels.
         data: Digest of the images of the whole split.
         revision: The statistic's revision; labels have none.
-        part: Which part of a training split; None for a whole split.
-        validation: Images that validate, which decides on the parts.
-        held_out: Images that are held out.
-        whole: The split that is divided in place of this one, which is its first images.
-        first: How many of the images trained on.
-        samples: Draws of noise, where there are several.
-        labels: Digest of the labels, where they are what is read.
-        model: The trained model; None for a statistic of the images alone.
-        member: The members' log-likelihoods, of an ensemble.
+        part: The part of a training split; None for a whole split.
+        validation: Number of validation images, which determines the parts.
+        held_out: Number of held-out images.
+        whole: The larger split that is divided instead, where this one is its first images.
+        first: How many of the training images are scored.
+        samples: Number of dequantization draws, if more than one.
+        labels: Digest of the labels, if the cell reads them.
+        model: The trained model; None for a statistic that needs no model.
+        member: The log-likelihoods of an ensemble's members.
         images: The split.
     """
 
@@ -70,13 +70,13 @@ class Score(Spec):
         if self.member:
             members = [worker.store.read_columns(key)["log_prob"] for key in self.member.values()]
             return {"log_prob": mixture_log_prob(members)}
-        pixels, labels = self._part(worker.bench.images(self.images))
+        pixels, labels = self._part(worker.context.images(self.images))
         data = self.images.data if self.images else ""
         if self.statistic == LABEL:
             if labels is None:
                 raise DataError(f"{name}: '{data}' has no labels any more")
             return {LABEL: labels.astype(np.float64)}
-        statistic = worker.bench.registry.load("statistics", self.statistic)()
+        statistic = worker.context.registry.load("statistics", self.statistic)()
         if self.samples is not None:
             statistic.samples = self.samples
         model = None if self.model is None else worker.trained(self.model)

@@ -1,4 +1,4 @@
-"""What a cell is of: a frozen type whose canonical JSON is hashed, with its inputs by role."""
+"""Specification of a cell: a frozen type whose canonical JSON is hashed into the key."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Role:
-    """Marks a field that holds inputs: the key of one cell, or keys by what follows a separator.
+    """Annotation of a field with inputs: the key of one cell, or a mapping of names to keys.
 
     Attributes:
-        separator: Stands between the role and what follows it; empty for one cell.
-        name: The role; the field's name unless given.
+        separator: Stands between the role and the names of the mapping; empty for one cell.
+        name: The role; default: the field's name.
     """
 
     separator: str = ""
@@ -28,28 +28,28 @@ class Role:
 
 
 class Beside:
-    """Marks a field that a worker needs and no result depends on: how to find what is named."""
+    """Annotation of a field that is not hashed: it tells a worker where to find an input."""
 
 
 Input = Annotated[Key, Role()]
-"""The key of a cell that is read, the field's name its role."""
+"""The key of one input cell; the field's name is its role."""
 
 Inputs = Annotated[Mapping[str, Key], Role(".")]
-"""Keys of cells that are read, whose roles are the field's name, a dot and the mapping's keys."""
+"""Keys of input cells; each role is the field's name, a dot and the mapping's key."""
 
 
 class Spec(ABC):
-    """One kind of work: a frozen dataclass of all that its result depends on, and how it is done.
+    """Base of the kinds of cells: a frozen dataclass of everything that the result depends on.
 
-    A field is an option, hashed unless it is None; or an input, marked by a `Role` and hashed as
-    such; or marked as `Beside` and not hashed.
+    A field is an option, hashed unless it is None; an input, marked by a `Role` and hashed
+    under it; or marked as `Beside` and not hashed.
 
     Attributes:
-        kind: What it is called in records.
-        family: What it is called in keys and manifests, as others that differ in `constant`.
-        constant: Options that are the same for all cells of the kind, hashed with the others.
-        files: Names of the files that its work must leave; without them it is not finished.
-        reported: Whether its result is read by reports, not by other cells alone.
+        kind: Its name in the records of runs.
+        family: Its name in keys and manifests, shared by kinds that differ in `constant`.
+        constant: Options that all cells of the kind share, hashed with the others.
+        files: Names of the files that a finished cell must have.
+        reported: Whether reports read its result; otherwise only other cells do.
     """
 
     kind: ClassVar[str]
@@ -60,11 +60,11 @@ class Spec(ABC):
 
     @abstractmethod
     def work(self, task: "Task") -> None:
-        """Do the work and leave its files in the task's folder."""
+        """Compute the cell and write its files to the task's folder."""
 
     @cached_property
     def hashed(self) -> dict[str, Any]:
-        """All that its result depends on beside its inputs, as JSON."""
+        """Everything that the result depends on beside its inputs, as JSON."""
         names = [name for name, role in _fields(type(self)) if role is None]
         given = {name: getattr(self, name) for name in names}
         stated = {name: value for name, value in given.items() if value is not None}
@@ -86,19 +86,19 @@ class Spec(ABC):
 
     @cached_property
     def key(self) -> str:
-        """The digest of family, options and inputs."""
+        """Digest of family, options and inputs."""
         return digest({"kind": self.family, "options": self.hashed, "inputs": self.inputs})
 
     @classmethod
     def of(cls, manifest: Mapping[str, Any], where: str) -> Self:
-        """Return what the manifest of a finished cell says that it is of.
+        """Parse the manifest of a finished cell.
 
         Args:
             manifest: The manifest, with `kind`, `options` and `inputs`.
-            where: What to call it in a message.
+            where: The name of the cell in error messages.
 
         Raises:
-            StoreError: If it is of another kind, or has other options or roles.
+            StoreError: If it has another kind, or other options or roles.
         """
         options, constant = dict(manifest["options"]), dict(cls.constant)
         if manifest["kind"] != cls.family or not constant.items() <= options.items():

@@ -1,4 +1,4 @@
-"""What cells write: columns and tables as Parquet files, and JSON."""
+"""Writers of the files of cells: columns and tables as Parquet, and JSON."""
 
 import json
 from collections.abc import Mapping
@@ -27,9 +27,9 @@ def write_frame(path: Path, frame: "pd.DataFrame") -> None:
 def write_table(path: Path, table: pa.Table) -> None:
     """Write a table as Parquet, in the encoding that is smallest for measured numbers.
 
-    The bytes of floats are split by significance: the last digits of a value are random, its
-    exponent is not, and what was computed in float32 ends in zeros. The log-likelihoods of a run
-    then take 0.65 of the space that they take with dictionaries.
+    Byte-stream split groups the bytes of floats by significance: the low bits of a value are
+    random, its exponent is not, and a value computed in float32 ends in zeros. The
+    log-likelihoods of a run then take 0.65 of their size under dictionary encoding.
     """
     floats = [field.name for field in table.schema if pa.types.is_floating(field.type)]
     others = [name for name in table.schema.names if name not in floats]

@@ -1,4 +1,4 @@
-"""A cell that trains a model, or takes the weights of a checkpoint."""
+"""A cell that trains a model, or loads the weights of a checkpoint."""
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ood_bench.cells.bench import Bench, Step, Wanted
+from ood_bench.cells.context import Step, Wanted, WorkContext
 from ood_bench.cells.spec import Beside, Spec
 from ood_bench.cells.tables import write_frame, write_json
 from ood_bench.data import Images, Shape
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ood_bench.lit import FitReport, ImageModule
 
 COURSE = "course.parquet"
-"""Bits per dimension along the training, of one that is probed."""
+"""The file with bits per dimension along the training, if it is probed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -34,21 +34,21 @@ class Train(Spec):
     Attributes:
         plugin: The model's plugin.
         revision: The plugin's revision.
-        options: All its options.
+        options: All its options, defaults filled in.
         shape: Shape of one image.
-        recipe: The training options that the weights depend on; of a checkpoint the sizes of the
-            parts alone.
-        seed: Decides on the first weights, the order of images and the noise.
+        recipe: The training options that the weights depend on; for a checkpoint, only the sizes
+            of the parts.
+        seed: Seed of the initial weights, the order of images and the noise.
         data: Digest of the training split.
-        checkpoint: SHA-256 of the weights that are taken in place of a training.
-        origin: What a zoo's model comes with: its name there, what its training reported, and
-            what is published of one like it.
-        labels: Digest of the labels that a classifier is trained on.
-        probes: Digests of the images that the training is probed with, by data set, `/` and split.
+        checkpoint: SHA-256 of the weights that are loaded instead of training.
+        origin: For a zoo model, its name there, its training report, and the published value of
+            such a model.
+        labels: Digest of the training labels of a classifier.
+        probes: Digests of the images that probe the training, by `data set/split`.
         images: The training split.
-        probed: The images that it is probed with.
+        probed: The images of the probes.
         training: The whole recipe.
-        weights: The checkpoint's file.
+        weights: The file of the checkpoint.
     """
 
     kind = family = "train"
@@ -71,16 +71,16 @@ class Train(Spec):
     weights: Annotated[Path | None, Beside] = None
 
     def build(self, worker: "Worker") -> "ImageModule":
-        """Return the model with its first weights, on the worker's device."""
+        """Return the model with its initial weights, on the worker's device."""
         from ood_bench.lit import build
 
-        plugin = worker.bench.plugin("models", self.plugin, self.revision)
+        plugin = worker.context.plugin("models", self.plugin, self.revision)
         given = arguments(plugin, self.plugin, self.options)
         model: ImageModule = build(plugin, self.shape, given, self.seed)
         return model.to(worker.device)
 
     def work(self, task: "Task") -> None:
-        """Train the model, and leave its weights and what is known of it."""
+        """Train the model, and write its weights, training report and provenance."""
         import pandas as pd
         from safetensors.torch import save_file
 
@@ -89,21 +89,21 @@ class Train(Spec):
         worker, folder = task.worker, task.folder
         if self.images is None or self.training is None:
             raise DataError(f"{task.cell.name}: what is read of a store does not say how to train")
-        images = worker.bench.images(self.images)
+        images = worker.context.images(self.images)
         parts = self._parts(len(images.pixels))
         model = self.build(worker)
         model.recipe = self.training
         report = self._fitted(task, model, images, parts)
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
-        told = asdict(report) | dict(self.origin or {})
+        content = asdict(report) | dict(self.origin or {})
         if isinstance(model, DensityModule):
             pixels = images.pixels
             sane = judged(model, pixels[parts.train], pixels[parts.validation])
-            told |= sane._asdict()
-        probes = pd.DataFrame(told.pop("probes"), columns=Probe._fields)
-        write_json(folder / TRAINING, told)
-        write_json(folder / DATA, worker.bench.provenance(self.images))
+            content |= sane._asdict()
+        probes = pd.DataFrame(content.pop("probes"), columns=Probe._fields)
+        write_json(folder / TRAINING, content)
+        write_json(folder / DATA, worker.context.provenance(self.images))
         if len(probes):
             write_frame(folder / COURSE, probes)
         worker.forget_model()
@@ -114,10 +114,10 @@ class Train(Spec):
     def _fitted(
         self, task: "Task", model: "ImageModule", images: Images, parts: Partition
     ) -> "FitReport":
-        """Train a model, or give it the weights of a checkpoint."""
+        """Train a model, or load the weights of a checkpoint into it."""
         from ood_bench.lit import adopt, fit
 
-        bench = task.worker.bench
+        context = task.worker.context
         labels = None if self.labels is None else _divided(images.labels, parts)
         if self.weights is not None:
             if file_sha256(self.weights) != self.checkpoint:
@@ -131,16 +131,16 @@ class Train(Spec):
             labels=labels,
             seed=self.seed,
             workdir=task.worker.store.training(self.key),
-            progress=lambda progress: bench.tell(Step(task.cell, progress)),
-            checkpoint_seconds=bench.checkpoint_seconds,
-            probes=self._probes(bench, parts),
+            progress=lambda progress: context.progress(Step(task.cell, progress)),
+            checkpoint_seconds=context.checkpoint_seconds,
+            probes=self._probes(context, parts),
         )
 
-    def _probes(self, bench: Bench, parts: Partition) -> dict[str, NDArray[np.uint8]]:
-        """Load what a training is probed with; of its own split the images it trains on."""
+    def _probes(self, context: WorkContext, parts: Partition) -> dict[str, NDArray[np.uint8]]:
+        """Load the images that probe a training; of its own split only the training images."""
         found = {}
         for name, wanted in self.probed.items():
-            pixels = bench.images(wanted).pixels
+            pixels = context.images(wanted).pixels
             found[name] = pixels[parts.train] if wanted.split == "train" else pixels
         return found
 

@@ -1,10 +1,10 @@
-"""Works on cells in one process; what a kind of cell does is its own affair."""
+"""Worker: processes cells in one process. Each kind of cell defines its own work."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, cast
 
-from ood_bench.cells.bench import Bench
 from ood_bench.cells.cell import Cell
+from ood_bench.cells.context import WorkContext
 from ood_bench.cells.finished import CellFiles
 from ood_bench.cells.train import Train
 from ood_bench.zoo.layout import WEIGHTS
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 class Task(NamedTuple):
-    """A cell to work on.
+    """A cell to be processed.
 
     Attributes:
         cell: The cell, for messages and progress.
         worker: Plugins, images, finished cells and the device.
-        folder: An empty folder for the files.
+        folder: An empty folder for its files.
     """
 
     cell: Cell
@@ -29,22 +29,22 @@ class Task(NamedTuple):
 
 
 class Worker:
-    """Works on cells in this process; keeps the last model in memory.
+    """Processes cells in this process, and keeps the last model in memory.
 
     Args:
-        bench: Plugins, data, and who is told.
+        context: Plugins, data sets and the progress callback.
         store: Finished cells, and a place for checkpoints.
         device: The device that models run on.
     """
 
-    def __init__(self, bench: Bench, store: CellFiles, *, device: str) -> None:
-        self.bench = bench
+    def __init__(self, context: WorkContext, store: CellFiles, *, device: str) -> None:
+        self.context = context
         self.store = store
         self.device = device
         self._model: tuple[str, ImageModule] | None = None
 
     def work(self, cell: Cell, folder: Path) -> None:
-        """Do a cell's work and leave its files in the folder."""
+        """Compute a cell and write its files to the folder."""
         cell.spec.work(Task(cell, self, folder))
 
     def trained(self, key: str) -> "ImageModule":
@@ -58,9 +58,9 @@ class Worker:
         return self._model[1]
 
     def density(self, key: str) -> "DensityModel":
-        """Return a finished model that is a density."""
+        """Return a finished density model, in evaluation mode, on its device."""
         return cast("DensityModel", self.trained(key))
 
     def forget_model(self) -> None:
-        """Free the model that is in memory."""
+        """Free the model in memory."""
         self._model = None

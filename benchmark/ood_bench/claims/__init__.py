@@ -160,8 +160,8 @@ class _Found(NamedTuple):
 
 
 def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
-    found, reason, told = _measure(claim.measure, evidence)
-    note = "; ".join(filter(None, (reason, *told)))
+    found, reason, remarks = _measure(claim.measure, evidence)
+    note = "; ".join(filter(None, (reason, *remarks)))
     beside = []
     for says, measure in claim.beside.items():
         figure, reason, _ = _measure(measure, evidence)
@@ -211,16 +211,16 @@ def _measure(measure: str, evidence: _Evidence) -> tuple[_Found | None, str, lis
         return None, str(error), []
     except ZeroDivisionError as error:
         return None, str(error), untrained(row.note for row in read)
-    told = untrained(row.note for row in read)
+    remarks = untrained(row.note for row in read)
     parts = [Part(row, slope) for row, slope in slopes.items()]
     if not all(math.isfinite(number) for number in (value, *slopes.values())):
-        return None, "the measure is not a finite number", told
+        return None, "the measure is not a finite number", remarks
     down, up, rule = spread(parts, evidence.rows, evidence.source, level=evidence.level)
     trained = fewest(list(slopes), evidence.rows)
     found = _Found(value, value - down, value + up, rule, trained)
     if not all(map(math.isfinite, (found.low, found.high))):
-        return None, "the measure is not a finite number", told
-    return found, "", told
+        return None, "the measure is not a finite number", remarks
+    return found, "", remarks
 
 
 def _ends(found: _Found | None) -> tuple[float | None, float | None, float | None]:

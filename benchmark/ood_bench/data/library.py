@@ -24,7 +24,7 @@ from ood_bench.data.pictures import Labels, Pictures
 from ood_bench.data.provenance import provenance
 from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.shape import Shape
-from ood_bench.data.sources import Place
+from ood_bench.data.sources import SearchRoots
 from ood_bench.data.sources.hub import hub_cache
 from ood_bench.data.tally import Tally
 from ood_bench.data.transform import Fitted, applied, cropped, fit
@@ -58,7 +58,7 @@ class Library:
         hub: bool = True,
         entries: Mapping[str, Entry] | None = None,
     ) -> None:
-        self.place = Place(root, hub_cache() if hub else None)
+        self.roots = SearchRoots(root, hub_cache() if hub else None)
         self.embedded = embedded
         self.entries = catalogue() if entries is None else entries
         self.remember = remember
@@ -71,12 +71,12 @@ class Library:
         """Pickle the arguments alone: another process decodes what it asks for."""
         again = partial(
             Library,
-            root=self.place.root,
+            root=self.roots.root,
             index=self._index.folder,
             remember=self.remember,
             fresh=self.fresh,
             embedded=self.embedded,
-            hub=self.place.hub is not None,
+            hub=self.roots.hub is not None,
             entries=dict(self.entries),
         )
         return again, ()
@@ -174,7 +174,7 @@ class Library:
         key = f"{name} {options.model_dump_json()}"
         if key not in self._located:
             self._located[key] = locate(
-                name, options, self.place, self.entries, embedded=self.embedded
+                name, options, self.roots, self.entries, embedded=self.embedded
             )
         return self._located[key]
 

@@ -10,7 +10,7 @@ from ood_bench.data.options import DataOptions, Division, Transform
 from ood_bench.data.pictures import Decoded, Pictures
 from ood_bench.data.reading import in_words
 from ood_bench.data.shape import Shape
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.data.sources.folder import own_folder
 from ood_bench.data.sources.hub import Hub
 from ood_bench.data.sources.npz import own_npz
@@ -141,7 +141,7 @@ class Located:
 def locate(
     name: str,
     options: DataOptions,
-    place: Place,
+    roots: SearchRoots,
     entries: Mapping[str, Entry],
     *,
     embedded: bool,
@@ -151,7 +151,7 @@ def locate(
     Args:
         name: The data set's name in the suite.
         options: What the suite says about it.
-        place: Where to look.
+        roots: Where to look.
         entries: The catalogue.
         embedded: Whether a subset in the wheel stands in for a set that has one.
 
@@ -159,7 +159,7 @@ def locate(
         DataError: If the name or an option is unknown, or what is there cannot be right.
     """
     if options.own:
-        return _own(name, options, place)
+        return _own(name, options, roots)
     asked = options.use or name
     if asked not in entries:
         raise DataError(f"unknown data set '{asked}'{did_you_mean(asked, entries)}")
@@ -169,9 +169,9 @@ def locate(
     if embedded and entry.embedded:
         entry = entries[entry.embedded]
     transform = entry.transform if options.transform is None else options.transform
-    every = (source.find(entry.name, place) for source in entry.sources)
+    every = (source.find(entry.name, roots) for source in entry.sources)
     found = tuple(one for one in every if one)
-    missing = None if found or entry.generate else _missing(name, entry, place)
+    missing = None if found or entry.generate else _missing(name, entry, roots)
     return Located(name, options, entry, transform, found, missing, stands_in_for)
 
 
@@ -189,9 +189,9 @@ def _check_options(name: str, options: DataOptions, entry: Entry) -> None:
         )
 
 
-def _missing(name: str, entry: Entry, place: Place) -> str:
-    root = place.root or "DIR"
-    how = "" if place.root else " and say --data DIR or OOD_BENCH_DATA=DIR"
+def _missing(name: str, entry: Entry, roots: SearchRoots) -> str:
+    root = roots.root or "DIR"
+    how = "" if roots.root else " and say --data DIR or OOD_BENCH_DATA=DIR"
     ways = [f"put it at {root}/{entry.name}/<split>-*.parquet{how}"]
     if entry.hub:
         ways.append(f"run `ood-bench data fetch {entry.name}`")
@@ -202,7 +202,7 @@ def _missing(name: str, entry: Entry, place: Place) -> str:
     return f"'{name}' is not available; {'; or '.join(ways)}"
 
 
-def _own(name: str, options: DataOptions, place: Place) -> Located:
+def _own(name: str, options: DataOptions, roots: SearchRoots) -> Located:
     transform = options.transform or Transform()
     for option in ("level", "colour", "count", "seed"):
         if getattr(options, option) is not None:
@@ -212,12 +212,12 @@ def _own(name: str, options: DataOptions, place: Place) -> Located:
         if path is not None and not path.expanduser().exists():
             line = f"'{name}' is not available; there is nothing at {path}"
             return Located(name, options, None, transform, missing=line)
-        found = _own_source(options, place)
+        found = _own_source(options, roots)
     except (OSError, RuntimeError, ValueError) as error:  # no permission, '~nobody', a NUL
         raise DataError(f"'{name}': {path}: cannot be read: {in_words(error)}") from error
     if found is None:
         line = (
-            f"'{name}' is not available; '{options.hub}' is not in the hub's cache at {place.hub}; "
+            f"'{name}' is not available; '{options.hub}' is not in the hub's cache at {roots.hub}; "
             f'fetch it once with datasets.load_dataset("{options.hub}")'
         )
         return Located(name, options, None, transform, missing=line)
@@ -226,7 +226,7 @@ def _own(name: str, options: DataOptions, place: Place) -> Located:
     return Located(name, options, None, transform, (found,))
 
 
-def _own_source(options: DataOptions, place: Place) -> Found | None:
+def _own_source(options: DataOptions, roots: SearchRoots) -> Found | None:
     columns = Columns(options.image_column or "image", options.label_column)
     if options.folder:
         return own_folder(options.folder.expanduser(), on_bad=options.on_bad)
@@ -238,4 +238,4 @@ def _own_source(options: DataOptions, place: Place) -> Found | None:
             raise DataError(f"{path}: neither a Parquet file nor a folder of such")
         files = parquet_files(path) if path.is_dir() else {"all": (path,)}
         return tables("Parquet", files, columns)
-    return Hub(options.hub or "", columns, options.config).find("", place)
+    return Hub(options.hub or "", columns, options.config).find("", roots)

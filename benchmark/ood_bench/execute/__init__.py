@@ -1,6 +1,6 @@
 """Executors: run what a plan lacks."""
 
-from ood_bench.cells.bench import Bench, Step
+from ood_bench.cells.context import Step, WorkContext
 from ood_bench.cells.worker import Worker
 from ood_bench.execute.choose import load_executor, usual_executor
 from ood_bench.execute.devices import device_named
@@ -11,7 +11,6 @@ from ood_bench.execute.processes import Processes, jobs_for
 from ood_bench.execute.schedule import Schedule
 
 __all__ = [
-    "Bench",
     "Done",
     "Executor",
     "Failed",
@@ -21,6 +20,7 @@ __all__ = [
     "Processes",
     "Schedule",
     "Step",
+    "WorkContext",
     "Worker",
     "device_named",
     "finish",

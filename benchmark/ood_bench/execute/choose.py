@@ -1,4 +1,4 @@
-"""The executor of a run, by its name or by the number of cells at a time."""
+"""Choice of a run's executor, by name or by the number of concurrent cells."""
 
 from ood_bench.errors import PluginError, SuiteError
 from ood_bench.execute.devices import threads_at_hand
@@ -14,11 +14,11 @@ def load_executor(name: str, *, jobs: int | None = None) -> Executor:
 
     Args:
         name: A registered name, `package.module:Class`, or `./file.py:Class`.
-        jobs: How many cells at a time; None leaves it to the executor.
+        jobs: Number of concurrent cells; None leaves it to the executor.
 
     Raises:
-        PluginError: If there is none, or it is no executor.
-        SuiteError: If it works on one cell at a time, and more are asked for.
+        PluginError: If it is unknown or not an executor.
+        SuiteError: If it processes one cell at a time and `jobs` asks for more.
     """
     plugin = Registry().load("executors", name)
     if not issubclass(plugin, Executor):
@@ -32,12 +32,13 @@ def load_executor(name: str, *, jobs: int | None = None) -> Executor:
 
 
 def usual_executor(plan: Plan, *, device: str, jobs: int | None = None) -> Executor:
-    """Return the executor of this machine: this process for one cell at a time, else several.
+    """Return the default executor: `inline` for one cell at a time, otherwise `processes`.
 
     Args:
-        plan: What is to be done.
+        plan: The cells.
         device: The device that models run on.
-        jobs: How many cells at a time; default: as many as threads and models, 1 on a GPU.
+        jobs: Number of concurrent cells; default: the number of threads or of trained models,
+            whichever is smaller, and 1 on a GPU.
     """
     jobs = jobs or jobs_for(plan, device=device, threads=threads_at_hand())
     return Inline() if jobs == 1 else Processes(jobs=jobs)

@@ -1,13 +1,13 @@
-"""The device that models run on, by the name that a user gives."""
+"""Resolve the name of a device, and count the threads of this process."""
 
 from ood_bench.errors import SuiteError
 
 
 def device_named(name: str) -> str:
-    """Return a device's name for PyTorch: a GPU for `auto` where there is one, else the CPU.
+    """Return PyTorch's name of a device; `auto` is a GPU if there is one, otherwise the CPU.
 
     Raises:
-        SuiteError: If there is no such device, or none that computes.
+        SuiteError: If there is no such device, or it does not work.
     """
     import torch
 
@@ -25,7 +25,7 @@ def device_named(name: str) -> str:
 
 
 def threads_at_hand() -> int:
-    """Return how many threads PyTorch takes here: one a core, or what OMP_NUM_THREADS says."""
+    """Return the number of PyTorch threads: one per core, or OMP_NUM_THREADS."""
     import torch
 
     return torch.get_num_threads()

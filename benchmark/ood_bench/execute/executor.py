@@ -1,4 +1,4 @@
-"""What an executor is: a plan and a store in, one outcome a cell out."""
+"""The interface of executors: a plan and a store in, one outcome per cell out."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Generator
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from ood_bench.cells import Cell
-from ood_bench.cells.bench import Bench
+from ood_bench.cells.context import WorkContext
 from ood_bench.execute.devices import threads_at_hand
 from ood_bench.plan import Plan
 from ood_bench.store import Store
@@ -14,7 +14,7 @@ from ood_bench.store import Store
 
 @dataclass(frozen=True)
 class Done:
-    """A finished cell. `stored` tells that it was there before; `seconds` is then 0."""
+    """A finished cell. If `stored`, it existed before this run, and `seconds` is 0."""
 
     cell: Cell
     stored: bool
@@ -28,14 +28,14 @@ class Done:
 
 @dataclass(frozen=True)
 class Failed:
-    """A cell that could not be finished; nothing of it is kept.
+    """A cell that failed; nothing of it is stored.
 
     Attributes:
         cell: The cell.
-        message: One line.
-        traceback: Where it happened; empty for a mistake in a plugin or in the data, and for
-            a cell whose input failed.
-        mistake: Whether the user can mend it: a plugin's or the data's fault.
+        message: The reason, in one line.
+        traceback: The traceback; empty for an error of a plugin or of the data, and for a cell
+            whose input failed.
+        mistake: Whether the user can fix it: an error of a plugin, the data or the suite.
     """
 
     cell: Cell
@@ -50,9 +50,9 @@ class Failed:
 
 @dataclass(frozen=True)
 class Missing:
-    """A cell that could not be worked on, since finished inputs of it were no longer there.
+    """A cell whose finished inputs have disappeared; they are computed again.
 
-    Another run may have removed them, or a disk damaged them; they are made again.
+    Another run may have removed them, or the disk damaged them.
     """
 
     cell: Cell
@@ -63,29 +63,30 @@ Outcome: TypeAlias = Done | Failed
 
 
 class Executor(ABC):
-    """A plugin: finishes the cells that the store lacks, in whatever place and order it likes.
+    """Base of executor plugins: computes the cells that the store lacks, anywhere, in any order.
 
-    Its options are keyword arguments of its constructor. `--jobs` sets the one named `jobs`: how
-    many cells are worked on at a time.
+    Options are keyword arguments of the constructor. `--jobs` sets the option `jobs`, the number
+    of concurrent cells.
     """
 
     @abstractmethod
-    def run(self, plan: Plan, store: Store, bench: Bench) -> Generator[Outcome, None, None]:
+    def run(self, plan: Plan, store: Store, context: WorkContext) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell of the plan, each after those of its inputs.
 
-        A failed cell does not stop the others, but for those that need it. Closing the generator
-        ends what is in work.
+        A failed cell stops only the cells that depend on it. Closing the generator ends the
+        cells in progress.
 
         Args:
             plan: The cells, each after its inputs.
-            store: Where finished cells lie; another process opens it anew, `Store(store.root)`.
-            bench: The means to work; another process is sent it with another `tell`.
+            store: The store of finished cells; another process opens its own, `Store(store.root)`.
+            context: Plugins, data sets and the progress callback; to send it to another process,
+                replace the callback by one that can be pickled.
 
         Raises:
             OSError: If the machine refuses to write to the store.
         """
 
-    def manifest(self, plan: Plan, bench: Bench) -> dict[str, str]:
-        """Return what the record of a run says of where its cells were worked on."""
-        del plan, bench
+    def manifest(self, plan: Plan, context: WorkContext) -> dict[str, str]:
+        """Return entries for the run's record about where its cells were computed."""
+        del plan, context
         return {"executor": type(self).__name__, "threads": str(threads_at_hand())}

@@ -1,4 +1,4 @@
-"""One cell, from whatever state it is in to finished or failed."""
+"""Bring one cell from any state to finished or failed."""
 
 import json
 import os
@@ -7,8 +7,8 @@ import traceback
 from pathlib import Path
 
 from ood_bench.cells import Cell
-from ood_bench.cells.bench import Bench, Step
-from ood_bench.cells.finished import CIRCUMSTANCES
+from ood_bench.cells.context import Step, WorkContext
+from ood_bench.cells.finished import ENVIRONMENT
 from ood_bench.cells.worker import Worker
 from ood_bench.errors import (
     DataError,
@@ -18,19 +18,19 @@ from ood_bench.errors import (
     machine_refusal,
     system_number,
 )
-from ood_bench.execute.circumstances import circumstances
+from ood_bench.execute.environment import environment
 from ood_bench.execute.executor import Done, Failed, Missing, Outcome
 from ood_bench.store import Lock, Store
 
 
-def finish(cell: Cell, worker: Worker, store: Store, bench: Bench) -> Outcome | Missing:
-    """Work on a cell under its lock, unless it is stored or becomes so meanwhile.
+def finish(cell: Cell, worker: Worker, store: Store, context: WorkContext) -> Outcome | Missing:
+    """Compute a cell under its lock, unless it is stored or another process stores it first.
 
     Args:
-        cell: The cell; its inputs are finished.
-        worker: Does the work.
-        store: Where the result goes.
-        bench: Is told that the work begins.
+        cell: The cell; its inputs must be finished.
+        worker: The worker that computes it.
+        store: The store for the result.
+        context: Its `progress` is called when the work begins.
 
     Raises:
         OSError: If the machine refuses to write to the store, so that no other cell can be
@@ -44,29 +44,27 @@ def finish(cell: Cell, worker: Worker, store: Store, bench: Bench) -> Outcome | 
                 store.forget(cell.key)
             if store.has(cell.key):
                 return Done(cell, stored=True, seconds=0.0)
-            bench.tell(Step(cell))
+            context.progress(Step(cell))
             try:
                 return Done(cell, stored=False, seconds=_worked(cell, worker, store, lock))
-            except Exception as error:  # noqa: BLE001  a cell may run anybody's code
+            except Exception as error:  # noqa: BLE001  a cell runs plugins' code
                 outcome = _judged(cell, error, store, lock)
                 if outcome is not None:
                     return outcome
 
 
 def _worked(cell: Cell, worker: Worker, store: Store, lock: Lock) -> float:
-    """Do a cell's work, seal its files, and return the seconds that the work took."""
+    """Compute a cell, seal its files, and return the seconds that it took."""
     began = time.perf_counter()
     with store.write(cell, lock.token) as folder:
         worker.work(cell, folder)
         seconds = time.perf_counter() - began
-        (folder / CIRCUMSTANCES).write_text(
-            json.dumps(circumstances(seconds, worker.device), indent=1)
-        )
+        (folder / ENVIRONMENT).write_text(json.dumps(environment(seconds, worker.device), indent=1))
     return seconds
 
 
 def _judged(cell: Cell, error: Exception, store: Store, lock: Lock) -> Failed | Missing | None:
-    """Return what an error makes of a cell; None if another process has taken its lock over."""
+    """Return the outcome of a cell after an error; None if its lock was taken over."""
     if not lock.held():
         return None
     for key in cell.inputs.values():

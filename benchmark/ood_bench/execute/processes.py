@@ -1,4 +1,4 @@
-"""The executor of several processes on this machine: cells that do not wait for one another."""
+"""The executor `processes`: independent cells in several processes on this machine."""
 
 import logging
 import multiprocessing
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import cast
 
 from ood_bench.cells import Cell
-from ood_bench.cells.bench import Bench, Step
+from ood_bench.cells.context import Step, WorkContext
 from ood_bench.cells.worker import Worker
 from ood_bench.execute.devices import device_named, threads_at_hand
 from ood_bench.execute.executor import Done, Executor, Failed, Missing, Outcome
@@ -25,37 +25,37 @@ from ood_bench.spawn import without_main
 from ood_bench.store import Store
 from ood_bench.streams import steady_streams
 
-TELL_SECONDS = 0.2
-"""Least time between two messages about the progress of a training."""
+PROGRESS_SECONDS = 0.2
+"""Minimum time between two messages about the progress of a training."""
 
 MOST_JOBS = 8
-"""Most processes unless the user wants more: each takes half a gigabyte and its data."""
+"""Maximum default number of processes: each takes half a gigabyte and its data."""
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
 
 def jobs_for(plan: Plan, *, device: str, threads: int) -> int:
-    """Return how many processes suit a plan: no more than threads, nor than trained models.
+    """Return the default number of processes: at most one per thread and per training.
 
     Args:
-        plan: What is to be done.
-        device: The device that models run on; one process has a GPU to itself.
-        threads: How many threads there are for all.
+        plan: The cells.
+        device: The device that models run on; a GPU gets one process.
+        threads: Number of threads to share.
     """
     trainings = sum(cell.kind == "train" for cell in plan.cells)
     return 1 if device != "cpu" else max(1, min(threads, trainings, MOST_JOBS))
 
 
 class Processes(Executor):
-    """Runs cells in processes of their own, as many at a time as there are jobs.
+    """Computes up to `jobs` cells at a time, each in a process of its own.
 
-    A small model gains little from a second core; two of them side by side gain all of it. A
-    process that dies fails the cell that it worked on, and another takes its place. When the
-    calling process dies, however that is, they do.
+    A small model gains little from a second core, but two models side by side use both fully.
+    If a process dies, its cell fails and a new process replaces it. If the calling process
+    dies, in whatever way, its processes end too.
 
     Args:
-        jobs: How many processes, each with its share of the threads; default: as many as threads
-            and trained models, and 1 on a GPU.
+        jobs: Number of processes, which share the threads equally; default: the number of
+            threads or of trained models, whichever is smaller, and 1 on a GPU.
     """
 
     def __init__(self, *, jobs: int | None = None) -> None:
@@ -69,14 +69,14 @@ class Processes(Executor):
         jobs = self.jobs or jobs_for(plan, device=device_named(device), threads=threads)
         return jobs, max(1, threads // jobs)
 
-    def manifest(self, plan: Plan, bench: Bench) -> dict[str, str]:
+    def manifest(self, plan: Plan, context: WorkContext) -> dict[str, str]:
         """Return the number of threads and processes."""
-        jobs, threads = self._share(plan, bench.device)
+        jobs, threads = self._share(plan, context.device)
         return {"threads": f"{threads} in each of {jobs} processes"}
 
-    def run(self, plan: Plan, store: Store, bench: Bench) -> Generator[Outcome, None, None]:
-        """Yield an outcome for every cell of the plan; `bench.tell` is called in this process."""
-        jobs, threads = self._share(plan, bench.device)
+    def run(self, plan: Plan, store: Store, context: WorkContext) -> Generator[Outcome, None, None]:
+        """Yield an outcome for every cell; `context.progress` is called in this process."""
+        jobs, threads = self._share(plan, context.device)
         schedule = Schedule(plan.cells)
         idle: list[_Worker] = []
         busy: dict[Connection, tuple[_Worker, Cell]] = {}
@@ -90,28 +90,28 @@ class Processes(Executor):
                         yield from _new(schedule.settle(known))
                         continue
                     idle = [worker for worker in idle if worker.process.is_alive()]
-                    worker = idle.pop() if idle else _Worker(bench, store, threads)
+                    worker = idle.pop() if idle else _Worker(context, store, threads)
                     schedule.take(cell)
                     worker.give(cell)
                     busy[worker.connection] = worker, cell
-                if not busy:  # nothing is in work and nothing can be: all have an outcome
+                if not busy:  # none in progress and none ready: all have an outcome
                     return
                 for connection in wait(busy):
                     worker, cell = busy[cast("Connection", connection)]
-                    news = worker.news()
-                    if isinstance(news, Step):
-                        bench.tell(news)
+                    message = worker.receive()
+                    if isinstance(message, Step):
+                        context.progress(message)
                         continue
                     del busy[worker.connection]
-                    if isinstance(news, OSError):
+                    if isinstance(message, OSError):
                         idle.append(worker)
-                        raise news
-                    if news is not None:
+                        raise message
+                    if message is not None:
                         idle.append(worker)
-                    if isinstance(news, Missing):
-                        for key in news.keys:
+                    if isinstance(message, Missing):
+                        for key in message.keys:
                             store.forget(key)
-                    yield from _new(schedule.settle(news or Failed(cell, worker.epitaph())))
+                    yield from _new(schedule.settle(message or Failed(cell, worker.exit_reason())))
         finally:
             for worker, _ in busy.values():
                 worker.process.terminate()
@@ -129,36 +129,36 @@ def _new(outcome: Outcome | None) -> Iterator[Outcome]:
 
 
 class _Worker:
-    """A process that works on one cell at a time, as the calling process sees it."""
+    """The parent's handle of a process that works on one cell at a time."""
 
-    def __init__(self, bench: Bench, store: Store, threads: int) -> None:
-        context = multiprocessing.get_context("spawn")
-        self.connection, theirs = context.Pipe()
-        self.process = context.Process(
+    def __init__(self, context: WorkContext, store: Store, threads: int) -> None:
+        spawn = multiprocessing.get_context("spawn")
+        self.connection, theirs = spawn.Pipe()
+        self.process = spawn.Process(
             target=_work,
-            args=(theirs, replace(bench, tell=_nobody), store.root, threads),
-            daemon=False,  # a daemon may have no processes of its own, and statistics have
+            args=(theirs, replace(context, progress=_ignore), store.root, threads),
+            daemon=False,  # a daemon may not start processes, and statistics do
         )
         variables = {name: str(threads) for name in _THREADS}
-        with without_main(), _environment(variables), _deaf_to_interrupts():
+        with without_main(), _environment(variables), _interrupts_blocked():
             self.process.start()
         theirs.close()
 
     def give(self, cell: Cell) -> None:
-        """Let it work on a cell; if it has died, the next news says so."""
+        """Send it a cell; if it has died, `receive` returns None."""
         with suppress(OSError):
             self.connection.send(cell)
 
-    def news(self) -> Step | Outcome | Missing | OSError | None:
-        """Return what it says next; None if it has died."""
+    def receive(self) -> Step | Outcome | Missing | OSError | None:
+        """Return its next message; None if it has died."""
         try:
-            said: Step | Outcome | Missing | OSError = self.connection.recv()
+            message: Step | Outcome | Missing | OSError = self.connection.recv()
         except (EOFError, OSError):
             return None
-        return said
+        return message
 
-    def epitaph(self) -> str:
-        """Say how a dead process ended."""
+    def exit_reason(self) -> str:
+        """Return how a dead process ended."""
         self.process.join()
         code = self.process.exitcode or 0
         if code >= 0:
@@ -168,13 +168,13 @@ class _Worker:
         return f"its process was ended by {name}{hint if name == 'SIGKILL' else ''}"
 
     def stop(self) -> None:
-        """Let the process end, and wait for that."""
+        """Close the pipe and wait for the process to end."""
         self.connection.close()
         self.process.join()
 
 
-def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> None:
-    """Work on cells as they come, until there is nobody to send any."""
+def _work(connection: Connection, context: WorkContext, root: Path, threads: int) -> None:
+    """Process cells until the parent closes the pipe."""
     threading.Thread(target=_die_with_parent, daemon=True).start()
     steady_streams()
     logging.basicConfig(level=logging.WARNING, format="%(message)s")
@@ -183,24 +183,24 @@ def _work(connection: Connection, bench: Bench, root: Path, threads: int) -> Non
 
     torch.set_num_threads(threads)
     store = Store(root)
-    bench = replace(bench, tell=_Teller(connection))
-    worker = Worker(bench, store, device=device_named(bench.device))
+    context = replace(context, progress=_ProgressSender(connection))
+    worker = Worker(context, store, device=device_named(context.device))
     while True:
         try:
             cell = connection.recv()
         except EOFError:
             return
-        store.forget(cell.key)  # the calling process has just seen that it is not there
+        store.forget(cell.key)  # the parent has just found that it is not stored
         try:
-            said: Outcome | Missing | OSError = finish(cell, worker, store, bench)
+            message: Outcome | Missing | OSError = finish(cell, worker, store, context)
         except OSError as error:
-            said = error
-        with suppress(OSError):  # there is nobody left to hear it
-            connection.send(said)
+            message = error
+        with suppress(OSError):  # the parent has ended
+            connection.send(message)
 
 
-class _Teller:
-    """Passes on that a cell begins, and of a training's progress not every step."""
+class _ProgressSender:
+    """Sends the parent that a cell begins, and the progress of a training at intervals."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -208,7 +208,7 @@ class _Teller:
 
     def __call__(self, step: Step) -> None:
         now = time.monotonic()
-        if step.training is None or now - self._last >= TELL_SECONDS:
+        if step.training is None or now - self._last >= PROGRESS_SECONDS:
             self._last = now
             self._connection.send(step)
 
@@ -220,13 +220,13 @@ def _die_with_parent() -> None:
         os._exit(1)
 
 
-def _nobody(_: Step) -> None:
-    """Hear news and keep it."""
+def _ignore(_: Step) -> None:
+    """Ignore progress."""
 
 
 @contextmanager
-def _deaf_to_interrupts() -> Iterator[None]:
-    """Let a process that is started meanwhile hear no Ctrl-C, not even while it imports."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Block Ctrl-C in processes started meanwhile, from before they import anything."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
     try:
         yield
@@ -236,7 +236,7 @@ def _deaf_to_interrupts() -> Iterator[None]:
 
 @contextmanager
 def _environment(values: Mapping[str, str]) -> Iterator[None]:
-    """Set variables for processes that are started meanwhile."""
+    """Set environment variables for processes started meanwhile."""
     before = {name: os.environ.get(name) for name in values}
     os.environ.update(values)
     try:

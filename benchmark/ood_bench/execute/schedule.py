@@ -1,4 +1,4 @@
-"""Which cell of a plan can be worked on next, when several are in work at a time."""
+"""Schedule of a plan: which cell can be computed next, with several in progress."""
 
 from collections import Counter, defaultdict
 from collections.abc import Sequence
@@ -11,7 +11,7 @@ _MOST_RETURNS = 3
 
 
 class Schedule:
-    """The cells of a plan that have no outcome yet, handed out in its order.
+    """The cells of a plan without an outcome, handed out in the plan's order.
 
     Args:
         cells: The plan's cells, each after its inputs.
@@ -38,7 +38,7 @@ class Schedule:
             self._push(key)
 
     def __bool__(self) -> bool:
-        """Tell whether a cell has no outcome yet."""
+        """Return whether any cell has no outcome yet."""
         return bool(self._open)
 
     def _push(self, key: str) -> None:
@@ -46,7 +46,7 @@ class Schedule:
             heappush(self._ready, (self._place[key], key))
 
     def ready(self) -> Cell | None:
-        """Return the first cell that nobody has taken and whose inputs all have an outcome."""
+        """Return the first cell not taken whose inputs all have an outcome; None if none."""
         while self._ready:
             _, key = self._ready[0]
             if key in self._open and key not in self._taken and not self._waits_for[key]:
@@ -55,21 +55,21 @@ class Schedule:
         return None
 
     def take(self, cell: Cell) -> None:
-        """Hand out a cell; it is not ready a second time."""
+        """Mark a cell as taken; `ready` does not return it again."""
         self._taken.add(cell.key)
 
     def lost(self, cell: Cell) -> Failed | None:
-        """Return the outcome of a cell that cannot be finished, since one of its inputs failed."""
+        """Return the failure of a cell one of whose inputs failed; None if none did."""
         names = (self._failed[key] for key in cell.inputs.values() if key in self._failed)
         name = next(names, None)
         return None if name is None else Failed(cell, f"needs {name}, which failed")
 
     def settle(self, outcome: Outcome | Missing) -> Outcome | None:
-        """Take note of an outcome; cells that waited for it may become ready.
+        """Record an outcome; cells that waited for it may become ready.
 
         Returns:
-            The outcome, for whoever follows the run. None if there is nothing new: a cell whose
-            finished inputs went missing waits for them again, and these are made a second time.
+            The outcome to be reported. None if there is nothing to report: a cell whose finished
+            inputs disappeared waits again while they are recomputed.
         """
         cell = outcome.cell
         if isinstance(outcome, Missing):
@@ -92,7 +92,7 @@ class Schedule:
         return outcome
 
     def _return(self, outcome: Missing) -> None:
-        """Let a cell wait again for inputs that are to be made once more."""
+        """Put a cell back to wait for inputs that have to be recomputed."""
         for key in outcome.keys:
             if key in self._open:
                 continue

@@ -4,8 +4,8 @@ from collections.abc import Iterable
 
 from ood_bench.cells import Address, Cell, Part
 from ood_bench.cells.audit import AuditPair, AuditSet
-from ood_bench.cells.bench import Wanted
-from ood_bench.core_yaml import Place
+from ood_bench.cells.context import Wanted
+from ood_bench.core_yaml import KeyPath
 from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial
 
@@ -30,7 +30,7 @@ def add_audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> No
 class _Images:
     """A data set in the shape of a trial."""
 
-    def __init__(self, trial: Trial, name: str, place: Place, sources: Sources) -> None:
+    def __init__(self, trial: Trial, name: str, place: KeyPath, sources: Sources) -> None:
         self.trial = trial
         self.name = name
         self.place = place

@@ -168,13 +168,13 @@ def _difference(one: Origin, other: Origin | None) -> str:
 
 def _told(folder: Path) -> dict[str, Any]:
     """Return what lies beside a model for people to read, so far as it is there."""
-    told: dict[str, Any] = {"zoo": folder.name}
+    known: dict[str, Any] = {"zoo": folder.name}
     path = folder / TRAINING
     if path.is_file():
         trained = typed(read_limited(path), dict[str, Any], path)
-        told |= {name: trained[name] for name in _REPORTED if name in trained}
+        known |= {name: trained[name] for name in _REPORTED if name in trained}
     if path.is_file() and (folder / CARD).is_file():
         card = summary(folder)
         if card.published is not None:
-            told |= {"published": card.published, "published_in": card.published_in}
-    return told
+            known |= {"published": card.published, "published_in": card.published_in}
+    return known

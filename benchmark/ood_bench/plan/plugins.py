@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from ood_bench.analyses import Analysis
 from ood_bench.capabilities import DensityModel, LogProbKind, dequantized, has, lacking
-from ood_bench.core_yaml import Place
+from ood_bench.core_yaml import KeyPath
 from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
 from ood_bench.metrics import DetectionMetric
@@ -29,7 +29,7 @@ class Named:
     plugin: str
     type: type[Any]
     options: Options
-    place: Place
+    place: KeyPath
     revision: int | str = 1
     checkpoint: Checkpoint | None = None
     each: "tuple[Named, ...]" = ()
@@ -154,12 +154,12 @@ class Plugins:
         kind: Kind,
         entries: Mapping[str, ModelEntry] | Mapping[str, PluginEntry],
         *,
-        at: Place | None = None,
+        at: KeyPath | None = None,
     ) -> dict[str, Named]:
         found: dict[str, Named] = {}
         mistakes: list[str] = []
         for name, entry in entries.items():
-            place: Place = (*(at or (kind,)), name)
+            place: KeyPath = (*(at or (kind,)), name)
             use = entry.use or name
             try:
                 checkpoints = (
@@ -212,7 +212,7 @@ class Plugins:
             given = origin.options if origin else entry.options
             yield checkpoint, resolve_options(plugin, use, given)
 
-    def _checkpoints(self, entry: ModelEntry, place: Place) -> tuple[Checkpoint, ...]:
+    def _checkpoints(self, entry: ModelEntry, place: KeyPath) -> tuple[Checkpoint, ...]:
         if entry.zoo:
             try:
                 return of_zoo(entry.zoo)
@@ -222,7 +222,7 @@ class Plugins:
             return ()
         return (of_file(self.loaded.path((*place, "checkpoint"), entry.checkpoint)),)
 
-    def _plugin_of(self, origin: Origin, entry: PluginEntry | ModelEntry, place: Place) -> str:
+    def _plugin_of(self, origin: Origin, entry: PluginEntry | ModelEntry, place: KeyPath) -> str:
         if entry.use not in (None, origin.plugin):
             text = f"the zoo's model is a '{origin.plugin}'; leave `use` out"
             raise self.loaded.mistake((*place, "use"), text)

@@ -5,10 +5,10 @@ from dataclasses import replace
 from typing import Any
 
 from ood_bench.cells import Address, Cell, Part
-from ood_bench.cells.bench import Wanted
+from ood_bench.cells.context import Wanted
 from ood_bench.cells.score import Score
 from ood_bench.cells.train import Train
-from ood_bench.core_yaml import Place
+from ood_bench.core_yaml import KeyPath
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.data.partition import Partition, Whole, partition_by
 from ood_bench.errors import DataError, PluginError, SuiteError
@@ -53,7 +53,7 @@ class Sources:
         self.names.add(cell.name)
         return cell
 
-    def info(self, name: str, part: Part, shape: Shape, place: Place) -> ImagesInfo:
+    def info(self, name: str, part: Part, shape: Shape, place: KeyPath) -> ImagesInfo:
         """Return the provenance of one part of a data set."""
         split = _split(part)
         key = (name, split, shape)
@@ -127,7 +127,7 @@ class Sources:
             found.append(replace(ref, info=replace(ref.info, note=note)))
         return tuple(found)
 
-    def wanted(self, name: str, part: Part, shape: Shape, place: Place) -> Wanted:
+    def wanted(self, name: str, part: Part, shape: Shape, place: KeyPath) -> Wanted:
         """Return the images of the split that one part of a data set is of."""
         digest = self.info(name, part, shape, place).digest
         return Wanted(digest, name, self.loaded.data_options(name), _split(part), shape)
@@ -213,8 +213,10 @@ class Sources:
                     found[f"{prefix}{statistic}"] = self._score(statistic, player, side).key
         return dict(sorted(found.items()))
 
-    def of_images(self, statistic: str, trial: Trial, name: str, split: Part, place: Place) -> Cell:
-        """Add what a statistic that no model has to do with yields on a whole split."""
+    def of_images(
+        self, statistic: str, trial: Trial, name: str, split: Part, place: KeyPath
+    ) -> Cell:
+        """Add the cell of a statistic that needs no model, on a whole split."""
         images = self.wanted(name, split, trial.shape, place)
         revision = self.plugins.statistics[statistic].revision
         spec = Score(statistic=statistic, revision=revision, data=images.digest, images=images)

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 
 from ood_bench.cells import Address, Cell, Part
-from ood_bench.core_yaml import Place
+from ood_bench.core_yaml import KeyPath
 from ood_bench.data import ImagesInfo, Library, Shape
 from ood_bench.errors import DataError
 from ood_bench.plan.plugins import Named, Plugins
@@ -12,7 +12,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.results import Omission
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
 
-Side = tuple[str, Part, Place]
+Side = tuple[str, Part, KeyPath]
 """A data set, which part of it, and where the suite names it."""
 
 
@@ -32,11 +32,11 @@ class Trial:
     model: Named
     inside: str
     shape: Shape
-    place: Place
+    place: KeyPath
     recipe: Recipe
     supervised: bool = False
-    outside: dict[str, Place] = field(default_factory=dict)
-    probed: dict[str, Place] = field(default_factory=dict)
+    outside: dict[str, KeyPath] = field(default_factory=dict)
+    probed: dict[str, KeyPath] = field(default_factory=dict)
     members: "tuple[Trial, tuple[int, ...]] | None" = None
 
     @property
@@ -49,7 +49,7 @@ class Trial:
         """What a training may be probed with, in the same form."""
         return self._with(self.probed)
 
-    def _with(self, outside: dict[str, Place]) -> list[Side]:
+    def _with(self, outside: dict[str, KeyPath]) -> list[Side]:
         own: list[Side] = [
             (self.inside, "train", self.place),
             (self.inside, "test", self.place),
@@ -143,7 +143,7 @@ class Trials:
             return self.trained_on(self.plugins.classifier, trial.inside, trial.shape, trial.place)
         return trial.model
 
-    def trained_on(self, model: Named, inside: str, shape: Shape, place: Place) -> Named:
+    def trained_on(self, model: Named, inside: str, shape: Shape, place: KeyPath) -> Named:
         """Return a model as it was trained on an inside data set; itself if it is trained here.
 
         Raises:
@@ -164,7 +164,7 @@ class Trials:
         )
         raise self.loaded.mistake((*model.place, "checkpoint"), text)
 
-    def _is_of(self, model: Named, inside: str, shape: Shape, place: Place) -> bool:
+    def _is_of(self, model: Named, inside: str, shape: Shape, place: KeyPath) -> bool:
         """Tell whether a model may be of an inside data set: it is trained here, or was on it."""
         origin = model.checkpoint.origin if model.checkpoint else None
         if origin is None:
@@ -182,7 +182,7 @@ class Trials:
             return None
         return f"no checkpoint of roles.classifier was trained on '{trial.inside}'"
 
-    def _info(self, inside: str, shape: Shape, place: Place) -> ImagesInfo:
+    def _info(self, inside: str, shape: Shape, place: KeyPath) -> ImagesInfo:
         try:
             return self.library.info(inside, self.loaded.data_options(inside), "train", shape)
         except DataError as error:
@@ -217,13 +217,13 @@ class Trials:
             model = replace(model, options={**model.options, "classes": classes})
         return replace(trial, model=model, recipe=recipe, supervised=True, members=None, probed={})
 
-    def mistake(self, place: Place, error: object) -> DataError:
+    def mistake(self, place: KeyPath, error: object) -> DataError:
         """Return an error about data, with the place in the suite that names it."""
         return DataError(f"{self.loaded.source.where(place)}{error}")
 
     def _add_pair(self, i: int, pair: Pair) -> None:
         """Add a pair's outside data sets to the trials of its models."""
-        place: Place = ("pairs", i, "inside")
+        place: KeyPath = ("pairs", i, "inside")
         reason = self._missing(pair.inside, place)
         if reason:
             for name in pair.outside:
@@ -234,9 +234,9 @@ class Trials:
                 self._skip(pair.inside, name, reason)
             return
         shape = self._inside_shape(pair, place)
-        outside: dict[str, Place] = {}
+        outside: dict[str, KeyPath] = {}
         for j, name in enumerate(pair.outside):
-            where: Place = ("pairs", i, "outside", j)
+            where: KeyPath = ("pairs", i, "outside", j)
             reason = self._missing(name, where)
             if reason:
                 self._skip(pair.inside, name, reason)
@@ -247,7 +247,7 @@ class Trials:
             trial.outside.update(outside)
             (trial.members[0] if trial.members else trial).probed.update(outside)
 
-    def _trial(self, name: str, inside: str, shape: Shape, place: Place) -> Trial:
+    def _trial(self, name: str, inside: str, shape: Shape, place: KeyPath) -> Trial:
         key = (name, inside, shape)
         if key not in self._trials:
             ensemble = self.suite.ensembles.get(name)
@@ -264,7 +264,7 @@ class Trials:
             self._trials[key] = trial
         return self._trials[key]
 
-    def _missing(self, name: str, place: Place) -> str | None:
+    def _missing(self, name: str, place: KeyPath) -> str | None:
         try:
             line = self.library.missing(name, self.loaded.data_options(name))
         except DataError as error:
@@ -284,7 +284,7 @@ class Trials:
             f"datasets.{pair.inside}.split: {{test: 0.2, seed: 0}} divides it"
         )
 
-    def _inside_shape(self, pair: Pair, place: Place) -> Shape:
+    def _inside_shape(self, pair: Pair, place: KeyPath) -> Shape:
         options = self.loaded.data_options(pair.inside)
         try:
             if reason := self._untrainable(pair):

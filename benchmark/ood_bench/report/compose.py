@@ -74,11 +74,11 @@ def _summary(results: Results) -> tuple[Span, ...]:
     ]
     if results.claims:
         verdicts = [claim.verdict for claim in results.claims]
-        known: tuple[Verdict, ...] = ("reproduced", "not reproduced", "not run")
-        told = [f"{verdicts.count(verdict)} {verdict}" for verdict in known if verdict in verdicts]
+        order: tuple[Verdict, ...] = ("reproduced", "not reproduced", "not run")
+        counts = [f"{verdicts.count(one)} {one}" for one in order if one in verdicts]
         by = by_one(claim.trainings for claim in results.claims)
         by = f", each{by}" if by else ""
-        sentences.append(f"Of {plural(len(verdicts), 'claim')}: {', '.join(told)}{by}.")
+        sentences.append(f"Of {plural(len(verdicts), 'claim')}: {', '.join(counts)}{by}.")
     if results.skips:
         sentences.append(
             f"{plural(len(results.skips), 'planned cell')} skipped; the reasons are below."

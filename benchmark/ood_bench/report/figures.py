@@ -10,8 +10,8 @@ from ood_bench.hashing import digest
 from ood_bench.report.code import code_digest, together
 from ood_bench.report.document import Content, Figure, Picture, Shown
 from ood_bench.report.encode import Encoding, encoding_digest
+from ood_bench.report.file_cache import FileCache
 from ood_bench.report.findings import findings_table
-from ood_bench.report.made import Made
 from ood_bench.report.page_content import page_content
 from ood_bench.report.tabled import Undrawn
 from ood_bench.results import AnalysisTable, FindingRow
@@ -19,18 +19,18 @@ from ood_bench.results import AnalysisTable, FindingRow
 if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
 
-Tell: TypeAlias = Callable[[int, int], None]
+DrawingProgress: TypeAlias = Callable[[int, int], None]
 """Takes how many figures of all are there."""
 
 
 def show_all(
     tables: Sequence[AnalysisTable],
     analyses: "Mapping[str, Analysis]",
-    made: Made,
+    cache: FileCache,
     encoding: Encoding,
     *,
     draws: bool = False,
-    tell: Tell | None = None,
+    progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
 ) -> Iterator[Shown | Undrawn]:
     """Show each table by the analysis that made it; a figure that lies there is not drawn anew.
@@ -40,10 +40,10 @@ def show_all(
     Args:
         tables: The tables.
         analyses: The analyses by the suite's names.
-        made: Where the figures go.
+        cache: The files of the report's folder.
         encoding: Makes a file of a figure.
         draws: Whether the page draws charts and galleries itself.
-        tell: Called after each table.
+        progress: Called after each table.
         reasons: Why some analyses are not given, by their names.
 
     Raises:
@@ -58,9 +58,9 @@ def show_all(
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         else:
             of = together(table.digest, code[table.analysis], format)
-            yield _shown(table, analyses[table.analysis], made, encoding, of, draws=draws)
-        if tell is not None:
-            tell(done, len(tables))
+            yield _shown(table, analyses[table.analysis], cache, encoding, of, draws=draws)
+        if progress is not None:
+            progress(done, len(tables))
 
 
 def figures(shown: Iterable[Shown], findings: Iterable[FindingRow]) -> tuple[Figure[Content], ...]:
@@ -85,7 +85,7 @@ def figures(shown: Iterable[Shown], findings: Iterable[FindingRow]) -> tuple[Fig
 def _shown(
     table: AnalysisTable,
     analysis: "Analysis",
-    made: Made,
+    cache: FileCache,
     encoding: Encoding,
     of: str | None,
     *,
@@ -95,7 +95,7 @@ def _shown(
     try:
         content: Content | None = page_content(table, analysis) if draws else None
         if content is None:
-            file = made.file(path, of, partial(_drawn, analysis, table, encoding))
+            file = cache.file(path, of, partial(_drawn, analysis, table, encoding))
             content = Picture(path, file or b"")
         return Shown(
             table.analysis,

@@ -67,9 +67,9 @@ class Measured:
             return [self.reason]
         changed = row.transform not in ("", "none")
         others = untrained(other.note for other in self.single[1:])
-        told = [remark for remark in others if remark not in row.note]
+        remarks = [remark for remark in others if remark not in row.note]
         note = without_trainings(row.note)
-        return [f"transform: {row.transform}" if changed else "", note, *told]
+        return [f"transform: {row.transform}" if changed else "", note, *remarks]
 
 
 def detections(results: Results) -> list[Measured]:

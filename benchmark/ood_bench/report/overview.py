@@ -10,7 +10,7 @@ from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.document import Overview
 from ood_bench.report.encode import Encoding, encoding_digest
-from ood_bench.report.made import Made
+from ood_bench.report.file_cache import FileCache
 from ood_bench.report.ranking import Entry, Pair, both_ways, entries, pairs
 from ood_bench.results import Results
 
@@ -19,12 +19,12 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 
-def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator[Overview]:
+def draw_overviews(results: Results, cache: FileCache, encoding: Encoding) -> Iterator[Overview]:
     """Draw the figures that rank detectors, unless they exist already; none without a baseline.
 
     Args:
         results: What a run found.
-        made: Where the figures go.
+        cache: The files of the report's folder.
         encoding: Makes a file of a figure.
     """
     if results.ranking is None or not entries(results):
@@ -35,7 +35,7 @@ def draw_overviews(results: Results, made: Made, encoding: Encoding) -> Iterator
     format = encoding_digest(encoding)
     for name, title, caption, draw in _figures(results):
         path = f"figures/{name}.{encoding.suffix}"
-        file = made.file(
+        file = cache.file(
             path,
             together(shown, code, format),
             partial(_drawn, draw, results, encoding),

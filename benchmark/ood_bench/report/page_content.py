@@ -47,7 +47,7 @@ def _row(strip: "Strip") -> Row:
     shown = strip.images
     return Row(
         strip.data,
-        strip.told,
+        strip.label,
         tuple(
             Image(int(row), float(bits), bytes(png))
             for row, bits, png in zip(

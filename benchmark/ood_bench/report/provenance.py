@@ -132,8 +132,8 @@ def _published(card: TrainingCard, footnotes: Footnotes) -> str:
 
 
 def _divergences(card: TrainingCard) -> str:
-    told = (f"step {step:,}: learning rate {rate:g}" for step, rate in card.divergences)
-    return "; ".join(told) or "none"
+    divergences = (f"step {step:,}: learning rate {rate:g}" for step, rate in card.divergences)
+    return "; ".join(divergences) or "none"
 
 
 def _citation(title: str, citation: str) -> str:

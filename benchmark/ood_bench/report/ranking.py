@@ -154,14 +154,14 @@ def difference_table(results: Results) -> TextTable:
         for pair, row in entry.auroc.items()
     }
 
-    def told(item: Difference) -> str:
+    def label(item: Difference) -> str:
         pair = Pair(item.inside, item.outside)
         sides = (notes.get((item.model, d, pair), []) for d in (item.detector, ranking.baseline))
         return footnotes.mark(*(remark for side in sides for remark in side))
 
     rows = tuple(
         (
-            f"{item.model} {told(item)}".strip(),
+            f"{item.model} {label(item)}".strip(),
             f"{item.inside} → {item.outside}",
             item.detector,
             with_interval(item.value, item.low, item.high),
@@ -195,7 +195,7 @@ def quotation_table(results: Results) -> TextTable:
                 continue
             low, high = min(published.auroc) - 0.0005, max(published.auroc) + 0.0005
             apart = row.high < low or row.low > high
-            told = trained.get((entry.model, entry.detector), "")
+            trainings = trained.get((entry.model, entry.detector), "")
             verdict = "differs" if apart else "agrees"
             notes = footnotes.mark(*untrained([row.note]))
             rows.append(
@@ -204,9 +204,9 @@ def quotation_table(results: Results) -> TextTable:
                     str(pair),
                     entry.detector,
                     with_interval(row.value, row.low, row.high),
-                    told or ABSENT,
+                    trainings or ABSENT,
                     ", ".join(f"{value:g}" for value in published.auroc),
-                    f"{told} {verdict}" if told.startswith(ONE) else verdict,
+                    f"{trainings} {verdict}" if trainings.startswith(ONE) else verdict,
                     published.source,
                 )
             )

@@ -47,8 +47,8 @@ def compared_claims_table(found: RunComparison) -> TextTable:
     for claim in found.claims:
         lines.setdefault((claim.id, claim.says), {})[claim.run] = claim
     rows = tuple(
-        (f"{name}: {says}", *(_verdict(told.get(run)) for run in found.runs))
-        for (name, says), told in lines.items()
+        (f"{name}: {says}", *(_verdict(by_run.get(run)) for run in found.runs))
+        for (name, says), by_run in lines.items()
     )
     return TextTable(words("Claim", *found.runs), rows)
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from ood_bench.files import write_whole
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.compose import run_document
-from ood_bench.report.figures import Tell, file_stem, show_all
+from ood_bench.report.figures import DrawingProgress, file_stem, show_all
+from ood_bench.report.file_cache import FileCache
 from ood_bench.report.formats import load_format
-from ood_bench.report.made import Made
 from ood_bench.report.overview import draw_overviews
 from ood_bench.report.run_comparison import run_comparison_document
 from ood_bench.report.tablecsv import table_csv
@@ -31,7 +31,7 @@ def write_report(
     analyses: "Mapping[str, Analysis]",
     small: bool = False,
     run: Path | None = None,
-    tell: Tell | None = None,
+    progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
 ) -> Path:
     """Write a report and return its path.
@@ -51,7 +51,7 @@ def write_report(
         small: Whether figures are for a screen, in few colours, and analyses' tables of more
             than `LARGE` bytes are left out.
         run: The run's own folder.
-        tell: Called after each analysis's figure with how many of all are there.
+        progress: Called after each analysis's figure with how many of all are there.
         reasons: Why some analyses are not given, by their names; their tables are shown instead.
 
     Raises:
@@ -62,19 +62,19 @@ def write_report(
     encoding = writer.encoding(small=small)
     if encoding is None:
         return writer.write(run_document(results), folder)
-    with Made(None if writer.single and folder != run else folder, run) as made:
+    with FileCache(None if writer.single and folder != run else folder, run) as cache:
         if not writer.single:
-            _write_tables(results, folder / "tables", made, small=small)
+            _write_tables(results, folder / "tables", cache, small=small)
         shown = show_all(
             results.analyses,
             analyses,
-            made,
+            cache,
             encoding,
             draws=writer.draws,
-            tell=tell,
+            progress=progress,
             reasons=reasons,
         )
-        document = run_document(results, shown, draw_overviews(results, made, encoding))
+        document = run_document(results, shown, draw_overviews(results, cache, encoding))
     return writer.write(document, folder)
 
 
@@ -95,7 +95,7 @@ def write_run_comparison(found: RunComparison, folder: Path, *, format: str) -> 
     return load_format(format).write(run_comparison_document(found), folder)
 
 
-def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) -> None:
+def _write_tables(results: Results, folder: Path, cache: FileCache, *, small: bool) -> None:
     """Write all measured values and all analyses' tables, of a small report those not large."""
     for values in records(results):
         write_whole(folder / f"{values.name}.csv", records_csv(values))
@@ -107,4 +107,4 @@ def _write_tables(results: Results, folder: Path, made: Made, *, small: bool) ->
 
     for table in results.analyses:
         of = together(table.digest, code, f"small: {small}")
-        made.file(f"tables/{file_stem(table)}.csv", of, partial(text, table))
+        cache.file(f"tables/{file_stem(table)}.csv", of, partial(text, table))

@@ -35,17 +35,17 @@ def judged(verdict: str, trained: str) -> str:
     return f"{verdict} by {trained}" if trained.startswith(ONE) else verdict
 
 
-def by_one(told: Iterable[str]) -> str:
+def by_one(remarks: Iterable[str]) -> str:
     """Return " by one training" for claims that are all of one; empty for others.
 
     Args:
-        told: As `trainings` says it of each, empty where nothing was measured.
+        remarks: What `trainings` returned for each, empty where nothing was measured.
 
     Example:
         >>> by_one(["one training", ""]), by_one(["one training", "3 trainings"])
         (' by one training', '')
     """
-    known = [one for one in told if one]
+    known = [one for one in remarks if one]
     return f" by {ONE}" if known and all(one.startswith(ONE) for one in known) else ""
 
 

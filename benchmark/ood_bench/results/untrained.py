@@ -23,11 +23,11 @@ def why_untrained(card: TrainingCard) -> str:
     if bits is None:
         return ""
     who = f"{UNTRAINED}{card.model} of seed {card.seed} on {card.inside}"
-    told = f"{bits:.2f} bits per dimension on its own validation images"
+    measured = f"{bits:.2f} bits per dimension on its own validation images"
     if bits >= 8:
-        return f"{who} has {told}, and a uniform density 8"
+        return f"{who} has {measured}, and a uniform density 8"
     if histogram is not None and bits > NEAR * histogram:
-        return f"{who} has {told}, and one histogram a channel {histogram:.2f}"
+        return f"{who} has {measured}, and one histogram a channel {histogram:.2f}"
     return ""
 
 

@@ -64,10 +64,10 @@ def gather(found: Iterable[tuple[Address, Found]]) -> Audit:
 
 
 def _set(at: Address, fields: Found) -> DataAudit:
-    told: dict[str, Any] = dict(fields)
+    values: dict[str, Any] = dict(fields)
     for name in ("channel_means", "channel_variances"):
-        told[name] = tuple(told[name])
-    return DataAudit(name=at.inside, shape=at.shape, count=told.pop("images"), **told)
+        values[name] = tuple(values[name])
+    return DataAudit(name=at.inside, shape=at.shape, count=values.pop("images"), **values)
 
 
 def _overlaps(at: Address, fields: Found) -> Iterable[Overlap]:

@@ -267,8 +267,8 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
     for group in groups.values():
         measures = [Measure(row.value, row.low, row.high) for row in group]
         measure, _ = pool(measures, level=record.level, bounds=(-math.inf, math.inf))
-        told = trainings(len(group), ensemble=group[0].model in ensembles)
-        noted = replace(group[0], seed="all", trainings=told, note=_notes(group))
+        trained = trainings(len(group), ensemble=group[0].model in ensembles)
+        noted = replace(group[0], seed="all", trainings=trained, note=_notes(group))
         pooled.append(replace(noted, **measure._asdict()))
     return [*single, *pooled]
 

@@ -55,8 +55,8 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
     for address, measures in groups.items():
         measure, _ = pool(measures, level=record.level, bounds=(-1.0, 1.0))
         p = pooled_p(measures, level=record.level)
-        told = trainings(len(measures), ensemble=address[0] in ensembles)
-        differences.append(Difference(*address, *measure, p=p, p_holm=p, trainings=told))
+        trained = trainings(len(measures), ensemble=address[0] in ensembles)
+        differences.append(Difference(*address, *measure, p=p, p_holm=p, trainings=trained))
     corrected = holm([item.p for item in differences])
     return [replace(item, p_holm=p) for item, p in zip(differences, corrected, strict=True)]
 

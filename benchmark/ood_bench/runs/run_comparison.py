@@ -53,8 +53,8 @@ def compare_runs(sides: Sequence[Side]) -> RunComparison:
         rows.append(_row(first.name, row, trained[first.name][address]))
         for other in others:
             if address in measured[other.name]:
-                told = trained[other.name][address]
-                theirs = _row(other.name, measured[other.name][address], told)
+                by_how_many = trained[other.name][address]
+                theirs = _row(other.name, measured[other.name][address], by_how_many)
                 rows.append(_differing(theirs, address, first, other, level))
     return RunComparison(
         runs=tuple(results),
@@ -127,14 +127,14 @@ def _differing(
         except ValueError as mistake:
             return replace(row, note=str(mistake))
     measure, _ = pool(found, level=level, bounds=(-1.0, 1.0))
-    told = ", ".join(map(str, seeds))
+    common = ", ".join(map(str, seeds))
     return replace(
         row,
         difference=measure.value,
         difference_low=measure.low,
         difference_high=measure.high,
         p=pooled_p(found, level=level),
-        note="" if len(seeds) == max(len(ours), len(theirs)) else f"on common seeds: {told}",
+        note="" if len(seeds) == max(len(ours), len(theirs)) else f"on common seeds: {common}",
     )
 
 
@@ -172,8 +172,8 @@ def _claims(results: dict[str, Results]) -> Iterator[ComparedClaim]:
     for run, result in results.items():
         for claim in result.claims:
             found.setdefault((claim.id, claim.says), {})[run] = claim
-    for (name, says), told in found.items():
-        for run, claim in told.items():
+    for (name, says), by_run in found.items():
+        for run, claim in by_run.items():
             ends = (claim.measured, claim.low, claim.high)
             yield ComparedClaim(name, says, run, claim.verdict, *ends, trainings=claim.trainings)
 

@@ -51,17 +51,17 @@ class ZippedCells(Cells):
         self._known: dict[str, dict[str, zipfile.ZipInfo]] = defaultdict(dict)
         total = 0
         for entry in file.infolist():
-            told = ascii(entry.filename)[:100]
+            shown = ascii(entry.filename)[:100]
             match = _ENTRY.fullmatch(entry.filename)
             if match is None:
-                raise OodBenchError(f"{self._where} is damaged: {told} is no file of a cell")
+                raise OodBenchError(f"{self._where} is damaged: {shown} is no file of a cell")
             key, name = match.groups()
             if name in self._known[key]:
-                raise OodBenchError(f"{self._where} is damaged: {told} is in it twice")
+                raise OodBenchError(f"{self._where} is damaged: {shown} is in it twice")
             total += entry.file_size
             if entry.file_size > LARGEST or total > LARGEST_SUM:
                 raise OodBenchError(
-                    f"{self._where} is damaged: {told} would be {entry.file_size:,} bytes; a file "
+                    f"{self._where} is damaged: {shown} would be {entry.file_size:,} bytes; a file "
                     f"of an archive has at most {LARGEST:,}, all of them {LARGEST_SUM:,}"
                 )
             self._known[key][name] = entry

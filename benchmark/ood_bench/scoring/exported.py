@@ -139,15 +139,15 @@ def _training(path: Path) -> dict[str, Any]:
 def _check_code(path: Path, found: Description, *, trust: bool) -> None:
     """Refuse code without leave, and in any case a file that is not part of the model."""
     where = found.plugin.rpartition(":")[0]
-    told = f"module {where!a}"
+    code = f"module {where!a}"
     if where.endswith(".py"):
         name = where.removeprefix("./")
         if name not in found.files:
             raise PluginError(f"{path}: {where!a} is no file of the model that has a checksum")
-        told = f"the file {name} (SHA-256 {found.files[name]})"
+        code = f"the file {name} (SHA-256 {found.files[name]})"
     if not trust:
         raise PluginError(
-            f"{path}: scoring with this model would run {told}, which no installed package "
+            f"{path}: scoring with this model would run {code}, which no installed package "
             "registers; read it first, then allow it with --trust-code (in Python, "
             "trust_code=True)"
         )

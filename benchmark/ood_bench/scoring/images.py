@@ -14,7 +14,7 @@ from ood_bench.data.locate import locate
 from ood_bench.data.options import OnBad
 from ood_bench.data.pictures import Decoded, Encoded, Pictures
 from ood_bench.data.reading import quiet_decoders
-from ood_bench.data.sources import Place
+from ood_bench.data.sources import SearchRoots
 from ood_bench.data.sources.hub import hub_cache
 from ood_bench.data.sources.listing import image_files
 from ood_bench.data.sources.npz import own_npz
@@ -101,9 +101,9 @@ def _of_catalogue(
     if name not in known:
         near = did_you_mean(name, known)
         raise DataError(f"'{name}' is neither a folder, an .npz archive nor a data set{near}")
-    entry, place = known[name], Place(root, hub_cache())
+    entry, roots = known[name], SearchRoots(root, hub_cache())
     options = DataOptions(transform=None if entry.generate else transform)
-    located = locate(name, options, place, known, embedded=False)
+    located = locate(name, options, roots, known, embedded=False)
     if located.missing:
         raise DataError(located.missing)
     if entry.generate:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
-from ood_bench.core_yaml import Place
+from ood_bench.core_yaml import KeyPath
 from ood_bench.errors import SuiteError
 from ood_bench.suite.given import read_mapping
 from ood_bench.suite.source import Source, read_yaml
@@ -52,10 +52,10 @@ def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
     if not isinstance(base.data, dict):
         raise SuiteError(f"{where}'{given}' is no suite")
     own = {key: value for key, value in source.data.items() if key != KEY}
-    replaced: list[Place] = []
+    replaced: list[KeyPath] = []
     data = _merged(base.data, own, (), replaced)
 
-    def kept(places: Mapping[Place, Where]) -> dict[Place, Where]:
+    def kept(places: Mapping[KeyPath, Where]) -> dict[KeyPath, Where]:
         return {
             place: where
             for place, where in places.items()
@@ -66,7 +66,7 @@ def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> Source:
     return Source(source.path, data, lines | source.lines, {**written, **source.written})
 
 
-def _merged(base: Any, own: Any, place: Place, replaced: list[Place]) -> Any:
+def _merged(base: Any, own: Any, place: KeyPath, replaced: list[KeyPath]) -> Any:
     if isinstance(base, dict) and isinstance(own, dict) and not _from_zoo(own):
         both = {
             key: _merged(base[key], value, (*place, key), replaced) if key in base else value

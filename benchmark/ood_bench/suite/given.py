@@ -7,7 +7,7 @@ from numbers import Integral, Real
 from pathlib import Path, PurePath
 from typing import Any
 
-from ood_bench.core_yaml import MAX_DEPTH, Place, spell
+from ood_bench.core_yaml import MAX_DEPTH, KeyPath, spell
 from ood_bench.errors import SuiteError
 from ood_bench.suite.source import Source
 
@@ -21,7 +21,7 @@ def read_mapping(data: Mapping[str, Any]) -> Source:
     Raises:
         SuiteError: If a value in it is none that YAML has, or a key is no text.
     """
-    lines: dict[Place, tuple[Path, int]] = {}
+    lines: dict[KeyPath, tuple[Path, int]] = {}
     return Source(GIVEN, _plain(data, (), lines, str(GIVEN)), lines)
 
 
@@ -48,7 +48,7 @@ def assignments_of(settings: Mapping[str, Any] | Sequence[str] | str) -> tuple[s
     return tuple(f"{path}={json.dumps(value, ensure_ascii=False)}" for path, value in plain.items())
 
 
-def _plain(value: Any, place: Place, lines: dict[Place, tuple[Path, int]], where: str) -> Any:
+def _plain(value: Any, place: KeyPath, lines: dict[KeyPath, tuple[Path, int]], where: str) -> Any:
     """Return a value as YAML's core schema has it, and note each place in it."""
     lines[place] = GIVEN, 0
     if value is None or isinstance(value, bool | str):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel, ValidationError
 
 from ood_bench.claims import validate as validate_claim
-from ood_bench.core_yaml import Place, one_line
+from ood_bench.core_yaml import KeyPath, one_line
 from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
@@ -28,7 +28,7 @@ class LoadedSuite:
     suite: Suite
     source: Source
 
-    def mistake(self, place: Place, message: str) -> SuiteError:
+    def mistake(self, place: KeyPath, message: str) -> SuiteError:
         """Return an error that says where in the file the mistake is."""
         return SuiteError(f"{self.source.where(place)}{one_line(message)}")
 
@@ -37,7 +37,7 @@ class LoadedSuite:
         """The folder that the suite lies in."""
         return self.source.path.parent
 
-    def path(self, place: Place, written: Path) -> Path:
+    def path(self, place: KeyPath, written: Path) -> Path:
         """Return a path of the suite as this process finds it.
 
         A path is relative to the file in which it stands; to the working directory where `--set`
@@ -66,7 +66,7 @@ class LoadedSuite:
             )
         return path
 
-    def training(self, model: Place, option: str) -> Place:
+    def training(self, model: KeyPath, option: str) -> KeyPath:
         """Return where an option of a model's training stands: at the model, or at the suite."""
         found = self.source.data
         for step in (*model, "training"):
@@ -82,7 +82,7 @@ class LoadedSuite:
         path = self.path(("datasets", name, kind), getattr(options, kind))
         return options.model_copy(update={kind: path})
 
-    def plugin(self, place: Place, use: str) -> str:
+    def plugin(self, place: KeyPath, use: str) -> str:
         """Return what a plugin is called from the suite's folder, `./file.py:Class` for a file.
 
         Raises:
@@ -130,7 +130,7 @@ def _scaled(suite: Suite, source: Source, scale: float) -> Suite:
     """Check every model's recipe, and multiply steps and warm-up by the scale."""
     mistakes: dict[str, None] = {}
 
-    def checked(entry: ModelEntry, own: Place) -> ModelEntry:
+    def checked(entry: ModelEntry, own: KeyPath) -> ModelEntry:
         try:
             recipe = Recipe.model_validate({**suite.training, **entry.training})
         except ValidationError as error:
@@ -165,9 +165,9 @@ def _messages(
     error: ValidationError,
     model: type[BaseModel],
     source: Source,
-    root: Place,
+    root: KeyPath,
     *,
-    fallback: Place | None = None,
+    fallback: KeyPath | None = None,
     given: dict[str, Any] | None = None,
 ) -> Iterable[str]:
     problems = error.errors()
@@ -206,7 +206,7 @@ def _messages(
         yield f"{source.where(place)}{one_line(text)}"
 
 
-def _refuse_changes(given: Any, taken: object, source: Source, root: Place) -> None:
+def _refuse_changes(given: Any, taken: object, source: Source, root: KeyPath) -> None:
     """Refuse values that were taken for another kind, or for a text that is not as written.
 
     Raises:
@@ -250,7 +250,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
     return []
 
 
-def _check_roles(suite: Suite, check: Callable[[bool, Place, str], None]) -> None:
+def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> None:
     """Check the names in what a suite says of roles, of the comparison and of the literature."""
     roles, baseline = suite.roles, suite.evaluation.baseline
     for role, named in (("background", roles.background), ("members", roles.members)):
@@ -273,7 +273,7 @@ def _check_roles(suite: Suite, check: Callable[[bool, Place, str], None]) -> Non
         for i, model in enumerate(entry.models or ()):
             names = (*suite.models, *suite.ensembles)
             near = did_you_mean(model, names)
-            place: Place = ("detectors", detector, "models", i)
+            place: KeyPath = ("detectors", detector, "models", i)
             check(model in names, place, f"the suite has no model '{model}'{near}")
     if baseline is not None:
         near = did_you_mean(baseline, suite.detectors)
@@ -296,12 +296,12 @@ def _check_names(loaded: LoadedSuite) -> None:
     suite = loaded.suite
     mistakes: list[str] = []
 
-    def check(ok: bool, place: Place, message: str) -> None:
+    def check(ok: bool, place: KeyPath, message: str) -> None:
         if not ok:
             mistakes.append(str(loaded.mistake(place, message)))
 
     for name, ensemble in suite.ensembles.items():
-        place: Place = ("ensembles", name)
+        place: KeyPath = ("ensembles", name)
         check(name not in suite.models, place, "a model has the same name")
         near = did_you_mean(ensemble.of, suite.models)
         known = ensemble.of in suite.models

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ood_bench.core_yaml import Place, YamlError, read_text, spell
+from ood_bench.core_yaml import KeyPath, YamlError, read_text, spell
 from ood_bench.errors import SuiteError
 
 Where = TypeVar("Where")
@@ -34,11 +34,11 @@ class Source:
 
     path: Path
     data: Any
-    lines: dict[Place, tuple[Path, int]]
-    written: Mapping[Place, str] = field(default_factory=dict)
-    overrides: dict[Place, str] = field(default_factory=dict)
+    lines: dict[KeyPath, tuple[Path, int]]
+    written: Mapping[KeyPath, str] = field(default_factory=dict)
+    overrides: dict[KeyPath, str] = field(default_factory=dict)
 
-    def where(self, place: Place) -> str:
+    def where(self, place: KeyPath) -> str:
         """Return `file:line: place: `, or `--set …: ` for a value given there."""
         for length in range(len(place), -1, -1):
             if place[:length] in self.overrides:
@@ -50,7 +50,7 @@ class Source:
                 return f"{path}{number}: {name + ': ' if name else ''}"
         return f"{self.path}: "
 
-    def folder(self, place: Place) -> Path:
+    def folder(self, place: KeyPath) -> Path:
         """Return the folder that a path at a place is relative to.
 
         It is that of the file in which the path stands, or the working directory where `--set`
@@ -116,7 +116,7 @@ def override(source: Source, assignment: str) -> Source:
     return Source(source.path, data, lines, written, overrides)
 
 
-def _place(path: str, data: Any, assignment: str) -> Place:
+def _place(path: str, data: Any, assignment: str) -> KeyPath:
     """Return the place that a path leads to in some data, as far as there is any."""
     steps: list[re.Match[str]] = []
     at = 0
@@ -170,12 +170,12 @@ def _below(data: Any, step: str | int) -> Any:
     return data.get(step) if isinstance(data, dict) else None
 
 
-def _without(places: Mapping[Place, Where], gone: Place) -> dict[Place, Where]:
+def _without(places: Mapping[KeyPath, Where], gone: KeyPath) -> dict[KeyPath, Where]:
     """Return what is known of places, but for those at and below one."""
     return {place: where for place, where in places.items() if place[: len(gone)] != gone}
 
 
-def _replaced(data: Any, place: Place, value: Any, assignment: str) -> Any:
+def _replaced(data: Any, place: KeyPath, value: Any, assignment: str) -> Any:
     if not place:
         return value
     step, rest = place[0], place[1:]

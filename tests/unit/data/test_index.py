@@ -15,7 +15,7 @@ from tests.unit.data.sets import Pixels
 from ood_bench.data import DataOptions, Library, Shape, index, verify
 from ood_bench.data.index import Index, index_key, settled
 from ood_bench.errors import PluginError
-from ood_bench.execute import Bench
+from ood_bench.execute import WorkContext
 from ood_bench.registry import Registry
 
 GRAY = Shape(1, 4, 4)
@@ -230,7 +230,7 @@ def test_a_plugin_that_changes_after_planning_does_not_do_the_work(tmp_path: Pat
     name = "./own.py:Own"
     revision = registry.revision(name, plugin)
     path.write_text(PLUGIN.format(value=2))
-    bench = Bench(Registry(tmp_path), library(tmp_path))
+    context = WorkContext(Registry(tmp_path), library(tmp_path))
     with pytest.raises(PluginError, match="own.py:Own' changed since the run was planned"):
-        bench.plugin("detectors", name, revision)
-    assert Bench(registry, library(tmp_path)).plugin("detectors", name, revision) is plugin
+        context.plugin("detectors", name, revision)
+    assert WorkContext(registry, library(tmp_path)).plugin("detectors", name, revision) is plugin

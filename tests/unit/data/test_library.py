@@ -125,7 +125,7 @@ def test_a_missing_set_is_one_line_with_three_ways_to_get_it(name: str, tmp_path
 
 def test_an_own_source_that_is_not_there_is_missing(tmp_path: Path) -> None:
     library = Library(root=None, index=None)
-    library.place = type(library.place)(None, tmp_path)
+    library.roots = type(library.roots)(None, tmp_path)
     for options in (DataOptions(folder=tmp_path / "no"), DataOptions(hub="nobody/nothing")):
         line = library.missing("own", options)
         assert line is not None

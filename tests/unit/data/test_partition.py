@@ -14,7 +14,7 @@ from ood_bench.cells.worker import Worker
 from ood_bench.data import Library
 from ood_bench.data.partition import partition
 from ood_bench.errors import DataError
-from ood_bench.execute import Bench
+from ood_bench.execute import WorkContext
 from ood_bench.plan import Plan, build_plan
 from ood_bench.registry import Registry
 from ood_bench.store import Store
@@ -94,7 +94,7 @@ def test_a_model_is_trained_scored_and_probed_on_the_images_meant_for_it(
 ) -> None:
     registry, statistic = Registry(), Recording()
     worker = Worker(
-        Bench(registry, Library(root=None, index=None, hub=False), "cpu"),
+        WorkContext(registry, Library(root=None, index=None, hub=False), "cpu"),
         Store(tmp_path / "store"),
         device="cpu",
     )
@@ -111,9 +111,9 @@ def test_a_model_is_trained_scored_and_probed_on_the_images_meant_for_it(
     folder.mkdir()
     with pytest.raises(InterruptedError):
         worker.work(cells["train/glow@low/0"], folder)
-    bench = SimpleNamespace(images=worker.bench.images, registry=SimpleNamespace())
-    bench.registry.load = lambda kind, name: lambda: statistic
-    monkeypatch.setattr(worker, "bench", bench)
+    context = SimpleNamespace(images=worker.context.images, registry=SimpleNamespace())
+    context.registry.load = lambda kind, name: lambda: statistic
+    monkeypatch.setattr(worker, "context", context)
 
     def scored(part: str) -> list[int]:
         worker.work(cells[f"score/glow@low/0/low/{part}/decomposition"], folder)

@@ -99,7 +99,10 @@ def test_a_format_of_a_file_is_named_with_its_class(results: Results, tmp_path: 
     ("name", "message"),
     [
         ("htlm", "unknown format 'htlm'; did you mean 'html'?"),
-        ("ood_bench.report.made:Made", "is no format; derive it from ood_bench.report.Format"),
+        (
+            "ood_bench.report.file_cache:FileCache",
+            "is no format; derive it from ood_bench.report.Format",
+        ),
     ],
 )
 def test_what_is_no_format_is_one_line(name: str, message: str, ood_bench: Command) -> None:

@@ -35,19 +35,19 @@ def test_every_path_on_the_page_is_a_file_beside_it(results: Results, tmp_path: 
 
 
 @pytest.mark.parametrize("format", ["markdown", "latex"])
-def test_how_many_figures_are_there_is_told_after_each(
+def test_how_many_figures_are_there_is_reported_after_each(
     results: Results, tmp_path: Path, format: str
 ) -> None:
     several = replace(results, analyses=(*results.analyses, replace(results.analyses[0], seed=1)))
-    told: list[tuple[int, int]] = []
+    figures: list[tuple[int, int]] = []
     write_report(
         several,
         tmp_path,
         format=format,
         analyses=ANALYSES,
-        tell=lambda done, total: told.append((done, total)),
+        progress=lambda done, total: figures.append((done, total)),
     )
-    assert told == [(1, 2), (2, 2)]
+    assert figures == [(1, 2), (2, 2)]
 
 
 def test_figures_are_png_at_200_dots_an_inch(results: Results, tmp_path: Path) -> None:

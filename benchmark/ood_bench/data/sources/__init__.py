@@ -11,7 +11,7 @@ Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 
 
 @dataclass(frozen=True)
-class Place:
+class SearchRoots:
     """Where to look.
 
     Attributes:
@@ -49,12 +49,12 @@ class Found:
 class Source(Protocol):
     """A way to find a data set, tried in the order that its catalogue entry lists."""
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the data set if it is at hand, whole or in part; nothing is decoded.
 
         Args:
             name: Name of the catalogue entry.
-            place: Where to look.
+            roots: Where to look.
 
         Raises:
             DataError: If it is there but cannot be right: a shard is missing, say.

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ood_bench.data.pictures import Decoded
 from ood_bench.data.reading import reading
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.data.sources.restricted_pickle import load_arrays
 from ood_bench.errors import DataError
 
@@ -28,12 +28,12 @@ class CifarBatches:
     batches: Mapping[str, tuple[str, ...]]
     labels: str
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the splits whose batches are all there."""
         del name
         files = {
             split: tuple(folder / batch for batch in batches)
-            for folder in place.below((self.folder,))
+            for folder in roots.below((self.folder,))
             for split, batches in self.batches.items()
             if all((folder / batch).is_file() for batch in batches)
         }

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from ood_bench.data.pictures import Decoded
 from ood_bench.data.shape import Shape
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.errors import DataError
 from ood_bench.hashing import file_sha256
 
@@ -30,9 +30,9 @@ class Embedded:
     shape: Shape
     sha256: Mapping[str, str]
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the subset, which is always at hand."""
-        del place
+        del roots
         files = {split: (FOLDER / f"{name}-{split}.parquet",) for split in self.sha256}
 
         def read(split: str, limit: int | None) -> Decoded:

@@ -11,7 +11,7 @@ import numpy as np
 
 from ood_bench.data.options import OnBad
 from ood_bench.data.pictures import Encoded, Labels
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.data.sources.listing import LOST, SUFFIXES, aside, holds_files, image_files
 from ood_bench.errors import DataError
 
@@ -52,10 +52,10 @@ class Unpacked:
     folder: str
     layout: Layout
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the splits whose images are there."""
         del name
-        for folder in place.below((self.folder,)):
+        for folder in roots.below((self.folder,)):
             listings = self.layout(folder) if folder.is_dir() else {}
             if listings:
                 return listed("data root, image files", listings)

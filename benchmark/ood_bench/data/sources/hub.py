@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.data.sources.shards import by_split
 from ood_bench.data.sources.tabular import Columns, tables
 
@@ -27,18 +27,18 @@ class Hub:
     config: str | None = None
     splits: Mapping[str, str] = field(default_factory=dict)
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the data set if it lies in the cache; the network is not touched.
 
         Of several configurations or versions there, the one written last counts; the title
         says which configuration it is.
         """
         del name
-        if place.hub is None:
+        if roots.hub is None:
             return None
         owner, _, repo = self.repo.rpartition("/")
         prepared = _snake_case(repo)
-        below = place.hub / (f"{owner}___{prepared}" if owner else prepared)
+        below = roots.hub / (f"{owner}___{prepared}" if owner else prepared)
         infos = below.glob(f"{self.config or '*'}/*/*/dataset_info.json")
         folder = max(infos, key=lambda path: path.stat().st_mtime_ns, default=below).parent
         found = by_split(sorted(folder.glob(f"{prepared}-*.arrow")), prefix=f"{prepared}-")

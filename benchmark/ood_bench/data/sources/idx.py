@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from ood_bench.data.pictures import Decoded
 from ood_bench.data.reading import reading
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.errors import DataError
 
 _NAMES = {"train": "train", "test": "t10k"}
@@ -27,10 +27,10 @@ class Idx:
 
     folders: tuple[str, ...]
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the first folder that holds images and labels of a split."""
         del name
-        files = next(filter(None, map(_files, place.below(self.folders))), None)
+        files = next(filter(None, map(_files, roots.below(self.folders))), None)
         if files is None:
             return None
         return Found("data root, IDX", files, lambda split, limit: _read(files[split], limit))

@@ -7,7 +7,7 @@ import numpy as np
 
 from ood_bench.data.pictures import Decoded
 from ood_bench.data.reading import reading
-from ood_bench.data.sources import Found, Place
+from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.errors import DataError
 
 
@@ -21,10 +21,10 @@ class SvhnMat:
 
     folders: tuple[str, ...] = ("", "svhn", "SVHN")
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the first folder that holds a split."""
         del name
-        files = next(filter(None, map(_files, place.below(self.folders))), None)
+        files = next(filter(None, map(_files, roots.below(self.folders))), None)
         if files is None:
             return None
         return Found("data root, .mat", files, lambda split, limit: _read(files[split][0], limit))

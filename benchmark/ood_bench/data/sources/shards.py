@@ -103,6 +103,6 @@ def _check_whole(split: str, shards: dict[Path, re.Match[str] | None]) -> None:
         lacking = [f"{part:05}" for part in range(wanted) if part not in numbered]
         if lacking or beyond:
             line = f"split '{split}' has {wanted - len(lacking)} of {wanted} shards"
-            told = f"; there is no {', '.join(lacking[:10])}" if lacking else ""
+            missing = f"; there is no {', '.join(lacking[:10])}" if lacking else ""
             odd = f"; {', '.join(beyond[:10])} is beyond them" if beyond else ""
-            raise DataError(f"{folder}: {line}{told}{odd}")
+            raise DataError(f"{folder}: {line}{missing}{odd}")

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from ood_bench.data.pictures import Encoded, Labels, as_labels
 from ood_bench.data.reading import reading
-from ood_bench.data.sources import Files, Found, Place
+from ood_bench.data.sources import Files, Found, SearchRoots
 from ood_bench.data.sources.shards import parquet_files
 from ood_bench.errors import DataError
 
@@ -36,11 +36,11 @@ class Columns:
 class RootParquet:
     """`ROOT/<name>/<split>-*.parquet`."""
 
-    def find(self, name: str, place: Place) -> Found | None:
+    def find(self, name: str, roots: SearchRoots) -> Found | None:
         """Return the data set if its folder holds Parquet files."""
-        if place.root is None:
+        if roots.root is None:
             return None
-        files = parquet_files(place.root / name)
+        files = parquet_files(roots.root / name)
         return tables("data root, Parquet", files, Columns()) if files else None
 
 

@@ -79,7 +79,7 @@ class Matrix {
     const rows = this.rows();
     const body = element("tbody", {}, ...rows.map((row) => this.row(row, shown)));
     this.table.replaceChildren(element("thead", {}, head), body);
-    this.table.querySelector("[data-told]")?.setAttribute("tabindex", "0");
+    this.table.querySelector("[data-tip]")?.setAttribute("tabindex", "0");
     this.count.textContent = `${rows.length} of ${this.data.rows.length} rows`;
   }
 
@@ -96,15 +96,15 @@ class Matrix {
     const found = cell.values?.[this.metric];
     const address = `${row.model}, ${row.inside} → ${row.outside}, ${detector}`;
     if (!found) {
-      const told = [address, cell.reason || "not measured"].join("\n");
-      return element("span", { "data-told": told, tabindex: "-1" }, "–");
+      const text = [address, cell.reason || "not measured"].join("\n");
+      return element("span", { "data-tip": text, tabindex: "-1" }, "–");
     }
     const [value, low, high] = found;
     const { name } = this.shown();
     const interval = `[${low.toFixed(3)}, ${high.toFixed(3)}]`;
     const images = `${cell.inside.toLocaleString("en")} ID and ${cell.outside.toLocaleString("en")} OOD images`;
-    const told = [address, `${name} ${value.toFixed(3)} ${interval}, ${cell.trainings}`, images, cell.note, row.remark].filter(Boolean).join("\n");
-    const link = element(row.chart ? "a" : "span", { "data-told": told, tabindex: "-1", href: row.chart && `#${row.chart}` }, value.toFixed(3));
+    const text = [address, `${name} ${value.toFixed(3)} ${interval}, ${cell.trainings}`, images, cell.note, row.remark].filter(Boolean).join("\n");
+    const link = element(row.chart ? "a" : "span", { "data-tip": text, tabindex: "-1", href: row.chart && `#${row.chart}` }, value.toFixed(3));
     if (this.intervals) link.append(element("small", {}, `${interval} ${cell.trainings}`));
     const share = this.share(value, cell);
     link.className = share < 0 ? "below" : "above";
@@ -127,11 +127,11 @@ class Matrix {
   }
 
   tell(target) {
-    const told = target.closest?.("[data-told]");
-    if (!told) { tip.hide(); return; }
+    const shown = target.closest?.("[data-tip]");
+    if (!shown) { tip.hide(); return; }
     this.table.querySelectorAll("[aria-describedby]").forEach((other) => other.removeAttribute("aria-describedby"));
-    tip.show(told, told.dataset.told);
-    told.setAttribute("aria-describedby", "tip");
+    tip.show(shown, shown.dataset.tip);
+    shown.setAttribute("aria-describedby", "tip");
   }
 
   move(event) {

@@ -1,4 +1,4 @@
-"""What cells are worked on with: plugins, data, a device and somebody to tell."""
+"""What a worker needs: plugins, data sets, a device, a progress callback."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Wanted:
-    """Images that a cell reads, and how a worker finds them.
+    """Reference to images that a cell reads, by which a worker loads them.
 
     Attributes:
-        digest: The content digest that they must have; what a key depends on.
+        digest: The content digest that they must have; the key depends on it alone.
         data: The data set's name in the suite.
-        options: What the suite says of it.
+        options: The options of the data set in the suite.
         split: `train` or `test`.
-        shape: The shape that they are brought to.
+        shape: The shape that they are transformed to.
     """
 
     digest: str
@@ -34,7 +34,7 @@ class Wanted:
 
 @dataclass(frozen=True)
 class Step:
-    """News of a cell: it has begun, or its training has come this far."""
+    """An event of a cell: it begins, or its training has reached a step."""
 
     cell: "Cell"
     training: "Progress | None" = None
@@ -45,28 +45,28 @@ class Step:
 
 
 @dataclass
-class Bench:
-    """The means to work on cells in this process.
+class WorkContext:
+    """What a worker needs to work on cells in this process.
 
     Attributes:
         registry: The installed plugins.
         library: The data sets.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
-        tell: Called with news.
+        progress: Called when a cell begins, and with the progress of its training.
         checkpoint_seconds: Least time between two training checkpoints.
     """
 
     registry: Registry
     library: Library
     device: str = "auto"
-    tell: Callable[[Step], None] = field(default=lambda _: None)
+    progress: Callable[[Step], None] = field(default=lambda _: None)
     checkpoint_seconds: float = 30.0
 
     def images(self, wanted: Wanted | None) -> Images:
         """Load the images that a cell asks for.
 
         Raises:
-            DataError: If they are no longer those that were planned with.
+            DataError: If they changed since the run was planned.
         """
         if wanted is None:
             raise DataError("what is read of a store does not say where to find the images")
@@ -81,7 +81,7 @@ class Bench:
         """Import a plugin.
 
         Raises:
-            PluginError: If it does not import, or is no longer what was planned with.
+            PluginError: If it does not import, or changed since the run was planned.
         """
         plugin = self.registry.load(kind, name)
         if self.registry.revision(name, plugin) != revision:
@@ -89,9 +89,9 @@ class Bench:
         return plugin
 
     def provenance(self, wanted: Wanted) -> Mapping[str, Any]:
-        """Return where the images that a cell asks for come from, and what is done to them.
+        """Return the provenance of the images that a cell asks for.
 
-        Beside the provenance itself `pipeline` has the transform as a suite writes it.
+        The additional entry `pipeline` holds the transform as a suite writes it.
         """
         info = self.library.info(wanted.data, wanted.options, wanted.split, wanted.shape)
         transform = self.library.transform(wanted.data, wanted.options)

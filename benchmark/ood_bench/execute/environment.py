@@ -1,4 +1,4 @@
-"""Where and with what a result was made: recorded beside it, never part of its key."""
+"""Environment of a result: recorded beside it, never part of its key."""
 
 import os
 import platform
@@ -14,10 +14,10 @@ PACKAGES = ("ood-bench", "torch", "pytorch-lightning", "numpy", "scipy", "scikit
 PLUGINS = ("models", "detectors", "statistics", "analyses", "datasets")
 
 
-def circumstances(seconds: float, device: str) -> dict[str, str]:
-    """Return what is recorded beside a result.
+def environment(seconds: float, device: str) -> dict[str, str]:
+    """Return the environment that is recorded beside a result.
 
-    Sums of many floats differ in their last digits with the number of threads.
+    The number of threads is included since sums of floats depend on it in the last digits.
 
     Args:
         seconds: Wall time of the work.
@@ -34,9 +34,9 @@ def circumstances(seconds: float, device: str) -> dict[str, str]:
 
 @cache
 def setting() -> dict[str, str]:
-    """Return what does not change while a process runs: machine, versions, commit.
+    """Return what is constant within a process: machine, versions, commit.
 
-    Beside the versions that every run has stand those of the installed packages with plugins.
+    Packages that register plugins are listed with their versions too.
     """
     return {
         "machine": f"{platform.system()} {platform.machine()}, {_processor()}, "
@@ -72,7 +72,7 @@ def _processor() -> str:
 
 
 def _commit() -> str:
-    """Return the commit of a source checkout, marked if it has changes; empty elsewhere."""
+    """Return the commit of a source checkout, marked if dirty; empty for an installed package."""
     root = Path(__file__).resolve().parents[3]
     if not (root / ".git").exists():
         return ""

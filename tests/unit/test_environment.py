@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ood_bench.execute.circumstances import PACKAGES, setting
+from ood_bench.execute.environment import PACKAGES, setting
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""Files made of stored tables: each is made once, and an index says of what."""
+"""Cache of rendered files, keyed by a digest of their inputs."""
 
 import json
 import logging
@@ -18,22 +18,22 @@ INDEX = "made.json"
 
 
 class _Entry(NamedTuple):
-    """What a file was made of, and its checksum; none for one that was left out as too large."""
+    """Digest of a file's inputs, and its checksum; None for a file left out as too large."""
 
     of: str
     sha256: Sha256 | None
 
 
-class Made:
-    """The files of a report's folder that need not be made anew.
+class FileCache:
+    """Cache of a report's rendered files, indexed in `made.json`.
 
-    `made.json`, under a checksum of its own, holds for each a digest of what it was made of and
-    its checksum. A file of which both are still right is left as it is, or copied from another
-    folder that has it; one that was damaged is named and made again.
+    The index, which has a checksum of its own, holds for each file a digest of its inputs and
+    its checksum. A file for which both still match is kept, or copied from another folder that
+    has it; a damaged one is named in a warning and rendered again.
 
     Args:
-        folder: Where the files go; None to keep none.
-        other: Another folder that may hold them, a run's own say.
+        folder: The cache's folder; None to keep nothing.
+        other: Another folder that may hold the files, such as the run's own.
     """
 
     def __init__(self, folder: Path | None, other: Path | None = None) -> None:
@@ -50,7 +50,7 @@ class Made:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        """Write the index, also of a report that was broken off."""
+        """Write the index, even after an error: finished files are kept."""
         if self.folder and self._index:
             lines = {name: self._index[name] for name in sorted(self._index)}
             write_sealed(self.folder / INDEX, lines)
@@ -58,12 +58,12 @@ class Made:
     def file(
         self, name: str, of: str | None, make: Callable[[], str | bytes | None]
     ) -> bytes | None:
-        """Return a file's content, made only if there is none that was made of the same.
+        """Return a file's content, rendered only if none with the same inputs is cached.
 
         Args:
-            name: Its path below the folder.
-            of: A digest of all that it depends on; None to make it in any case.
-            make: Returns its content, or None if it is to be left out.
+            name: Path below the folder.
+            of: Digest of the inputs; None to render in any case.
+            make: Renders the content; None leaves the file out.
         """
         for place, known in self._known.items():
             entry = known.get(name)
@@ -91,7 +91,7 @@ class Made:
 
 
 def _read(folder: Path) -> dict[str, _Entry]:
-    """Return a folder's index; one that is damaged counts as none, and all is made again."""
+    """Return a folder's index; empty, with a warning, if it is damaged."""
     path = folder / INDEX
     try:
         read_limited(path)
