@@ -1,5 +1,11 @@
 """Text in CSV that no spreadsheet takes for a formula, and that can be read back."""
 
+__all__ = [
+    "guarded",
+    "unguarded",
+    "unicode_text",
+]
+
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 

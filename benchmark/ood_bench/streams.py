@@ -10,6 +10,14 @@ import sys
 import unicodedata
 from typing import Any
 
+__all__ = [
+    "ERRORS",
+    "Steady",
+    "plain",
+    "steady_streams",
+    "visible",
+]
+
 ERRORS = "ood_bench.plain"
 """The name of the error handler that replaces what an encoding lacks by plain signs."""
 
