@@ -281,7 +281,7 @@ def lacking(model: str, capability: type) -> str:
 
 
 def has(model: type, capability: type) -> bool:
-    """Tell whether a model class names a capability among its bases; `log_prob` is enough."""
+    """Return whether a model class names a capability among its bases; `log_prob` is enough."""
     return capability in model.__mro__ or (
         capability is DensityModel and issubclass(model, DensityModel)
     )
@@ -294,7 +294,7 @@ def log_prob_kind(model: type) -> LogProbKind:
 
 
 def dequantized(model: type) -> bool:
-    """Tell whether a model class takes its `log_prob` at an image with uniform noise.
+    """Return whether a model class takes its `log_prob` at an image with uniform noise.
 
     So it is unless it says that it is exact, or names `Infers`, whose bound has draws of its own.
     """

@@ -46,7 +46,7 @@ class Owner:
         return cls(found[1], int(found[2]), int(found[3])) if found else None
 
     def gone(self) -> bool | None:
-        """Tell whether the process has ended; None if it is of another machine.
+        """Return whether the process has ended; None if it is of another machine.
 
         A number that another process has now is told apart by the time of its start.
         """

@@ -95,7 +95,7 @@ class Steady(io.RawIOBase):
         return int(self.raw.fileno())
 
     def isatty(self) -> bool:
-        """Tell whether it is a terminal."""
+        """Return whether it is a terminal."""
         return bool(self.raw.isatty())
 
     def write(self, data: Any, /) -> int:

@@ -83,7 +83,7 @@ def typed(
 
 
 def _finite(content: Any) -> bool:
-    """Tell whether all numbers of a JSON value are finite; it is not nested deep."""
+    """Return whether all numbers of a JSON value are finite; it is not nested deep."""
     if isinstance(content, dict):
         return all(map(_finite, content.values()))
     if isinstance(content, list):

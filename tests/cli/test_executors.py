@@ -40,7 +40,7 @@ def test_a_strangers_executor_runs_a_suite_and_the_report_names_it(
     assert ran.status == 0, ran.err
     (page,) = tiny.parent.glob("results/tiny-*/report.md")
     assert "TimeLimit" in page.read_text(encoding="utf-8")
-    assert "Begins no cell once" in ood_bench("executors", "list").out
+    assert "Starts no cell after a time limit" in ood_bench("executors", "list").out
     assert "minutes: float, default 60.0" in ood_bench("executors", "show", "time_limit").out
 
 

@@ -34,7 +34,7 @@ def counted(values: Scores, width: float) -> pd.DataFrame:
     """Return the counts of fine bins (`part` is `bin`) and quantiles (`part` is `quantile`).
 
     Args:
-        values: One number an image, in any unit. Shape `(N,)`.
+        values: One number per image, in any unit. Shape `(N,)`.
         width: Width of a bin; edges are its multiples, and a bin holds its lower one.
 
     Returns:
@@ -111,7 +111,7 @@ class Series:
         return np.asarray(shares / np.diff(edges), dtype=np.float64)
 
     def is_narrow(self, edges: NDArray[np.float64]) -> bool:
-        """Tell whether all values lie so close together that a line shows them best."""
+        """Return whether all values lie so close together that a line shows them best."""
         return bool(self.quantile[1.0] - self.quantile[0.0] <= 2 * (edges[1] - edges[0]))
 
     def beyond(self, edges: NDArray[np.float64]) -> int:

@@ -147,6 +147,6 @@ def _mean(values: Scores) -> tuple[float, float]:
 
 
 def _gap(outside: Scores, inside: Scores) -> tuple[float, float]:
-    """Return the mean of the outside less that of the inside, and its standard error."""
+    """Return the mean of the outside minus that of the inside, and its standard error."""
     (above, e), (below, f) = _mean(outside), _mean(inside)
     return above - below, math.hypot(e, f)

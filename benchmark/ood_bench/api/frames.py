@@ -129,7 +129,7 @@ class Run:
             seed: The seed of the training, where there are several.
 
         Returns:
-            One score an image, larger = more OOD.
+            One score per image, larger = more OOD.
 
         Raises:
             OodBenchError: If there are none, or more than one set of scores is meant.
@@ -170,7 +170,7 @@ class Run:
             seed: The seed of the training, where there are several.
 
         Returns:
-            One row an image, in the images' order; `log_prob` in nats. A column of another
+            One row per image, in the images' order; `log_prob` in nats. A column of another
             model begins with its role, as in `background.log_prob`.
 
         Raises:

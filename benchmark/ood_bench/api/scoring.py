@@ -63,7 +63,7 @@ def score(
             installed package registers: read it first.
 
     Returns:
-        One row an image: `file`, `log_prob` (log P(x) of the 8-bit image in nats),
+        One row per image: `file`, `log_prob` (log P(x) of the 8-bit image in nats),
         `bits_per_dim`, `score` (larger = more OOD), and `verdict` (`ID` or `OOD`).
 
     Raises:

@@ -81,7 +81,7 @@ def _alike(
     columns: NDArray[np.int64],
     other_looks: Hashes,
 ) -> NDArray[np.bool_]:
-    """Tell of each row whether one of the columns looks the same."""
+    """Return for each row whether one of the columns looks the same."""
     found = np.zeros(len(rows), dtype=np.bool_)
     for start in range(0, len(rows), ROWS):
         distance = np.bitwise_count(looks[start : start + ROWS, None] ^ other_looks)

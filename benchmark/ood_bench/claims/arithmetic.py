@@ -77,7 +77,7 @@ def parse_expression(text: str) -> Expression:
 
 
 def unknown(term: Term, metrics: Collection[str] = ()) -> str:
-    """Say why a term calls no metric; empty if it calls one.
+    """Return why a term calls no metric; empty if it calls one.
 
     Args:
         term: The term.

@@ -20,7 +20,7 @@ class Expectation:
     closed: bool
 
     def holds(self, value: float) -> bool:
-        """Tell whether a value lies in the interval."""
+        """Return whether a value lies in the interval."""
         if self.closed:
             return self.low <= value <= self.high
         return self.low < value < self.high

@@ -312,7 +312,7 @@ def _averaged(term: _Term, source: PerImageReader) -> PerImage | None:
 
 
 def _paired(values: Sequence[PerImage]) -> bool:
-    """Tell whether those that read a set of images all read the same rows of it."""
+    """Return whether those that read a set of images all read the same rows of it."""
     seen: dict[str, Rows] = {}
     return all(
         seen.setdefault(name, rows) == rows

@@ -48,7 +48,7 @@ def find(term: Term, rows: Sequence[Measured], missing: Sequence[Omission]) -> M
 
 
 def _concerns(omission: Omission, term: Term) -> bool:
-    """Tell whether an omission may hold a row that a term names.
+    """Return whether an omission may hold a row that a term names.
 
     An empty field of an omission stands for all names. One that names nothing explains
     nothing, nor does a detector's omission explain bits per dimension.

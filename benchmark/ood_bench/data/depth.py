@@ -109,7 +109,7 @@ def values(again: Callable[[], ImageFile.ImageFile], top: int) -> NDArray[np.uin
 
 
 def _plain(image: ImageFile.ImageFile) -> bool:
-    """Tell whether a TIFF file has its channels side by side, and black is 0."""
+    """Return whether a TIFF file has its channels side by side, and black is 0."""
     tags = image.tag_v2  # type: ignore[attr-defined]  # TIFF files have them
     return tags.get(_PLANES, 1) == 1 and tags.get(_PHOTOMETRIC) in (1, 2)
 

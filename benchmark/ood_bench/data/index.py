@@ -97,7 +97,7 @@ def index_key(files: Iterable[Path], **request: object) -> str:
 
 
 def settled(files: Iterable[Path]) -> bool:
-    """Tell whether any further change of some files will change their key.
+    """Return whether any further change of some files will change their key.
 
     Right after a change another one may get the same time, as clocks of file systems tick
     slowly; what is read then must not be remembered. Ask after `index_key`, and before reading.

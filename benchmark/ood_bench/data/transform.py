@@ -175,7 +175,7 @@ def _mixed_or_misfit(name: str, target: Shape) -> Misfit:
 
 
 def _idle(transform: Transform, native: Shape, target: Shape) -> bool:
-    """Tell whether a transform leaves images of the target's shape as they are."""
+    """Return whether a transform leaves images of the target's shape as they are."""
     changes = transform.invert or cropped(transform, native) != native
     kept = (None, "match", "gray" if target.channels == 1 else "rgb")
     return native == target and not changes and transform.channels in kept

@@ -1,4 +1,4 @@
-"""Detectors: statistics of an image to one score, larger meaning more out of distribution."""
+"""Detectors: map statistics of an image to one score; larger means more OOD."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
@@ -22,17 +22,16 @@ Scorer: TypeAlias = Callable[[Columns], Scores]
 
 
 class Detector(ABC):
-    """A rule that is fitted on in-distribution images alone.
+    """A detector plugin: a score of statistics, fitted on in-distribution images only.
 
     Attributes:
-        revision: Raised when the detector computes something else; old scores are then stale.
+        revision: Raised when the computation changes; old scores are then stale.
         needs: Names of the columns that `fit` and the scorer read. A name that ends in `.*` is
-            a family, all columns whose names begin so. One that begins with a role is of that
+            a family: all columns with that prefix. A role as prefix means the column of that
             role's model: `background.log_prob`, `classifier.logits.*`, and of each member
-            `member.*.log_prob`. A detector whose options change what it reads sets it in its
-            constructor.
-        fits_on: Columns of the held-out images that `fit` alone reads, `label` say.
-        group: Images behind each score; the scorer returns one for each whole group.
+            `member.*.log_prob`. If options change the columns, the constructor sets `needs`.
+        fits_on: Columns of the held-out images that only `fit` reads, such as `label`.
+        group: Number of images per score; the scorer returns one score per whole group.
     """
 
     revision: ClassVar[int] = 1
@@ -45,18 +44,18 @@ class Detector(ABC):
         """Fit on columns of in-distribution images that the model was not trained on.
 
         Returns:
-            A function from columns to scores, one an image, larger = more OOD.
+            A function from columns to scores, one per image; larger means more OOD.
         """
 
 
 def family(columns: Columns, name: str) -> NDArray[np.float64]:
-    """Return the columns of a family side by side, shape `(N, K)`.
+    """Return the columns of a family as a matrix, shape `(N, K)`.
 
-    Columns whose names end in numbers are in the numbers' order, others in that of the names.
+    Columns are ordered by the number at the end of their names, or else by name.
 
     Args:
-        columns: Columns, among them those of the family.
-        name: What is before the `.*`.
+        columns: Columns, which include those of the family.
+        name: The prefix before `.*`.
 
     Raises:
         KeyError: If there are none.
@@ -78,7 +77,7 @@ def family(columns: Columns, name: str) -> NDArray[np.float64]:
 
 
 def members(columns: Columns, name: str) -> list[NDArray[np.float64]]:
-    """Return one column of every member of an ensemble, `member.0.<name>` first.
+    """Return one column of every member of an ensemble, from `member.0.<name>` on.
 
     Raises:
         KeyError: If there are none.

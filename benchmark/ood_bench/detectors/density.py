@@ -1,4 +1,4 @@
-"""The density of one statistic, estimated by Gaussian kernels."""
+"""Kernel density estimate of one statistic."""
 
 import math
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 Values = NDArray[np.float64]
 
 _CELL = 0.5  # width of a cell, in bandwidths
-_TERMS = 20  # of the expansion in a cell; what is left out is below 1e-16 of the density
+_TERMS = 20  # terms of the expansion in a cell; the remainder is below 1e-16 of the density
 _NEAR = 4.0  # bandwidths to the nearest held-out value up to which the expansion holds
 _NEGLIGIBLE = 80.0  # twice the natural logarithm of what a term must be below the largest
 _BLOCK = 64  # images far from all held-out values that share one window
@@ -86,7 +86,7 @@ def _expanded(x: Values, points: Values) -> Values:
 
 
 def _summed(x: Values, distance: Values, points: Values) -> Values:
-    """Return log Σ_j exp(-(x - x_j)² / 2) over the x_j that count, for x far from all of them."""
+    """Return log Σ_j exp(-(x - x_j)² / 2) over the relevant x_j, for x far from all of them."""
     found = np.empty(len(x))
     reach = np.sqrt(distance * distance + _NEGLIGIBLE)
     order = np.argsort(x)

@@ -1,4 +1,4 @@
-"""Outlier estimators of other packages: found by path, checked, fitted on statistics."""
+"""Outlier estimators of other packages: imported by path, checked, fitted on statistics."""
 
 import importlib
 import inspect
@@ -21,8 +21,8 @@ def estimator_class(path: str, package: str, base: type) -> type[Any]:
 
     Args:
         path: Such as `sklearn.ensemble.IsolationForest`.
-        package: The package it must be of.
-        base: What its estimators derive from.
+        package: The package that must contain it.
+        base: The base class of its estimators.
 
     Raises:
         ValueError: If there is no such class in the package.
@@ -49,7 +49,7 @@ def estimator_class(path: str, package: str, base: type) -> type[Any]:
 def checked_options(
     estimator: type[Any], options: Mapping[str, object], seed: int
 ) -> dict[str, object]:
-    """Return an estimator's options, the seed as its `random_state` where it has one.
+    """Return an estimator's options, with the seed as `random_state` if it has one.
 
     Raises:
         ValueError: If it has no such option, or the seed is given twice.
@@ -74,15 +74,15 @@ def fit_estimator(
     """Fit an estimator on statistics of held-out images.
 
     Args:
-        fitted: Returns how outlying each row is, once fitted on rows of held-out images.
-        held_out: Their columns.
-        statistics: Which statistics are the rows.
-        standardise: Whether each column is scaled by its held-out mean and standard deviation
-            first; one that does not vary is then left out.
+        fitted: Fits on rows of held-out images and returns a function from rows to outlier scores.
+        held_out: Columns of held-out images.
+        statistics: The statistics that form a row.
+        standardise: Whether to standardise each column by its held-out mean and standard
+            deviation; constant columns are then left out.
 
     Raises:
-        ValueError: If held-out values are missing, or the score of an image depends on the
-            images beside it.
+        ValueError: If held-out values are missing, or the score of an image depends on other
+            images of the batch.
     """
     values = stacked(held_out, statistics)
     if np.isnan(values).any():
@@ -108,7 +108,7 @@ def fit_estimator(
 
 
 def _refuse_company(score: Scorer, held_out: Columns) -> None:
-    """Score some images together and alone; an estimator that tells the difference is refused."""
+    """Check that an estimator scores images alike together and one by one."""
     few = {name: values[:_PROBE] for name, values in held_out.items()}
     together = score(few)
     alone = [

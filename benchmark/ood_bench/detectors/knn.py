@@ -5,7 +5,7 @@ import numpy as np
 from ood_bench.detectors import Columns, Detector, Scorer, Scores, family
 from ood_bench.detectors.matrix import Matrix
 
-_BLOCK = 512  # images compared with all held-out ones at a time
+_BLOCK = 512  # images per block that is compared with all held-out ones
 
 
 class Knn(Detector):
@@ -14,7 +14,7 @@ class Knn(Detector):
     0 to 2 for unit vectors; features that are all zero stay so.
 
     Args:
-        k: Which neighbour; at most as many as there are held-out images.
+        k: Index of the neighbour; at most the number of held-out images.
 
     Reference:
         Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors, ICML 2022,

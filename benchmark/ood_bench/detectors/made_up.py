@@ -11,7 +11,7 @@ FEATURES, CLASSES, MEMBERS = 8, 3, 3
 
 
 def spelled_out(need: str) -> list[str]:
-    """Return names of columns that a need stands for.
+    """Return example names of columns for an entry of `needs`.
 
     Example:
         >>> spelled_out("member.*.log_prob")
@@ -26,12 +26,12 @@ def spelled_out(need: str) -> list[str]:
 
 
 def random_columns(needs: Iterable[str], n: int, seed: int) -> Columns:
-    """Return columns at the scale of log-likelihoods; logits an affine function of features.
+    """Return random columns at the scale of log-likelihoods; logits are affine in the features.
 
     Args:
         needs: Names of columns, or of families of them.
-        n: Images.
-        seed: Another seed, other values; those of a column depend on its name beside.
+        n: Number of images.
+        seed: Seed; the values of a column depend on it and on the column's name.
     """
     found = {}
     for name in (column for need in needs for column in spelled_out(need)):

@@ -5,8 +5,8 @@ import numpy as np
 from ood_bench.detectors import Columns, Detector, Scorer, Scores, family
 from ood_bench.detectors.matrix import Matrix
 
-_BLOCK = 256  # images at a time, so that their features stay in the cache
-_RANK = 1e-10  # of the largest variance; directions with less are without variance
+_BLOCK = 256  # images per block, so that their features stay in the cache
+_RANK = 1e-10  # share of the largest variance below which a direction counts as constant
 
 
 class Mahalanobis(Detector):
@@ -14,13 +14,12 @@ class Mahalanobis(Detector):
 
     μ_c are the class means of the features f of held-out images, by their labels, and Σ their
     covariance about their class means (divided by n), one for all classes. Σ⁺ is the inverse
-    on the directions in which they vary at all: features that no held-out image has say
-    nothing.
+    on the directions in which they vary; directions without variance are ignored.
 
     Args:
         shrinkage: Share s, 0 to 1, of (1 - s) Σ + s tr(Σ) / F · I. 0 is the paper's estimate;
-            with fewer than some ten held-out images a feature it is too uneven, and s = 0.01
-            to 0.1 steadies it.
+            with fewer than about ten held-out images per feature it is too noisy, and s = 0.01
+            to 0.1 stabilises it.
 
     Reference:
         Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and

@@ -1,4 +1,4 @@
-"""Statistics side by side: columns and families as one matrix, on one scale."""
+"""Columns and families of statistics as one matrix, standardised."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -10,11 +10,11 @@ from ood_bench.detectors import Columns, family
 
 Matrix = NDArray[np.float64]
 
-_CONSTANT = 1e-12  # a spread this small beside the values is rounding
+_CONSTANT = 1e-12  # a relative spread this small is rounding error
 
 
 def checked(statistics: Sequence[str]) -> tuple[str, ...]:
-    """Return the names of statistics, each of them once and at least one.
+    """Check that names of statistics are unique and not empty, and return them.
 
     Raises:
         ValueError: If there are none, or one comes twice.
@@ -35,7 +35,7 @@ def matrix(columns: Columns, statistic: str) -> Matrix:
 
 
 def stacked(columns: Columns, statistics: Sequence[str]) -> Matrix:
-    """Return statistics side by side in the order given, families spread out, shape `(N, K)`.
+    """Return statistics as one matrix in the given order, families expanded, shape `(N, K)`.
 
     Raises:
         KeyError: If one of them is not among the columns.

@@ -11,7 +11,7 @@ MANY = 10_000
 
 
 def too_few(detector: Detector, held_out: int) -> str | None:
-    """Say why a detector cannot be fitted on so many images; None if nothing says it cannot.
+    """Return why a detector cannot be fitted on so many images; None if nothing says it cannot.
 
     It is fitted on made-up columns of as many images, and where it fails on many more: only a
     failure that more images mend is one of their number. An estimator that warns that it takes

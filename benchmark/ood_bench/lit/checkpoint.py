@@ -42,7 +42,7 @@ class Checkpoint:
             return []
 
     def usable(self) -> bool:
-        """Tell whether there is a checkpoint with one of its checksums.
+        """Return whether there is a checkpoint with one of its checksums.
 
         A damaged one is named in a warning and removed, whatever stands in its place.
         """

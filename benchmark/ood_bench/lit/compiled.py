@@ -30,6 +30,6 @@ def compiled(model: ImageModule) -> Iterator[None]:
 
 
 def worthwhile(model: DensityModule) -> bool:
-    """Tell whether to compile: there is a GPU, its compiler, and steps enough."""
+    """Return whether to compile: there is a GPU, its compiler, and steps enough."""
     gpu = model.device.type == "cuda" and find_spec("triton") is not None
     return gpu and model.recipe.steps >= LEAST_STEPS

@@ -107,7 +107,7 @@ class FloatDensity(DensityModule, Differentiable):
         """Return the log-density of images on [0, 1] in nats, shape `(B,)`.
 
         Raises:
-            ValueError: If the density does not return one value an image.
+            ValueError: If the density does not return one value per image.
         """
         v, log_jacobian = self._seen(y)
         found = self.distribution().log_prob(v.flatten(1) if self.layout == "flat" else v)

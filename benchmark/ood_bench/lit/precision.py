@@ -10,7 +10,7 @@ Precision = Literal["float32", "bf16"]
 
 
 def computes_bf16(device: torch.device) -> bool:
-    """Tell whether a device has bfloat16 arithmetic in hardware, not in emulation."""
+    """Return whether a device has bfloat16 arithmetic in hardware, not in emulation."""
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
     if device.type == "cpu":

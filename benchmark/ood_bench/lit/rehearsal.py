@@ -14,7 +14,7 @@ IMAGES = 4
 
 
 def cannot_score(outlined: FloatDensity, build: Callable[[], FloatDensity]) -> str | None:
-    """Say why a density does not score a few images; None if it does, or is too large to tell.
+    """Return why a density does not score a few images; None if it does, or is too large to tell.
 
     It is asked as it was outlined. On the meta device that shows shapes that do not fit; what
     fails there for other reasons is built, if it is small, and asked for real. The random state is

@@ -1,10 +1,10 @@
-"""Two normal sets of scores: what a metric is there, and how its estimates vary around it.
+"""The binormal model: the value of a metric and the distribution of its estimates.
 
-Where a metric is near an end of its range, few images tell of it, and what the sample says about
-its own error is worth as little: at AUROC 0.999 most samples of a hundred images hold none of the
-rare ones that the missing 0.001 is made of. A score interval asks instead of each possible value
-how far an estimate strays from it. That takes a model of the scores. This is the usual one of ROC
-analysis: standard normal scores of the one side, and of the other the same with another mean.
+Near an end of its range a metric depends on few images, and the variance estimated from the
+sample is unreliable: at AUROC 0.999 most samples of a hundred images contain none of the rare
+ones that make up the missing 0.001. A score interval instead tests each possible value by the
+distribution of estimates around it, which requires a model of the scores. This is the usual one
+of ROC analysis: normal scores of unit variance on both sides, with different means.
 """
 
 import math
@@ -21,12 +21,12 @@ from ood_bench.metrics.measure import Measure, normal_quantile
 Array: TypeAlias = NDArray[np.float64]
 
 FAR = 9.0
-"""A separation, in standard deviations, at which no set of images is mixed with another."""
+"""Largest separation in standard deviations, at which the two sides do not overlap."""
 _TAIL, _STEP = 8.5, 0.05
 
 
 class ScoreMoments(NamedTuple):
-    """A metric at one separation: its value, and mean and variance of its estimates."""
+    """A metric at one separation: its value, and the mean and variance of its estimates."""
 
     value: float
     mean: float
@@ -89,18 +89,18 @@ def precision_moments(separation: float, positives: int, negatives: int) -> Scor
 def score_interval(
     estimate: float, moments: Callable[[float], ScoreMoments], variance: float, *, level: float
 ) -> Measure:
-    r"""Return an estimate with all values of a metric from which it does not stray too far.
+    r"""Return an estimate with its score interval.
 
     A value is in the interval if the estimate is at most $z$ standard deviations from its mean
-    there, as in Wilson's interval of a share. Where the variance that the images themselves
-    show is above that of the model at the estimate, the model's is raised by the same factor
-    throughout; it is never lowered.
+    there, as in Wilson's interval of a share. If the variance estimated from the images
+    exceeds that of the model at the estimate, the model's variance is scaled up by that ratio
+    everywhere; it is never scaled down.
 
     Args:
-        estimate: What was measured. The interval holds it, also where its bias is larger than
+        estimate: The measured value. The interval always contains it, even if its bias exceeds
             its spread.
-        moments: The metric in the model, by separation; its mean grows with that.
-        variance: Variance of the estimate, from the images.
+        moments: The metric in the model by separation, with which its mean increases.
+        variance: Variance of the estimate, estimated from the images.
         level: Coverage of the interval.
 
     Reference:
@@ -126,7 +126,7 @@ def score_interval(
 
 
 def _root(falling: Callable[[float], float], low: float, high: float) -> float:
-    """Return where a falling function is zero, or the end of the range that is nearest to it."""
+    """Return the zero of a decreasing function, or the nearest end of the range."""
     if low == high or falling(low) <= 0.0:
         return low
     if falling(high) >= 0.0:
@@ -135,7 +135,7 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
 
 
 def _from_here_on(parts: Array) -> Array:
-    """Return the sum over each place and all that follow, half of its own among them."""
+    """Return for each place half of its own value plus the sum of all that follow."""
     return np.cumsum(parts[::-1])[::-1] - parts / 2
 
 

@@ -18,22 +18,22 @@ def evaluate(
 ) -> dict[str, Measure]:
     """Return every metric of `ood_bench.metrics.standard` by its name, with its interval.
 
-    AUROC and both AUPR have score intervals (`delong`, `precision_interval`), FPR@95TPR and
-    detection error those of the shares that they are made of (`fpr_interval`,
-    `detection_error_interval`). How often each covers the truth in simulations stands in the
-    documentation. The detection error of a sample, as a minimum, lies below the least error
-    there is; a bootstrap tells by how much, and its interval reaches up by so much more.
+    AUROC and both AUPRs have score intervals (`delong`, `precision_interval`), FPR@95TPR and
+    detection error combine the intervals of their shares (`fpr_interval`,
+    `detection_error_interval`). The documentation gives the coverage of each in simulations. The
+    detection error of a sample, a minimum, is biased low; a bootstrap estimates this optimism,
+    by which the interval is extended upwards.
 
     Args:
         inside: Scores of in-distribution images, larger = more OOD.
         outside: Scores of out-of-distribution images.
         seed: Same seed, same intervals, to the last bit.
-        resamples: How often the images are drawn anew for the optimism of the detection error.
+        resamples: Number of bootstrap resamples for the optimism of the detection error.
         level: Coverage of the intervals.
 
     Raises:
         ValueError: If a side is empty or has a score that is not a finite real number, there are
-            no resamples, or the level is no share.
+            no resamples, or the level is not in (0, 1).
     """
     resamples, level = positive(resamples, "resamples"), share(level, "level")
     sample = Sample(inside, outside, seed, resamples)

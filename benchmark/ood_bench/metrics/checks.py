@@ -1,4 +1,4 @@
-"""What a set of scores must be before it is measured."""
+"""Checks of scores and options before a metric is computed."""
 
 import sys
 from decimal import Decimal
@@ -12,7 +12,7 @@ Scores: TypeAlias = NDArray[np.float64]
 
 
 def finite(values: ArrayLike, what: str) -> Scores:
-    """Return the values as float64, without a copy where they are that already.
+    """Return the values as float64, without a copy if they are already.
 
     A tensor may be of any precision, on any device and part of a graph.
 
@@ -35,7 +35,7 @@ def finite(values: ArrayLike, what: str) -> Scores:
 
 
 def positive(number: Any, what: str) -> int:
-    """Return a number that counts something.
+    """Return a positive whole number.
 
     Raises:
         ValueError: If it is not a whole number above zero.
@@ -60,14 +60,14 @@ def both_sides(inside: ArrayLike, outside: ArrayLike) -> tuple[Scores, Scores]:
     """Return the scores of both sides as float64.
 
     Raises:
-        ValueError: If a side is empty or has a score that is not finite; says which and where.
+        ValueError: If a side is empty or has a score that is not finite; the message names both.
     """
     return finite(inside, "inside scores"), finite(outside, "outside scores")
 
 
 def _real(values: Any, what: str) -> Scores:
-    """Return the values as float64; refuse what is no array of real numbers."""
-    torch = sys.modules.get("torch")  # who has a tensor has imported it
+    """Return the values as float64; raise an error if they are not real numbers."""
+    torch = sys.modules.get("torch")  # a tensor exists only if torch has been imported
     try:
         if torch is not None and isinstance(values, torch.Tensor) and not values.is_complex():
             values = values.detach().to("cpu", torch.float64)

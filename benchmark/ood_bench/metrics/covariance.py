@@ -1,4 +1,4 @@
-"""The covariance of measures over the images that they share."""
+"""Covariance of measures over the images that they share."""
 
 from collections.abc import Mapping, Sequence
 from typing import TypeAlias
@@ -10,12 +10,12 @@ from ood_bench.metrics.checks import Scores, both_sides
 from ood_bench.metrics.roc import placements
 
 Influence: TypeAlias = Mapping[str, Scores]
-"""By set of images, one number an image, `(N,)`; the measure is a sum of their means, to first
+"""By set of images, one number per image, `(N,)`; the measure is a sum of their means, to first
 order. Two measures of the same set have the images in the same order."""
 
 
 def auroc_influence(inside: ArrayLike, outside: ArrayLike) -> tuple[Scores, Scores]:
-    r"""Return what each inside and each outside image adds to AUROC: DeLong's components.
+    r"""Return the influence of each inside and outside image on AUROC: DeLong's components.
 
     $U_i$, the share of outside scores that beat inside image i, and $V_j$, the share of inside
     scores that outside image j beats, ties counting half. The mean of either is AUROC.
@@ -45,11 +45,11 @@ def covariance(measures: Sequence[Influence]) -> NDArray[np.float64]:
     r"""Return the covariance matrix of measures over the choice of images, `(K, K)`.
 
     $\sum_s \mathrm{cov}_s(a_k, a_l) / n_s$ over the sets s that two measures both read, with
-    unbiased covariances: for AUROCs, DeLong's whole matrix. Measures of different sets have
-    none. A set of one image has no spread and adds nothing.
+    unbiased covariances: for AUROCs, DeLong's matrix. Measures without common sets are
+    uncorrelated. A set of one image has no spread and contributes nothing.
 
     Args:
-        measures: Of each measure what the images of each set add to it.
+        measures: The influence of the images of each set on each measure.
 
     Raises:
         ValueError: If two measures read different numbers of images of one set.

@@ -33,8 +33,8 @@ def precision_interval(value: float, positive: Counts, negative: Counts, level: 
 
     Args:
         value: The average precision.
-        positive: Positives with each distinct score, those found first at the front.
-        negative: Negatives likewise.
+        positive: Number of positives with each distinct score, highest rank first.
+        negative: Number of negatives likewise.
         level: Coverage of the interval.
     """
     positives, negatives = int(positive.sum()), int(negative.sum())
@@ -49,13 +49,13 @@ def precision_interval(value: float, positive: Counts, negative: Counts, level: 
 
 
 def fpr_interval(tally: Tally, tpr: float, level: float) -> Measure:
-    """Return FPR at a TPR with an interval that counts both sides' images.
+    """Return FPR at a TPR with an interval that accounts for the sampling of both sides.
 
-    Wilson's for the share of outside images below the threshold, and for the threshold itself
-    the shares below those order statistics of the inside scores between which the true one
-    lies; their reaches are added as squares. With few inside images (under about seventy for a
-    TPR and a level of 95 %) none of them bounds the threshold from above, and the interval
-    reaches to 1.
+    It combines Wilson's interval for the share of outside images below the threshold with the
+    shares below the order statistics of the inside scores that bound the true threshold; the
+    half-widths are added in quadrature. With few inside images (under about seventy for a TPR
+    and a level of 95 %) no order statistic bounds the threshold from above, and the interval
+    extends to 1.
 
     Reference:
         Zou & Donner, Construction of confidence limits about effect measures: a general
@@ -75,16 +75,15 @@ def fpr_interval(tally: Tally, tpr: float, level: float) -> Measure:
 
 
 def detection_error_interval(tally: Tally, optimism: float, level: float) -> Measure:
-    """Return the detection error with an interval that counts its optimism.
+    """Return the detection error with an interval that accounts for its optimism.
 
-    Wilson's intervals of both error rates at the best threshold, their reaches added as squares.
-    The upper end is set against the value with its optimism taken off. The interval reaches to
-    0.5, the error of scores that say nothing, where Smirnov's one-sided test does not tell the
-    two sides apart.
+    It combines Wilson's intervals of both error rates at the best threshold in quadrature. The
+    upper end is relative to the value corrected for optimism. The interval extends to 0.5, the
+    error of random scores, if Smirnov's one-sided test does not separate the two sides.
 
     Args:
         tally: The images.
-        optimism: By how much the least error of a sample lies below the least of all images.
+        optimism: Expected amount by which the least error of a sample is below the true one.
         level: Coverage of the interval.
     """
     n, m = int(tally.accepted_inside[-1]), int(tally.accepted_outside[-1])
@@ -102,23 +101,23 @@ def detection_error_interval(tally: Tally, optimism: float, level: float) -> Mea
 
 
 def percentile_interval(value: float, resampled: NDArray[np.float64], *, level: float) -> Measure:
-    """Return a value with the percentiles of its resamples, widened to hold the value itself."""
+    """Return a value with its percentile interval, widened to contain the value."""
     low, high = np.quantile(resampled, [(1 - level) / 2, (1 + level) / 2])
     return Measure(value, min(float(low), value), max(float(high), value))
 
 
 def optimism(inside: Counts, outside: Counts, distinct: int, *, seed: int, resamples: int) -> float:
-    """Return by how much the detection error of resamples lies below that of the images.
+    """Return the optimism of the detection error, estimated by a bootstrap.
 
-    The bootstrap's estimate of how far the error at a sample's best threshold lies below the
-    least error there is. Each side is drawn anew from its own images.
+    That is the expected amount by which the error at a sample's best threshold is below the least
+    error of the population. Each side is resampled from its own images.
 
     Args:
-        inside: The place of each inside image's score among all distinct scores.
-        outside: That of each outside image's.
-        distinct: How many distinct scores there are.
+        inside: Index of each inside image's score among all distinct scores.
+        outside: Index of each outside image's score.
+        distinct: Number of distinct scores.
         seed: Same seed, same estimate, to the last bit.
-        resamples: How often the images are drawn anew.
+        resamples: Number of bootstrap resamples.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     n, m = len(inside), len(outside)
@@ -135,10 +134,9 @@ def optimism(inside: Counts, outside: Counts, distinct: int, *, seed: int, resam
 
 
 def _accepted(tally: Tally, rank: float) -> float:
-    """Return how many outside images lie at or below an order statistic of the inside ones.
+    """Return the number of outside images at or below an order statistic of the inside ones.
 
-    Ranks between two whole ones lie between their counts; below the first are none, above the
-    last all.
+    Fractional ranks are interpolated; below the first rank there are none, above the last all.
     """
     if rank > int(tally.accepted_inside[-1]):
         return float(tally.accepted_outside[-1])
@@ -170,7 +168,7 @@ def _precision_variance(positive: Counts, negative: Counts) -> float:
 
 
 def _jackknife(left_out: NDArray[np.float64], counts: Counts) -> float:
-    """Return the variance of an estimate from those with one image left out, by its score."""
+    """Return the jackknife variance of an estimate from leave-one-out estimates."""
     total = int(counts.sum())
     mean = float(counts @ left_out) / total
     return float(counts @ (left_out - mean) ** 2) * (total - 1) / total

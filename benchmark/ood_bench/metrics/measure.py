@@ -13,7 +13,7 @@ class Measure(NamedTuple):
 
 
 def normal_quantile(level: float) -> float:
-    """Return how many standard errors an interval of this coverage reaches to either side.
+    """Return the half-width of a normal interval of this coverage, in standard errors.
 
     Raises:
         ValueError: If the level is not between 0 and 1.
@@ -28,7 +28,7 @@ def normal_quantile(level: float) -> float:
 
 
 def percent(level: float) -> str:
-    """Write a coverage.
+    """Format a coverage as a percentage.
 
     Example:
         >>> percent(0.95)

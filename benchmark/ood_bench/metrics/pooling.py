@@ -1,4 +1,4 @@
-"""One measure of several seeds."""
+"""Pool one measure over several seeds."""
 
 import math
 from collections.abc import Sequence
@@ -20,20 +20,20 @@ def pool(
 ) -> tuple[Measure, float]:
     r"""Return the mean over seeds with its interval, and the standard deviation over seeds.
 
-    All seeds are tried on the same test images. The error that comes of that sample of
-    images is common to them and does not shrink with the number of seeds S; the error that
-    comes of the seeds does. With $v_s$ the values, $l_s$ the lower ends of their intervals
+    All seeds are evaluated on the same test images. The error from that sample of images is
+    common to them and does not shrink with the number of seeds S; the error from the seeds
+    does. With $v_s$ the values, $l_s$ the lower ends of their intervals
     and $\sigma$ the standard deviation of the values (S - 1 in its denominator), the
-    interval reaches down from the mean by
+    interval extends below the mean by
 
     $$\sqrt{\mathrm{mean}_s (v_s - l_s)^2 + (t_{S-1}\,\sigma / \sqrt S)^2},$$
 
-    where $t_{S-1}$ is the quantile of Student's distribution for the level, and up likewise.
-    What a seed does to single images is counted in both terms, so the interval is rather
-    too wide than too narrow.
+    where $t_{S-1}$ is the quantile of Student's distribution for the level, and above likewise.
+    The effect of seeds on single images is counted in both terms, so the interval is too wide
+    rather than too narrow.
 
     Args:
-        measures: One measure a seed, of the same quantity.
+        measures: One measure per seed, of the same quantity.
         level: Coverage of the interval, and of those given.
         bounds: Ends of the quantity's range, which the interval does not leave.
 
@@ -64,20 +64,19 @@ def pool(
 
 
 def pooled_p(measures: Sequence[Measure], *, level: float = 0.95) -> float:
-    r"""Return the two-sided p-value of a quantity that is zero, from one measure a seed.
+    r"""Return the two-sided p-value of a quantity that is zero, from one measure per seed.
 
     One minus the coverage of the pooled interval (`pool`) that just reaches zero: the error over
     images is taken as normal, that over S seeds with Student's distribution of S - 1 degrees of
-    freedom. So few seeds that differ cannot show much: with two, the p-value is not below 0.05
-    unless the mean is 12.7 standard errors from zero. One seed tells nothing of others, and its
-    p-value is about that seed's own images alone.
+    freedom. Few seeds have little power: with two, the p-value is not below 0.05 unless the mean is
+    12.7 standard errors from zero. With one seed the p-value covers only the choice of images.
 
     Args:
-        measures: One measure a seed, of the same difference.
+        measures: One measure per seed, of the same difference.
         level: Coverage of their intervals.
 
     Returns:
-        The p-value; of a difference without any error 0, or 1 if it is none.
+        The p-value; for a difference without any error, 1 if it is zero and 0 otherwise.
 
     Raises:
         ValueError: If there are no measures.

@@ -9,8 +9,8 @@ from ood_bench.metrics.checks import Scores, both_sides
 def dense_ranks(inside: ArrayLike, outside: ArrayLike) -> tuple[Scores, Scores]:
     """Return both sides' scores as ranks in [0, 1] that keep their order and their ties.
 
-    What torchmetrics must be given: it puts values outside [0, 1] through a sigmoid, which
-    maps every log-likelihood of -7000 nats to 0 and every AUROC to 0.5. Equal scores share a
+    Use them with torchmetrics, which applies a sigmoid to values outside [0, 1] and so maps every
+    log-likelihood of -7000 nats to 0 and every AUROC to 0.5. Equal scores share a
     rank, and the next distinct score has the next rank; if all are equal the rank is 0.
 
     Raises:

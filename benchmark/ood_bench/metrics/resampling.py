@@ -1,4 +1,4 @@
-"""A bootstrap over images of several measures at once."""
+"""Joint bootstrap of several measures over images."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import TypeAlias
@@ -11,9 +11,9 @@ from ood_bench.metrics.spec import DetectionMetric
 from ood_bench.metrics.thresholds import Tally, places
 
 Draw: TypeAlias = Mapping[str, NDArray[np.int64]]
-"""By set of images, the rows that were drawn from it, as many as it has."""
+"""The resampled rows of each set of images, as many as it has images."""
 Resampled: TypeAlias = Callable[[Draw], float]
-"""A measure of the drawn images."""
+"""A measure as a function of the resampled rows."""
 
 RESAMPLES = 1000
 
@@ -25,15 +25,15 @@ def jointly(
     seed: int,
     resamples: int = RESAMPLES,
 ) -> NDArray[np.float64]:
-    """Return what measures come to on images drawn anew, the same draw for all, `(R, K)`.
+    """Return measures on resampled images, the same resample for all measures, `(R, K)`.
 
-    Each set of images is drawn with replacement from itself and apart from the others.
+    Each set of images is resampled with replacement, independently of the others.
 
     Args:
-        measures: Each a function of the drawn rows.
-        sizes: How many images each set has.
-        seed: Same seed, same draws.
-        resamples: How many draws.
+        measures: The measures, as functions of resampled rows.
+        sizes: Number of images of each set.
+        seed: Same seed, same resamples.
+        resamples: Number of resamples.
     """
     random = np.random.Generator(np.random.PCG64(seed))
     found = np.empty((resamples, len(measures)))
@@ -50,13 +50,13 @@ def resampled_detection(
     *,
     sets: tuple[str, str],
 ) -> Resampled:
-    """Return a detection metric as a function of drawn rows.
+    """Return a detection metric as a function of resampled rows.
 
     Args:
         metric: The metric.
         inside: Scores of in-distribution images, larger = more OOD.
         outside: Scores of out-of-distribution images.
-        sets: What draws call the inside's images and the outside's.
+        sets: Names of the inside and the outside images in resamples.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
@@ -74,7 +74,7 @@ def resampled_detection(
 
 
 def resampled_mean(values: Scores, *, of: str) -> Resampled:
-    """Return the mean of one number an image as a function of drawn rows."""
+    """Return the mean of one number per image as a function of resampled rows."""
 
     def resampled(draw: Draw) -> float:
         return float(values[draw[of]].mean())

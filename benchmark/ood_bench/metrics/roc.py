@@ -11,7 +11,7 @@ from ood_bench.metrics.measure import Measure, normal_quantile
 
 
 def placements(scores: Scores, others: Scores) -> NDArray[np.int64]:
-    r"""Return where each score falls among those of the other side, counted in halves.
+    r"""Return twice the rank of each score among those of the other side, ties counting half.
 
     $2\,\#\{o < s\} + \#\{o = s\}$: divided by twice the number of others, this is the share
     that a score beats, ties counting half. It is a whole number, so that AUROC is exact.
@@ -33,10 +33,10 @@ def placements(scores: Scores, others: Scores) -> NDArray[np.int64]:
 
 
 def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
-    """Return the chance that an outside image scores above an inside one, ties counting half.
+    """Return the probability that an outside image scores above an inside one, ties half.
 
-    The area under the ROC curve with outside images as positives. 0.5 is what scores that
-    say nothing give; below it, the score is the wrong way round, and is reported so.
+    The area under the ROC curve with outside images as positives. Random scores
+    give 0.5; below that the score is inverted, and the value is reported as it is.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
@@ -50,17 +50,16 @@ def auroc(inside: ArrayLike, outside: ArrayLike) -> float:
 
 
 def delong(inside: ArrayLike, outside: ArrayLike, *, level: float = 0.95) -> Measure:
-    r"""Return AUROC with a score interval that is at least as wide as DeLong's variance asks.
+    r"""Return AUROC with a score interval that is at least as wide as DeLong's variance implies.
 
     With $V_j$ the share of inside scores that outside image j beats, and $U_i$ the share of
     outside scores that beat inside image i, the variance is
     $\mathrm{var}(V) / n_\mathrm{outside} + \mathrm{var}(U) / n_\mathrm{inside}$ with
-    unbiased variances. Near 0 and 1 it is itself little known, and 0 where the sides are
-    apart. So the interval holds the areas that the measured one is not too far from, by the
-    variance that each of them has in two normal sets of scores, raised by the same factor
-    throughout where DeLong's at the measured area is larger (`binormal.score_interval`). A side
-    of one image has no variance, nothing is then known about how AUROC would vary, and the
-    interval is [0, 1].
+    unbiased variances. Near 0 and 1 this estimate is unreliable, and it is 0 if the
+    sides do not overlap. The interval therefore inverts a test of each possible area with its
+    variance in the binormal model, scaled up if DeLong's variance at the measured area is larger
+    (`binormal.score_interval`). A side of one image has no variance; the interval is then
+    [0, 1].
 
     Args:
         inside: Scores of in-distribution images.
@@ -75,7 +74,7 @@ def delong(inside: ArrayLike, outside: ArrayLike, *, level: float = 0.95) -> Mea
         characteristic curves, Biometrics 1988. Newcombe, Confidence intervals for an effect
         size measure based on the Mann-Whitney statistic, part 2, Statistics in Medicine 2006.
     """
-    normal_quantile(level)  # a level that is none is refused also where none is needed
+    normal_quantile(level)  # validate the level even where it is not used
     inside, outside = both_sides(inside, outside)
     inside, outside = np.sort(inside), np.sort(outside)
     n, m = len(inside), len(outside)
@@ -100,10 +99,10 @@ def paired_delong(
     With $V_j$ the share of inside scores that outside image j beats under one detector and
     $V'_j$ under the other, and $U_i, U'_i$ likewise, the variance of the difference is
     $\mathrm{var}(V - V') / n_\mathrm{outside} + \mathrm{var}(U - U') / n_\mathrm{inside}$:
-    what the detectors have in common on the same images cancels.
+    errors that both detectors share on the same images cancel.
 
     Args:
-        inside: Scores of the same in-distribution images by the one and by the other detector.
+        inside: Scores of the same in-distribution images by the first and the second detector.
         outside: Scores of the same out-of-distribution images, likewise.
         level: Coverage of the interval.
 
@@ -112,7 +111,7 @@ def paired_delong(
 
     Raises:
         ValueError: If a side is empty, has a score that is not finite, or if the detectors
-            have not scored as many images.
+            scored different numbers of images.
 
     Reference:
         DeLong et al., Comparing the areas under two or more correlated receiver operating

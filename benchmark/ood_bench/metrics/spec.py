@@ -1,4 +1,4 @@
-"""What a detection metric is: how it is computed, how it reads, and what it is at chance."""
+"""Detection metrics: how they are computed and described, and their value at chance."""
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
@@ -18,13 +18,13 @@ Side: TypeAlias = Literal["inside", "outside"]
 
 @dataclass(frozen=True)
 class Sample:
-    """Scores of both sides, larger = more OOD, from which intervals are made.
+    """Scores of both sides, larger = more OOD, from which intervals are computed.
 
     Attributes:
         inside: Scores of in-distribution images.
         outside: Scores of out-of-distribution images.
-        seed: Same seed, same draws of a bootstrap.
-        resamples: How many of them.
+        seed: Same seed, same bootstrap resamples.
+        resamples: Number of bootstrap resamples.
     """
 
     inside: ArrayLike
@@ -38,17 +38,17 @@ class Sample:
 
     @cached_property
     def tally(self) -> Tally:
-        """How many images of each side have each distinct score."""
+        """Number of images of each side with each distinct score."""
         return self._tally(*self._places)
 
     @property
     def optimism(self) -> float:
-        """By how much the least error of a sample lies below the least there is."""
+        """Expected amount by which the least error of a sample is below the true one."""
         inside, outside, distinct = self._places
         return optimism(inside, outside, distinct, seed=self.seed, resamples=self.resamples)
 
     def resampled(self, metric: "DetectionMetric") -> list[float]:
-        """Return a metric of images drawn anew, each side from itself, once a resample."""
+        """Return a metric on each bootstrap resample, each side resampled from itself."""
         random = np.random.Generator(np.random.PCG64(self.seed))
         inside, outside, distinct = self._places
 
@@ -68,19 +68,20 @@ class Sample:
 
 
 class DetectionMetric(ABC):
-    """A metric of two sides of scores; a share, from 0 to 1.
+    """A metric of inside and outside scores, in [0, 1].
 
-    It depends on the order of the scores alone, which a `Tally` holds. To add one, write `value`;
-    its interval is then a bootstrap's over the images of both sides.
+    It depends only on the order of the scores, which a `Tally` holds. To add one, implement
+    `value`; its interval is then a bootstrap interval over the images of both sides.
 
     Attributes:
-        revision: Raised when the same scores give another value or interval.
-        heading: What tables call it.
-        positive: The side that is the positive class; None where neither is.
-        higher_is_better: Whether 1 is the best value, and not 0.
+        revision: Raised when the value or the interval changes.
+        heading: Its name in tables.
+        positive: The side that is the positive class; None if neither is.
+        higher_is_better: Whether 1 is the best value, otherwise 0.
         chance: The value of random scores: a number, or that side's share of the images.
-        says: A sentence on it, `**` around its heading; empty where another metric's tells both.
-        rule: How its interval is made, in words.
+        says: One sentence on it, with `**` around its heading; empty if that of another metric
+            covers it.
+        rule: The rule of its interval, in words.
 
     Example:
         >>> class Missed(DetectionMetric):
@@ -104,10 +105,10 @@ class DetectionMetric(ABC):
 
     @abstractmethod
     def value(self, tally: Tally) -> float:
-        """Return the metric, from how many images of each side have each distinct score."""
+        """Return the metric from the number of images of each side with each distinct score."""
 
     def interval(self, sample: Sample, level: float) -> Measure:
-        """Return the metric with an interval of a coverage.
+        """Return the metric with its interval.
 
         Args:
             sample: The scores.
@@ -131,21 +132,21 @@ class DetectionMetric(ABC):
             inside: Scores of in-distribution images, shape `(N,)`, larger = more OOD.
             outside: Scores of out-of-distribution images, shape `(M,)`.
             level: Coverage of the interval.
-            resamples: How often images are drawn anew, where the interval is a bootstrap's.
+            resamples: Number of resamples, if the interval is a bootstrap interval.
             seed: Same seed, same interval, to the last bit.
 
         Raises:
             ValueError: If a side is empty or has a score that is not a finite real number, there
-                are no resamples, or the level is no share.
+                are no resamples, or the level is not in (0, 1).
         """
         sample = Sample(inside, outside, seed, positive(resamples, "resamples"))
         return self.interval(sample, share(level, "level"))
 
     def described(self, name: str) -> "MetricSpec":
-        """Return what tables and pages say of it.
+        """Return the description of the metric for tables and pages.
 
         Args:
-            name: What suites, rows and columns call it.
+            name: Its name in suites, rows and columns.
         """
         return MetricSpec(
             name=name,
@@ -160,16 +161,17 @@ class DetectionMetric(ABC):
 
 @dataclass(frozen=True)
 class MetricSpec:
-    """How a metric reads, apart from how it is computed; its fields are those of its metric.
+    """Description of a metric without its computation; the fields are those of the metric.
 
     Attributes:
-        name: What suites, rows and columns call it.
-        heading: What tables call it.
-        positive: The side that is the positive class; None where neither is.
-        higher_is_better: Whether 1 is the best value, and not 0.
+        name: Its name in suites, rows and columns.
+        heading: Its name in tables.
+        positive: The side that is the positive class; None if neither is.
+        higher_is_better: Whether 1 is the best value, otherwise 0.
         chance: The value of random scores: a number, or that side's share of the images.
-        says: A sentence on it, `**` around its heading; empty where another metric's tells both.
-        rule: How its interval is made, in words.
+        says: One sentence on it, with `**` around its heading; empty if that of another metric
+            covers it.
+        rule: The rule of its interval, in words.
     """
 
     name: str

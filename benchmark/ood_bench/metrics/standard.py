@@ -25,7 +25,7 @@ class Auroc(DetectionMetric):
     rule = "score intervals with DeLong's variance"
 
     def value(self, tally: Tally) -> float:
-        """Return the chance that an outside image scores above an inside one, ties half."""
+        """Return the probability that an outside image scores above an inside one, ties half."""
         return tally.auroc()
 
     def interval(self, sample: Sample, level: float) -> Measure:
@@ -120,7 +120,7 @@ STANDARD: Mapping[str, DetectionMetric] = {
     "fpr95": Fpr95(),
     "detection_error": DetectionError(),
 }
-"""By name, in the order of rows and columns."""
+"""The standard metrics by name, in the order of rows and columns."""
 
 SPECS: tuple[MetricSpec, ...] = tuple(metric.described(name) for name, metric in STANDARD.items())
-"""How they read, in the same order."""
+"""Their descriptions, in the same order."""

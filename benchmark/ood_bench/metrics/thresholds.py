@@ -19,10 +19,10 @@ TPR = 0.95
 
 @dataclass(frozen=True)
 class Tally:
-    """How many images of each side have each distinct score, in ascending order of score.
+    """Number of images of each side with each distinct score, in ascending order of score.
 
-    All that the metrics of this file depend on. Threshold k accepts, as in-distribution,
-    the images with one of the k + 1 lowest scores.
+    The metrics depend on nothing else. Threshold k accepts the images with one of the k + 1
+    lowest scores as in-distribution.
     """
 
     inside: Counts
@@ -30,16 +30,16 @@ class Tally:
 
     @cached_property
     def accepted_inside(self) -> Counts:
-        """Inside images that each threshold accepts."""
+        """Number of inside images that each threshold accepts."""
         return np.cumsum(self.inside)
 
     @cached_property
     def accepted_outside(self) -> Counts:
-        """Outside images that each threshold accepts."""
+        """Number of outside images that each threshold accepts."""
         return np.cumsum(self.outside)
 
     def auroc(self) -> float:
-        """Return the chance that an outside image scores above an inside one, ties half."""
+        """Return the probability that an outside image scores above an inside one, ties half."""
         below = self.accepted_inside - self.inside
         halves = int((self.outside * (2 * below + self.inside)).sum())
         return halves / (2 * int(self.inside.sum()) * int(self.outside.sum()))
@@ -64,11 +64,11 @@ class Tally:
         return int(self.accepted_outside[k]) / int(self.accepted_outside[-1])
 
     def rank(self, tpr: float) -> int:
-        """Return how many inside images are a share of them, rounded up."""
+        """Return a share of the inside images as a number of images, rounded up."""
         return math.ceil(Fraction(str(tpr)) * int(self.accepted_inside[-1]))  # 0.95, not its float
 
     def best(self) -> int:
-        """Return the threshold of the least mean of both error rates, the lowest such."""
+        """Return the lowest threshold that minimises the mean of both error rates."""
         n, m = int(self.accepted_inside[-1]), int(self.accepted_outside[-1])
         return int((self.accepted_outside * n - self.accepted_inside * m).argmin())
 
@@ -83,16 +83,16 @@ def _average_precision(positive: Counts, found: Counts, mistaken: Counts) -> flo
     """Return the mean over positives of the precision at the threshold that finds each.
 
     Args:
-        positive: Positives with each score.
-        found: Positives at the threshold of each score.
-        mistaken: Negatives at that threshold.
+        positive: Number of positives with each score.
+        found: True positives at the threshold of each score.
+        mistaken: False positives at that threshold.
     """
     precision = found / np.maximum(found + mistaken, 1)
     return float((positive * precision).sum()) / int(positive.sum())
 
 
 def places(inside: ArrayLike, outside: ArrayLike) -> tuple[Counts, Counts, int]:
-    """Return each score's place among the distinct scores of both sides, and their number.
+    """Return each score's index among the distinct scores of both sides, and their number.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
@@ -103,7 +103,7 @@ def places(inside: ArrayLike, outside: ArrayLike) -> tuple[Counts, Counts, int]:
 
 
 def tally(inside: ArrayLike, outside: ArrayLike) -> Tally:
-    """Return how many images of each side have each distinct score.
+    """Return the number of images of each side with each distinct score.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
@@ -116,7 +116,7 @@ def aupr_out(inside: ArrayLike, outside: ArrayLike) -> float:
     """Return AUPR-Out: average precision with outside images as positives.
 
     The mean over outside images of the share of outside images among all that score at least
-    as high; no interpolation. Scores that say nothing give the share of outside images.
+    as high; no interpolation. Random scores give the fraction of OOD images.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
@@ -145,7 +145,7 @@ def fpr95(inside: ArrayLike, outside: ArrayLike) -> float:
     """Return FPR@95TPR with inside images as positives; lower is better.
 
     The share of outside images accepted at the lowest threshold that accepts at least 95 %
-    of the inside images. Published code also has it with the positives exchanged.
+    of the inside images. Some published code exchanges the positive class.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
@@ -160,8 +160,8 @@ def fpr95(inside: ArrayLike, outside: ArrayLike) -> float:
 def detection_error(inside: ArrayLike, outside: ArrayLike) -> float:
     """Return the least mean of the two error rates over all thresholds; lower is better.
 
-    The error of the best threshold if both kinds of image were equally frequent. Never above
-    0.5, the error of accepting none or all.
+    The error of the best threshold if ID and OOD images are equally frequent. It is never above
+    0.5, the error of accepting no image or all.
 
     Raises:
         ValueError: If a side is empty or has a score that is not finite.

@@ -18,19 +18,19 @@ __all__ = [
 
 
 class OODMetric(Metric):
-    """A detection metric over all batches and processes, on the scores as they are.
+    """A detection metric over all batches and processes, on the raw scores.
 
-    torchmetrics' own AUROC puts scores outside [0, 1] through a sigmoid, which makes every
-    log-likelihood of -7000 nats the same. This one keeps scores and labels, and computes from
-    their exact values what `ood_bench.metrics` does. In a `MetricCollection` they are kept once.
+    The AUROC of torchmetrics applies a sigmoid to scores outside [0, 1], which makes all
+    log-likelihoods near -7000 nats equal. This metric stores scores and labels and computes the
+    exact metric of `ood_bench.metrics`. A `MetricCollection` stores them once.
 
     Args:
         metric: `auroc`, `aupr_out`, `aupr_in`, `fpr95` or `detection_error`; or another
-            metric, `FprAtTpr(tpr=0.99)` say.
-        **settings: Of `torchmetrics.Metric`.
+            metric, such as `FprAtTpr(tpr=0.99)`.
+        **settings: Arguments of `torchmetrics.Metric`.
 
     Raises:
-        ValueError: If there is no metric of the name.
+        ValueError: If there is no metric with that name.
 
     Example:
         >>> metric = OODMetric("auroc")
@@ -58,14 +58,14 @@ class OODMetric(Metric):
 
     @property
     def higher_is_better(self) -> bool:  # type: ignore[override]  # theirs is a constant
-        """Whether 1 is the best value, and not 0."""
+        """Whether 1 is the best value, otherwise 0."""
         return self.metric.higher_is_better
 
     def update(self, scores: Tensor, outside: Tensor) -> None:
-        """Take a batch.
+        """Add a batch.
 
         Args:
-            scores: One score an image, larger = more OOD: of a density, minus its `log_prob`.
+            scores: One score per image, larger = more OOD: of a density, minus its `log_prob`.
                 Shape `(B,)`.
             outside: 1 or true for an OOD image, 0 or false for an in-distribution one. Shape
                 `(B,)`.
@@ -85,7 +85,7 @@ class OODMetric(Metric):
         self.labels.append(labels)
 
     def compute(self) -> Tensor:
-        """Return the metric; NaN while one side has no image, as in Lightning's sanity check.
+        """Return the metric; NaN if a side has no images, as in Lightning's sanity check.
 
         Raises:
             ValueError: If a score is not finite.

@@ -1,4 +1,4 @@
-"""A plan: the cells that a suite asks for, in an order in which they can run."""
+"""A plan: the cells that a suite asks for, in topological order."""
 
 from ood_bench.plan.build import build_plan
 from ood_bench.plan.plan import DataRead, Plan

@@ -1,4 +1,4 @@
-"""The audit in a plan: a cell for each data set and for each pair, which no model has part in."""
+"""The audit in a plan: one cell per data set and per pair, without any model."""
 
 from collections.abc import Iterable
 
@@ -14,8 +14,8 @@ def add_audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> No
     """Add the audits of all data sets and pairs.
 
     Args:
-        trials: One for each inside data set in a shape, with all that is outside of it.
-        sources: Where cells are added.
+        trials: One trial per inside data set and shape, with all its outside data sets.
+        sources: The builder to which cells are added.
         level: Coverage of the intervals.
     """
     for trial in trials:
@@ -37,11 +37,11 @@ class _Images:
         self.sources = sources
 
     def cell(self, statistic: str, split: Part = "test") -> str:
-        """Add what a statistic yields on a split and return its key."""
+        """Add the cell of a statistic on a split and return its key."""
         return self.sources.of_images(statistic, self.trial, self.name, split, self.place).key
 
     def test(self) -> dict[str, str]:
-        """Add all that is read of the test images; keys by statistic."""
+        """Add all statistics of the test images; return their keys by statistic."""
         statistics = ("image_features", "image_hash", "complexity")
         return {statistic: self.cell(statistic) for statistic in statistics}
 

@@ -35,7 +35,7 @@ class _Builder:
         self.fits = Fits(loaded, plugins, self.sources)
 
     def bpd(self, trained: Trained, side: DataPart) -> None:
-        """Add the mean bits per dimension of one side."""
+        """Add the mean bits per dimension of one part of a data set."""
         name, part, place = side
         trial = trained.trial
         (columns,) = self.sources.columns(("log_prob",), trained, side).values()
@@ -62,7 +62,7 @@ class _Builder:
         return self.sources.add(Cell(f"detect/{trained.label}/{name}/{detector.name}", spec, (at,)))
 
     def detection(self, detector: Named, trained: Trained) -> dict[str, Cell]:
-        """Add the scores and metrics of one detector on every side; scores by data set."""
+        """Add scores and metrics of one detector on a trial; return score keys by data set."""
         trial = trained.trial
         scores = {
             side[0]: self.detect(detector, trained, side)
@@ -104,7 +104,7 @@ class _Builder:
     def pairing(
         self, detector: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
     ) -> None:
-        """Add the comparison of a detector with the baseline, image by image."""
+        """Add the paired difference of a detector and the baseline."""
         trial, baseline = trained.trial, self.suite.evaluation.baseline
         if baseline is None or baseline == detector.name or baseline not in scores:
             return
@@ -126,7 +126,7 @@ class _Builder:
     def analyse(
         self, analysis: Named, trained: Trained, scores: Mapping[str, Mapping[str, Cell]]
     ) -> None:
-        """Add one analysis of one training."""
+        """Add one analysis of one trained model."""
         trial = trained.trial
         built = self.plugins.built_analyses[analysis.name]
         images = {
@@ -166,7 +166,7 @@ class _Builder:
         self.sources.add(Cell(f"analysis/{trained.label}/{analysis.name}", spec, (at,)))
 
     def add_trial(self, trial: Trial) -> None:
-        """Add all that one trial asks for, for every seed."""
+        """Add all cells of one trial, for every seed."""
         self.sources.models.check(trial.members[0] if trial.members else trial)
         own = {
             name: found
@@ -196,7 +196,7 @@ class _Builder:
                     self.analyse(analysis, trained, scores)
 
     def add_classifier(self, trial: Trial) -> None:
-        """Add the detectors that read a classifier alone, on one inside data set."""
+        """Add the detectors that read only a classifier, on one inside data set."""
         detectors = [
             found
             for name, found in self.plugins.detectors.items()
@@ -222,17 +222,17 @@ class _Builder:
                 self.detection(found, trained)
 
     def audit(self) -> None:
-        """Add the audit of all data sets and pairs, if the suite wants it."""
+        """Add the audit of all data sets and pairs, if the suite asks for it."""
         if self.suite.evaluation.audit:
             add_audits(self.trials.tried_on(), self.sources, level=self.level)
 
     def _meant(self, detector: str, trial: Trial) -> bool:
-        """Tell whether the suite has a detector tried on a model at all."""
+        """Return whether the suite evaluates a detector on a model."""
         models = self.suite.detectors[detector].models
         return models is None or trial.model.name in models
 
     def _lack(self, detector: str, trial: Trial) -> str | None:
-        """Say why a detector cannot be made for a trial; None if it can."""
+        """Return why a detector does not apply to a trial; None if it does."""
         built = self.plugins.built_detectors[detector]
         for need in (*built.needs, *built.fits_on):
             role, column = split_role(need)
@@ -252,7 +252,7 @@ class _Builder:
         return None
 
     def plan(self) -> Plan:
-        """Return what was added."""
+        """Return the plan with all added cells."""
         return Plan(
             cells=tuple(self.sources.cells.values()),
             skips=tuple(self.skips),
@@ -267,7 +267,7 @@ class _Builder:
 
 
 def _noted(model: Named, samples: int, *notes: str) -> str:
-    """Return notes, and what a model's log-likelihoods are if they are not exact."""
+    """Return notes, extended by the kind of a model's log-likelihoods if not exact."""
     kind = log_prob_kind(model.type)
     over = f" over {samples} draws of noise" if samples > 1 else ""
     said = "" if kind == "exact" else f"log_prob of {model.name} is {IN_WORDS[kind]}{over}"
@@ -275,7 +275,7 @@ def _noted(model: Named, samples: int, *notes: str) -> str:
 
 
 def _joined(inside: str, outside: str) -> str:
-    """Return what is said of both sides, once if it is the same."""
+    """Return the notes of both sides, or one if they are equal."""
     if inside == outside:
         return inside
     return "; ".join(f"{side}: {text}" for side, text in (("in", inside), ("out", outside)) if text)
@@ -284,18 +284,18 @@ def _joined(inside: str, outside: str) -> str:
 def build_plan(
     loaded: LoadedSuite, registry: Registry, library: Library, *, skip_missing: bool = False
 ) -> Plan:
-    """Resolve a suite into cells; nothing is trained and no device is touched.
+    """Resolve a suite into cells, without training anything or touching a device.
 
     Args:
         loaded: The suite.
-        registry: The installed plugins; only those that the suite names are imported, and the
-            statistics.
+        registry: The installed plugins; only the statistics and the plugins that the suite names
+            are imported.
         library: The data sets.
-        skip_missing: Whether pairs whose data is missing are skipped; otherwise an error.
+        skip_missing: Skip pairs whose data is missing instead of raising an error.
 
     Raises:
-        SuiteError: If the suite names plugins, options or shapes that cannot be.
-        DataError: If a data set is missing, damaged, empty or of the wrong shape.
+        SuiteError: If the suite names invalid plugins, options or shapes.
+        DataError: If a data set is missing, damaged, empty or has the wrong shape.
     """
     plugins = Plugins(loaded, registry)
     trials = Trials(loaded, plugins, library, skip_missing=skip_missing)

@@ -1,4 +1,4 @@
-"""Weights that a suite gives for a model: where they lie, and what they were trained on."""
+"""Checkpoints that a suite gives for a model: their files and their training data."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -20,19 +20,19 @@ _REPORTED = (
     "device",
     "divergences",
 )
-"""What a card of a training shows and only the training itself can tell."""
+"""Entries of a training report that a report's training card shows."""
 
 
 @dataclass(frozen=True)
 class Weights:
-    """A file of weights that were trained elsewhere.
+    """A file of weights from an earlier training.
 
     Attributes:
         path: The file.
         sha256: Its SHA-256.
-        called: What tables call it.
-        reported: What its training reported, and the published value beside its own; None of a
-            file without more.
+        called: Its name in tables.
+        reported: Its training report, with the published value of such a model; None for a
+            bare file.
     """
 
     path: Path
@@ -43,16 +43,16 @@ class Weights:
 
 @dataclass(frozen=True)
 class ZooOrigin:
-    """What a zoo's model says of itself, but for its weights; the same for all seeds.
+    """Description of a zoo model without its weights; the same for all seeds.
 
     Attributes:
         plugin: The model's plugin.
         revision: Its revision when it was trained.
-        options: All its options.
+        options: All its options, defaults filled in.
         data: Name of the data set that it was trained on.
         digest: Content digest of the training split.
-        validation: How many images of it validated.
-        held_out: How many were held out.
+        validation: Number of its validation images.
+        held_out: Number of its held-out images.
     """
 
     plugin: str
@@ -65,27 +65,27 @@ class ZooOrigin:
 
     @property
     def sizes(self) -> dict[str, int]:
-        """What decided on the parts of the training split."""
+        """The sizes that determined the parts of the training split."""
         return {"validation": self.validation, "held_out": self.held_out}
 
 
 @dataclass(frozen=True)
 class Checkpoint:
-    """The weights of a model that is not trained here.
+    """The weights of a model that the suite does not train.
 
     Attributes:
-        weights: By the seed of their training; those of a file without more under 0.
-        origin: What a zoo's model says of itself; None for a file of weights.
+        weights: By the seed of their training; a bare file counts as seed 0.
+        origin: Description of a zoo model; None for a bare file.
     """
 
     weights: Mapping[int, Weights]
     origin: ZooOrigin | None = None
 
     def of(self, seed: int) -> Weights:
-        """Return the weights for a seed; those of a single training serve for every one.
+        """Return the weights for a seed; a single training serves every seed.
 
         Raises:
-            PluginError: If there are several and none of that seed.
+            PluginError: If there are several trainings and none has that seed.
         """
         if len(self.weights) == 1:
             return next(iter(self.weights.values()))
@@ -96,7 +96,7 @@ class Checkpoint:
 
 
 def of_file(path: Path) -> Checkpoint:
-    """Return the weights of a file.
+    """Return the checkpoint of a bare file of weights.
 
     Raises:
         OSError: If it cannot be read.
@@ -105,10 +105,10 @@ def of_file(path: Path) -> Checkpoint:
 
 
 def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
-    """Return the weights of models of the zoo, one checkpoint for each data set.
+    """Return the checkpoints of zoo models, one per data set.
 
-    Those trained on the same data set are trainings of one model that differ in seed alone;
-    those of different data sets are of one plugin.
+    Models of the same data set must be trainings of one model that differ only in seed; those
+    of different data sets must share the plugin.
 
     Raises:
         OodBenchError: If one is unknown, is not here, is damaged, has code of its own, or is not
@@ -162,7 +162,7 @@ def _origin(found: Description) -> ZooOrigin:
 
 
 def _difference(one: ZooOrigin, other: ZooOrigin | None) -> str:
-    """Return the names of what two differ in."""
+    """Return the names of the fields in which two descriptions differ."""
     return ", ".join(name for name, value in vars(one).items() if value != getattr(other, name))
 
 

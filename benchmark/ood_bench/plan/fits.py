@@ -1,4 +1,4 @@
-"""Whether a suite's detectors have images enough, and a classifier classes few enough."""
+"""Checks before training: enough images for each detector, few enough classes."""
 
 from collections.abc import Iterable
 
@@ -9,11 +9,11 @@ from ood_bench.plan.trial import Trial
 from ood_bench.suite import LoadedSuite
 
 MOST_CLASSES = 100_000
-"""A classifier has an output for each number up to the largest label."""
+"""Maximum number of classes: a classifier has an output for each up to the largest label."""
 
 
 class Fits:
-    """Refuses what would fail only when all is trained: too few images, too many classes."""
+    """Finds errors that would otherwise occur after training: too few images, too many classes."""
 
     def __init__(self, loaded: LoadedSuite, plugins: Plugins, sources: Sources) -> None:
         self.loaded = loaded
@@ -22,17 +22,17 @@ class Fits:
         self._rehearsed: dict[tuple[str, int], str | None] = {}
 
     def check(self, detectors: Iterable[str], trial: Trial) -> None:
-        """Refuse detectors that a trial's held-out or test images are too few for.
+        """Check that a trial has enough held-out and test images for its detectors.
 
         Raises:
-            SuiteError: If there is one.
+            SuiteError: If it has too few.
         """
         images = len(self.sources.division(trial).held_out)
         for name in detectors:
             built, place = self.plugins.built_detectors[name], self.plugins.detectors[name].place
             if (name, images) not in self._rehearsed:
                 installed = ":" not in self.plugins.detectors[name].plugin
-                # a class of somebody's file may do anything when it fits; no plan sets it off
+                # code in a file may do anything when it fits; planning must not run it
                 self._rehearsed[name, images] = too_few(built, images) if installed else None
             if reason := self._rehearsed[name, images]:
                 text = f"'{name}' cannot be fitted on {images} held-out images: {reason}"
@@ -44,7 +44,7 @@ class Fits:
                     raise self.loaded.mistake(place, f"{text}; '{data}' has {count} to test on")
 
     def check_classes(self, trial: Trial, classes: int) -> None:
-        """Refuse labels that ask for an absurd number of outputs.
+        """Check that labels do not require an absurd number of outputs.
 
         Raises:
             DataError: If they do.

@@ -1,4 +1,4 @@
-"""The models of a plan, outlined once: what they refuse, and how large they are."""
+"""Checks of a plan's models before training: options, shape, memory, logger, checkpoint."""
 
 from typing import TYPE_CHECKING
 
@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
 
 class Models:
-    """Checks each model of a suite on each shape that it is trained on, before any training.
+    """Checks each model of a suite on each of its shapes, before any training.
 
     Attributes:
-        sizes: How large each is, in words, by its name and shape.
+        sizes: The size of each model in words, by name and shape.
     """
 
     def __init__(self, loaded: LoadedSuite, plugins: Plugins) -> None:
@@ -27,12 +27,12 @@ class Models:
         self._checked: set[tuple[str, str, Shape]] = set()
 
     def check(self, trial: Trial) -> None:
-        """Check a trial's model, once however many trials it has.
+        """Check a trial's model; repeated calls for one model and shape check it once.
 
         Raises:
-            SuiteError: If it refuses its options or the shape, is no model, scores no images,
-                needs more memory than the machine has, has a logger that is not installed, or a
-                checkpoint that does not fit it.
+            SuiteError: If it rejects its options or the shape, is not a model, cannot score images,
+                needs more memory than the machine has, or if its logger is not installed or its
+                checkpoint does not fit.
         """
         model = trial.model
         given = model.checkpoint.weights.values() if model.checkpoint else ()
@@ -69,7 +69,7 @@ class Models:
             raise self.loaded.mistake((*model.place, "checkpoint"), str(error)) from error
 
     def _rehearse(self, trial: Trial, outlined: "ImageModule") -> None:
-        """Refuse a density of another package that scores no images: it wants a context, say."""
+        """Check that a density of another package scores images, without a context for instance."""
         from ood_bench.lit import FloatDensity, cannot_score
 
         if not isinstance(outlined, FloatDensity):

@@ -1,4 +1,4 @@
-"""A plan: cells, what is skipped, and which images the cells read."""
+"""A plan: its cells, skips and data sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ class DataRead:
 
 @dataclass(frozen=True)
 class Plan:
-    """All cells in topological order, what is skipped, and which data sets are read.
+    """All cells in topological order, the skips, and the data sets that are read.
 
-    `uses` says of each detector what it takes beside the model and held-out ID images, `sizes` of
-    each model on a shape how large it is, `divisions` of each training split on a shape how many
-    images of it serve which end.
+    `uses` describes what each detector reads beside the model and held-out ID images, `sizes` the
+    size of each model on a shape, `divisions` how the images of each training split on a shape
+    are divided into parts.
     """
 
     cells: tuple[Cell, ...]

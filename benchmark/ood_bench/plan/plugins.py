@@ -1,4 +1,4 @@
-"""The plugins that a suite names, with their options filled in, and who yields which column."""
+"""The plugins of a suite with options filled in, and the statistic that yields each column."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -19,10 +19,10 @@ from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 
 @dataclass(frozen=True)
 class Named:
-    """A plugin under the suite's own name for it and at its place there, its options filled in.
+    """A plugin with its name and place in the suite, its options filled in.
 
-    `checkpoint` holds the weights of a model that is not trained. Where there are weights for
-    several data sets, `each` holds the model as it was trained on each of them.
+    `checkpoint` holds the weights of a model that is not trained. If there are weights for
+    several data sets, `each` holds the model as trained on each of them.
     """
 
     name: str
@@ -36,7 +36,7 @@ class Named:
 
 
 CLASSIFIER = "classifier"
-"""The name of the model that plays this role, in cells and tables."""
+"""The name, in cells and tables, of the model that plays this role."""
 
 ROLES = ("background", "member", "classifier")
 
@@ -45,11 +45,11 @@ TAKEN = {
     "member": "an ensemble",
     "classifier": "a classifier",
 }
-"""What a detector takes that reads a role."""
+"""Description of what a detector reads for a role."""
 
 
 def split_role(need: str) -> tuple[str, str]:
-    """Return the role that a column is of, empty for the model itself, and the column's name.
+    """Split a column's name into its role, empty for the model itself, and the bare name.
 
     Example:
         >>> split_role("log_prob"), split_role("background.log_prob")
@@ -64,19 +64,19 @@ def split_role(need: str) -> tuple[str, str]:
 
 
 class Mixture(DensityModel):
-    """An ensemble as the planner sees it: log_prob, computed from its members' columns alone."""
+    """Stand-in for an ensemble in planning: log_prob, computed from its members' columns."""
 
     log_prob_is: ClassVar[LogProbKind] = "bound"
 
 
 class ExactMixture(Mixture):
-    """An ensemble of exact models, which is exact."""
+    """An ensemble of exact models; its likelihood is exact."""
 
     log_prob_is = "exact"
 
 
 class EstimatedMixture(Mixture):
-    """An ensemble of estimates, which is one."""
+    """An ensemble of models with estimated likelihoods; its likelihood is an estimate."""
 
     log_prob_is = "estimate"
 
@@ -89,10 +89,10 @@ MIXTURES: Mapping[LogProbKind, type[Any]] = {
 
 
 class Plugins:
-    """All plugins of a suite; whatever is wrong with one is said with its place in the suite.
+    """All plugins of a suite; errors name the place in the suite.
 
     Raises:
-        SuiteError: If a plugin is unknown, does not import, lacks an option or refuses one.
+        SuiteError: If a plugin is unknown, does not import, lacks an option or rejects one.
     """
 
     def __init__(self, loaded: LoadedSuite, registry: Registry) -> None:
@@ -131,9 +131,9 @@ class Plugins:
         self._refuse_unknown_columns()
 
     def _refuse_unknown_columns(self) -> None:
-        """Refuse detectors and analyses that read a column which no model can have.
+        """Check that every column that a detector or analysis reads exists for some model.
 
-        A column of a statistic that a suite's model lacks is no mistake, but a skip.
+        A column that one model of the suite lacks is not an error but a skip.
         """
         mistakes = []
         for named, built in (
@@ -206,7 +206,7 @@ class Plugins:
         entry: ModelEntry | PluginEntry,
         checkpoints: Sequence[Checkpoint],
     ) -> Iterator[tuple[Checkpoint | None, Options]]:
-        """Yield each checkpoint with the plugin's options; for none the entry's options."""
+        """Yield each checkpoint with its options; without checkpoints the entry's options."""
         for checkpoint in checkpoints or (None,):
             origin = checkpoint.origin if checkpoint else None
             given = origin.options if origin else entry.options
@@ -229,7 +229,7 @@ class Plugins:
         return origin.plugin
 
     def build(self, found: Named, base: type[Any], *args: object) -> Any:
-        """Build a plugin once, so that what it refuses is known before any work."""
+        """Construct a plugin once, so that invalid options are found before any work."""
         try:
             built = construct(found.type, found.plugin, found.options, *args)
         except TooLargeError:
@@ -242,14 +242,14 @@ class Plugins:
         return built
 
     def of_classifier(self, detector: str) -> bool:
-        """Tell whether a detector reads a classifier and nothing else."""
+        """Return whether a detector reads only a classifier."""
         built = self.built_detectors[detector]
         return all(split_role(need)[0] == "classifier" for need in built.needs)
 
     def uses(self, detector: str) -> str:
-        """Say what a detector takes beside the model and held-out ID images.
+        """Return what a detector reads beside the model and held-out ID images, in words.
 
-        None takes OOD images: there is no way to hand it any.
+        OOD images are never among it: the interface has no way to pass them.
         """
         built = self.built_detectors[detector]
         needs = [split_role(need) for need in (*built.needs, *built.fits_on)]
@@ -262,7 +262,7 @@ class Plugins:
         return ", ".join(taken) or "none"
 
     def _mixture(self, of: str) -> type[Any]:
-        """Return an ensemble of a model as the planner sees it."""
+        """Return the stand-in for an ensemble of a model."""
         kind: LogProbKind = getattr(self.models[of].type, "log_prob_is", "bound")
         return MIXTURES[kind]
 
@@ -273,12 +273,12 @@ class Plugins:
         return provider(column, self.statistics, model.type)
 
     def samples(self, model: Named) -> int:
-        """Return how many draws of noise a model's `log_prob` is the mean likelihood over."""
+        """Return the number of dequantization draws that a model's `log_prob` averages over."""
         asked = self.loaded.suite.evaluation.dequantization.samples
         return asked if dequantized(model.type) else 1
 
     def lack(self, columns: tuple[str, ...], model: Named) -> str | None:
-        """Say why a model does not yield some columns; None if it yields them all."""
+        """Return why a model does not yield some columns; None if it yields all."""
         for column in columns:
             if self.provider(column, model):
                 continue
@@ -292,7 +292,7 @@ class Plugins:
         return None
 
     def unfit(self, analysis: str, model: Named) -> str | None:
-        """Say why an analysis cannot be made of a model; None if it can."""
+        """Return why an analysis does not apply to a model; None if it does."""
         built = self.built_analyses[analysis]
         if issubclass(model.type, Mixture) and (built.uses_model or built.uses_course):
             return "it needs a single trained model, not an ensemble"

@@ -1,4 +1,4 @@
-"""A part of a plan, chosen by the names of its cells."""
+"""Select part of a plan by the names of its cells."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,17 +11,16 @@ from ood_bench.results import Omission
 
 
 def select(plan: Plan, *, only: Sequence[str] = (), skip: Sequence[str] = ()) -> tuple[Plan, Plan]:
-    """Leave cells out, and choose what is run of the others.
+    """Select the cells to report and to run.
 
     Args:
         plan: A whole plan.
-        only: Globs over cell names; the cells that match one are run, with all their inputs.
-            None given: all are.
-        skip: Globs; the cells that match one go, and all that need them, also from the report
-            where they are stored.
+        only: Globs over cell names; matching cells and all their inputs are run. Default: all.
+        skip: Globs; matching cells and all cells that depend on them are left out, also from
+            the report if they are stored.
 
     Returns:
-        What is reported, all that is not left out; and what of it is run.
+        The plan to report, without what is skipped; and the part of it to run.
 
     Raises:
         SuiteError: If a glob matches no cell.

@@ -1,4 +1,4 @@
-"""What detectors and analyses read: trainings, and the columns of a model or of a role's models."""
+"""Inputs of detectors and analyses: trainings and the columns of models, by role."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -24,7 +24,7 @@ from ood_bench.suite import LoadedSuite
 
 
 class Sources:
-    """Adds cells that train and score, each once however many ask for it."""
+    """Adds the cells that train and score; each is added once, however many cells read it."""
 
     def __init__(self, loaded: LoadedSuite, plugins: Plugins, trials: Trials) -> None:
         self.loaded = loaded
@@ -38,7 +38,7 @@ class Sources:
         self.divisions: dict[tuple[str, str, Shape], dict[str, bool]] = {}
 
     def add(self, cell: Cell) -> Cell:
-        """Add a cell, or its address to the one that does the same work under another name."""
+        """Add a cell; if a cell with its key exists, add the address to that one."""
         if cell.key in self.cells:
             known = self.cells[cell.key]
             if new := tuple(at for at in cell.at if at not in known.at):
@@ -67,17 +67,17 @@ class Sources:
         return self.data[key].info
 
     def recipe(self, trial: Trial) -> Recipe:
-        """Return how a trial's model is trained, with the sizes of all parts filled in."""
+        """Return the recipe of a trial's model, with the sizes of all parts filled in."""
         recipe = trial.recipe
         if recipe.held_out is not None and recipe.validation is not None:
             return recipe
         return recipe.sized(self.info(trial.inside, "train", trial.shape, trial.place).count)
 
     def parts(self, trial: Trial) -> dict[str, Any]:
-        """Return what decides on the parts of a trial's training split.
+        """Return what determines the parts of a trial's training split.
 
-        That is how many images validate and are held out and, where a zoo's model was trained on
-        a split of which this one is the first images, `whole`: the digest and size of that one.
+        That is the number of validation and held-out images and, if a zoo model was trained on a
+        larger split that begins with these images, `whole`: the digest and size of that split.
         """
         found: dict[str, Any] = sizes(self.recipe(trial))
         origin = trial.model.checkpoint.origin if trial.model.checkpoint else None
@@ -89,7 +89,7 @@ class Sources:
         return {**found, "whole": self.trials.library.whole(info.digest)}
 
     def division(self, trial: Trial) -> Partition:
-        """Return which training images of a trial are in which part.
+        """Return the division of a trial's training images into parts.
 
         Raises:
             DataError: If none is left for a part.
@@ -101,7 +101,7 @@ class Sources:
             raise self.trials.mistake(trial.place, error) from error
 
     def _note_division(self, trial: Trial) -> None:
-        """Note how a training split is divided, and whether by sizes that nobody stated."""
+        """Record how a training split is divided, and which sizes were defaults."""
         parts = self.division(trial)
         division = (
             f"{len(parts.train):,} trained on, {len(parts.validation):,} to validate, "
@@ -119,7 +119,7 @@ class Sources:
         )
 
     def data_read(self) -> tuple[DataRead, ...]:
-        """Return all data sets that were asked for; the notes say what was taken by default."""
+        """Return all data sets that were read; the notes name defaults that were used."""
         found = []
         for key, ref in self.data.items():
             taken = [text for text, default in self.divisions.get(key, {}).items() if default]
@@ -128,12 +128,12 @@ class Sources:
         return tuple(found)
 
     def wanted(self, name: str, part: Part, shape: Shape, place: KeyPath) -> Wanted:
-        """Return the images of the split that one part of a data set is of."""
+        """Return the reference to the split that contains one part of a data set."""
         digest = self.info(name, part, shape, place).digest
         return Wanted(digest, name, self.loaded.data_options(name), _split(part), shape)
 
     def train(self, trial: Trial, seed: int) -> Trained:
-        """Add one training."""
+        """Add the cell of one training."""
         self.models.check(trial)
         recipe = self.recipe(trial)
         info = self.info(trial.inside, "train", trial.shape, trial.place)
@@ -169,7 +169,7 @@ class Sources:
         return Trained(trial, seed, self.add(Cell(f"train/{at.label}", spec, (at,))))
 
     def _check_optimizer(self, trial: Trial) -> None:
-        """Refuse a recipe whose optimiser does not exist or does not take its options."""
+        """Check that a recipe's optimizer exists and accepts its options."""
         from ood_bench.lit import check_optimizer
 
         try:
@@ -186,7 +186,7 @@ class Sources:
             raise self.loaded.mistake(place, str(error)) from error
 
     def trainings_of(self, trial: Trial) -> Iterable[Trained]:
-        """Add a trial's trainings: one a seed, or all members of an ensemble, which are one."""
+        """Add a trial's trainings: one per seed, or an ensemble's members as one."""
         if trial.members is None:
             given = trial.model.checkpoint
             seeds = self.suite.seeds if given is None else tuple(given.weights)
@@ -200,7 +200,7 @@ class Sources:
         return [Trained(trial, 0, None, members)]
 
     def columns(self, needs: Iterable[str], trained: Trained, side: DataPart) -> dict[str, str]:
-        """Add what yields some columns on one side; keys by role and statistic."""
+        """Add the cells that yield some columns; return their keys by role and statistic."""
         found = {}
         for need in needs:
             role, column = split_role(need)
@@ -224,7 +224,7 @@ class Sources:
         return self.add(Cell(called, spec, (Address(data=name, part=split),)))
 
     def _players(self, role: str, trained: Trained) -> dict[str, Trained]:
-        """Return who plays a role beside a trained model, by what its columns begin with."""
+        """Return the models that play a role beside a trained model, by column prefix."""
         trial, roles = trained.trial, self.suite.roles
         if role == "member" and roles.members:
             players = {
@@ -277,7 +277,7 @@ class Sources:
         return self._shared(replace(self._scored(LABEL, trial, side), labels=labels), trial, side)
 
     def _scored(self, statistic: str, trial: Trial, side: DataPart) -> Score:
-        """Return what is computed of one side, without what does it."""
+        """Return the fields of a score cell that describe its images."""
         name, part, place = side
         images = self.wanted(name, part, trial.shape, place)
         if part == "test":
@@ -292,7 +292,7 @@ class Sources:
         )
 
     def _shared(self, spec: Score, trial: Trial, side: DataPart) -> Cell:
-        """Add a cell of the images alone, which all models share."""
+        """Add a cell that needs no model, shared by all models."""
         name, part, _ = side
         mark = "" if part == "test" else f"-{digest(spec.hashed)[:6]}"
         called = f"score/{sized(trial.shape)}/{name}/{part}{mark}/{spec.statistic}"
@@ -300,10 +300,10 @@ class Sources:
 
 
 def sizes(recipe: Recipe) -> dict[str, int]:
-    """Return what decides on the parts of a training split.
+    """Return the sizes that determine the parts of a training split.
 
     Raises:
-        ValueError: If a size is not filled in.
+        ValueError: If a size is missing.
     """
     if recipe.validation is None or recipe.held_out is None:
         raise ValueError("fill the sizes in with Recipe.sized()")
@@ -311,7 +311,7 @@ def sizes(recipe: Recipe) -> dict[str, int]:
 
 
 def sized(shape: Shape) -> str:
-    """Return a shape as the names of cells have it.
+    """Return a shape as written in the names of cells.
 
     Example:
         >>> sized(Shape(3, 32, 32))

@@ -1,4 +1,4 @@
-"""What is tried on what: a suite's pairs as models, each with an inside and its outsides."""
+"""The evaluations of a suite: each model, its training set, the OOD sets it is scored on."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -13,19 +13,19 @@ from ood_bench.results import Omission
 from ood_bench.suite import LoadedSuite, ModelEntry, Pair
 
 DataPart = tuple[str, Part, KeyPath]
-"""A data set, which part of it, and where the suite names it."""
+"""A data set, its part, and the place in the suite that names it."""
 
 
 @dataclass
 class Trial:
-    """A model, or an ensemble of one, to train on an inside data set and to try on outside ones.
+    """A model or an ensemble, trained on an inside data set and evaluated on outside ones.
 
     Attributes:
-        model: The model; for an ensemble what it looks like to the planner.
-        outside: Outside data sets, and where the suite names them.
-        probed: Those of its ensembles too, whose trainings must be the same as its own.
-        members: For an ensemble the trial of its member, and the members' seeds.
-        recipe: How the model is trained.
+        model: The model; for an ensemble its stand-in.
+        outside: Outside data sets, and the places in the suite that name them.
+        probed: The same, with those of its ensembles: their trainings must equal its own.
+        members: For an ensemble, the trial of its members and their seeds.
+        recipe: The training options.
         supervised: Whether it is trained on labels.
     """
 
@@ -41,12 +41,12 @@ class Trial:
 
     @property
     def sides(self) -> list[DataPart]:
-        """What is scored: both splits of the inside, the test split of each outside."""
+        """The scored parts: both splits of the inside, the test split of each outside."""
         return self._with(self.outside)
 
     @property
     def probes(self) -> list[DataPart]:
-        """What a training may be probed with, in the same form."""
+        """The parts that may probe the training, in the same form."""
         return self._with(self.probed)
 
     def _with(self, outside: dict[str, KeyPath]) -> list[DataPart]:
@@ -73,7 +73,7 @@ class Trained:
 
     @property
     def label(self) -> str:
-        """What its cells are called."""
+        """The name of the trained model in cells."""
         return self.at.label
 
     @property
@@ -85,7 +85,7 @@ class Trained:
 
 
 class Trials:
-    """The trials of a suite; pairs whose data is missing are skipped or a mistake."""
+    """The trials of a suite; pairs whose data is missing are skipped or an error."""
 
     def __init__(
         self, loaded: LoadedSuite, plugins: Plugins, library: Library, *, skip_missing: bool
@@ -101,12 +101,12 @@ class Trials:
             self._add_pair(i, pair)
 
     def __iter__(self) -> Iterator[Trial]:
-        """Yield the trials that have something to try, members before their ensembles."""
+        """Yield the trials with outside data sets, members before their ensembles."""
         found = [trial for trial in self._trials.values() if trial.outside]
         yield from sorted(found, key=lambda trial: trial.members is not None)
 
     def tried_on(self) -> list[Trial]:
-        """Return one trial for each inside data set in a shape, with all that is outside of it."""
+        """Return one trial per inside data set and shape, with all its outside data sets."""
         found: dict[tuple[str, Shape], Trial] = {}
         for trial in self:
             key = (trial.inside, trial.shape)
@@ -115,7 +115,7 @@ class Trials:
         return list(found.values())
 
     def unplayed(self, role: str, trial: Trial) -> str | None:
-        """Say why nobody plays a role beside a model; None if somebody does."""
+        """Return why no model plays a role beside a model; None if one does."""
         played = {
             "background": self.suite.roles.background,
             "member": self.suite.roles.members,
@@ -136,7 +136,7 @@ class Trials:
         return None
 
     def player(self, role: str, trial: Trial) -> Named:
-        """Return the model that plays a role, or for no role the trial's own."""
+        """Return the model that plays a role; for the empty role the trial's own."""
         if role == "background":
             return self.background(trial).model
         if role == "classifier" and self.plugins.classifier:
@@ -144,10 +144,10 @@ class Trials:
         return trial.model
 
     def trained_on(self, model: Named, inside: str, shape: Shape, place: KeyPath) -> Named:
-        """Return a model as it was trained on an inside data set; itself if it is trained here.
+        """Return a model as trained on an inside data set; unchanged if the suite trains it.
 
         Raises:
-            SuiteError: If it has checkpoints, and none is of this data set.
+            SuiteError: If it has checkpoints, but none of this data set.
         """
         each = model.each or (model,)
         fit = [found for found in each if self._is_of(found, inside, shape, place)]
@@ -165,7 +165,7 @@ class Trials:
         raise self.loaded.mistake((*model.place, "checkpoint"), text)
 
     def _is_of(self, model: Named, inside: str, shape: Shape, place: KeyPath) -> bool:
-        """Tell whether a model may be of an inside data set: it is trained here, or was on it."""
+        """Return whether the suite trains a model, or its checkpoint is of an inside data set."""
         origin = model.checkpoint.origin if model.checkpoint else None
         if origin is None:
             return True
@@ -174,7 +174,7 @@ class Trials:
         return origin.digest in (digest, whole.digest if whole else digest)
 
     def _untrained(self, classifier: Named | None, trial: Trial) -> str | None:
-        """Say that no checkpoint of the classifier is of a trial's data set; None if one is."""
+        """Return the error that no classifier checkpoint is of a data set; None if one is."""
         if classifier is None or any(
             self._is_of(found, trial.inside, trial.shape, trial.place)
             for found in classifier.each or (classifier,)
@@ -207,7 +207,7 @@ class Trials:
         return Trial(model, trial.inside, trial.shape, trial.place, recipe)
 
     def classifier(self, trial: Trial, classes: int) -> Trial:
-        """Return the trial of the classifier on the data sets of another trial."""
+        """Return the trial of the classifier on another trial's data sets."""
         entry, named = self.suite.roles.classifier, self.plugins.classifier
         if entry is None or named is None:
             raise ValueError("the suite defines no roles.classifier")
@@ -218,7 +218,7 @@ class Trials:
         return replace(trial, model=model, recipe=recipe, supervised=True, members=None, probed={})
 
     def mistake(self, place: KeyPath, error: object) -> DataError:
-        """Return an error about data, with the place in the suite that names it."""
+        """Return a data error that names the place in the suite."""
         return DataError(f"{self.loaded.source.where(place)}{error}")
 
     def _add_pair(self, i: int, pair: Pair) -> None:
@@ -274,7 +274,7 @@ class Trials:
         return line
 
     def _untrainable(self, pair: Pair) -> str | None:
-        """Say that a pair's inside has nothing to train on; None if it has."""
+        """Return why a pair's inside has no training images; None if it has."""
         splits = self.library.splits(pair.inside, self.loaded.data_options(pair.inside))
         if "train" in splits:
             return None
@@ -299,6 +299,6 @@ class Trials:
 
 
 def _as_trained(recipe: Recipe, model: Named) -> Recipe:
-    """Return a recipe with the sizes that a zoo's model was trained with."""
+    """Return a recipe with the sizes that a zoo model was trained with."""
     origin = model.checkpoint.origin if model.checkpoint else None
     return recipe.model_copy(update=origin.sizes) if origin else recipe

@@ -1,4 +1,4 @@
-"""What a run found, as values: all that a claim or a report reads."""
+"""Results of a run as values: the input of claims and reports."""
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
 from ood_bench.results.run import (

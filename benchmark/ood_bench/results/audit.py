@@ -1,9 +1,9 @@
-"""What the images alone tell, as values."""
+"""Results of the audit, as values: what separates data sets without any model."""
 
 from dataclasses import dataclass
 
 TRIVIAL = 0.9
-"""An AUROC of one number of the images alone, or one minus it, from which a pair is marked."""
+"""A pair is marked if one number per image has at least this AUROC, or one minus it."""
 
 
 @dataclass(frozen=True)
@@ -13,15 +13,15 @@ class DataAudit:
     Attributes:
         name: The data set.
         shape: As in `DataCard`.
-        count: Its images.
+        count: Number of images.
         channel_means: Mean of each channel over all images and pixels, on the scale of 0 to 255.
         channel_variances: Variance of each channel, likewise over all images and pixels.
         image_variance: Mean over images of each one's variance over pixels and channels.
-        values: Values of 0 to 255 that occur anywhere in the set.
-        image_values: Mean over images of how many occur in one.
-        high_frequency: Mean over images of the share of variance at upper-half frequencies.
-        png_bits: Mean bits of an image's PNG file per dimension, headers included.
-        repeated: Images whose pixels are those of an earlier one of the set.
+        values: Number of distinct pixel values, of 0 to 255, in the whole set.
+        image_values: Mean number of distinct pixel values per image.
+        high_frequency: Mean over images of the share of variance in the upper half of frequencies.
+        png_bits: Mean size of an image's PNG file in bits per dimension, headers included.
+        repeated: Number of images that are identical to an earlier one of the set.
     """
 
     name: str
@@ -39,7 +39,7 @@ class DataAudit:
 
 @dataclass(frozen=True)
 class Separation:
-    """How well one number of each test image, taken as its score, tells a pair apart.
+    """How well one number per test image, taken as its score, separates a pair.
 
     `value` is its AUROC (larger number, more out of distribution; never flipped), `low` and
     `high` DeLong's interval.
@@ -62,17 +62,17 @@ class Separation:
 
     @property
     def trivial(self) -> bool:
-        """Whether the pair can be told apart by this number alone, in either direction."""
+        """Whether this number alone separates the pair, in either direction."""
         return self.strength >= TRIVIAL
 
 
 @dataclass(frozen=True)
 class Overlap:
-    """How many images of one set lie in another, both after the transform.
+    """Number of images that two sets share, both after the transform.
 
-    `exact` counts those with the very pixels, `near` those that only look the same: by the
-    perceptual hash and the correlation of the pixels (see `ood_bench.audit.duplicates`). It is
-    None where that was not asked, or where the images are too small to tell.
+    `exact` counts identical images, `near` near-duplicates, by perceptual hash and correlation of
+    the pixels (see `ood_bench.audit.duplicates`). `near` is None if it was not computed, or if
+    the images are too small for it.
     """
 
     data: str
@@ -88,16 +88,16 @@ class Overlap:
 
 @dataclass(frozen=True)
 class Audit:
-    """What the images alone tell, whatever the model: read it before any AUROC.
+    """The audit: what separates data sets without any model. Read it before any AUROC.
 
     Attributes:
-        data: One entry for each data set in each shape.
-        separations: One for each pair and number; the pairs in the order of the run.
-        overlaps: Of each pair, outside test images among the inside's test and training
-            images; of each inside, test images among its training images.
-        distance: Bits in which two perceptual hashes may differ.
+        data: One entry per data set and shape.
+        separations: One entry per pair and number, with pairs in the order of the run.
+        overlaps: For each pair, outside test images among the inside's test and training images;
+            for each inside, test images among its training images.
+        distance: Maximum Hamming distance of the perceptual hashes of near-duplicates.
         bits: Bits of the hash.
-        correlation: Least correlation of the pixels of what counts as near.
+        correlation: Minimum correlation of the pixels of near-duplicates.
     """
 
     data: tuple[DataAudit, ...]
@@ -108,9 +108,9 @@ class Audit:
     correlation: float
 
     def trivial(self, inside: str, outside: str) -> Separation | None:
-        """Return the number that tells a pair apart best, if that alone nearly does it.
+        """Return the number that separates a pair best, if it does so nearly perfectly.
 
-        None where no number does, or where the pair was not audited.
+        None if no number does, or if the pair was not audited.
         """
         found = [
             item

@@ -1,4 +1,4 @@
-"""What a run found, as values: all that a claim or a report reads."""
+"""Results of a run as values: the input of claims and reports."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
 Metric = Literal[StandardMetric, "bpd_inside", "bpd_outside", "bpd_train"]
-"""The metrics of every run; a suite may add others, by names of its own."""
+"""The metrics of every run; a suite may add others under its own names."""
 
 
 @dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Row:
     """One measured value; the columns of `report --format csv`, in this order.
 
     `seed` is a number as text, or `all` for the pooled row. `low` and `high` bound an interval,
-    of 95 % unless the suite says otherwise; where `note` says "one training", it covers the
-    choice of images alone. `detector` is empty for bits per dimension,
+    whose coverage the suite sets (default: 95 %); where `note` says "one training", it covers
+    only the choice of images. `detector` is empty for bits per dimension,
     `outside` for the inside's own.
     """
 
@@ -46,9 +46,9 @@ class Row:
 class FindingRow:
     """One number that an analysis found; the columns of `tables/findings.csv`, in this order.
 
-    `seed` is a number as text, or `all` for the pooled row. `outside` is empty for what is of
-    the inside alone. `trainings` says how many the number is of; of one, the interval covers the
-    choice of images alone.
+    `seed` is a number as text, or `all` for the pooled row. `outside` is empty for findings
+    about the inside only. `trainings` states how many trainings the number comes from; for one,
+    the interval covers only the choice of images.
     """
 
     suite: str
@@ -67,7 +67,7 @@ class FindingRow:
 
 @dataclass(frozen=True)
 class DataCard:
-    """Where a data set's images came from and what was done to them."""
+    """The provenance of a data set's images and their transform."""
 
     name: str
     title: str
@@ -84,15 +84,15 @@ class DataCard:
 
 @dataclass(frozen=True)
 class TrainingCard:
-    """How one model was trained; a classifier has an accuracy in place of bits per dimension.
+    """How one model was trained; a classifier has an accuracy instead of bits per dimension.
 
-    `bpd_noise` is of uniformly random images, and `bpd_histogram` of the validation images under
-    one histogram a channel of the training images; None for a classifier, and of trainings kept
-    from before these were measured.
+    `bpd_noise` is measured on uniformly random images, and `bpd_histogram` on the validation
+    images under one histogram per channel of the training images; None for a classifier and for
+    trainings of versions that did not measure them.
 
-    `divergences` lists (step, new learning rate); `probe_seconds` of `seconds` went into the
-    probes of the training course. Of a model of the zoo, `zoo` is its name there, and
-    `published` the bits per dimension that `published_in` has for such a model.
+    `divergences` lists (step, new learning rate); `probe_seconds` is the part of `seconds` spent
+    on probes. For a zoo model, `zoo` is its name there, and `published` the bits per dimension
+    of such a model in `published_in`.
     """
 
     model: str
@@ -121,8 +121,8 @@ class TrainingCard:
 class Omission:
     """A planned skip, with its reason, or a failure, with its one-line message.
 
-    The names say which rows are absent for it, so that a table can show them as "–" and a
-    claim can give the reason; an empty one stands for all, and all empty for no row.
+    The names state which rows are absent because of it, so that tables can show them as "–" and
+    claims can give the reason. An empty name means all; if all are empty, no row is absent.
     """
 
     cell: str
@@ -137,7 +137,7 @@ class Omission:
 class AnalysisTable:
     """The finished table of one analysis of one model on one inside data set.
 
-    `digest` stands for the stored table and the analysis's options; empty if it was not stored.
+    `digest` identifies the stored table and the analysis's options; empty if it was not stored.
     """
 
     analysis: str
@@ -153,7 +153,7 @@ Verdict = Literal["reproduced", "not reproduced", "not run"]
 
 @dataclass(frozen=True)
 class RelatedMeasure:
-    """A figure that helps to judge a claim; without one, `note` says why."""
+    """A measure shown beside a claim; if it has no value, `note` says why."""
 
     says: str
     measured: float | None
@@ -164,11 +164,11 @@ class RelatedMeasure:
 
 @dataclass(frozen=True)
 class ClaimResult:
-    """A claim with what was measured; the columns of the report's first table.
+    """A claim with its measured value; the columns of the report's first table.
 
-    `interval` says by which rule the interval was made, see `claims.joint.spread`, and
-    `trainings` of how many trainings the term is that has fewest: of one, interval and verdict
-    are about that trained model and the choice of images.
+    `interval` names the rule of the interval, see `claims.joint.spread`, and `trainings` the
+    number of trainings of the term with the fewest: with one, interval and verdict are about
+    that trained model and the choice of images.
     """
 
     id: str
@@ -188,17 +188,17 @@ class ClaimResult:
 
     @property
     def judged(self) -> str:
-        """The verdict with the trainings that it is about."""
+        """The verdict, with the number of trainings if it is one."""
         return judged(self.verdict, self.trainings)
 
 
 @dataclass(frozen=True)
 class Difference:
-    """AUROC of a detector less that of the baseline on the same images, pooled over seeds.
+    """AUROC of a detector minus that of the baseline on the same images, pooled over seeds.
 
-    `p` is that of no difference, two-sided; `p_holm` the same with Holm's correction for all
-    differences of the run. `trainings` says how many it is of; of one, interval and p-values
-    are about these trained models and the choice of images.
+    `p` is the two-sided p-value of no difference, `p_holm` the same with Holm's correction for
+    all differences of the run. `trainings` states how many trainings it comes from; with one,
+    interval and p-values are about these trained models and the choice of images.
     """
 
     model: str
@@ -215,7 +215,7 @@ class Difference:
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds an image that a detector's columns and scores took, training left out."""
+    """Milliseconds per image for a detector's columns and scores, without training."""
 
     model: str
     inside: str
@@ -226,7 +226,7 @@ class Cost:
 
 @dataclass(frozen=True)
 class Quotation:
-    """AUROC as the literature has it; several values where it disagrees."""
+    """Published AUROC of a detector; several values where publications disagree."""
 
     detector: str
     inside: str
@@ -237,9 +237,9 @@ class Quotation:
 
 @dataclass(frozen=True)
 class Ranking:
-    """All detectors of a run beside one of them.
+    """The detectors of a run in comparison with its baseline.
 
-    `uses` says of each detector what it takes beside the model and held-out ID images.
+    `uses` describes what each detector reads beside the model and held-out ID images.
     """
 
     baseline: str
@@ -253,8 +253,8 @@ class Ranking:
 class Results:
     """One run of one suite; `level` is the coverage of every interval.
 
-    `former_intervals` tells of intervals of detectors that an earlier version has computed, and
-    `metrics` how each detection metric reads, in the order of rows and columns.
+    `former_intervals` is true if some intervals were computed by an earlier version. `metrics`
+    describes each detection metric, in the order of rows and columns.
     """
 
     suite: str

@@ -1,4 +1,4 @@
-"""Runs side by side, as values."""
+"""Results of a comparison of runs, as values."""
 
 from dataclasses import dataclass
 
@@ -10,11 +10,11 @@ class ComparedRow:
     """AUROC of one detector on one pair in one run; the columns of `compare.csv`, in this order.
 
     `value`, `low`, `high` are those of the run's own report, pooled over seeds. `difference` is
-    this run's AUROC less the first run's on the same images (paired DeLong, pooled over the
-    seeds that both have), with its interval, two-sided p-value and the same with Holm's
-    correction for all differences of the comparison; None where it cannot be had, and `note`
-    says why. `trainings` says how many the value is of; of one, intervals and p-values are
-    about these trained models and the choice of images.
+    this run's AUROC minus the first run's on the same images (paired DeLong, pooled over common
+    seeds), with its interval, two-sided p-value and the same with Holm's correction for all
+    differences of the comparison; None if it cannot be computed, for the reason in `note`.
+    `trainings` states how many trainings the value comes from; with one, intervals and p-values
+    are about these trained models and the choice of images.
     """
 
     model: str
@@ -38,7 +38,7 @@ class ComparedRow:
 
 @dataclass(frozen=True)
 class ComparedClaim:
-    """What one run has to say about a claim."""
+    """The verdict of one run on a claim."""
 
     id: str
     says: str
@@ -51,20 +51,20 @@ class ComparedClaim:
 
     @property
     def judged(self) -> str:
-        """The verdict with the trainings that it is about."""
+        """The verdict, with the number of trainings if it is one."""
         return judged(self.verdict, self.trainings)
 
 
 @dataclass(frozen=True)
 class RunComparison:
-    """Runs side by side, all compared with the first.
+    """Several runs, all compared with the first.
 
     Attributes:
         runs: Their names.
         level: Coverage of the differences' intervals, that of the first run.
         rows: All detectors on all pairs that the first and another run have measured.
-        claims: The claims of all runs, those of the same id and text together.
-        notes: What must be said above the tables.
+        claims: The claims of all runs, grouped by id and text.
+        notes: Notes above the tables.
     """
 
     runs: tuple[str, ...]

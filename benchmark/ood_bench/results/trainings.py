@@ -1,4 +1,4 @@
-"""How many trainings a value is of, in words: what its interval covers depends on it."""
+"""The number of trainings of a value in words; what its interval covers depends on it."""
 
 from collections.abc import Iterable
 
@@ -6,11 +6,11 @@ ONE = "one training"
 
 
 def trainings(count: int, *, ensemble: bool = False) -> str:
-    """Say how many trainings a value is of.
+    """Return the number of trainings of a value in words.
 
     Args:
         count: Seeds of the model.
-        ensemble: Whether each is an ensemble, of members that are trained apart.
+        ensemble: Whether each is an ensemble of separately trained members.
 
     Example:
         >>> trainings(1), trainings(3), trainings(1, ensemble=True)
@@ -22,11 +22,11 @@ def trainings(count: int, *, ensemble: bool = False) -> str:
 
 
 def judged(verdict: str, trained: str) -> str:
-    """Return a verdict with the trainings that it is about, where it is about one.
+    """Return a verdict, with the number of trainings if it is one.
 
     Args:
         verdict: `reproduced`, `not reproduced` or `not run`.
-        trained: As `trainings` says it; empty where nothing was measured.
+        trained: What `trainings` returned; empty if nothing was measured.
 
     Example:
         >>> judged("not reproduced", "one training"), judged("reproduced", "3 trainings")
@@ -36,10 +36,10 @@ def judged(verdict: str, trained: str) -> str:
 
 
 def by_one(remarks: Iterable[str]) -> str:
-    """Return " by one training" for claims that are all of one; empty for others.
+    """Return " by one training" if all claims come from one training; otherwise empty.
 
     Args:
-        remarks: What `trainings` returned for each, empty where nothing was measured.
+        remarks: What `trainings` returned for each, empty if nothing was measured.
 
     Example:
         >>> by_one(["one training", ""]), by_one(["one training", "3 trainings"])
@@ -50,7 +50,7 @@ def by_one(remarks: Iterable[str]) -> str:
 
 
 def without_trainings(note: str) -> str:
-    """Return a row's note without what it says of trainings.
+    """Return a row's note without the number of trainings.
 
     Example:
         >>> without_trainings("embedded subset; one training")

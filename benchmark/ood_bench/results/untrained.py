@@ -1,23 +1,22 @@
-"""Whether a trained density has learnt anything, as a reader of its numbers must know."""
+"""Detect densities that have learnt nothing, to be noted beside their numbers."""
 
 from collections.abc import Iterable
 
 from ood_bench.results.run import TrainingCard
 
 UNTRAINED = "not trained: "
-"""How what is said of an untrained model begins, in the note of a row."""
+"""Prefix of the remark on an untrained model in the note of a row."""
 NEAR = 0.95
-"""Share of a trivial density's bits per dimension that a trained one must fall below."""
+"""A trained density must fall below this share of the trivial one's bits per dimension."""
 
 
 def why_untrained(card: TrainingCard) -> str:
-    """Return why a model counts as not trained; empty if it does not.
+    """Return why a model counts as untrained; empty if it does not.
 
-    A density that has 8 bits per dimension or more on its own validation images is no better
-    than a uniform one. One that has more than 95 % of the bits that one histogram a channel of
-    its training images has there is in the neighbourhood of that trivial density. Of a
-    classifier nothing is said, and of a training without the histogram's bits, one kept from
-    before they were measured, only the first.
+    A density with 8 or more bits per dimension on its own validation images is no better than a
+    uniform one. One with more than 95 % of the bits of one histogram per channel of its training
+    images is close to that trivial density. Classifiers are not tested; trainings of versions
+    that did not measure the histogram's bits are tested only against the uniform density.
     """
     bits, histogram = card.bpd_validation, card.bpd_histogram
     if bits is None:
@@ -32,7 +31,7 @@ def why_untrained(card: TrainingCard) -> str:
 
 
 def untrained(notes: Iterable[str]) -> list[str]:
-    """Return what some rows' notes say of untrained models, each remark once.
+    """Return the remarks on untrained models in some rows' notes, each once.
 
     Example:
         >>> untrained(["embedded subset; not trained: glow has 8.10 bits", "", "1 seed"])

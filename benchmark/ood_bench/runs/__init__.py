@@ -1,4 +1,4 @@
-"""Runs: the record of one run on disk, and its results read back from the store."""
+"""Runs: the record of one run on disk, and its results collected from the store."""
 
 from ood_bench.runs.archive import archive, is_archive, store_of, without_figures
 from ood_bench.runs.audit import collect_audit, gather

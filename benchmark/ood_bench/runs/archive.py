@@ -1,4 +1,4 @@
-"""A run's cells in one file, without weights: any report can be made from it again."""
+"""Archives: a run's cells in one file, without weights, from which any report can be made."""
 
 import zipfile
 from collections.abc import Iterator
@@ -20,18 +20,18 @@ _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
 def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = True) -> RunRecord:
-    """Write a run's record and all finished cells that it rests on, without weights.
+    """Write a run's record and all its finished cells, without weights.
 
     Statistics and scores are Parquet files in `cells.zip`, `cells/<key>/columns.parquet` and
-    `scores.parquet`; the `manifest.json` beside each says what they are of. Hashes of images,
-    which only the audit reads, are left out. The same cells give the same bytes. The record holds
-    their checksum, so that its own is one over all.
+    `scores.parquet`; the `manifest.json` beside each holds its options and inputs. Hashes of
+    images, which only the audit reads, are left out. Equal cells give equal bytes. The record
+    contains their checksum, so its own checksum covers everything.
 
     Args:
         record: The run.
-        store: Where its cells lie.
-        folder: Where the files go; each is written whole or not at all.
-        scores: Whether the detectors' scores go in, which follow from the statistics.
+        store: The store of its cells.
+        folder: The target folder; each file is written atomically.
+        scores: Whether to include the detectors' scores, which follow from the statistics.
 
     Returns:
         The archive's record.
@@ -54,13 +54,13 @@ def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = Tru
 
 
 def is_archive(folder: Path) -> bool:
-    """Tell whether a run's folder holds its own cells."""
+    """Return whether a run's folder is an archive with its own cells."""
     return (folder / CELLS).is_file()
 
 
 @contextmanager
 def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
-    """Give the store of a run: its own archive if it has one, else that of all runs.
+    """Open the cells of a run: its own archive if it has one, otherwise the common store.
 
     Args:
         folder: The run's folder.
@@ -86,7 +86,7 @@ def store_of(folder: Path, results: Path, record: RunRecord) -> Iterator[Cells]:
 
 
 def cells_of(record: RunRecord, store: Cells) -> set[str]:
-    """Return the keys of all finished cells that a run's results come from."""
+    """Return the keys of all finished cells that a run's results depend on."""
     left = [cell.key for cell in record.of(*reported())]
     found = set[str]()
     while left:
@@ -98,12 +98,12 @@ def cells_of(record: RunRecord, store: Cells) -> set[str]:
 
 
 def computing_seconds(record: RunRecord, store: Cells) -> float:
-    """Return the time that a run's finished cells took, in whichever run they were computed."""
+    """Return the seconds that computing a run's finished cells took, in this run or earlier."""
     return sum(map(store.seconds, cells_of(record, store)))
 
 
 def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
-    """Return a record without the tables and figures of some analyses; their findings stay.
+    """Return a record that hides the tables and figures of some analyses; findings stay.
 
     Args:
         record: A run.

@@ -1,4 +1,4 @@
-"""The audit of a run's data, from finished cells alone."""
+"""Collect the audit of a run's data from finished cells."""
 
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -14,7 +14,7 @@ Found = Mapping[str, Any]
 
 
 def collect_audit(record: RunRecord, store: Cells) -> Audit | None:
-    """Return what the audit of a run found; None if nothing was audited."""
+    """Return the audit of a run; None if nothing was audited."""
     done = [cell for cell in record.of("audit") if store.has(cell.key)]
     return gather((cell.at, _read(cell, store)) for cell in done) if done else None
 
@@ -26,11 +26,11 @@ def _read(cell: RecordedCell, store: Cells) -> Found:
 
 
 def gather(found: Iterable[tuple[Address, Found]]) -> Audit:
-    """Return the audits of sets and pairs as one.
+    """Combine the audits of data sets and pairs.
 
     Args:
-        found: Each one's address, which has an outside only for a pair, and what it found: the
-            fields of an `audit.Summary` or an `audit.PairAudit`.
+        found: The address and the result of each. For a pair the address has an outside, and the
+            result the fields of an `audit.PairAudit`; otherwise those of an `audit.Summary`.
     """
     data: list[DataAudit] = []
     separations: list[Separation] = []

@@ -1,4 +1,4 @@
-"""Record and store to results; what is not finished is left out and said."""
+"""Record and store to results; unfinished cells are left out, with a note."""
 
 import math
 from collections import defaultdict
@@ -30,15 +30,15 @@ from ood_bench.runs.untrained import Untrained
 from ood_bench.zoo.layout import TRAINING
 
 _FORMER = 1
-"""The revision of metrics whose intervals were DeLong's normal ones and a bootstrap's."""
+"""The revision of metrics that had normal DeLong and bootstrap intervals."""
 
 
 def collect(record: RunRecord, store: Cells) -> Results:
-    """Return the results of a run from finished cells alone; nothing is computed but pools.
+    """Return the results of a run from finished cells; only pooling over seeds is computed.
 
     Args:
-        record: What the run asked for.
-        store: Where its cells lie.
+        record: The record of the run.
+        store: The store of its cells.
     """
     cards = _training_cards(record, store)
     untrained = Untrained(store, cards)
@@ -121,7 +121,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
 
 
 def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
-    """Return how much of a run that was stopped is not there; what failed says so itself."""
+    """Return a note on how many cells an interrupted run lacks, failures not counted."""
     if record.failures:
         return ()
     count = sum(not store.has(key) for key in {cell.key for cell in record.of(*reported())})
@@ -130,7 +130,7 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
 
 
 def _training_cards(record: RunRecord, store: Cells) -> list[tuple[str, TrainingCard]]:
-    """Return the finished trainings with their keys; models of two names may share one."""
+    """Return the cards of finished trainings with their keys; two models may share one."""
     return [
         (
             cell.key,
@@ -183,7 +183,7 @@ def _added_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterab
 
 
 def _added_metrics(record: RunRecord, store: Cells) -> tuple[MetricSpec, ...]:
-    """Return how the metrics read that the suite adds, by its own names."""
+    """Return the descriptions of the metrics that the suite adds, by their names there."""
     found = {
         cell.at.metric: AddedMetric.read(store, cell.key).metric
         for cell in record.of("added")
@@ -239,7 +239,7 @@ def _row(
 
 
 def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable[FindingRow]:
-    """Return what analyses found for each seed, then the same pooled over seeds."""
+    """Return the findings of analyses for each seed, then pooled over seeds."""
     ensembles = record.ensembles
     single = [
         FindingRow(
@@ -274,7 +274,7 @@ def _findings(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
 
 
 def _beside_published(rows: Sequence[Row], cards: Iterable[TrainingCard]) -> Iterable[Row]:
-    """Say of each row how far its model is from a published one, where that is known."""
+    """Note on each row how far its model is from the published one, where known."""
     said = {
         (card.model, card.inside, str(card.seed)): (card.published, card.published_in)
         for card in cards
@@ -296,7 +296,7 @@ def _beside_published(rows: Sequence[Row], cards: Iterable[TrainingCard]) -> Ite
 
 
 def _noted(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
-    """Say of each row of one seed that it is of one training."""
+    """Note on each row of a single seed that it comes from one training."""
     ensembles = record.ensembles
     for row in rows:
         said = trainings(1, ensemble=row.model in ensembles)
@@ -304,7 +304,7 @@ def _noted(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
 
 
 def _pooled(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
-    """Return one row with seed `all` for the rows that differ in seed alone."""
+    """Pool rows that differ only in seed into one row with seed `all`."""
     ensembles = record.ensembles
     groups: dict[tuple[str, str, str, str, str], list[Row]] = defaultdict(list)
     for row in rows:
@@ -332,7 +332,7 @@ def _pooled(rows: Iterable[Row], record: RunRecord) -> Iterable[Row]:
 
 
 def _notes(group: Iterable[Row] | Iterable[FindingRow]) -> str:
-    """Return all that is said of some rows, each remark once."""
+    """Return the notes of some rows, each remark once."""
     return _joined(*dict.fromkeys(remark for row in group for remark in row.note.split("; ")))
 
 

@@ -1,4 +1,4 @@
-"""Records as versions before this one wrote them, with a list for each kind of result."""
+"""Records in format 1, with one list per kind of result; converted to the current format."""
 
 import json
 from collections.abc import Iterator, Mapping
@@ -18,7 +18,7 @@ _LISTS = {
     "analyses": "analysis",
     "audits": "audit",
 }
-"""The kind of the cells in each list; all but the key was what is an address now."""
+"""The kind of the cells in each list; all entries but the key form the address."""
 
 
 @dataclass(frozen=True)
@@ -43,14 +43,14 @@ class _Former:
 
 
 def brought_up(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
-    """Return the content of a former record as one of today has it.
+    """Convert the content of a record from format 1 to the current format.
 
     Args:
-        content: What the record holds, of format 1.
-        path: Where it lies, for messages.
+        content: The content in format 1.
+        path: The path of the record, for messages.
 
     Raises:
-        StoreError: If its lists are none.
+        StoreError: If a list is not a list of cells.
     """
     former = typed(json.dumps(content), _Former, path)
     kept = {

@@ -1,4 +1,4 @@
-"""Runs that were made here, by this user: a mark that nobody else can make."""
+"""Signature of the user's own runs: an HMAC under a key that only the user has."""
 
 import hashlib
 import hmac
@@ -17,19 +17,19 @@ LENGTH = 32
 
 
 def mark(content: Any) -> str:
-    """Return the mark of a record, with a key of the user's that is made when there is none.
+    """Return the signature of a record; the user's key is created if there is none.
 
-    Empty where no key can be kept.
+    Empty if no key can be stored.
     """
     try:
         key = _key(_key_file()) or _new_key(_key_file())
-    except (OSError, RuntimeError, StoreError):  # RuntimeError: there is no home
+    except (OSError, RuntimeError, StoreError):  # RuntimeError: no home folder
         return ""
     return _mac(key, content)
 
 
 def made_here(content: Any, given: str) -> bool:
-    """Tell whether a record has the mark that this user's runs have."""
+    """Return whether a record has the signature of this user's runs."""
     try:
         key = _key(_key_file())
     except (RuntimeError, StoreError):
@@ -38,7 +38,7 @@ def made_here(content: Any, given: str) -> bool:
 
 
 def _new_key(path: Path) -> bytes:
-    """Make a key that only the user can read; of two runs that make one, both take the first."""
+    """Create a key that only the user can read; concurrent runs agree on the first."""
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent)
     try:

@@ -1,4 +1,4 @@
-"""What a run keeps of single images, for intervals of claims whose terms share them."""
+"""Per-image values of a run, for intervals of claims whose terms share images."""
 
 from collections.abc import Iterable
 from pathlib import Path
@@ -28,12 +28,12 @@ BITS = {"bpd_inside": "test", "bpd_train": "train", "bpd_outside": "test"}
 class KeptImages:
     """Reads scores and log-likelihoods of single images from finished cells.
 
-    Images are the same where their pixels are, or where a data set of the same name and split
-    was brought to several shapes.
+    Images count as the same if their pixels are equal, or if one split of one data set was
+    transformed to several shapes.
 
     Args:
-        record: What the run asked for.
-        store: Where its cells lie.
+        record: The record of the run.
+        store: The store of its cells.
     """
 
     def __init__(self, record: RunRecord, store: Cells) -> None:
@@ -43,18 +43,18 @@ class KeptImages:
         self._found = dict[str, Findings]()
 
     def images(self, row: Measured, /) -> frozenset[str] | None:
-        """Return the sets of images that a measure reads; None where they may be any."""
+        """Return the sets of images that a measure reads; None if unknown."""
         if isinstance(row, FindingRow):
             return self._study(row)
         found = self._cells(row)
         return None if found is None else frozenset(cell.images for cell in found)
 
     def read(self, row: Measured, /) -> PerImage | None:
-        """Return the measure of a row of one seed image by image.
+        """Return a row of a single seed as a function of per-image values.
 
-        None where scores were not kept, are of groups of images, a side has one image, of whose
-        spread nothing is known, or the plugin of an added metric is not at hand; of findings as
-        `Findings.read` says.
+        None if scores were not kept or belong to groups of images, if a side has a single image,
+        which has no spread, or if the plugin of an added metric is not installed; for findings
+        see `Findings.read`.
         """
         if isinstance(row, FindingRow):
             ref = self._analysis(row)
@@ -91,7 +91,7 @@ class KeptImages:
         )
 
     def _metric(self, row: Row) -> DetectionMetric | None:
-        """Return the metric of a row; None for an added one whose plugin is not at hand."""
+        """Return the metric of a row; None for an added one whose plugin is not installed."""
         for name, metric in STANDARD.items():
             if name == row.metric:
                 return metric
@@ -125,7 +125,7 @@ class KeptImages:
         return None if grouped else scores
 
     def _cells(self, row: Measured) -> "list[_Cell] | None":
-        """Return the cells of the numbers that a row of one seed is made of."""
+        """Return the cells with the per-image values of a row of a single seed."""
         ref = self._ref(row)
         if ref is None or not self.store.has(ref.key):
             return None
@@ -146,22 +146,22 @@ class KeptImages:
         return [_Cell(key, *self._images(columns), dims) for key, columns in sides]
 
     def _set(self, digest: str, part: str) -> str:
-        """Return which images one part of the images of a digest are."""
+        """Return the identity of the images in one part of a split."""
         return f"{self._same.get(digest, digest)}/{part}"
 
     def _images(self, columns: str) -> tuple[str, tuple[str, ...]]:
-        """Return which images a cell with columns is of, and what decides on the rows of them."""
+        """Return the split that a cell with columns reads, and what determines its rows."""
         score = self.store.spec(columns, Score)
         sizes = (score.validation, score.held_out, score.first, score.whole)
         return self._set(score.data, score.part or "test"), tuple(map(str, sizes))
 
     def _read(self, columns: str) -> tuple[str, Rows]:
-        """Return which images a cell with columns is of, and which rows of them."""
+        """Return the split that a cell with columns reads, and its rows."""
         images, part = self._images(columns)
         return images, Rows(self.store.count_rows(columns), part)
 
     def _study(self, row: FindingRow) -> frozenset[str] | None:
-        """Return all images that an analysis may read; None where that is not known."""
+        """Return all images that an analysis may read; None if unknown."""
         ref = self._analysis(row)
         data = self.store.spec(ref.key, Analyse).data if ref else {}
         sets = (self._set(digest, name.rpartition("/")[2]) for name, digest in data.items())
@@ -194,7 +194,7 @@ class KeptImages:
 
 
 class _Cell(NamedTuple):
-    """A cell with a number an image: which images, which rows of them, and their dimensions."""
+    """A cell with one number per image: the images, their rows and dimensions."""
 
     key: str
     images: str
@@ -203,15 +203,15 @@ class _Cell(NamedTuple):
 
 
 def _owns(cell: RecordedCell, row: Measured) -> bool:
-    """Tell whether a cell is of the training that a row is of."""
+    """Return whether a cell and a row belong to the same training."""
     return (cell.at.model, cell.at.inside, str(cell.at.seed)) == (row.model, row.inside, row.seed)
 
 
 def same_images(data: Iterable[DataRead]) -> dict[str, str]:
-    """Return one digest for all digests of the same images.
+    """Map each digest to one representative of all digests of the same images.
 
-    They are the same under one name and split in several shapes, and under several names with
-    the same pixels.
+    Images are the same under one name and split in several shapes, and under several names
+    with equal pixels.
     """
     known: dict[tuple[str, str, int], str] = {}
     found: dict[str, str] = {}

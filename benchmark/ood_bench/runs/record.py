@@ -1,4 +1,4 @@
-"""The record of a run: what was asked for, where its results lie, what was left out."""
+"""The record of a run: its suite, cells, skips, failures and manifest."""
 
 import json
 import re
@@ -25,10 +25,10 @@ from ood_bench.typed import DerivedName, Key, read_limited, typed
 
 RECORD = "run.json"
 CELLS = "cells.zip"
-"""What an archive has beside its record: all its cells, without weights."""
+"""The file beside an archive's record: all its cells, without weights."""
 
 FORMAT = 2
-"""Raised when records are written in another form."""
+"""Format number of records, raised when the format changes."""
 
 _NAME = TypeAdapter[str](DerivedName)
 _KEY = TypeAdapter[str](Key)
@@ -48,31 +48,31 @@ _NAMED = (
 
 @dataclass(frozen=True)
 class RunRecord:
-    """All that a report needs beside the store.
+    """Everything that a report needs beside the store.
 
     Attributes:
         suite: The suite's name.
         title: Its heading.
-        about: Its paragraph.
+        about: Its introductory paragraph.
         level: Coverage of the intervals.
         claims: Its claims.
-        cells: The plan's cells, each once an address.
+        cells: The plan's cells, one entry per address.
         data, skips: As in the plan.
         failures: Cells that failed, with their messages.
-        notes: Said above every table.
+        notes: Shown above every table.
         baseline: The detector that others are compared with.
-        quoted: What the literature says of the detectors.
-        uses: What each detector takes, as in the plan.
+        quoted: Published AUROC of the detectors.
+        uses: What each detector reads, as in the plan.
         hidden: Keys of the analyses whose tables and figures are left out.
         manifest: Suite file, settings, machine, versions, wall time.
         base: The folder that plugins in files are relative to, the suite's; empty in an archive.
-        zipped: Of an archive, the checksum of its `cells.zip`; empty otherwise.
-        planned: Keys of what the suite asks for beside `cells`, for who frees the store; None in
-            an archive.
-        own: Whether this user made the run here, so that its plugins are the user's own; not
+        zipped: The checksum of an archive's `cells.zip`; otherwise empty.
+        planned: Keys of further cells of the suite, which freeing the store keeps; None in an
+            archive.
+        own: Whether this user made the run on this machine, so that its plugins are trusted; not
             written.
-        checksum: Of the file that it was read from or written to, over the cells of an archive
-            as well; not part of what is written.
+        checksum: The checksum of its file, which covers the cells of an archive too; not
+            written.
     """
 
     suite: str
@@ -97,18 +97,18 @@ class RunRecord:
     checksum: str = ""
 
     def of(self, *kinds: str) -> Iterator[RecordedCell]:
-        """Yield the cells of some kinds in the plan's order, a shared one once an address."""
+        """Yield the cells of some kinds in the plan's order, a shared one once per address."""
         return (cell for cell in self.cells if cell.kind in kinds)
 
     @property
     def ensembles(self) -> frozenset[str]:
-        """The models that are ensembles: no training is theirs, their members' are."""
+        """The models that are ensembles, which have no trainings of their own."""
         tried = {cell.at.model for cell in self.of("bpd", "detection", "analysis")}
         return frozenset(tried - {cell.at.model for cell in self.of("train")})
 
     @property
     def content(self) -> dict[str, Any]:
-        """What is written of it, as JSON."""
+        """The written content, as JSON."""
         content = asdict(self) | {
             "format": FORMAT,
             "cells": [
@@ -125,12 +125,12 @@ class RunRecord:
     def begun(
         cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = (), base: Path | None = None
     ) -> "RunRecord":
-        """Return the record of a run that has a plan and no outcome yet.
+        """Return the record of a run that has a plan but no outcomes yet.
 
         Args:
-            suite: What was asked for.
-            plan: What is done.
-            notes: Said above every table.
+            suite: The suite.
+            plan: Its plan.
+            notes: Shown above every table.
             base: The folder that plugins in files are relative to.
         """
         return cls(
@@ -156,20 +156,21 @@ def _stated(at: Address) -> dict[str, Any]:
 
 
 def run_folder(results: Path, suite: Suite, settings: Mapping[str, Any]) -> Path:
-    """Return the folder of a run: the suite's name and a digest of all that it asks for.
+    """Return the folder of a run, named by the suite and a digest of suite and settings.
 
-    The same suite with the same settings has the same folder, so that a run that goes on
-    after a kill does not leave a second report.
+    The same suite with the same settings has the same folder, so a run that resumes after a
+    kill does not leave a second report.
     """
-    stated = suite.model_dump(mode="json", exclude_defaults=True)  # so that a new key moves no run
+    # without defaults, so that a new option of suites changes no folder
+    stated = suite.model_dump(mode="json", exclude_defaults=True)
     content = {"suite": stated, "settings": dict(settings)}
     return results / f"{suite.name}-{digest(content)[:8]}"
 
 
 def write_record(folder: Path, record: RunRecord) -> RunRecord:
-    """Write a run's record with its checksum, whole or not at all, and return it with that.
+    """Write a run's record with its checksum atomically, and return it with the checksum.
 
-    That of a run with plugins that lie in files, or are named by their module, gets the mark of
+    The record of a run with plugins in files, or named by their module, is signed as one of
     this user's own runs.
     """
     content = record.content
@@ -183,7 +184,7 @@ def read_record(folder: Path) -> RunRecord:
     """Read a run's record.
 
     Raises:
-        OodBenchError: If the folder holds none, or one that is damaged or carries no checksum.
+        OodBenchError: If there is none, or it is damaged or has no checksum.
     """
     path = folder / RECORD
     try:
@@ -209,7 +210,7 @@ def read_record(folder: Path) -> RunRecord:
 
 @dataclass(frozen=True)
 class _Sealed:
-    """What `files.write_sealed` writes; without a digest it is as early versions wrote it."""
+    """Format of `files.write_sealed`; early versions wrote no digest."""
 
     content: dict[str, Any] = field(default_factory=dict)
     digest: str = ""
@@ -223,7 +224,7 @@ class _Sealed:
 
 
 def _check(record: RunRecord, path: Path) -> None:
-    """Refuse names that no suite could have, and keys that are none."""
+    """Check that names are valid in a suite and that keys are keys."""
     try:
         _NAME.validate_python(record.suite)
         named = (*(cell.at for cell in record.cells), *record.data, *record.skips)
@@ -240,9 +241,9 @@ def _check(record: RunRecord, path: Path) -> None:
 
 
 def _plain(value: Any) -> Any:
-    """Return a JSON value whose text is Unicode, without signs that a terminal would obey.
+    """Return a JSON value with safe text.
 
-    What is not is escaped.
+    Terminal control characters, and what is not Unicode, are escaped.
     """
     if isinstance(value, dict):
         return {_plain(key): _plain(item) for key, item in value.items()}
@@ -258,12 +259,12 @@ def find_run(results: Path, name: str | None, *, archives: bool = True) -> Path:
 
     Args:
         results: The folder of all runs.
-        name: A folder, the name of one in `results`, or a suite's name; the latest of those
-            that match. None for the latest of all.
-        archives: Whether an archive that lies in `results` may be the latest of all.
+        name: A folder, the name of one in `results`, or a suite's name, which means its latest
+            run. None for the latest run of all.
+        archives: Whether archives in `results` count for the latest run of all.
 
     Raises:
-        OodBenchError: If there is none.
+        OodBenchError: If there is no such run.
     """
     if name is not None and (Path(name) / RECORD).is_file():
         return Path(name)

@@ -1,4 +1,4 @@
-"""What an analysis finds of images drawn anew, from the columns and scores that are kept."""
+"""Findings of an analysis on resampled images, from the stored columns and scores."""
 
 import math
 from collections.abc import Callable, Mapping
@@ -19,20 +19,20 @@ from ood_bench.registry import Registry
 from ood_bench.results import FindingRow
 
 DRAWS = 200
-"""Fewer than of scores: each runs the analysis once."""
+"""Number of resamples; fewer than for scores, since each runs the analysis once."""
 EXACT = 1e-9
 
 Sets = Callable[[str], tuple[str, Rows]]
-"""Returns which images a cell with columns is of."""
+"""Returns the images that a cell with columns reads."""
 
 
 class Findings:
-    """What one analysis finds of drawn images; the last draw is kept, for its other findings.
+    """Findings of one analysis on resampled images; the last resample is cached.
 
     Args:
         ref: The analysis.
-        store: Where its cells lie.
-        images: Returns which images a cell with columns is of.
+        store: The store of its cells.
+        images: Returns the images that a cell with columns reads.
     """
 
     def __init__(self, ref: RecordedCell, store: Cells, images: Sets) -> None:
@@ -41,10 +41,10 @@ class Findings:
         self._last: tuple[Draw, tuple[Finding, ...]] | None = None
 
     def read(self, row: FindingRow) -> PerImage | None:
-        """Return a finding of one seed as a function of drawn images.
+        """Return a finding of a single seed as a function of resampled images.
 
-        None where the analysis is not installed, calls the model, reads the images or the course
-        of the training, or finds another number than is stored, as one of another revision may.
+        None if the analysis is not installed, calls the model, reads the images or the course of
+        the training, or does not reproduce the stored number, as another revision may not.
         """
         study = self._study
         if study is None or not study.whole:
@@ -76,9 +76,9 @@ class Findings:
 
 
 def _installed(ref: RecordedCell, store: Cells) -> Analysis | None:
-    """Return the analysis, if it is an installed one that needs columns and scores alone."""
+    """Return the analysis if it is installed and reads only columns and scores."""
     spec, name = store.spec(ref.key, Analyse), ref.at.plugin
-    if ":" in name or "." in name:  # code beside the suite is run for figures alone
+    if ":" in name or "." in name:  # code beside the suite is run only for figures
         return None
     try:
         plugin: type[Analysis] = Registry(Path()).load("analyses", name)
@@ -91,7 +91,7 @@ def _installed(ref: RecordedCell, store: Cells) -> Analysis | None:
 
 
 class _Kept:
-    """The study of an analysis, with the columns and scores that its cell was made of."""
+    """The study of an analysis, with the columns and scores that its cell read."""
 
     def __init__(self, ref: RecordedCell, store: Cells, images: Sets) -> None:
         self.spec = store.spec(ref.key, Analyse)
@@ -116,7 +116,7 @@ class _Kept:
         )
 
     def drawn(self, draw: Draw) -> Study:
-        """Return the study of drawn images."""
+        """Return the study of resampled images."""
 
         def rows(name: str, part: str) -> NDArray[np.int64]:
             return draw[self.sets[name, part]]
@@ -132,7 +132,7 @@ class _Kept:
         return self.spec.study(columns, scores, _no_images)
 
     def _has(self, store: Cells, key: str, name: str) -> bool:
-        """Tell whether a file is kept; without it the study is not whole."""
+        """Return whether a file is stored; without it the study is incomplete."""
         kept = store.has(key) and store.keeps(key, name)
         self.whole = self.whole and kept
         return kept

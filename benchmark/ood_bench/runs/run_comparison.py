@@ -1,4 +1,4 @@
-"""Several runs side by side: AUROC of what they have in common, tested on the same images."""
+"""Comparison of runs: AUROC of their common detectors, tested on the same images."""
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -28,7 +28,7 @@ Address = tuple[str, str, str, str]
 
 
 class ComparedRun(NamedTuple):
-    """One of the runs."""
+    """One of the compared runs."""
 
     name: str
     record: RunRecord
@@ -36,10 +36,10 @@ class ComparedRun(NamedTuple):
 
 
 def compare_runs(sides: Sequence[ComparedRun]) -> RunComparison:
-    """Compare runs with the first of them, from finished cells alone.
+    """Compare runs with the first of them, from finished cells.
 
     Args:
-        sides: Two runs or more.
+        sides: Two or more runs.
     """
     results = {side.name: collect(side.record, side.store) for side in sides}
     measured = {name: _pooled(found) for name, found in results.items()}
@@ -74,7 +74,7 @@ def _pooled(results: Results) -> dict[Address, Row]:
 
 
 def _trained(side: ComparedRun) -> dict[Address, str]:
-    """Say of each detection of how many trainings it is."""
+    """Return the number of trainings of each detection, in words."""
     seeds = Counter(
         cell.at.pair for cell in side.record.of("detection") if side.store.has(cell.key)
     )
@@ -104,7 +104,7 @@ def _row(run: str, row: Row, trained: str) -> ComparedRow:
 def _differing(
     row: ComparedRow, address: Address, first: ComparedRun, other: ComparedRun, level: float
 ) -> ComparedRow:
-    """Return a row with its difference from the first run, or why there is none."""
+    """Return a row with its difference from the first run, or with the reason for none."""
     ours, theirs = _by_seed(first, address), _by_seed(other, address)
     seeds = [seed for seed in theirs if seed in ours]
     if not seeds:
@@ -149,7 +149,7 @@ def _by_seed(side: ComparedRun, address: Address) -> dict[int, RecordedCell]:
 def _scored(
     store: Cells, cell: RecordedCell
 ) -> tuple[tuple[Scores, Scores], tuple[str, str]] | str:
-    """Return the scores of both sides and the digests of their images, or why there are none."""
+    """Return scores and digests of both sides' images, or the reason for none."""
     scores, images = [], []
     spec = store.spec(cell.key, DetectionMetrics)
     for key in (spec.inside, spec.outside):

@@ -1,4 +1,4 @@
-"""Which numbers of a run rest on a model that is not trained."""
+"""Find the numbers of a run that depend on an untrained model."""
 
 from collections.abc import Iterable
 
@@ -7,11 +7,11 @@ from ood_bench.results import TrainingCard, why_untrained
 
 
 class Untrained:
-    """Finds what must be said of a finished cell: which untrained models it was computed with.
+    """Finds the untrained models that a finished cell depends on.
 
     Args:
-        store: Where its cells lie.
-        cards: Its trainings that are finished, with their keys.
+        store: The store of the run's cells.
+        cards: The finished trainings of the run, with their keys.
     """
 
     def __init__(self, store: Cells, cards: Iterable[tuple[str, TrainingCard]]) -> None:
@@ -23,7 +23,7 @@ class Untrained:
         self._none = not self._known
 
     def note(self, key: str) -> str:
-        """Return what to say of a cell; empty where all models it rests on are trained."""
+        """Return the note on a cell; empty if all models that it depends on are trained."""
         return "" if self._none else "; ".join(self._of(key))
 
     def _of(self, key: str) -> tuple[str, ...]:

@@ -1,4 +1,4 @@
-"""What a store holds, what of it the runs of a results folder need, and the rest to be freed."""
+"""Disk space of a store: the cells that runs need, and freeing the others."""
 
 import json
 import os
@@ -20,9 +20,9 @@ UNFINISHED_WORK = "unfinished work"
 
 @dataclass
 class Space:
-    """What takes space in a store: how many there are of it, and their bytes.
+    """Count and bytes of one kind of content of a store.
 
-    `unneeded` and `unneeded_bytes` are the part that no run needs.
+    `unneeded` and `unneeded_bytes` count what no run needs.
     """
 
     count: int = 0
@@ -43,8 +43,8 @@ def needed_by_runs(results: Path) -> set[str]:
     """Return the keys of all cells that the runs of a results folder plan, finished or not.
 
     Raises:
-        OodBenchError: If there is no run, or the record of one cannot be read: what it needs
-            is then not known.
+        OodBenchError: If there is no run, or a record cannot be read: its needs are then
+            unknown.
     """
     folders = [path.parent for path in sorted(results.glob(f"*/{RECORD}"))]
     folders = [folder for folder in folders if not is_archive(folder)]
@@ -62,9 +62,9 @@ def needed_by_runs(results: Path) -> set[str]:
 
 
 def space_of(store: Store, needed: Collection[str]) -> dict[str, Space]:
-    """Return what takes space in a store, by the kind of cell.
+    """Return the disk space of a store by kind of cell.
 
-    Checksums are not computed, so a cell counts as damaged only if its manifest tells nothing.
+    Checksums are not computed, so a cell counts as damaged only if its manifest is unreadable.
 
     Args:
         store: The store.
@@ -79,10 +79,10 @@ def space_of(store: Store, needed: Collection[str]) -> dict[str, Space]:
 
 
 def free(store: Store, results: Path, needed: Collection[str]) -> dict[str, Space]:
-    """Remove the cells and the unfinished work that are not needed, and return what went.
+    """Remove unneeded cells and unfinished work, and return what was removed.
 
-    What a living process works on stays, and so does what it has written meanwhile. What
-    broken-off writers have left in the results folder goes too.
+    Work in progress of live processes and what they have written meanwhile stay. Remains of
+    interrupted writers in the results folder are removed too.
     """
     gone: dict[str, Space] = defaultdict(Space)
     for key in {*store.finished_keys(), *store.unfinished_keys()} - {*needed}:

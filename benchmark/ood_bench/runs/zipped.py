@@ -1,4 +1,4 @@
-"""The cells of an archive, read where they lie."""
+"""The cells of an archive, read from its ZIP file."""
 
 import lzma
 import re
@@ -23,11 +23,11 @@ DAMAGE = (
     zlib.error,
     lzma.LZMAError,
     EOFError,
-    RuntimeError,  # a password is wanted, or a way of compression unknown
+    RuntimeError,  # a password is required, or the compression is unknown
     ValueError,
     struct.error,
 )
-"""What `zipfile` raises where a file is not what it should be, beside `OSError`."""
+"""Exceptions of `zipfile` for damaged files, beside `OSError`."""
 
 _ENTRY = re.compile(r"cells/([0-9a-f]{32})/([A-Za-z0-9_][A-Za-z0-9._-]*)")
 
@@ -67,14 +67,14 @@ class ZippedCells(Cells):
             self._known[key][name] = entry
 
     def path(self, key: str) -> Path:
-        """Return where the cell lies or would lie in the file."""
+        """Return the path of a cell in the file, whether or not it exists."""
         return self._where / "cells" / key
 
     def has(self, key: str) -> bool:
-        """Tell whether the archive has a cell.
+        """Return whether the archive has a cell.
 
         Raises:
-            OodBenchError: If it is damaged, for nothing can be computed again here.
+            OodBenchError: If it is damaged, since an archive cannot recompute it.
         """
         if key not in self._sound and key in self._known:
             try:

@@ -1,4 +1,4 @@
-"""Scoring: a trained model taken out of its run, on whatever images one has."""
+"""Scoring: apply a trained model, apart from its run, to any images."""
 
 from ood_bench.scoring.exported import export, read_exported
 from ood_bench.scoring.find import find_model

@@ -1,4 +1,4 @@
-"""The card of an exported model: Markdown with a YAML head, as the Hugging Face hub reads it."""
+"""The card of an exported model: Markdown with the YAML header of the Hugging Face hub."""
 
 from collections.abc import Iterator
 
@@ -10,15 +10,15 @@ VALIDATED = {
     "bpd_validation": ("density-estimation", "bits per dimension"),
     "accuracy_validation": ("image-classification", "accuracy"),
 }
-"""What a training reports of its validation images: the task and the measure's name."""
+"""Entries of a training report on validation images, with the hub's task and measure."""
 
 
 def card(model: TrainedModel, name: str, size: int) -> str:
-    """Return a model's card, with what is known of it; its licence is for its maker to say.
+    """Return a model's card; the licence is left for its author to state.
 
     Args:
         model: The model, with what its training reported.
-        name: What it is called.
+        name: The name of the model.
         size: Bytes of its weights.
     """
     data = {key: model.data.get(key) for key in ("name", "title", "count", "split", "licence")}

@@ -1,4 +1,4 @@
-"""A trained model from the cells of a store: its training, and what was scored for it."""
+"""A trained model from the cells of a store: its training and its held-out columns."""
 
 from collections.abc import Iterable, Iterator
 from pathlib import Path
@@ -22,12 +22,12 @@ def of_cell(
     """Return the model of a finished training cell.
 
     Args:
-        store: Where the cell lies.
+        store: The store of the cell.
         key: The training cell.
         base: The folder that a plugin in a file is relative to, its suite's.
-        trust: Whether code may be run that no installed package registers.
-        scored: Keys of cells in which columns of the model's held-out images may lie; others
-            are passed over.
+        trust: Whether to run code that no installed package registers.
+        scored: Keys of cells that may hold columns of the model's held-out images; others are
+            ignored.
 
     Raises:
         StoreError: If the cell is not finished, or damaged.
@@ -59,7 +59,7 @@ def held_out_cells(record: RunRecord, key: str) -> Iterator[str]:
 
 
 def held_out_in_runs(store: Store, key: str) -> Iterator[str]:
-    """Yield the same for a trained model without a run, by the runs beside the store."""
+    """Yield the same for a trained model without a run, from all runs beside the store."""
     for path in sorted(store.root.parent.glob(f"*/{RECORD}")):
         try:
             record = read_record(path.parent)

@@ -1,4 +1,4 @@
-"""A trained model in a folder of its own, that can be moved, published and scored with."""
+"""Exported models: a trained model in a folder that can be moved, published and scored with."""
 
 import json
 import shutil
@@ -36,16 +36,17 @@ def export(model: TrainedModel, folder: Path) -> Path:
     """Write a model to a folder and return it.
 
     `weights.safetensors` holds the weights, `held_out.parquet` the columns of held-out
-    in-distribution images, `model.json` all else, with a checksum of every file and of itself.
-    The source of a model that lies in a file comes along. For readers there are a card,
-    `README.md`, what the training reported, `training.json`, and `data.json`.
+    in-distribution images, `model.json` everything else, with checksums of all files and of
+    itself. If the model's code is in a file, the file is copied. For readers there are a card,
+    `README.md`, the training report, `training.json`, and the provenance of the training images,
+    `data.json`.
 
     Args:
         model: The model.
-        folder: Where to; made if it is not there.
+        folder: The target folder; created if missing.
 
     Raises:
-        OodBenchError: If something lies there that is no exported model, or the source is gone.
+        OodBenchError: If the folder holds anything but an exported model, or the source is gone.
     """
     taken = folder.is_file() or (folder.is_dir() and any(folder.iterdir()))
     if taken and not (folder / DESCRIPTION).is_file():
@@ -103,12 +104,13 @@ def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
     """Read an exported model; its weights are not loaded yet.
 
     Args:
-        folder: Where it lies.
-        trust_code: Whether code that it names may be run later, its own file's say.
+        folder: Its folder.
+        trust_code: Whether code that it names may be run later, such as its own file.
 
     Raises:
-        StoreError: If a file is missing or is not what was written.
-        PluginError: If it names code that no installed package registers, without leave.
+        StoreError: If a file is missing or its checksum does not match.
+        PluginError: If it names code that no installed package registers, without
+            `trust_code`.
     """
     found = read_description(folder)
     check_files(folder, found)
@@ -132,12 +134,12 @@ def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
 
 
 def _training(path: Path) -> dict[str, Any]:
-    """Return what the training reported; nothing where that does not lie beside the model."""
+    """Return the training report; empty if there is none beside the model."""
     return typed(read_limited(path), dict[str, Any], path) if path.is_file() else {}
 
 
 def _check_code(path: Path, found: Description, *, trust: bool) -> None:
-    """Refuse code without leave, and in any case a file that is not part of the model."""
+    """Check that code is trusted, and that a file with code is part of the model."""
     where = found.plugin.rpartition(":")[0]
     code = f"module {where!a}"
     if where.endswith(".py"):

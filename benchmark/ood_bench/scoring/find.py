@@ -1,4 +1,4 @@
-"""From what a user calls a trained model to the model."""
+"""Find a trained model by the name that a user gives."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,16 +22,16 @@ def find_model(
     """Find a trained model.
 
     Args:
-        name: `zoo:NAME`, the folder of an exported model, that of a training's cell in a store,
-            or a model of a run as `model`, `model@inside` or `model@inside/seed`, as much of it
-            as is needed to mean one.
+        name: `zoo:NAME`; the folder of an exported model or of a training's cell in a store; or a
+            model of a run as `model`, `model@inside` or `model@inside/seed`, as long as it is
+            unique.
         results: The folder of all runs.
-        run: The run, as for `find_run`; the latest unless said.
-        trust_code: Whether code may be run that the model comes with or names, and no installed
-            package registers. A run of one's own needs no leave.
+        run: The run, as for `find_run`; default: the latest.
+        trust_code: Whether to run code that comes with the model and that no installed package
+            registers. The user's own runs are trusted anyway.
 
     Raises:
-        OodBenchError: If there is none, or several.
+        OodBenchError: If no model or several match.
     """
     named = str(name).removeprefix(PREFIX)
     folder = Path(name) if named == str(name) else find_zoo(named)
@@ -77,7 +77,7 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
 
 
 def _tested(record: RunRecord, store: Store, label: str) -> TestMeasure | None:
-    """Return the bits per dimension of the test images of what a model was trained on."""
+    """Return the bits per dimension of a model on its inside test images."""
     for cell in record.of("bpd"):
         own = cell.at.data == cell.at.inside and cell.at.part == "test"
         if own and label == cell.at.label and store.has(cell.key):

@@ -26,10 +26,10 @@ from ood_bench.spreadsheet import unicode_text
 
 @dataclass(frozen=True)
 class Gathered:
-    """Images of one shape, what each is called, and what was done to them in words.
+    """Images of one shape with their names and a description of their transform.
 
-    What is not Unicode in the name of a file is escaped. `note` says how many images were left
-    out, and what was done to some beyond decoding; it is empty if there is nothing to say.
+    Non-Unicode parts of file names are escaped. `note` states how many images were left out and
+    what was done to some beyond decoding; otherwise it is empty.
     """
 
     names: tuple[str, ...]
@@ -48,23 +48,23 @@ def gather(
     root: Path | None = None,
     on_bad: OnBad = "error",
 ) -> Gathered:
-    """Read images and bring them to a model's shape.
+    """Read images and transform them to a model's shape.
 
     Args:
-        data: A folder, all images below which are read; an `.npz` archive; or the name of a
-            data set of the catalogue.
+        data: A folder, read with its subfolders; an `.npz` archive; or the name of a data set of
+            the catalogue.
         shape: The model's shape.
-        usual: What was done to the model's training images; done to a folder's and an
-            archive's images too.
-        transform: What is done in its place, or in that of the catalogue's way.
-        split: Which images of an archive or of a data set; `test` unless said, or all where
-            there is no such split.
+        usual: The transform of the model's training images, applied to those of a folder or an
+            archive too.
+        transform: A transform to apply instead of `usual` or of the catalogue's.
+        split: The split of an archive or a data set; default: `test`, or all images if there
+            is no such split.
         root: The data root, for the catalogue.
-        on_bad: Whether files and images that cannot be read are an error that lists them, or are
-            left out.
+        on_bad: Whether unreadable files and images raise an error that lists them, or are left
+            out.
 
     Raises:
-        DataError: If there are none, one does not decode, or one does not have the shape.
+        DataError: If there are none, or one does not decode or has the wrong shape.
     """
     path, left_out = Path(data).expanduser(), Counter[str]()
     if path.is_dir():

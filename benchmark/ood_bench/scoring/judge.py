@@ -1,4 +1,4 @@
-"""Scores of images, and a verdict on each by what held-out in-distribution images score."""
+"""Scores of images, and a verdict on each by a threshold from held-out ID images."""
 
 import math
 from collections.abc import Sequence
@@ -22,19 +22,19 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 FOLDS = 5
-"""Parts of the held-out images; each is scored by a detector fitted on the others."""
+"""Folds of the held-out images; each is scored by a detector fitted on the others."""
 
 
 @dataclass(frozen=True)
 class Judged:
-    """What was found of some images.
+    """Scores and verdicts of some images.
 
     Attributes:
-        table: One row an image: `file`, `log_prob` in nats, `bits_per_dim`, `score`, and
+        table: One row per image: `file`, `log_prob` in nats, `bits_per_dim`, `score`, and
             `verdict` (ID or OOD) where there are held-out images.
         threshold: The score above which an image is OOD; None without held-out images.
-        accept: The share of held-out images that are ID by it.
-        held_out: How many these are.
+        accept: The share of held-out images that it accepts as ID.
+        held_out: Number of held-out images.
     """
 
     table: pd.DataFrame
@@ -53,25 +53,25 @@ def judge(
     accept: float = 0.95,
     registry: Registry,
 ) -> Judged:
-    """Score images, and say of each whether it is in-distribution.
+    """Score images, and classify each as in-distribution or out-of-distribution.
 
-    The threshold is the lowest score that lets pass at least the share `accept` of the held-out
-    images. Each of these is scored by a detector that was fitted on four fifths of them which
-    it is not among. The images that are judged have no part in it.
+    The threshold is the lowest score that accepts at least the share `accept` of the held-out
+    images, each of which is scored by a detector fitted on the other four fifths (5-fold). The
+    images under test have no influence on it.
 
     Args:
         model: In evaluation mode, on its device.
-        names: What each image is called.
+        names: The name of each image.
         pixels: uint8, shape `(N, C, H, W)`.
-        detector: Turns columns into scores; of the model's own columns, one score an image.
-        held_out: Columns of in-distribution images that the model was not trained on. None
-            leaves the verdict out, and the detector must be the likelihood.
-        accept: Share of in-distribution images to be let pass, in (0, 1].
+        detector: The detector; it must read only the model's own columns and score single images.
+        held_out: Columns of ID images that the model was not trained on. Without them there is no
+            verdict, and the detector must be the likelihood.
+        accept: Share of ID images to accept, in (0, 1].
         registry: The installed statistics.
 
     Raises:
-        OodBenchError: If the detector reads what is not there.
-        PluginError: If a value is not finite; says of which image.
+        OodBenchError: If the detector reads columns that do not exist.
+        PluginError: If a value is not finite; the message names the image.
     """
     if not 0 < accept <= 1:
         raise OodBenchError(f"accept must be above 0 and at most 1, got {accept:g}")
@@ -98,7 +98,7 @@ def judge(
 
 
 def threshold(detector: Detector, held_out: Columns, accept: float) -> float:
-    """Return the lowest score that lets pass at least a share of held-out images.
+    """Return the lowest score that accepts at least a share of held-out images.
 
     Example:
         >>> held_out = {"log_prob": -np.arange(100.0)}
@@ -120,7 +120,7 @@ def threshold(detector: Detector, held_out: Columns, accept: float) -> float:
 def columns_of(
     model: object, pixels: NDArray[np.uint8], needs: Sequence[str], registry: Registry
 ) -> dict[str, Scores]:
-    """Compute columns of images by whatever installed statistics yield them.
+    """Compute columns of images with the installed statistics that yield them.
 
     Raises:
         OodBenchError: If none yields a column for this model.
@@ -130,7 +130,7 @@ def columns_of(
         try:
             statistics[name] = registry.load("statistics", name)
         except PluginError:
-            continue  # a broken one is missed below, if it is needed
+            continue  # a broken one is reported below if it is needed
     found: dict[str, Scores] = {}
     for need in needs:
         if any(in_family(column, need) for column in found):
@@ -145,7 +145,7 @@ def columns_of(
 
 
 def _check(detector: Detector, name: str, held_out: Columns | None) -> None:
-    """Refuse a detector that reads other models or groups, or columns that are not held out."""
+    """Check that a detector scores single images by the model's held-out columns only."""
     roles = [need for need in (*detector.needs, *detector.fits_on) if split_role(need)[0]]
     if roles:
         raise OodBenchError(

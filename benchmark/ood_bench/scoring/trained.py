@@ -1,4 +1,4 @@
-"""A trained model with all that it needs to judge images: weights, options, held-out columns."""
+"""A trained model with what scoring needs: weights, options, held-out columns."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class HeldOut:
-    """A column of the images that were held out of the training, and what yielded it."""
+    """A column of the held-out images, and the statistic that yielded it."""
 
     statistic: str
     revision: int
@@ -27,7 +27,7 @@ class HeldOut:
 
 
 class TestMeasure(NamedTuple):
-    """How good a model is: a task and a measure of the hub, the images, value and interval."""
+    """A result for the hub's card: task, measure, images, value and interval."""
 
     task: str
     measure: str
@@ -41,10 +41,10 @@ class TrainedModel:
     """One finished training.
 
     Attributes:
-        name: What its cells are called, `model@inside/seed`.
-        plugin: The model's plugin, as its suite names it.
+        name: Its name in cells, `model@inside/seed`.
+        plugin: The model's plugin, as named in its suite.
         revision: The plugin's revision when it was trained.
-        options: All its options.
+        options: All its options, defaults filled in.
         shape: Shape of one image.
         seed: The seed that it was trained with.
         recipe: The training options that its weights depend on.
@@ -52,9 +52,9 @@ class TrainedModel:
         weights: The file of its weights.
         held_out: Columns of held-out in-distribution images, by name.
         base: The folder that a plugin in a file is relative to.
-        trust: Whether a plugin may be loaded that no installed package registers.
-        training: What the training reported; empty where that is not known.
-        tested: Its bits per dimension of the test images, if its run has measured them.
+        trust: Whether to load a plugin that no installed package registers.
+        training: The training report; empty if unknown.
+        tested: Bits per dimension of the test images, if its run has measured them.
     """
 
     name: str
@@ -74,7 +74,7 @@ class TrainedModel:
 
     @property
     def transform(self) -> Transform:
-        """What was done to the training images; nothing, if they had their shape by nature."""
+        """The transform of the training images; the identity if they had their shape natively."""
         if self.data.get("transform") == "none":
             return Transform()
         try:
@@ -86,7 +86,7 @@ class TrainedModel:
             ) from error
 
     def columns(self, registry: Registry) -> Columns:
-        """Return the held-out columns that the installed statistics would yield again."""
+        """Return the held-out columns whose statistics are installed in the same revision."""
         return {
             name: column.values
             for name, column in self.held_out.items()
@@ -98,7 +98,7 @@ class TrainedModel:
         """Return the model in evaluation mode on a device.
 
         Raises:
-            PluginError: If its plugin is not there, is another revision, or is no density.
+            PluginError: If its plugin is missing, has another revision, or is not a density.
             OodBenchError: If its weights do not fit.
         """
         from safetensors import SafetensorError

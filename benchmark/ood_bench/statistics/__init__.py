@@ -1,4 +1,4 @@
-"""Statistics: named float64 columns, one value an image, that detectors read."""
+"""Statistics: named float64 columns, one value per image, that detectors read."""
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
@@ -27,10 +27,10 @@ class Statistic(ABC):
         revision: Raised when the columns change meaning or value; old ones are then stale.
         columns: Names of the columns; one that ends in `.*` stands for a family, all columns
             whose names begin so, as many as the model has.
-        samples: Draws of a dequantized model's noise that each value is over; None for a statistic
-            that takes one and no more.
+        samples: Number of dequantization draws that each value averages over; None for a statistic
+            that always uses one draw.
         requires: The capability that the model must name, or None for a statistic of the
-            image alone, which is then shared by all models.
+            images only, whose columns all models share.
     """
 
     revision: ClassVar[int] = 1
@@ -50,11 +50,11 @@ class Statistic(ABC):
 
 
 LABEL = "label"
-"""The class of each image: a column that data sets with labels yield by themselves."""
+"""The column with the class of each image, which labelled data sets yield without a statistic."""
 
 
 def in_family(column: str, name: str) -> bool:
-    """Tell whether a column is what a declared name stands for.
+    """Return whether a column belongs to a declared name or family.
 
     Example:
         >>> in_family("logits.3", "logits.*"), in_family("logits", "logits")
@@ -68,10 +68,10 @@ def in_family(column: str, name: str) -> bool:
 
 
 def unknown_column(column: str, statistics: Mapping[str, type[Statistic]]) -> str | None:
-    """Say that no statistic yields a column, with a near match; None if one does.
+    """Return the error that no statistic yields a column, with a near match; None if one does.
 
     Args:
-        column: The column, or a family, without the role whose model it is of.
+        column: The column or family, without a role.
         statistics: Statistics by name.
     """
     known = {LABEL, *(name for found in statistics.values() for name in found.columns)}
@@ -81,9 +81,9 @@ def unknown_column(column: str, statistics: Mapping[str, type[Statistic]]) -> st
 
 
 def provider(column: str, statistics: Mapping[str, type[Statistic]], model: type) -> str | None:
-    """Return the statistic that yields a column for a model: the one with most columns.
+    """Return the statistic that yields a column for a model; of several, the one with most columns.
 
-    A flow's log_prob thus comes from the pass that also yields its two terms.
+    The log_prob of a flow thus comes from the pass that also yields its two terms.
 
     Args:
         column: The column, or a family as a statistic declares it.

@@ -1,4 +1,4 @@
-"""A model's columns, computed a batch at a time on the model's device."""
+"""Compute a model's columns in batches on the model's device."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -12,7 +12,7 @@ from torch import Tensor, nn
 from ood_bench.detectors import Columns
 
 VALUES_PER_BATCH = {"cpu": 2**17, "cuda": 2**22}
-"""Pixels times channels of one batch, by type of device; larger ones outgrow a CPU's cache."""
+"""Values (pixels times channels) per batch, by device type; more outgrow a CPU's cache."""
 
 
 def in_batches(
@@ -23,14 +23,14 @@ def in_batches(
     gradients: bool = False,
     at_most: int | None = None,
 ) -> Columns:
-    """Return what a function of uint8 batches yields for all images, as float64 columns.
+    """Apply a function of uint8 batches to all images and return float64 columns.
 
     Args:
         images: uint8 images, shape `(N, C, H, W)`.
         model: The model whose device the batches go to.
         compute: Maps images `(B, C, H, W)` to named values, each `(B,)`.
-        gradients: Whether the function differentiates; then it must detach what it returns.
-        at_most: Images that a batch may hold, for functions that take more memory an image.
+        gradients: Whether the function differentiates; it must then detach its results.
+        at_most: Maximum images per batch, for functions that need more memory per image.
     """
     device = device_of(model)
     values = VALUES_PER_BATCH.get(device.type, VALUES_PER_BATCH["cpu"])
@@ -48,7 +48,7 @@ def in_batches(
 
 @contextmanager
 def frozen(model: object) -> Iterator[None]:
-    """Let no parameter of a module require gradients for a while: none is computed, none kept."""
+    """Disable gradients of a module's parameters within the context."""
     parameters = list(model.parameters()) if isinstance(model, nn.Module) else []
     required = [parameter for parameter in parameters if parameter.requires_grad]
     try:
@@ -69,7 +69,7 @@ def device_of(model: object) -> torch.device:
 
 
 def float_like(model: object, x: Tensor) -> Tensor:
-    """Return images in the floating-point type of a module's parameters, or else in float32."""
+    """Return images in the floating-point type of a module's parameters; default: float32."""
     parameters = model.parameters() if isinstance(model, nn.Module) else iter(())
     first = next(parameters, None)
     return x.to(torch.float32 if first is None else first.dtype)

@@ -1,4 +1,4 @@
-"""What a classifier says of each image."""
+"""Logits and features of a classifier."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,7 @@ from ood_bench.statistics.batches import float_like, in_batches
 
 
 class ClassificationTerms(Statistic):
-    """Logits and features of a classifier, a column for each, at y = x / 255."""
+    """Logits and features of a classifier at y = x / 255, one column per entry."""
 
     columns = ("logits.*", "features.*")
     requires = Classifies

@@ -1,4 +1,4 @@
-"""Complexity: how long the lossless file of an image is."""
+"""Complexity: the size of an image under lossless compression."""
 
 import io
 import os
@@ -29,16 +29,16 @@ CODECS: Mapping[str, Mapping[str, Any]] = MappingProxyType(
     }
 )
 CHUNK = 256
-"""Images that a process is handed at a time."""
+"""Images per task of a worker process."""
 SHARE = 1024
-"""Images below which a further process takes longer to start than it saves."""
+"""Minimum images per process; with fewer, starting it takes longer than it saves."""
 
 
 class Complexity(Statistic):
-    """Length of each image's file under three lossless codecs, in bits.
+    """Size of each image's file under three lossless codecs, in bits.
 
-    Eight times the bytes of the file, headers included, as in Serrà et al.; the image alone
-    decides, so all models share the columns. Gray images are written as gray, others as RGB.
+    Eight times the bytes of the file, headers included, as in Serrà et al. It depends only on the
+    image, so all models share the columns. Gray images are encoded as gray, others as RGB.
     """
 
     columns = ("complexity_png", "complexity_webp", "complexity_jpeg2000")
@@ -55,12 +55,12 @@ class Complexity(Statistic):
 
 
 def file_bits(images: NDArray[np.uint8], *, processes: int | None = None) -> NDArray[np.float64]:
-    """Return the lengths of the images' files in bits, shape `(N, len(CODECS))`.
+    """Return the sizes of the images' files in bits, shape `(N, len(CODECS))`.
 
     Args:
         images: uint8 images `(N, C, H, W)`, gray (C = 1) or RGB (C = 3).
-        processes: How many share the work; None for as many as there are cores and work for.
-            No value depends on it.
+        processes: Number of worker processes; default: by cores and number of images. No value
+            depends on it.
 
     Raises:
         DataError: If the images have neither one channel nor three.
@@ -74,7 +74,7 @@ def file_bits(images: NDArray[np.uint8], *, processes: int | None = None) -> NDA
     chunks = (images[start : start + CHUNK] for start in range(0, len(images), CHUNK))
     spawn = get_context("spawn")  # a fork of a process in which torch has threads may hang
     with ProcessPoolExecutor(processes, spawn, initializer=_end_with_parent) as pool:
-        with without_main():  # the processes start as work is handed out, which is here
+        with without_main():  # the processes start when work is submitted, which is here
             lengths = pool.map(_file_bits, chunks)
         return np.concatenate(list(lengths))
 
@@ -93,14 +93,14 @@ def _file_bits(images: NDArray[np.uint8]) -> NDArray[np.float64]:
 
 
 def _cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores that this process may use."""
     if sys.platform == "linux":
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _end_with_parent() -> None:
-    """Let this process end when the one that started it is killed; it would wait for ever."""
+    """End this process when its parent is killed; otherwise it would wait for ever."""
 
     def wait() -> None:
         parent = parent_process()

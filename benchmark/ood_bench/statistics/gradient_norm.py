@@ -1,4 +1,4 @@
-"""How steep each image's log-likelihood is in the parameters of each layer."""
+"""Norm of the gradient of each image's log-likelihood in each layer's parameters."""
 
 from collections.abc import Callable, Sequence
 
@@ -21,9 +21,9 @@ from ood_bench.statistics.per_image_gradients import (
 
 FAMILY = "gradient_norm"
 ROOT = "model"
-"""Names the layer of the parameters that the model itself owns."""
+"""Name of the layer of parameters that the model itself owns."""
 GRADIENT_VALUES = 2**24
-"""Numbers in all images' gradients that are held at a time, 64 MiB."""
+"""Maximum values of per-image gradients held at a time, 64 MiB."""
 LAYER_VALUES = {"cpu": 2**23, "cuda": 2**28}
 """Numbers that all layers yield for the images of one pass, by type of device: on a CPU 64
 images 1×28×28 of a small Glow, 8 of a PixelCNN. More outgrow its cache."""
@@ -34,12 +34,12 @@ TOLERANCE = 1e-3
 class GradientNorm(Statistic):
     """Squared norm of the gradient of log P(x) in the parameters of each layer.
 
-    A layer is a module that owns parameters; its column bears its dotted name. The columns add
-    up to the squared norm of the gradient in all parameters.
+    A layer is a module that owns parameters; its column is named by its dotted path. The columns
+    sum to the squared norm of the gradient in all parameters.
 
-    Many images take one pass. On the first and the last image of the first pass its
-    norms are compared with those of a pass for the image alone, and a model for which they
-    differ, or which does what has no rule in `per_image_gradients`, takes one pass an image.
+    One pass serves many images. For the first and the last image of the first pass, its norms are
+    compared with those of a single-image pass. A model for which they differ, or with operations
+    for which `per_image_gradients` has no rule, takes one pass per image.
 
     Reference:
         Dauncey et al., Approximations to the Fisher Information Metric of Deep Generative Models
@@ -53,7 +53,7 @@ class GradientNorm(Statistic):
         """Return a column for each layer.
 
         Raises:
-            ValueError: If the model is no module with parameters.
+            ValueError: If the model is not a module with parameters.
         """
         density: DensityModel = named(model, DensityModel)
         log_prob = density.log_prob
@@ -77,7 +77,7 @@ class GradientNorm(Statistic):
 
 
 def layers_of(model: nn.Module) -> dict[str, list[int]]:
-    """Return the layers' names, and where their parameters are among the model's.
+    """Return the names of layers, with the indices of their parameters among the model's.
 
     Example:
         >>> layers_of(nn.Sequential(nn.Linear(2, 3), nn.ReLU(), nn.Linear(3, 1, bias=False)))
@@ -92,12 +92,12 @@ def layers_of(model: nn.Module) -> dict[str, list[int]]:
 def fastest(
     log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
 ) -> Callable[[Tensor], Tensor]:
-    """Return the fastest exact way to compute the norms, images to `(B, parameters)`.
+    """Return the fastest exact function for the norms, from images to `(B, parameters)`.
 
     Args:
         log_prob: Log-likelihoods `(B,)` of images `(B, C, H, W)`.
-        parameters: Of the model; all require gradients.
-        x: Images like those to come.
+        parameters: The model's parameters; all require gradients.
+        x: Images like those to be processed.
     """
 
     def at_once(x: Tensor) -> Tensor:

@@ -1,4 +1,4 @@
-"""Image features: one-number summaries of an image that no model has to do with."""
+"""Image features: one-number summaries of an image, without any model."""
 
 from collections.abc import Iterator
 
@@ -9,17 +9,17 @@ from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 
 CHUNK = 1 << 21
-"""Values, pixels times channels, that are worked on at a time."""
+"""Values (pixels times channels) processed at a time."""
 
 
 class ImageFeatures(Statistic):
-    """Mean, variance, share of high frequencies, and number of distinct values of each image.
+    """Mean, variance, share of high frequencies and number of distinct values of each image.
 
     `image_mean` and `image_variance` are over all pixels and channels, on the scale of 0 to 255.
     `image_high_frequency` is the share of the variance within channels that lies at upper-half
     frequencies: coefficients of the orthonormal cosine transform (DCT-II) whose index along the
     height or the width is at least half of that side. White noise has 3/4 of it there, an image
-    enlarged to twice its size next to none, and a constant image is given 0.
+    enlarged to twice its size almost none, and a constant image counts as 0.
     `image_unique_values` counts the values of 0 to 255 that occur in any channel: at most 256.
     """
 
@@ -62,7 +62,7 @@ def _features(images: NDArray[np.uint8]) -> tuple[NDArray[np.float64], ...]:
 
 
 def _distinct(images: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return how many values occur in each image."""
+    """Return the number of distinct values in each image."""
     seen = np.zeros((len(images), 256), dtype=np.bool_)
     seen[np.arange(len(images))[:, None], images.reshape(len(images), -1)] = True
     counts: NDArray[np.int64] = seen.sum(axis=1)

@@ -10,18 +10,18 @@ from ood_bench.statistics import Statistic
 from ood_bench.statistics.image_features import chunks, cosines
 
 SIDE = 8
-"""Frequencies along each side that the perceptual hash looks at."""
+"""Number of frequencies along each side that the perceptual hash uses."""
 BITS = SIDE * SIDE - 1
-"""Bits of the perceptual hash; those of images of less than eight pixels a side stay zero."""
+"""Bits of the perceptual hash, which are zero for images of less than 8 pixels per side."""
 
 
 class ImageHash(Statistic):
     """A hash of each image's pixels, and a perceptual hash, each as two numbers of 32 bits.
 
-    `pixel_hash` is 64 bits of BLAKE2b over the pixels. `perceptual_hash` is of the mean of the
-    channels: a bit for each of the 8 by 8 lowest frequencies of its cosine transform but the
-    mean, set where the coefficient is above their median. It is the same however bright the
-    image is and however much contrast it has; small changes turn few bits.
+    `pixel_hash` is 64 bits of BLAKE2b over the pixels. `perceptual_hash` is computed from the
+    mean of the channels: one bit for each of the 8 by 8 lowest frequencies of its cosine
+    transform except the mean, set if the coefficient is above their median. It is invariant to
+    brightness and contrast, and small changes flip few bits.
 
     Reference:
         Zauner, Implementation and benchmarking of perceptual image hash functions, 2010.
@@ -64,7 +64,7 @@ def _perceptual_hashes(images: NDArray[np.uint8]) -> NDArray[np.uint64]:
     gray = images.mean(axis=1)
     gray -= gray.mean(axis=(1, 2), keepdims=True)
     low = cosines(height, SIDE) @ gray @ cosines(width, SIDE).T
-    low = low.reshape(count, -1)[:, 1:].round(6)  # what rounding errors leave of nothing is nothing
+    low = low.reshape(count, -1)[:, 1:].round(6)  # rounding errors of zero count as zero
     bits = low > np.median(low, axis=1, keepdims=True)
     weights = np.uint64(1) << np.arange(BITS, dtype=np.uint64)
     hashes: NDArray[np.uint64] = np.where(bits, weights, np.uint64(0)).sum(axis=1, dtype=np.uint64)

@@ -1,4 +1,4 @@
-"""How steep a density is at each image."""
+"""Norm of the gradient of a log-density in the image."""
 
 import numpy as np
 import torch

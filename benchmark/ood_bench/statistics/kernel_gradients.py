@@ -1,4 +1,4 @@
-"""The gradient of each image in the kernel of a convolution, from patches of its input."""
+"""Per-image gradients in the kernel of a convolution, from patches of its input."""
 
 from collections.abc import Sequence
 
@@ -25,9 +25,9 @@ def kernel_gradients(
         gradient: Gradient of its output, shape `(N, O, H', W')`.
         count: Images B.
         kernel: Height and width of the kernel.
-        stride: Of the convolution, as the following two.
-        padding: On both sides.
-        dilation: Of the kernel.
+        stride: Stride of the convolution.
+        padding: Padding on both sides.
+        dilation: Dilation of the kernel.
         groups: Groups of channels.
 
     Returns:

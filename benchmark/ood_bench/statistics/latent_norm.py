@@ -1,4 +1,4 @@
-"""How far from the origin a flow puts each image."""
+"""Norm of a flow's latents."""
 
 import numpy as np
 from numpy.typing import NDArray

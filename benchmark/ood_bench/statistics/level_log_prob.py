@@ -1,4 +1,4 @@
-"""What each scale of a multi-scale flow adds to the log-likelihood."""
+"""The contribution of each level of a multi-scale flow to the log-likelihood."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,10 @@ from ood_bench.statistics.batches import in_batches
 
 
 class LevelLogProb(Statistic):
-    """The part of log P(x) that is each level's, in nats; the parts add up to log P(x).
+    """Contribution of each level to log P(x), in nats; the contributions sum to log P(x).
 
-    Column `level_log_prob.0` is the finest level's: its prior and its volume term, less ln 256
-    for each of its latents.
+    Column `level_log_prob.0` is that of the finest level: its prior and its volume term, minus
+    ln 256 for each of its latents.
 
     Reference:
         Schirrmeister et al., Understanding Anomaly Detection with Deep Invertible Networks

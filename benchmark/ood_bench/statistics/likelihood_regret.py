@@ -1,4 +1,4 @@
-"""Likelihood regret: what a latent-variable model's bound gains from a posterior of its own."""
+"""Likelihood regret: the gain of the bound from a posterior optimised for each image."""
 
 import numpy as np
 import torch
@@ -11,7 +11,7 @@ from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import frozen, in_batches
 
 STEPS = 100
-"""As in the paper."""
+"""Number of optimisation steps, as in the paper."""
 RATE = 0.05
 """Adam's step. On 48 held-out FashionMNIST images and a VAE that scores 8 draws, 0.05 and 0.1
 both gain 16 nats in 100 steps; with 0.01, 11 nats, the climb has not ended."""
@@ -19,7 +19,7 @@ AVERAGE = 0.9
 """Decay of the running mean of a posterior's moments, which evens out the draws; the bound is
 evaluated there."""
 CHECK = 20
-"""Steps from one evaluation of the bound to the next."""
+"""Steps between evaluations of the bound."""
 TOLERANCE = 0.1
 """Nats: an image leaves when the bound at a check is not this much above the best so far. On
 the same images 62 % of the steps are taken, and 1.3 nats of 16 are lost."""
@@ -30,15 +30,15 @@ EPSILON = 1e-8
 class LikelihoodRegret(Statistic):
     """max over q of the bound on log P(x), minus the bound with the model's own q(z|x), nats.
 
-    The mean and log standard deviation of each image's posterior climb its ELBO by Adam, from
-    where the encoder puts them, the draw of z another at every step. The two bounds are the
-    model's `log_prob`, importance-weighted over draws that the climb has not seen; the larger
-    one is the best of those at every `CHECK` steps and at the start, so that it is no smaller.
-    With the draws held fixed the climb would have no end: all but one draw can be given up, and
-    the standard deviation grown for its log q.
+    The mean and log standard deviation of each image's posterior are optimised for its ELBO by
+    Adam, from the encoder's values, with a new draw of z at every step. The two bounds are the
+    model's `log_prob`, importance-weighted over draws that the optimisation has not seen;
+    the first is the best of those at the start and every `CHECK` steps, so it is never smaller.
+    With fixed draws the optimisation would not converge: it could give up all draws but one, and
+    grow the standard deviation for its log q.
 
-    The images of a batch climb together, each by itself: Adam works element by element, the
-    noise is a function of the image and the step, and an image that has converged leaves.
+    The images of a batch are optimised together but independently: Adam works element by element,
+    the noise is a function of image and step, and converged images leave the batch.
 
     Reference:
         Xiao et al., Likelihood Regret: An Out-of-Distribution Detection Score For Variational
@@ -65,7 +65,7 @@ def regret(model: InfersGaussian, x: Tensor) -> Tensor:
     """Return the regret of uint8 images `(B, C, H, W)` in nats, float64, shape `(B,)`.
 
     Args:
-        model: Its parameters require no gradients.
+        model: The model; its parameters require no gradients.
         x: The images.
     """
     with torch.no_grad():

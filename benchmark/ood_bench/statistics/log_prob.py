@@ -1,4 +1,4 @@
-"""log_prob of any density model."""
+"""The log-likelihood of any density model."""
 
 import numpy as np
 from numpy.typing import NDArray

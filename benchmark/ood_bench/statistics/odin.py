@@ -1,4 +1,4 @@
-"""ODIN: the confidence of a classifier in an image moved towards its own decision."""
+"""ODIN: the confidence of a classifier after a step towards its own decision."""
 
 import numpy as np
 import torch
@@ -13,11 +13,11 @@ from ood_bench.statistics.batches import float_like, frozen, in_batches
 
 TEMPERATURE = 1000.0
 STEP = 0.0014
-"""Both as in the paper, for images on [0, 1]; it chose the step on images of one OOD set."""
+"""Both as in the paper, for images on [0, 1], which tuned the step on one OOD set."""
 
 
 class Odin(Statistic):
-    """Largest probability of a class at temperature T, of the image moved by ε.
+    """Largest class probability at temperature T of the image perturbed by ε.
 
     With S the softmax of logits / T and ŷ its largest entry, the image y = x / 255 becomes
     y − ε · sign(−∇ log S_ŷ(y)), and the column is the largest entry of S there. It is near 1/K

@@ -1,15 +1,15 @@
 """Gradients of each image's log-likelihood in a model's parameters, from one pass over a batch.
 
-A weight is a tensor that depends on parameters alone, a parameter's mask or scale included.
-While the model runs, a function mode sees where weights meet images. At a convolution or a
-linear layer it hands on the weight detached, and forms each image's gradient in that weight from
-the layer's input and the gradient of its output; where the two meet element by element it hands
-on one copy of the weight an image. What leads from parameters to weights is small, and is
-differentiated for all images at once at the end.
+A weight is a tensor that depends only on parameters, such as a masked or scaled parameter. While
+the model runs, a torch function mode intercepts each operation on weights and images. At a
+convolution or a linear layer it passes the detached weight, and forms each image's gradient in
+that weight from the layer's input and the gradient of its output; in element-wise operations it
+passes one copy of the weight per image. The computation from parameters to weights is small, and
+is differentiated for all images at once at the end.
 
 `torch.func.vmap` over `grad` would do the same by itself, but it refuses the memory format
-`channels_last` in which convolutions are fast. Where a model does what this file has no rule
-for, it says so: `UnruledError`.
+`channels_last` in which convolutions are fast. An operation without a rule in this
+file raises `UnruledError`.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -36,7 +36,7 @@ ELEMENTWISE: frozenset[Callable[..., Any]] = frozenset(
     getattr(Tensor, f"__{name}__")
     for name in ("add", "radd", "sub", "rsub", "mul", "rmul", "truediv", "rtruediv")
 }
-"""Functions that broadcast, and whose every output element depends on its own inputs alone."""
+"""Element-wise functions that broadcast."""
 PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
     {torch.matmul, Tensor.matmul, Tensor.__matmul__}
 )
@@ -45,21 +45,21 @@ PRODUCTS: frozenset[Callable[..., Any]] = frozenset(
 LIKE: frozenset[Callable[..., Any]] = frozenset(
     {Tensor.to, Tensor.type_as, Tensor.expand_as, Tensor.view_as, Tensor.reshape_as}
 )
-"""Functions that take no more than type, place or shape from any argument but the first."""
+"""Functions that read only type, device or shape of every argument but the first."""
 
 
 class UnruledError(RuntimeError):
-    """Images meet weights in a way for which there is no rule here."""
+    """An operation on images and weights has no rule."""
 
 
 def gradients_one_by_one(
     log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
 ) -> list[Tensor]:
-    """Return each image's gradients by a pass for every image, for any model.
+    """Return per-image gradients by one pass per image, for any model.
 
     Args:
         log_prob: Log-likelihoods `(B,)` of images `(B, C, H, W)`.
-        parameters: In which to differentiate; all require gradients.
+        parameters: The parameters to differentiate in; all require gradients.
         x: The images.
 
     Returns:
@@ -77,10 +77,10 @@ def gradients_one_by_one(
 def gradients_at_once(
     log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
 ) -> list[Tensor]:
-    """Return what `gradients_one_by_one` does, by one pass forward and one backward.
+    """Return the same as `gradients_one_by_one`, by one forward and one backward pass.
 
     Raises:
-        UnruledError: If images meet weights in a way that has no rule.
+        UnruledError: If an operation on images and weights has no rule.
     """
     setattr(x, _MARK, True)
     meetings = _Meetings(len(x))
@@ -96,10 +96,10 @@ def gradients_at_once(
 
 
 def layer_values(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> int:
-    """Return how many numbers the layers with weights yield in all for some images.
+    """Return the total number of outputs of the layers with weights for some images.
 
     Raises:
-        UnruledError: If images meet weights in a way that has no rule.
+        UnruledError: If an operation on images and weights has no rule.
     """
     setattr(x, _MARK, True)
     meetings = _Meetings(len(x))
@@ -110,7 +110,7 @@ def layer_values(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> int:
 
 @contextmanager
 def differentiable(model: nn.Module) -> Iterator[list[nn.Parameter]]:
-    """Let all parameters of a model require gradients for a while; yield them in order."""
+    """Enable gradients of all parameters within the context; yield them in order."""
     parameters = list(model.parameters())
     before = [parameter.requires_grad for parameter in parameters]
     try:
@@ -123,11 +123,11 @@ def differentiable(model: nn.Module) -> Iterator[list[nn.Parameter]]:
 
 
 class _Meetings(TorchFunctionMode):
-    """Watches where images meet weights, and gathers each image's gradient in those weights.
+    """Intercepts operations on images and weights, and collects per-image gradients.
 
     Args:
-        count: Images B. Tensors that depend on them hold whole multiples of B in their first
-            dimension, image by image.
+        count: Number of images B. The first dimension of tensors that depend on them is a
+            multiple of B, image by image.
     """
 
     def __init__(self, count: int) -> None:
@@ -145,7 +145,7 @@ class _Meetings(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: dict[str, Any] | None = None,
     ) -> Any:
-        """Call a function, with weights that meet images replaced, and mark what it returns."""
+        """Call a function with weights replaced where it also takes images; mark its result."""
         kwargs = kwargs or {}
         images = weights = False
         for tensor in _tensors((*args, *kwargs.values())):
@@ -183,7 +183,7 @@ class _Meetings(TorchFunctionMode):
         raise UnruledError(f"a weight meets images in {func.__name__}")
 
     def _copies(self, value: Any, rank: int) -> Any:
-        """Return one copy of a weight an image, for tensors of a rank; other values as they are."""
+        """Return one copy of a weight per image, for tensors of a rank; other values unchanged."""
         if not isinstance(value, Tensor) or not _is_weight(value):
             return value
         shape = value.shape
@@ -275,15 +275,15 @@ class _Meetings(TorchFunctionMode):
         *,
         channels: int,
     ) -> Tensor:
-        """Run a layer with detached weights, and add to their gradients once its output's is known.
+        """Run a layer with detached weights; add to their gradients in the backward pass.
 
         Args:
-            run: The layer, of its weight and bias.
+            run: The layer, as a function of weight and bias.
             x: Its input.
             weight: Its weight.
             bias: Its bias.
-            of_weight: Each image's gradient in the weight, from the gradient of the output.
-            channels: The dimension of the output along which the bias lies.
+            of_weight: Computes each image's gradient in the weight from the gradient of the output.
+            channels: The dimension of the output that the bias is added along.
         """
         if not _of_images(x) or _of_images(weight) or (bias is not None and _of_images(bias)):
             raise UnruledError("a layer's weight depends on the image")
@@ -323,7 +323,7 @@ class _Meetings(TorchFunctionMode):
         self.weights[id(weight)] = (weight, total)
 
     def of_parameters(self, parameters: Sequence[nn.Parameter]) -> list[Tensor]:
-        """Return the gradients in the parameters, from those in the weights made of them."""
+        """Return the gradients in the parameters, from those in the weights computed from them."""
         direct = {id(parameter) for parameter in parameters}
         made = [pair for key, pair in self.weights.items() if key not in direct]
         found: Sequence[Tensor | None] = [None] * len(parameters)

@@ -1,4 +1,4 @@
-"""How far from the origin a latent-variable model puts each image."""
+"""Norm of the posterior mean of a latent-variable model."""
 
 import numpy as np
 from numpy.typing import NDArray

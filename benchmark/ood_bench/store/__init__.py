@@ -1,4 +1,4 @@
-"""Finished cells on disk, and who works on those that are not finished."""
+"""The store: finished cells on disk, and locks on unfinished ones."""
 
 from ood_bench.cells.tables import write_columns, write_table
 from ood_bench.store.folder import Store

@@ -1,4 +1,4 @@
-"""Finished cells in a folder, written whole or not at all; nothing is unpickled."""
+"""The store in a folder: cells are written atomically, and nothing is unpickled."""
 
 import errno
 import json
@@ -22,16 +22,16 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 TRAINING = "training"
-"""What a cell's unfinished work keeps: checkpoints, from which the next run goes on."""
+"""Folder of training checkpoints in a cell's unfinished work; the next run resumes from them."""
 
 
 class Store(CellFiles):
-    """A folder of finished cells, shared by all suites and by runs at the same time.
+    """A folder of finished cells, shared by all suites and by concurrent runs.
 
-    `cells/<key>/` holds a finished cell. A writer has `partial/<key>/<its own>/` to itself and
-    renames it when it is whole; of two writers the first counts, since both are right. Training
-    checkpoints in `partial/<key>/training/` outlast a kill. `held/<key>` says who works on a
-    cell.
+    `cells/<key>/` holds a finished cell. Each writer has a folder `partial/<key>/<name>/` to
+    itself and renames it once complete; of two writers the first counts, since their results are
+    equal. Training checkpoints in `partial/<key>/training/` survive a kill. `held/<key>` is the
+    lock of a cell.
 
     Args:
         root: The folder.
@@ -42,7 +42,7 @@ class Store(CellFiles):
         self.root = root
 
     def path(self, key: str) -> Path:
-        """Return where the finished cell lies or would lie."""
+        """Return the path of a finished cell, whether or not it exists."""
         return self.root / "cells" / key
 
     def partial(self, key: str) -> Path:
@@ -74,7 +74,7 @@ class Store(CellFiles):
             raise StoreError(f"{path} cannot be read") from error
 
     def finished_keys(self) -> list[str]:
-        """Return the keys of all cells that lie here, also of damaged ones."""
+        """Return the keys of all stored cells, damaged ones included."""
         return [path.name for path in _children(self.root / "cells")]
 
     def unfinished_keys(self) -> list[str]:
@@ -82,12 +82,12 @@ class Store(CellFiles):
         return [path.name for path in _children(self.root / "partial")]
 
     def forget(self, key: str) -> None:
-        """Look at a cell's files anew when it is next asked for."""
+        """Drop what is cached about a cell, so that its files are checked again."""
         self._sound.pop(key, None)
         self._damaged.discard(key)
 
     def lock(self, key: str) -> Lock:
-        """Return the lock of a cell, to be entered; that waits while another run holds it."""
+        """Return the lock of a cell, a context manager that waits while another run holds it."""
 
         def waiting() -> None:
             log.warning("waiting for another run that works on cell %s", key)
@@ -95,13 +95,13 @@ class Store(CellFiles):
         return Lock(self.root / "held" / key, waiting=waiting)
 
     def remove(self, key: str) -> None:
-        """Remove a finished cell and unfinished work on it, for the holder of its lock."""
+        """Remove a finished cell and its unfinished work; the caller must hold its lock."""
         self.forget(key)
         self._set_aside(key)
         shutil.rmtree(self.partial(key), ignore_errors=True)
 
     def _set_aside(self, key: str) -> None:
-        """Move a cell to unfinished work at once, so that nobody reads half of it."""
+        """Move a cell to unfinished work atomically, so that no reader sees half of it."""
         path = self.path(key)
         if not os.path.lexists(path):
             return
@@ -113,16 +113,16 @@ class Store(CellFiles):
 
     @contextmanager
     def write(self, cell: Cell, token: str = "new") -> Iterator[Path]:
-        """Give an empty folder for a cell's files; on a clean exit they are a finished cell.
+        """Yield an empty folder for a cell's files, which becomes the finished cell on success.
 
-        A finished cell of that key stays if it is sound, and is replaced if it is damaged.
+        An existing finished cell with that key is kept if sound and replaced if damaged.
 
         Args:
             cell: The cell.
-            token: Names this writer: of two with the same name one may clear the other's files.
+            token: Unique name of this writer; writers that share one may delete each other's files.
 
         Raises:
-            StoreError: If a file is missing that a cell of its kind must have.
+            StoreError: If a file that its kind requires is missing.
         """
         new = self.partial(cell.key) / token
         _removed(new)
@@ -137,7 +137,7 @@ class Store(CellFiles):
             self.partial(cell.key).rmdir()
 
     def _seal(self, cell: Cell, new: Path) -> dict[str, Any]:
-        """Write a cell's manifest and its seal, bring all to the disk, and return the manifest."""
+        """Write a cell's manifest and seal, flush all to disk, and return the manifest."""
         files = sorted(path for path in new.iterdir() if path.is_file())
         lacking = cell.spec.files - {path.name for path in files}
         if lacking:
@@ -159,9 +159,9 @@ class Store(CellFiles):
         return manifest
 
     def _settle(self, key: str, new: Path, manifest: dict[str, Any]) -> None:
-        """Give a whole cell its place, unless another writer's stands there already."""
+        """Move a complete cell to its place, unless another writer's is there already."""
         final = self.path(key)
-        final.parent.mkdir(exist_ok=True)  # the store is there, since `new` lies in it
+        final.parent.mkdir(exist_ok=True)  # the store exists, since it contains `new`
         self.forget(key)
         for _ in range(10):
             with suppress(StoreError):
@@ -191,9 +191,9 @@ class Store(CellFiles):
         return path
 
     def clear(self) -> None:
-        """Remove what runs that were broken off have left, but for checkpoints to go on from.
+        """Remove the remains of interrupted runs, except training checkpoints.
 
-        What a living process works on stays.
+        Work in progress of a live process stays.
         """
         for path in _children(self.root / "held"):
             Lock(path).clear()
@@ -210,11 +210,11 @@ class Store(CellFiles):
         clear_unfinished(self.root / "data")
 
     def clear_partial(self, key: str, *, training: bool = False) -> None:
-        """Remove unfinished work on a cell, for the holder of its lock.
+        """Remove unfinished work on a cell; the caller must hold its lock.
 
         Args:
             key: The cell.
-            training: Whether the checkpoints of a training that is not finished go too.
+            training: Whether to remove the checkpoints of an unfinished training too.
         """
         folder = self.partial(key)
         if training or not folder.is_dir() or self.has(key):
@@ -230,7 +230,7 @@ class Store(CellFiles):
 
 
 def _children(folder: Path) -> list[Path]:
-    """Return what lies in a folder, hidden files left out; nothing if there is none."""
+    """Return the entries of a folder but hidden ones; none if there is no folder."""
     try:
         return [path for path in folder.iterdir() if not path.name.startswith(".")]
     except OSError:
@@ -246,7 +246,7 @@ def _removed(path: Path) -> None:
 
 
 def _steady(read: Callable[[], T]) -> T:
-    """Read again where NFS says that a file was replaced meanwhile."""
+    """Retry a read after NFS reports that the file was replaced meanwhile."""
     for pause in (0.01, 0.1, 1.0):
         try:
             return read()
@@ -258,7 +258,7 @@ def _steady(read: Callable[[], T]) -> T:
 
 
 def _fsync(path: Path) -> None:
-    """Bring a file or a folder to the disk; some file systems know no such thing of folders."""
+    """Flush a file or folder to disk; some file systems do not support it for folders."""
     handle = os.open(path, os.O_RDONLY)
     try:
         os.fsync(handle)

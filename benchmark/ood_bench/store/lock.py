@@ -1,7 +1,7 @@
-"""Locks that are files: they hold on file systems that know no advisory locks, as many NFS do.
+"""Lock files, which work on file systems without advisory locks, such as many NFS mounts.
 
-A lock spares the work of computing a cell twice. Nothing wrong is stored where it fails: each
-writer has a folder of its own, and of two that finish the same cell the first counts.
+A lock avoids computing a cell twice. If it fails, nothing wrong is stored: each writer has its
+own folder, and of two that finish the same cell the first counts.
 """
 
 import errno
@@ -20,38 +20,38 @@ from ood_bench.files import UNFINISHED
 from ood_bench.owner import Owner
 
 HEARTBEAT_SECONDS = 15.0
-"""Time between two signs of life of a holder."""
+"""Seconds between two heartbeats of a holder."""
 
 STALE_SECONDS = 180.0
-"""Time without one after which a holder counts as gone; directory caches of NFS last 60 s."""
+"""Seconds without a heartbeat after which a holder counts as dead; NFS caches last 60 s."""
 
 UNREADABLE_SECONDS = 5.0
-"""The same for a lock that names no holder."""
+"""The same for a lock file that names no holder."""
 
 _LONGEST_PAUSE = 1.0
 
 
 class _Sight(NamedTuple):
-    """A lock as it was seen: who holds it, and its last sign of life."""
+    """Observed state of a lock: its holder and last heartbeat."""
 
     token: str
     stamp: int
 
 
 class Lock:
-    """A file that names the process which holds something, with a sign of life now and then.
+    """A lock file that names its holder, which renews it by heartbeats.
 
-    A holder that has ended is found out at once on its own machine, by its process number and
-    start time. One of another machine, or one that is stopped, counts as gone when its signs of
-    life stay away; clocks are not compared. The file is then free for the next.
+    On the same machine, a holder that has ended is recognised at once by its process number and
+    start time. A holder on another machine, or a stopped one, counts as dead when its heartbeats
+    cease; clocks are not compared. The lock can then be taken over.
 
     Args:
-        path: The file; there is none while nobody holds the lock.
-        waiting: Called once if somebody else holds it.
+        path: The file; it exists while the lock is held.
+        waiting: Called once if another process holds it.
 
     Attributes:
-        token: Names the holder, and this holding; part of the names of what it writes.
-        waited: Whether somebody else held it at first.
+        token: Unique name of this holder and acquisition, used in the names of its files.
+        waited: Whether another process held it at first.
     """
 
     def __init__(self, path: Path, *, waiting: Callable[[], None] = lambda: None) -> None:
@@ -63,7 +63,7 @@ class Lock:
         self._seen: tuple[_Sight, float] | None = None
 
     def __enter__(self) -> Self:
-        """Wait until the lock is this process's."""
+        """Wait until this process holds the lock."""
         pause = 0.02
         while not self.take():
             if not self.waited:
@@ -79,11 +79,11 @@ class Lock:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Let the next have it."""
+        """Release the lock."""
         self.release()
 
     def take(self) -> bool:
-        """Try once; tell whether the lock is now this process's.
+        """Try once to take the lock; return whether this process now holds it.
 
         Raises:
             OSError: If the folder cannot be written to.
@@ -99,7 +99,7 @@ class Lock:
         return True
 
     def held(self) -> bool:
-        """Tell whether nobody has taken the lock over from this process."""
+        """Return whether this process still holds the lock."""
         sight = self._look()
         return sight is not None and sight.token == self.token
 
@@ -110,14 +110,14 @@ class Lock:
             self._set_aside(sight)
 
     def release(self) -> None:
-        """Remove the file, unless another has taken the lock over."""
+        """Remove the file, unless another process has taken the lock over."""
         self._ended.set()
         with suppress(OSError):
             if self.held():
                 self.path.unlink()
 
     def _created(self) -> bool:
-        """Create the file with its content at once; tell whether there was none."""
+        """Create the file with its content atomically; return whether there was none."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         own = self._beside("new")
         own.write_text(self.token, encoding="ascii")
@@ -128,7 +128,7 @@ class Lock:
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EROFS, errno.ENOSPC, errno.EDQUOT):
                 raise
-            # no hard links here; or, on NFS, one that was made and whose answer was lost
+            # no hard links; or, on NFS, a link that was made but whose reply was lost
             return own.stat().st_nlink == 2 or self._created_without_link()
         finally:
             with suppress(OSError):
@@ -136,7 +136,7 @@ class Lock:
         return True
 
     def _beside(self, what: str) -> Path:
-        """Return a name of this holding's own, which is cleared away if it ends here."""
+        """Return a temporary path unique to this acquisition."""
         return self.path.with_name(f".{self.path.name}.{self.token}.{what}{UNFINISHED}")
 
     def _created_without_link(self) -> bool:
@@ -149,9 +149,9 @@ class Lock:
         return True
 
     def _look(self) -> _Sight | None:
-        """Return the lock as it is now; None if there is none."""
+        """Return the current state of the lock; None if there is no file."""
         try:
-            # opening makes NFS ask the server; a status alone may be an old one
+            # opening makes NFS ask the server; a mere stat may be cached
             with self.path.open("rb") as file:
                 text = file.read(200).decode("ascii", errors="replace")
                 return _Sight(text, os.fstat(file.fileno()).st_mtime_ns)
@@ -170,7 +170,7 @@ class Lock:
         return now - self._seen[1] > (UNREADABLE_SECONDS if owner is None else STALE_SECONDS)
 
     def _set_aside(self, sight: _Sight) -> None:
-        """Remove a lock whose holder is gone; one that another took meanwhile is put back."""
+        """Remove a dead holder's lock; if another process took it meanwhile, restore it."""
         aside = self._beside("gone")
         with suppress(OSError):
             self.path.rename(aside)

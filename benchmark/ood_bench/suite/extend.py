@@ -78,7 +78,7 @@ def _merged(base: Any, own: Any, place: KeyPath, replaced: list[KeyPath]) -> Any
 
 
 def _from_zoo(entry: Mapping[str, Any]) -> bool:
-    """Tell whether an entry of a suite is a model of the zoo."""
+    """Return whether an entry of a suite is a model of the zoo."""
     given = entry.get("checkpoint")
     names = given if isinstance(given, list) else [given]
     return any(isinstance(name, str) and name.startswith(PREFIX) for name in names)

@@ -132,7 +132,7 @@ def _density(model: DensityModule, y: Tensor, log_weight: Tensor | float = 0.0) 
 
 
 def takes_noise(model: DensityModule) -> bool:
-    """Tell whether `log_prob` is a function of `dequantize(x)`, and of nothing else of x."""
+    """Return whether `log_prob` is a function of `dequantize(x)`, and of nothing else of x."""
     y = torch.rand(16, *model.shape, generator=torch.Generator().manual_seed(0))
     found = log_density(model, y)
     black = torch.zeros_like(y, dtype=torch.uint8)

@@ -77,7 +77,7 @@ def aside(entry: os.DirEntry[str]) -> str:
 
 
 def holds_files(folder: Path) -> bool:
-    """Tell whether a folder has a file below it that is not hidden or a system's."""
+    """Return whether a folder has a file below it that is not hidden or a system's."""
     return any(reason not in ("hidden", "system") for _, reason in _walk(folder))
 
 
