@@ -1,1 +1,1 @@
-"""The models that ship with ood-bench, found through entry points as a stranger's are."""
+"""The models that ship with ood-bench, found through entry points like those of other packages."""

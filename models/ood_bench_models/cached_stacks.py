@@ -17,7 +17,7 @@ class CachedStacks:
 
     Args:
         layers: The layers, at least one.
-        like: What the image's tensors are like, of shape `(B, C, H, W)`.
+        like: A tensor with the images' shape `(B, C, H, W)`, dtype and device.
     """
 
     def __init__(self, layers: Sequence[GatedPixelLayer], like: Tensor) -> None:

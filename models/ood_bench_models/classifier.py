@@ -1,4 +1,4 @@
-"""A small residual network that tells the classes of a data set apart."""
+"""A small residual network that classifies the images of a data set."""
 
 from torch import Tensor, nn
 

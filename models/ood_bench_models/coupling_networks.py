@@ -18,7 +18,7 @@ class CouplingNetwork(Protocol):
         ...
 
     def prepare(self, x: Tensor) -> None:
-        """Set what starts from data."""
+        """Initialise the parameters that depend on data, from one batch."""
         ...
 
 

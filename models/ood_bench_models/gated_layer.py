@@ -1,4 +1,4 @@
-"""One layer of a gated PixelCNN: the rows above a pixel, and what is left of it in its row."""
+"""One layer of a gated PixelCNN: it reads the rows above a pixel and the pixels to its left."""
 
 import torch
 from torch import Tensor, nn

@@ -14,10 +14,10 @@ from ood_bench_models.gaussian import Gaussian
 
 
 class Split(NamedTuple):
-    """What a level makes of an image.
+    """The output of one level.
 
     Attributes:
-        kept: What goes on to the next level; None at the last.
+        kept: The input of the next level; None at the last.
         z: The level's latents.
         log_prior: log p(z | kept) in nats, shape `(B,)`.
         log_volume: log |det| of the level in nats, shape `(B,)` or of one element.

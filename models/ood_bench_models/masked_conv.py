@@ -1,4 +1,4 @@
-"""Convolutions some of whose weights are held at zero, and the masks that say which."""
+"""Convolutions with masked weights, and their masks."""
 
 import torch
 from torch import Tensor, nn
@@ -6,7 +6,7 @@ from torch.nn.functional import conv2d
 
 
 class MaskedConv(nn.Module):
-    """A convolution without padding, whose weights count where a mask is one.
+    """A convolution without padding, whose weights are multiplied by a mask of ones and zeros.
 
     Weights start normal, with a variance of gain² over the number of inputs that an output
     sees.
