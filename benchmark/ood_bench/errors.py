@@ -1,4 +1,4 @@
-"""The errors that a user can mend; the command line prints each as one line."""
+"""Errors that a user can fix; the command line prints each in one line."""
 
 import errno
 import os
@@ -24,7 +24,7 @@ __all__ = [
 
 
 class OodBenchError(Exception):
-    """Root of the errors that say what was got, what was wanted and what to do."""
+    """Base of our errors, whose messages say what was given, what is expected and what to do."""
 
 
 class SuiteError(OodBenchError):
@@ -36,7 +36,7 @@ class PluginError(OodBenchError):
 
 
 class TooLargeError(PluginError):
-    """A model that asks for more memory than the machine has."""
+    """A model that needs more memory than the machine has."""
 
 
 class DataError(OodBenchError):
@@ -44,15 +44,15 @@ class DataError(OodBenchError):
 
 
 class CellError(OodBenchError):
-    """A unit of work that failed though nothing in its request was wrong."""
+    """A unit of work that failed although its request was valid."""
 
 
 class StoreError(OodBenchError):
-    """A stored file that is not what was written."""
+    """A damaged file in the store."""
 
 
 def did_you_mean(name: str, known: Iterable[str]) -> str:
-    """Return the end of a message about an unknown name: a near match, or all that is known.
+    """Return the end of a message about an unknown name: a near match, or all known names.
 
     Example:
         >>> did_you_mean("widht", ["width", "levels"])
@@ -97,18 +97,18 @@ _NUMBER = re.compile(r"\(os error (\d+)\)|\[errno (\d+)\]", re.IGNORECASE)
 
 
 def machine_refusal(error: BaseException, place: "Path | str | None" = None) -> str | None:
-    """Return the line about an error that the machine, not the command, is the cause of.
+    """Return one line about an error that the system caused, not the command.
 
-    Such are a full disk, a folder that must not be written to, a folder in a file's place. What
-    a library raises in place of an `OSError` counts where its text holds the system's number.
+    Examples are a full disk, a folder without write permission, a folder where a file should be.
+    Errors of libraries count if their text contains the system's error number.
 
     Args:
-        error: What was raised.
-        place: What was being written, for an error that names no path itself.
+        error: The error.
+        place: The path being written, for an error that names none.
 
     Returns:
-        The path, what the system said and what to do; None if the error is another. A file that
-        is not there is another: it may be a mistake of whoever named it.
+        The path, the system's message and what to do; None for other errors. A missing file is
+        among the others, since its name may be a mistake of the user.
 
     Example:
         >>> machine_refusal(OSError(errno.EFBIG, "File too large", "a.txt")).partition(";")[0]
@@ -133,7 +133,7 @@ def machine_refusal(error: BaseException, place: "Path | str | None" = None) -> 
 
 
 def system_number(error: BaseException) -> int | None:
-    """Return the system's number of an error, also of one that a library gives as text.
+    """Return the errno of an error, also if a library gives it as text.
 
     Example:
         >>> system_number(RuntimeError("I/O error: No space left on device (os error 28)"))
@@ -146,7 +146,7 @@ def system_number(error: BaseException) -> int | None:
 
 
 def raised(error: BaseException) -> str:
-    """Return an error on one line, with the file and line that it came from.
+    """Return an error in one line, with the file and line that raised it.
 
     Example:
         >>> try:

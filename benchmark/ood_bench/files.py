@@ -1,4 +1,4 @@
-"""Files written whole or not at all, and JSON that carries its own checksum."""
+"""Atomic writing of files, and JSON with a checksum."""
 
 import json
 import os
@@ -26,15 +26,15 @@ __all__ = [
 ]
 
 UNFINISHED = ".unfinished"
-"""How the name of a file ends that is still being written."""
+"""Suffix of files that are being written."""
 
 
 def write_whole(path: Path, content: str | bytes) -> Path:
-    """Write a file, its folder too, so that at any moment it has the old content or the new.
+    """Write a file atomically, creating its folder if necessary.
 
     Args:
         path: The file.
-        content: Bytes, or text for UTF-8; what is not Unicode in it, as in some file names, is
+        content: Bytes, or text to encode as UTF-8; non-Unicode parts, as in some file names, are
             escaped.
 
     Returns:
@@ -48,10 +48,10 @@ def write_whole(path: Path, content: str | bytes) -> Path:
 
 @contextmanager
 def unfinished(path: Path) -> Iterator[Path]:
-    """Give a file of another name to write to; on a clean exit it replaces `path`.
+    """Yield a temporary file to write to, which replaces `path` on success.
 
-    After an error nothing is left of it. It reaches the disk before it takes the name. An error
-    of the system's names `path`, also one that a library raises in its own way.
+    After an error it is removed. It is flushed to disk before it is renamed. System errors name
+    `path`, also those that a library raises as its own.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = None
@@ -75,10 +75,10 @@ def unfinished(path: Path) -> Iterator[Path]:
 
 @contextmanager
 def unfinished_folder(path: Path) -> Iterator[Path]:
-    """Give a folder of another name to fill; on a clean exit it replaces `path`.
+    """Yield a temporary folder to fill, which replaces `path` on success.
 
-    After an error nothing is left of it, and what was there stays. An error of the system's
-    names the file as it would lie in `path`.
+    After an error it is removed, and `path` is unchanged. System errors name the file by its
+    final path.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = None
@@ -98,9 +98,9 @@ def unfinished_folder(path: Path) -> Iterator[Path]:
 
 
 def clear_unfinished(folder: Path) -> None:
-    """Remove what broken-off writers left in a folder and below it.
+    """Remove the remains of interrupted writers in a folder and its subfolders.
 
-    Files of a living process of this machine stay, and those of another machine for a day.
+    Files of live processes on this machine are kept, and those of other machines for a day.
     """
     for path in list(folder.rglob(f".*{UNFINISHED}")):
         owner = Owner.read(path.name)
@@ -114,7 +114,7 @@ def clear_unfinished(folder: Path) -> None:
 
 
 def write_sealed(path: Path, value: Any) -> Path:
-    """Write a JSON value with its checksum, whole or not at all."""
+    """Write a JSON value with its checksum atomically."""
     text = json.dumps({"digest": digest(value), "content": value}, indent=1, allow_nan=False)
     return write_whole(path, f"{text}\n")
 
@@ -125,7 +125,7 @@ def read_sealed(path: Path) -> Any:
     Raises:
         FileNotFoundError: If there is no such file.
         OSError: If it cannot be read.
-        StoreError: If it is not what was written.
+        StoreError: If its checksum does not match.
     """
     text = path.read_bytes()
     try:
@@ -138,7 +138,7 @@ def read_sealed(path: Path) -> Any:
 
 
 def _within(path: Path, temporary: Path | None, error: OSError) -> Path | None:
-    """Return the place in a folder that an error names by the folder's temporary name."""
+    """Return the final path of a file that an error names in a temporary folder."""
     if temporary is None:
         return path
     for about in (error.filename2, error.filename):
@@ -148,7 +148,7 @@ def _within(path: Path, temporary: Path | None, error: OSError) -> Path | None:
 
 
 def _naming(path: Path, error: BaseException) -> OSError | None:
-    """Return an error of the system's that names the file; None for one that names another."""
+    """Return a system error with the file's name; None if the error names another file."""
     number = system_number(error)
     if number is None:
         return None
@@ -159,12 +159,12 @@ def _naming(path: Path, error: BaseException) -> OSError | None:
 
 
 def _stem(path: Path) -> str:
-    """Return how a name begins that tells what is being written and by whom."""
+    """Return the prefix of temporary names, which contains the target and the writer."""
     return f".{path.name[:40]}.{Owner.here()}."
 
 
 def grant(path: Path) -> None:
-    """Give a file the rights of a new one, whatever a library has taken from it."""
+    """Set a file's permissions to those of a new file, whatever a library set."""
     path.chmod(0o666 & ~_umask())
 
 

@@ -14,11 +14,11 @@ __all__ = [
 
 
 def canonical(value: object) -> str:
-    """Return the one JSON text of a value: sorted keys, no spaces, no NaN.
+    """Return the canonical JSON text of a value: sorted keys, no spaces, no NaN.
 
     Raises:
         ValueError: If the value holds a number that is not finite.
-        TypeError: If the value holds something that JSON has no word for.
+        TypeError: If the value is not representable in JSON.
     """
     return json.dumps(value, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
@@ -34,7 +34,7 @@ def digest(value: object) -> str:
 
 
 def seed_for(*names: str | int) -> int:
-    """Return a seed in [0, 2⁶³) that depends on all names given and on nothing else.
+    """Return a seed in [0, 2⁶³) that depends only on the given names.
 
     Example:
         >>> seed_for("init", "glow", 0) == seed_for("init", "glow", 0)

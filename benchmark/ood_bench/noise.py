@@ -1,4 +1,4 @@
-"""Noise that is a function of the image, the same on every device."""
+"""Noise as a function of the image, identical on every device."""
 
 from collections.abc import Callable
 
@@ -73,12 +73,12 @@ def normal_noise(x: Tensor, count: int, salt: int | Tensor = 0) -> Tensor:
 def mutated(x: Tensor, rate: float, salt: int) -> Tensor:
     """Return images in which a share of the values is replaced with uniform ones.
 
-    Which ones and by what is a function of each image and the salt. A value that is chosen may
-    be replaced by itself.
+    Positions and new values are a function of each image and the salt. A selected value may be
+    replaced by itself.
 
     Args:
         x: uint8 images, shape `(B, C, H, W)`.
-        rate: Probability that a value is chosen.
+        rate: Probability that a value is selected.
         salt: Another salt gives independent mutations.
 
     Returns:

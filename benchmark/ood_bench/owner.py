@@ -1,4 +1,4 @@
-"""Which process made something on disk, and whether that process still lives."""
+"""Owner of files on disk: the process that wrote them, and whether it is still alive."""
 
 import os
 import platform
@@ -20,13 +20,13 @@ _FORM = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)")
 
 @dataclass(frozen=True)
 class Owner:
-    """A process on some machine; as text it is part of file names.
+    """A process on a machine; its text form is part of file names.
 
     Attributes:
-        place: Eight digits for the machine since its last start and, in a container, for the
-            space of its process numbers.
+        place: Eight digits that identify the machine's boot and, in a container, its PID
+            namespace.
         pid: The process's number there.
-        start: When it started, in the system's own ticks; 0 where the system does not tell.
+        start: Its start time in system ticks; 0 if unknown.
     """
 
     place: str
@@ -41,14 +41,14 @@ class Owner:
 
     @classmethod
     def read(cls, text: str) -> Self | None:
-        """Return the first owner that a text names, as `str` wrote it; None if it names none."""
+        """Parse the first owner in a text, as formatted by `str`; None if there is none."""
         found = _FORM.search(text)
         return cls(found[1], int(found[2]), int(found[3])) if found else None
 
     def gone(self) -> bool | None:
-        """Return whether the process has ended; None if it is of another machine.
+        """Return whether the process has ended; None if it is on another machine.
 
-        A number that another process has now is told apart by the time of its start.
+        A reused process number is recognised by its start time.
         """
         if self.place != _place():
             return None
@@ -70,7 +70,7 @@ def _place() -> str:
 
 
 def _start(pid: int) -> int | None:
-    """Return when a process started; None if there is none, or only its remains."""
+    """Return the start time of a process; None if it does not exist or is a zombie."""
     if not Path("/proc/self/stat").exists():
         try:
             os.kill(pid, 0)

@@ -1,4 +1,4 @@
-"""How a model is trained: the options of a suite's `training` block."""
+"""Training options: the `training` block of a suite."""
 
 import math
 from collections.abc import Mapping
@@ -29,10 +29,10 @@ OPTIMIZERS: Mapping[str, str] = MappingProxyType(
         "rmsprop": "torch.optim.RMSprop",
     }
 )
-"""The optimisers that have a name of their own, and their classes."""
+"""Optimizers with short names, and their classes."""
 
 _LATER = ("optimizer_options", "schedule", "decay_from")
-"""Fields that keys hold only where they are set: older trainings keep their keys."""
+"""Fields that are hashed only if set, so that older trainings keep their keys."""
 
 
 class Recipe(BaseModel):
@@ -95,7 +95,7 @@ class Recipe(BaseModel):
     @field_validator("optimizer")
     @classmethod
     def _named_or_a_path(cls, optimizer: str) -> str:
-        """Refuse what is neither a name nor the path of a class; nothing is imported."""
+        """Check that a value is a name or the path of a class, without importing it."""
         if optimizer in OPTIMIZERS:
             return optimizer
         parts = optimizer.split(".")
@@ -109,7 +109,7 @@ class Recipe(BaseModel):
     @field_validator("decay", "decay_from")
     @classmethod
     def _read_by_the_schedule(cls, value: object, info: ValidationInfo) -> object:
-        """Refuse an option of another schedule than the recipe's."""
+        """Check that no option belongs to another schedule than the recipe's."""
         name, schedule = str(info.field_name), info.data.get("schedule")
         reader = "halvings" if name == "decay" else "flat"
         if schedule not in (reader, None) and value != cls.model_fields[name].default:
@@ -141,7 +141,7 @@ class Recipe(BaseModel):
                 return rise * min(1.0, (1.0 - done) / (1.0 - self.decay_from))
 
     def sized(self, images: int) -> "Recipe":
-        """Return the recipe with `held_out` and `validation` filled in where they are not given.
+        """Return the recipe with defaults for `held_out` and `validation` filled in.
 
         Args:
             images: Images of the training split.

@@ -40,7 +40,7 @@ ONE: Mapping[Kind, str] = {
     "formats": "format",
     "executors": "executor",
 }
-"""What one plugin of a kind is called."""
+"""Word for one plugin of each kind."""
 
 Options: TypeAlias = dict[str, Any]
 
@@ -59,15 +59,15 @@ class OptionError(PluginError):
 
 
 class Registry:
-    """What the installed packages offer, read once; nothing is imported until it is named.
+    """The plugins of installed packages, read once; each is imported on first use.
 
-    A plugin is named as its package registers it, as `package.module:Class`, or as a class of a
+    A plugin is named as registered by its package, as `package.module:Class`, or as a class of a
     file, `./my_model.py:MyModel`.
 
     Args:
-        base: The folder that files are relative to; the working directory unless given.
-        trust: Whether plugins may be imported that no installed package registers; not where
-            their names come from somebody else.
+        base: The folder that files are relative to; default: the working directory.
+        trust: Whether to import plugins that no installed package registers; not if their names
+            come from an untrusted source.
     """
 
     def __init__(self, base: Path | None = None, *, trust: bool = True) -> None:
@@ -82,7 +82,7 @@ class Registry:
                 named.setdefault(point.name, []).append(point)
 
     def __reduce__(self) -> tuple[Callable[..., "Registry"], tuple[Path]]:
-        """Pickle the folder alone: another process reads what is installed itself."""
+        """Pickle only the folder; another process reads the installed packages itself."""
         return partial(Registry, trust=self.trust), (self.base,)
 
     def names(self, kind: Kind) -> list[str]:
@@ -93,8 +93,8 @@ class Registry:
         """Import one plugin.
 
         Raises:
-            PluginError: If the name is unknown or claimed twice, the import fails, or it may not
-                be imported.
+            PluginError: If the name is unknown or registered twice, the import fails, or it is not
+                trusted.
         """
         if ":" in name:
             return self._direct(kind, name)
@@ -120,7 +120,7 @@ class Registry:
         return plugin
 
     def revision(self, name: str, plugin: type[Any]) -> int | str:
-        """Return what a plugin's results are stale without: of a file, its content as well."""
+        """Return the revision of a plugin; for one in a file it includes the file's content."""
         revision: int = plugin.revision
         where, _, _ = name.rpartition(":")
         if not where.endswith(".py"):
@@ -148,7 +148,7 @@ class Registry:
                 module = importlib.import_module(where)
         except FileNotFoundError as error:
             raise PluginError(f"{ONE[kind]} '{name}': there is no file {error.filename}") from error
-        except (Exception, SystemExit) as error:  # a script may end the process as it is read
+        except (Exception, SystemExit) as error:  # a script may end the process on import
             file = f"{where.replace('.', '/')}.py"
             beside = not where.endswith(".py") and (self.base / file).is_file()
             hint = f"; for the file write './{file}:{attribute}'" if beside else ""
@@ -165,7 +165,7 @@ class Registry:
 
 
 class _Read(SourceFileLoader):
-    """Loads what was read of a file, and no bytecode that Python keeps of it by its time."""
+    """Loads source that was read before, ignoring bytecode cached by modification time."""
 
     def __init__(self, name: str, path: Path, content: bytes) -> None:
         super().__init__(name, str(path))
@@ -190,7 +190,7 @@ def _module_of(path: Path, content: bytes) -> ModuleType:
 
 
 def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:
-    """Return type and default of each option of a plugin; `...` for one that must be given.
+    """Return type and default of each option of a plugin; `...` for a required one.
 
     Raises:
         PluginError: If the constructor takes `**kwargs`, or its types cannot be read.
@@ -262,7 +262,7 @@ def resolve_options(plugin: type[Any], name: str, given: Mapping[str, Any]) -> O
 
 
 def arguments(plugin: type[Any], name: str, given: Mapping[str, Any]) -> Options:
-    """Return a plugin's options, defaults filled in, as the Python values it takes.
+    """Return a plugin's options, defaults filled in, as values of its annotated types.
 
     Raises:
         OptionError: If the options do not fit the signature.
@@ -272,11 +272,11 @@ def arguments(plugin: type[Any], name: str, given: Mapping[str, Any]) -> Options
 
 
 def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: object) -> Any:
-    """Build a plugin from its positional arguments and its options.
+    """Construct a plugin from positional arguments and options.
 
     Raises:
         OptionError: If the options do not fit the signature.
-        PluginError: If the constructor refuses them with a ValueError, or fails.
+        PluginError: If the constructor raises an error.
     """
     options = arguments(plugin, name, given)
     lacking = sorted(getattr(plugin, "__abstractmethods__", ()))

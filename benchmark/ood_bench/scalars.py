@@ -1,4 +1,4 @@
-"""Numbers, texts and truth values: what a type takes must be what was given."""
+"""Strict scalars: find values that pydantic converted to another type."""
 
 from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import is_dataclass
@@ -16,12 +16,12 @@ __all__ = [
 
 
 class Change(NamedTuple):
-    """A value that a type took for one of another kind.
+    """A value that was converted to another type.
 
     Attributes:
-        place: The keys and numbers that lead to it.
-        given: What was given.
-        taken: What it became.
+        place: Its path of keys and indices.
+        given: The given value.
+        taken: The converted value.
     """
 
     place: tuple[str | int, ...]
@@ -29,10 +29,10 @@ class Change(NamedTuple):
     taken: Any
 
     def say(self, written: str | None = None) -> str:
-        """Say what is wanted and what to write.
+        """Return a message on the expected type and how to write the value.
 
         Args:
-            written: How the value is written where it was read; as YAML has it unless given.
+            written: The value as written in the source; default: its YAML form.
         """
         given, taken = written or spelled(self.given), spelled(self.taken)
         if isinstance(self.taken, bool):
@@ -45,15 +45,15 @@ class Change(NamedTuple):
 
 
 def changes(given: Any, taken: Any, place: tuple[str | int, ...] = ()) -> Iterator[Change]:
-    """Yield the values that became another kind of value while they were validated.
+    """Yield the values that validation converted to another type.
 
-    Pydantic takes true for 1, "8" for 8 and "yes" for true. A whole number may stand for a float,
-    and a float that is whole for an integer.
+    Pydantic accepts true for 1, "8" for 8 and "yes" for true. An integer for a float, and a whole
+    float for an integer, are allowed.
 
     Args:
-        given: The data.
-        taken: What a pydantic model or type made of it.
-        place: Where both stand.
+        given: The data before validation.
+        taken: The data after validation.
+        place: Path of both.
 
     Example:
         >>> [change.place for change in changes({"a": True, "b": [1, "2"]}, {"a": 1, "b": [1, 2]})]
@@ -78,11 +78,11 @@ def changes(given: Any, taken: Any, place: tuple[str | int, ...] = ()) -> Iterat
 
 
 def refusal(problem: ErrorDetails, written: str | None = None) -> str:
-    """Say what pydantic found wrong with a value, and what to write for a number in place of text.
+    """Return pydantic's complaint about a value in words, with advice for quoted numbers.
 
     Args:
-        problem: What pydantic says.
-        written: How the value is written where it was read; as YAML has it unless given.
+        problem: The error of pydantic.
+        written: The value as written in the source; default: its YAML form.
     """
     value = problem["input"]
     got = written or spelled(value)
@@ -93,7 +93,7 @@ def refusal(problem: ErrorDetails, written: str | None = None) -> str:
 
 
 def spelled(value: object) -> str:
-    """Write a value as YAML does.
+    """Format a value as YAML.
 
     Example:
         >>> spelled(True), spelled(None), spelled("8"), spelled(1e-3)

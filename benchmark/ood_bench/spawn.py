@@ -1,4 +1,4 @@
-"""Processes that are started anew, from a script, a notebook or the command alike."""
+"""Start processes by spawn, from a script, a notebook or the command."""
 
 import sys
 from collections.abc import Iterator
@@ -12,10 +12,10 @@ __all__ = [
 
 @contextmanager
 def without_main() -> Iterator[None]:
-    """Let processes that are spawned meanwhile not import the script that started this one.
+    """Keep processes spawned within the context from importing the main script.
 
-    None of ours needs anything of it, and a script without `if __name__ == "__main__":` would run
-    once more in each.
+    Our processes do not need it, and a script without `if __name__ == "__main__":` would run
+    again in each.
     """
     main = sys.modules["__main__"]
     sys.modules["__main__"] = ModuleType("__main__")

@@ -1,4 +1,4 @@
-"""Text in CSV that no spreadsheet takes for a formula, and that can be read back."""
+"""Guard text in CSV against evaluation as a formula, reversibly."""
 
 __all__ = [
     "guarded",
@@ -10,10 +10,10 @@ _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 
 def guarded(text: str) -> str:
-    """Return a text that begins with no sign of a formula.
+    """Return a text that no spreadsheet takes for a formula.
 
-    One that would, or that begins with an apostrophe, has an apostrophe put before it. What is
-    not Unicode in it, as in some file names, is escaped.
+    A text that begins like a formula or with an apostrophe is prefixed by an apostrophe.
+    Non-Unicode parts, as in some file names, are escaped.
 
     Example:
         >>> guarded("=1+1"), guarded("a.png"), guarded("'quoted'")
@@ -24,7 +24,7 @@ def guarded(text: str) -> str:
 
 
 def unguarded(cell: str) -> str:
-    """Return the text that was guarded: without its first apostrophe.
+    """Return the original of a guarded text.
 
     Example:
         >>> unguarded("'=1+1"), unguarded("a.png"), unguarded("''quoted'")
@@ -34,7 +34,7 @@ def unguarded(cell: str) -> str:
 
 
 def unicode_text(text: str) -> str:
-    r"""Return a text in which what is not Unicode, as in some file names, is escaped.
+    r"""Return a text with non-Unicode parts, as in some file names, escaped.
 
     Example:
         >>> unicode_text("a\udcff.png")

@@ -1,4 +1,4 @@
-"""Standard output and error that no text and no reader's leaving can make fail."""
+"""Robust standard output and error: unencodable text and closed pipes raise no errors."""
 
 import codecs
 import contextlib
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 ERRORS = "ood_bench.plain"
-"""The name of the error handler that replaces what an encoding lacks by plain signs."""
+"""Name of the error handler that replaces unencodable characters by plain ones."""
 
 _SIGNS = {
     **{"−": "-", "–": "-", "—": "--", "×": "x", "·": ".", "…": "...", "•": "*", "∗": "*"},
@@ -34,10 +34,10 @@ _CONTROLS = re.compile(
 
 
 def visible(text: str) -> str:
-    r"""Return a text with its control characters written out, all but tab and line feed.
+    r"""Return a text with control characters escaped, except tab and line feed.
 
-    A name from a suite or a disk may hold some that move a terminal's cursor, colour it, or turn
-    the direction of writing.
+    Names from suites or disks may contain characters that move a terminal's cursor, set colours
+    or reverse the direction of writing.
 
     Example:
         >>> print(visible("a\x1b[31mb\u202ec"))
@@ -47,7 +47,7 @@ def visible(text: str) -> str:
 
 
 def plain(character: str) -> str:
-    r"""Return plain signs for a character that an encoding lacks; ? where there are none.
+    r"""Return plain characters for an unencodable one, or ? if there are none.
 
     Example:
         >>> "".join(map(plain, "∫×σé中\udcff"))

@@ -1,1 +1,1 @@
-"""The models that ship with ood-bench, found through entry points like those of other packages."""
+"""The models that ship with ood-bench, registered by entry points like those of other packages."""

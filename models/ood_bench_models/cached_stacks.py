@@ -1,4 +1,4 @@
-"""A gated PixelCNN's stacks, computed pixel by pixel as an image is drawn."""
+"""The stacks of a gated PixelCNN, computed pixel by pixel for sampling."""
 
 from collections.abc import Sequence
 
@@ -10,14 +10,14 @@ from ood_bench_models.gated_layer import GatedPixelLayer
 
 
 class CachedStacks:
-    """Computes what the layers add to the output at one pixel, and keeps what later ones need.
+    """Computes the output of the layers at one pixel, and caches activations for later pixels.
 
-    Each layer keeps its vertical input on the last rows, and its horizontal input on the
-    columns of the row so far; so a pixel costs a pixel's work, not an image's.
+    Each layer caches its vertical input of the last rows and its horizontal input of the row so
+    far, so that a pixel costs the work of one pixel instead of a whole image.
 
     Args:
         layers: The layers, at least one.
-        like: A tensor with the images' shape `(B, C, H, W)`, dtype and device.
+        like: A tensor with dtype, device and shape `(B, C, H, W)` of the images.
     """
 
     def __init__(self, layers: Sequence[GatedPixelLayer], like: Tensor) -> None:

@@ -1,4 +1,4 @@
-"""The networks inside coupling layers: from one half of the channels to shift and scale."""
+"""Networks of coupling layers, from half of the channels to shift and scale."""
 
 from typing import Protocol
 
@@ -18,12 +18,12 @@ class CouplingNetwork(Protocol):
         ...
 
     def prepare(self, x: Tensor) -> None:
-        """Initialise the parameters that depend on data, from one batch."""
+        """Initialise parameters from data."""
         ...
 
 
 class ScaledConv(nn.Module):
-    """A convolution, followed by one learned scale and bias a channel, folded into its weights.
+    """A convolution, followed by one learned scale and bias per channel, folded into its weights.
 
     `normal` initialises weights for `prepare`, which normalises the output as actnorm does;
     `zeros` makes the output zero, so that what depends on it starts as the identity.

@@ -1,4 +1,4 @@
-"""Any density over floats that an installed package builds, named in a suite without code."""
+"""Any continuous density of an installed package, named in a suite without code."""
 
 import importlib
 from collections.abc import Callable
@@ -49,7 +49,7 @@ class Density(FloatDensity):
 
 
 def _imported(path: str) -> Callable[..., Any]:
-    """Return what `package.module:name` names.
+    """Import the object that `package.module:name` names.
 
     Raises:
         ValueError: If it does not import, or cannot be called.

@@ -1,4 +1,4 @@
-"""One layer of a gated PixelCNN: it reads the rows above a pixel and the pixels to its left."""
+"""One layer of a gated PixelCNN: a vertical stack above a pixel, a horizontal one left of it."""
 
 import torch
 from torch import Tensor, nn
@@ -12,7 +12,7 @@ class GatedPixelLayer(nn.Module):
 
     The vertical stack sees rows above a pixel: the first layer the rows strictly above, later
     layers also the current row of the features before them, in which nothing but rows above
-    has entered. So no feature needs shifting, and none is out of reach. The horizontal stack
+    has entered. So there is no shift and no blind spot. The horizontal stack
     sees the vertical one at the pixel, the columns left of it, and the pixel itself as far as
     its colour channels come before: features fall into groups, and group g sees the channels
     below g (first layer) or the groups up to g (later layers).
@@ -91,7 +91,7 @@ class GatedPixelLayer(nn.Module):
 
 
 GAIN = 2.0
-"""Makes up for what `gated` takes off the size of small features."""
+"""Gain that compensates the attenuation of small features by `gated`."""
 
 
 def gated(z: Tensor) -> Tensor:

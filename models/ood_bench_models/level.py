@@ -1,4 +1,4 @@
-"""One level of Glow: squeeze, flow steps, and the latents that leave the flow here."""
+"""One level of Glow: squeeze, flow steps, and the split of latents."""
 
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple, cast
@@ -14,10 +14,10 @@ from ood_bench_models.gaussian import Gaussian
 
 
 class Split(NamedTuple):
-    """The output of one level.
+    """The output of a level.
 
     Attributes:
-        kept: The input of the next level; None at the last.
+        kept: The input of the next level; None at the last level.
         z: The level's latents.
         log_prior: log p(z | kept) in nats, shape `(B,)`.
         log_volume: log |det| of the level in nats, shape `(B,)` or of one element.

@@ -6,7 +6,7 @@ from torch.nn.functional import conv2d
 
 
 class MaskedConv(nn.Module):
-    """A convolution without padding, whose weights are multiplied by a mask of ones and zeros.
+    """A convolution without padding whose weights are multiplied by a mask.
 
     Weights start normal, with a variance of gain² over the number of inputs that an output
     sees.

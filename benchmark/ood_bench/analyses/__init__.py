@@ -1,4 +1,4 @@
-"""Analyses: a table about a trained model, and the figure drawn from that table alone."""
+"""Analyses: a table about a trained model, and a figure drawn only from that table."""
 
 import math
 from abc import ABC, abstractmethod
@@ -32,7 +32,7 @@ Split = Literal["train", "test"]
 
 
 class ImageLoader(Protocol):
-    """Gives the uint8 images `(N, C, H, W)` of a data set and split, loaded when asked for."""
+    """Loads the uint8 images `(N, C, H, W)` of a data set and split on demand."""
 
     def __call__(self, data: str, split: Split, /) -> NDArray[np.uint8]:
         """Return the images of one data set and split."""
@@ -45,7 +45,7 @@ def _no_model() -> DensityModel:
 
 @dataclass(frozen=True)
 class Study:
-    """One model, trained on one inside data set, and all outside data sets it is tried on.
+    """One model, trained on one inside data set, and its outside data sets.
 
     Attributes:
         model: The model's name in the suite.
@@ -56,9 +56,9 @@ class Study:
             outside's `test`.
         scores: Scores of the test images by (detector, data set); larger is more OOD.
         images: Loads the images behind the columns, row for row.
-        trained: Loads the model, in evaluation mode on its device; only an analysis that says
-            `uses_model` may call it.
-        course: For an analysis that says `uses_course`, bits per dimension along the training:
+        trained: Loads the model in evaluation mode on its device; only for analyses with
+            `uses_model`.
+        course: For analyses with `uses_course`, bits per dimension along the training:
             columns `step`, `data` (the data set's name, `/`, and the split), `bits_per_dim`,
             `error` (standard error of the mean) and `images`.
     """
@@ -75,7 +75,7 @@ class Study:
 
     @property
     def sides(self) -> tuple[tuple[str, Split], ...]:
-        """What the study holds columns of: the inside's splits, then the outside data sets."""
+        """The (data set, split) pairs with columns: the inside's splits, then the outside sets."""
         own: tuple[tuple[str, Split], ...] = ((self.inside, "train"), (self.inside, "test"))
         return (*own, *((name, "test") for name in self.outside))
 
@@ -85,13 +85,13 @@ class Finding:
     """One number that an analysis found, for claims and tables.
 
     Attributes:
-        name: What claims call it, `volume_gap` say; `Analysis.heading` gives its title.
+        name: Its name in claims, such as `volume_gap`; `Analysis.heading` gives its title.
         value: The number.
-        low: Lower end of its interval, whose coverage is the analysis's `level`; `value` where
+        low: Lower end of its interval, whose coverage is the analysis's `level`; `value` if
             there is no interval.
         high: Upper end.
-        outside: The outside data set that it is about; empty for one about the inside alone.
-        note: What must be known to read it, in one sentence without semicolons.
+        outside: The outside data set that it is about; empty if it is about the inside only.
+        note: A remark needed to interpret it, one sentence without semicolons.
     """
 
     name: str
@@ -107,15 +107,15 @@ class Finding:
 
 
 class Analysis(ABC):
-    """A plugin: `tabulate` runs once and its table is stored; `draw` reads that table alone.
+    """Base of analysis plugins: `tabulate` runs once, and `draw` reads only its stored table.
 
     Attributes:
-        revision: Raised when `tabulate` computes something else; old tables are then stale.
+        revision: Raised when `tabulate` changes; old tables are then stale.
         requires: A capability that the model must name.
         needs: Columns that the study must hold.
         uses_scores: Whether the study must hold the detectors' scores.
-        uses_course: Whether the training must be probed along its course.
-        uses_model: Whether `tabulate` calls the model, which is then loaded.
+        uses_course: Whether the training must be probed.
+        uses_model: Whether `tabulate` calls the model.
         title: A heading for the report.
         menu: A short title for the menu of a page; default: the title.
         level: Coverage of every interval; a run sets it to that of the suite.
@@ -133,18 +133,18 @@ class Analysis(ABC):
 
     @abstractmethod
     def tabulate(self, study: Study) -> pd.DataFrame:
-        """Return the analysis as a tidy table, all that its figure shows."""
+        """Return a tidy table with everything that the figure shows."""
 
     @abstractmethod
     def draw(self, table: pd.DataFrame) -> "Figure":
-        """Draw the figure from the table alone."""
+        """Draw the figure from the table."""
 
     @abstractmethod
     def caption(self, table: pd.DataFrame) -> str:
-        """Return one or two sentences under the figure: what to see, and the conventions."""
+        """Return the caption, one or two sentences: the message and the conventions."""
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:  # noqa: ARG002
-        """Return the numbers that the table shows, which claims can name; default: none."""
+        """Return the findings, numbers that claims can name; default: none."""
         return ()
 
     def heading(self, name: str) -> str:
@@ -152,17 +152,16 @@ class Analysis(ABC):
         return name
 
     def series(self, table: pd.DataFrame) -> "tuple[Series, ...]":  # noqa: ARG002
-        """Return histograms of bits per dimension, which a page may draw itself.
+        """Return histograms of bits per dimension for interactive pages; default: none.
 
-        A page that draws, as the HTML report does, then shows them in place of the figure, with
-        the inside's series to set the others against; default: none.
+        A page that draws charts, such as the HTML report, shows them instead of the figure, with
+        the inside's series as reference.
         """
         return ()
 
     def gallery(self, table: pd.DataFrame) -> "tuple[Strip, ...]":  # noqa: ARG002
-        """Return rows of images, which a page may lay out itself in place of the figure.
+        """Return rows of images for pages that lay them out themselves; default: none.
 
-        The images of each have the columns `row` (in the data set), `bits_per_dim` and `png`;
-        default: none.
+        The images of each row have the columns `row` (in the data set), `bits_per_dim` and `png`.
         """
         return ()

@@ -1,4 +1,4 @@
-"""Histograms that count every value: fine bins in a table, wider ones in a figure."""
+"""Complete histograms: fine bins in tables, wider ones in figures."""
 
 import math
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ def counted(values: Scores, width: float) -> pd.DataFrame:
 
     Args:
         values: One number per image, in any unit. Shape `(N,)`.
-        width: Width of a bin; edges are its multiples, and a bin holds its lower one.
+        width: Width of a bin; edges are multiples of it, and a bin includes its lower edge.
 
     Returns:
         Columns `part`, `quantile`, `low`, `high`, `count`; a bin without values has no row.
@@ -59,8 +59,8 @@ class Series:
         split: `train` or `test`.
         outside: Whether it is an outside data set.
         quantile: Values by level, for each of `QUANTILES`.
-        middle: Where values are; the middles of bins, or the values themselves.
-        count: How many are there.
+        middle: Middles of bins, or the values themselves.
+        count: Number of values at each.
         width: Width of the bins; the finest in which the series can be shown.
     """
 
@@ -74,7 +74,7 @@ class Series:
 
     @classmethod
     def read(cls, table: pd.DataFrame, *, data: str, split: str, outside: bool) -> "Series":
-        """Return the series that a table of `counted` holds."""
+        """Return the series in a table of `counted`."""
         bins, quantiles = table[table["part"] == "bin"], table[table["part"] == "quantile"]
         return cls(
             data=data,
@@ -88,7 +88,7 @@ class Series:
 
     @classmethod
     def of(cls, values: Scores, width: float, *, data: str, split: str, outside: bool) -> "Series":
-        """Return the series of some values, each counted where it is."""
+        """Return the series of values without binning."""
         levels = np.quantile(values, QUANTILES).tolist()
         return cls(
             data=data,
@@ -102,7 +102,7 @@ class Series:
 
     @property
     def total(self) -> int:
-        """How many values the series has."""
+        """The number of values."""
         return int(self.count.sum())
 
     def density(self, edges: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -111,11 +111,11 @@ class Series:
         return np.asarray(shares / np.diff(edges), dtype=np.float64)
 
     def is_narrow(self, edges: NDArray[np.float64]) -> bool:
-        """Return whether all values lie so close together that a line shows them best."""
+        """Return whether all values are so close together that they are shown as a line."""
         return bool(self.quantile[1.0] - self.quantile[0.0] <= 2 * (edges[1] - edges[0]))
 
     def beyond(self, edges: NDArray[np.float64]) -> int:
-        """Count the values that lie beyond the edges."""
+        """Count the values beyond the edges."""
         return int(self.count[(self.middle < edges[0]) | (self.middle > edges[-1])].sum())
 
 

@@ -1,4 +1,4 @@
-"""Images of one gray level, and noise, beside the data sets."""
+"""Likelihood of constant images and of noise, compared with the data sets."""
 
 import math
 from typing import TYPE_CHECKING

@@ -1,4 +1,4 @@
-"""The course of training: bits per dimension of inside and outside as the model learns."""
+"""The course of training: bits per dimension of inside and outside over the steps."""
 
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 REACH = 12.0
-"""Bits per dimension above the inside's lowest that a figure shows."""
+"""Range of a figure, in bits per dimension above the inside's lowest."""
 
 
 class Course(Analysis):

@@ -1,4 +1,4 @@
-"""The look of the figures: one type size, one palette, one colour for a data set."""
+"""The style of figures: one font size, one palette, one colour per data set."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -36,7 +36,7 @@ _SIZES = {
 
 @contextmanager
 def look() -> Iterator[None]:
-    """Draw in the house look inside the context; the settings are put back after it."""
+    """Apply the common style within the context, and restore the settings afterwards."""
     import seaborn as sns
 
     with sns.axes_style("ticks", rc=_STYLE), sns.plotting_context("paper", rc=_SIZES):

@@ -61,7 +61,7 @@ def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> Au
     """Return what images of data sets of the catalogue tell without any model.
 
     Args:
-        inside: `NAME` or `NAME:SPLIT`; the split is test unless given.
+        inside: `NAME` or `NAME:SPLIT`; the split defaults to `test`.
         outside: Likewise, each a pair with the inside, brought to its shape.
         data: The folder of data sets; default: what the variable OOD_BENCH_DATA says.
 

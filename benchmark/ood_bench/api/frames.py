@@ -76,7 +76,7 @@ class Run:
     def failures(self) -> tuple[Omission, ...]:
         """The cells that failed, each with its message as `reason`; none if all went well.
 
-        `failures.log` in the run's folder has the tracebacks of those that nobody expected.
+        `failures.log` in the run's folder has the tracebacks of unexpected ones.
         """
         return self.record.failures
 
@@ -346,7 +346,7 @@ def load_run(
     """Read a finished run, or an archive of one.
 
     Args:
-        run: The run's folder, its name, or its suite's name; the latest unless given.
+        run: The run's folder, its name, or its suite's name; default: the latest.
         results: The folder of all runs.
         trust_code: Whether code may be run that the run names and no installed package
             registers: a detector's, whose scores were not kept. Your own runs need no leave.

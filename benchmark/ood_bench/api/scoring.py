@@ -53,9 +53,9 @@ def score(
         transform: What is done to images that are read, as a suite says it, such as
             `{"crop": "square", "resize": "bicubic", "channels": "match"}`. Unless given, what
             was done to the training images.
-        split: Which images of an archive or a data set; `test` unless given.
+        split: Which images of an archive or a data set; default: `test`.
         on_bad: `error` lists all files and images that cannot be read, `skip` leaves them out.
-        run: The run that a model's name is of; the latest unless given.
+        run: The run that a model's name is of; default: the latest.
         results: The folder of all runs.
         root: The data root, for data sets of the catalogue.
         device: `auto`, `cpu`, `cuda` or `cuda:N`, for a model that is loaded.

@@ -1,7 +1,7 @@
-"""The audit: what the images of a data set or a pair tell without any model.
+"""The audit: what separates data sets without any model, and which images they share.
 
-Sets that were resized, compressed or padded in different ways can be told apart by a number that
-has nothing to do with what they show, and sets that share images cannot be told apart at all.
+Sets that were resized, compressed or padded differently can be separated by a number unrelated
+to their content, and sets that share images cannot be separated fully.
 """
 
 from ood_bench.audit.duplicates import BITS, CORRELATION, DISTANCE, Shared, repeated, shared

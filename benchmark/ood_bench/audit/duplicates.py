@@ -1,4 +1,4 @@
-"""Images that two sets share: the very pixels, or pixels that look the same."""
+"""Images that two sets share: identical ones and near-duplicates."""
 
 from typing import NamedTuple
 
@@ -11,10 +11,10 @@ from ood_bench.statistics.image_hash import BITS, SIDE, joined
 __all__ = ["BITS", "CORRELATION", "DISTANCE", "Shared", "repeated", "shared"]
 
 DISTANCE = 8
-"""Bits of the 63 in which the perceptual hashes of images that look the same may differ."""
+"""Maximum Hamming distance of near-duplicates' perceptual hashes, of 63 bits."""
 CORRELATION = 0.9
-"""Least correlation of their pixels. CIFAR-10's known near duplicates pass both, other pairs of
-natural images do not; simple aligned images, such as trousers, look the same more often."""
+"""Minimum correlation of near-duplicates' pixels. The known near-duplicates of CIFAR-10 pass both
+tests, other pairs of natural images do not; simple aligned images, such as trousers, more often."""
 
 ROWS = 64
 PAIRS = 2048
@@ -24,7 +24,7 @@ Hashes = NDArray[np.uint64]
 
 
 class Shared(NamedTuple):
-    """How many images of a set lie in another; `near` leaves out those that are `exact`."""
+    """Number of images of a set found in another; `near` excludes those counted in `exact`."""
 
     exact: int
     near: int | None
@@ -33,20 +33,20 @@ class Shared(NamedTuple):
 def shared(
     images: Pixels, hashes: Columns, others: Pixels, other_hashes: Columns, *, near: bool = True
 ) -> Shared:
-    """Count the images of one set that lie in another.
+    """Count the images of one set that are in another.
 
     Args:
         images: uint8 images `(N, C, H, W)`.
         hashes: Their columns of the statistic `image_hash`.
         others: The other set, `(M, C, H, W)`.
         other_hashes: Its columns.
-        near: Whether to look for images that only look the same, too.
+        near: Whether to look for near-duplicates, too.
 
     Returns:
-        Images with the very pixels of one of the others, and images that have none such but one
-        whose perceptual hash differs in at most `DISTANCE` bits and whose pixels correlate by
-        `CORRELATION` or more. `near` is None if it was not asked for or the images have less
-        than eight pixels a side.
+        The number of images identical to one of the others, and of the remaining images the number
+        with a near-duplicate: one whose perceptual hash differs in at most `DISTANCE` bits and
+        whose pixels correlate by `CORRELATION` or more. `near` is None if it was not requested
+        or the images have fewer than eight pixels per side.
     """
     same = np.isin(joined(hashes, "pixel_hash"), joined(other_hashes, "pixel_hash"))
     exact = int(same.sum())
@@ -54,7 +54,7 @@ def shared(
         return Shared(exact, None)
     rows = np.flatnonzero(~same)
     looks, other_looks = (joined(of, "perceptual_hash") for of in (hashes, other_hashes))
-    # images that occur often, black ones say, are looked at once
+    # frequent images, such as black ones, are compared once
     rows, counts = _distinct(rows, joined(hashes, "pixel_hash"))
     columns, _ = _distinct(np.arange(len(others)), joined(other_hashes, "pixel_hash"))
     alike = _alike(images, rows, looks[rows], others, columns, other_looks[columns])
@@ -62,13 +62,13 @@ def shared(
 
 
 def repeated(hashes: Columns) -> int:
-    """Return how many images have the pixels of an earlier one."""
+    """Return the number of images identical to an earlier one."""
     found = joined(hashes, "pixel_hash")
     return len(found) - len(np.unique(found))
 
 
 def _distinct(rows: NDArray[np.int64], hashes: Hashes) -> tuple[NDArray[np.int64], ...]:
-    """Return one row of each hash, and how many rows it stands for."""
+    """Return one row per distinct hash, and its number of rows."""
     _, first, counts = np.unique(hashes[rows], return_index=True, return_counts=True)
     return rows[first], counts
 
@@ -81,7 +81,7 @@ def _alike(
     columns: NDArray[np.int64],
     other_looks: Hashes,
 ) -> NDArray[np.bool_]:
-    """Return for each row whether one of the columns looks the same."""
+    """Return for each row whether one of the columns is a near-duplicate."""
     found = np.zeros(len(rows), dtype=np.bool_)
     for start in range(0, len(rows), ROWS):
         distance = np.bitwise_count(looks[start : start + ROWS, None] ^ other_looks)

@@ -1,4 +1,4 @@
-"""A pair: what one number of each image tells apart, and what the two sets share."""
+"""Audit of a pair: separation by one number per image, and shared images."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -9,15 +9,15 @@ from ood_bench.metrics import Measure, delong
 
 
 class PairAudit(NamedTuple):
-    """What was found of a pair.
+    """Result of the audit of a pair.
 
     Attributes:
-        counts: Images of `inside`, `outside` and, if given, `train`.
-        separations: AUROC of each number as a score, by what reports call it; never flipped.
+        counts: Number of images of `inside`, `outside` and, if given, `train`.
+        separations: AUROC of each number as a score, by its name in reports; never flipped.
         test: Outside test images among the inside's test images.
         train: Outside test images among the inside's training images; None without them.
-        inside: Inside test images among the inside's training images, likewise; what only looks
-            the same is not asked.
+        inside: Inside test images among the inside's training images, likewise, without
+            near-duplicates.
     """
 
     counts: Mapping[str, int]
@@ -34,7 +34,7 @@ def audit_pair(
 
     Args:
         inside: The inside's test images.
-        train: Its training images, if it has any; their hashes alone are read.
+        train: Its training images, if it has any; only their hashes are read.
         outside: The outside's test images, in the same shape.
         level: Coverage of the intervals.
     """

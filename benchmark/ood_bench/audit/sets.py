@@ -1,4 +1,4 @@
-"""One set's images in a few numbers."""
+"""Audit of one data set: summary statistics of its images."""
 
 from typing import NamedTuple
 
@@ -19,13 +19,13 @@ FEATURES = {
     "unique values": "image_unique_values",
     "PNG bits": "complexity_png",
 }
-"""Numbers of one image that are tried as scores, by what reports call them: their columns."""
+"""Columns of the numbers per image that are tested as scores, by their names in reports."""
 
 
 class Audited(NamedTuple):
     """A set's images with their columns of `image_features`, `image_hash` and `complexity`.
 
-    Of training images the hashes alone are read, and no other columns are there.
+    Training images have only the columns of `image_hash`.
     """
 
     pixels: NDArray[np.uint8]
@@ -40,7 +40,7 @@ class Audited(NamedTuple):
 
     @classmethod
     def hashed(cls, pixels: NDArray[np.uint8]) -> "Audited":
-        """Return training images, of which the hashes alone are read."""
+        """Return training images with their hashes only."""
         return cls(pixels, ImageHash().compute(pixels, None))
 
 
@@ -82,5 +82,5 @@ def summarise(images: Audited) -> Summary:
 
 
 def features_of(columns: Columns) -> Columns:
-    """Return the numbers to try as scores, by what reports call them."""
+    """Return the numbers to test as scores, by their names in reports."""
     return {name: columns[column] for name, column in FEATURES.items()}

@@ -1,4 +1,4 @@
-"""Claims of a paper, written in a suite as data and held against what was measured."""
+"""Claims of a paper, written in a suite as data and tested against measured values."""
 
 import math
 from collections.abc import Collection, Iterable, Sequence
@@ -103,7 +103,7 @@ def validate(
     known = {
         "model": models,
         "inside": datasets,
-        "outside": (*datasets, ""),  # what an analysis found of the inside alone
+        "outside": (*datasets, ""),  # a finding about the inside only
         "detector": detectors,
         "analysis": analyses,
     }
@@ -132,17 +132,17 @@ def evaluate(
     source: PerImageReader | None = None,
     level: float = 0.95,
 ) -> tuple[ClaimResult, ...]:
-    """Hold each claim against the pooled rows.
+    """Test each claim against the pooled rows.
 
-    A claim is reproduced only if the whole interval of its measure meets the expectation. That
-    of several terms is made as `joint.spread` says.
+    A claim is reproduced only if the whole interval of its measure meets the expectation. See
+    `joint.spread` for the interval of several terms.
 
     Args:
         claims: The claims, in the order of the suite.
-        rows: What was measured and found, of single seeds and pooled.
-        missing: What was skipped or failed: the reasons of claims that were not run.
-        source: What is kept of single images; without one data sets of the same name are taken
-            to share their images.
+        rows: Measured values and findings, of single seeds and pooled.
+        missing: Skips and failures, the reasons of claims that were not run.
+        source: Reader of per-image values; without one, data sets of the same name count as
+            sharing their images.
         level: Coverage of the rows' intervals.
     """
     evidence = _Evidence(rows, missing, source or Names(), level)
@@ -150,7 +150,7 @@ def evaluate(
 
 
 class _Evidence(NamedTuple):
-    """What claims are held against, as `evaluate` takes it."""
+    """The input of `evaluate` against which claims are tested."""
 
     rows: Sequence[Measured]
     missing: Sequence[Omission]
@@ -159,7 +159,7 @@ class _Evidence(NamedTuple):
 
 
 class _Found(NamedTuple):
-    """What a measure comes to, how its interval was made, and of how many trainings it is."""
+    """A measured value, the rule of its interval, and its number of trainings."""
 
     value: float
     low: float
@@ -202,9 +202,9 @@ def _evaluate(claim: Claim, evidence: _Evidence) -> ClaimResult:
 
 
 def _measure(measure: str, evidence: _Evidence) -> tuple[_Found | None, str, list[str]]:
-    """Return what a measure comes to, or None and why it comes to nothing.
+    """Return the value of a measure, or None and the reason.
 
-    The third is what must be said of untrained models that it was measured with.
+    The third item lists remarks on untrained models that it depends on.
     """
     pooled = [row for row in evidence.rows if row.seed == "all"]
     read: list[Measured] = []

@@ -28,14 +28,14 @@ _ALL_KEYWORDS = ("model", "inside", "outside", "detector")
 FINDING = "finding"
 
 CALLED: tuple[str, ...] = (*get_args(Metric), FINDING)
-"""What a measure may call in every suite."""
+"""Functions that a measure may call in every suite."""
 
 Operator: TypeAlias = Literal["+", "-", "*", "/"]
 
 
 @dataclass(frozen=True)
 class Term:
-    """A metric called by name, or `finding`, with the names that choose its row."""
+    """A metric called by name, or `finding`, with the names that select its row."""
 
     metric: str
     where: Mapping[str, str]
@@ -46,7 +46,7 @@ class Term:
 
 @dataclass(frozen=True)
 class Operation:
-    """Two expressions and what joins them."""
+    """An arithmetic operation on two expressions."""
 
     operator: Operator
     left: "Expression"
@@ -61,8 +61,8 @@ def parse_expression(text: str) -> Expression:
     """Read an expression.
 
     Raises:
-        SuiteError: If it is anything but numbers, `+ - * /`, parentheses and metrics, or names
-            no metric at all. Which metrics there are depends on the suite, see `unknown`.
+        SuiteError: If it contains anything but numbers, `+ - * /`, parentheses and metrics, or no
+            metric. Which metrics exist depends on the suite, see `unknown`.
     """
     if len(text) > MAX_LENGTH:
         raise SuiteError(f"the measure is longer than {MAX_LENGTH} characters")
@@ -81,7 +81,7 @@ def unknown(term: Term, metrics: Collection[str] = ()) -> str:
 
     Args:
         term: The term.
-        metrics: Those that the suite adds.
+        metrics: The metrics that the suite adds.
     """
     known = (*CALLED, *metrics)
     return (
@@ -103,14 +103,14 @@ def terms(expression: Expression) -> Iterator[Term]:
 def differentiate(
     expression: Expression, lookup: Callable[[Term], tuple[K, float]]
 ) -> tuple[float, dict[K, float]]:
-    """Return the value of an expression, and its slope in each quantity that it is made of.
+    """Return the value of an expression, and its derivative in each quantity.
 
-    A quantity that is named twice has one slope, so that `a - a` and `a / a` have none.
+    A quantity that occurs twice has one derivative, so that of `a - a` and `a / a` is 0.
 
     Args:
-        expression: As read.
-        lookup: Returns which quantity a term names, and its value; terms of one quantity are
-            one.
+        expression: The parsed expression.
+        lookup: Returns the quantity that a term names, and its value; equal quantities are one
+            variable.
 
     Raises:
         ZeroDivisionError: If a divisor is 0.
@@ -136,7 +136,7 @@ def differentiate(
 
 
 def _gathered(*sides: tuple[float, Mapping[K, float]]) -> dict[K, float]:
-    """Return the slopes of both sides, each times that of the operation, summed by quantity."""
+    """Return the derivatives of an operation by the chain rule, summed by quantity."""
     found: dict[K, float] = {}
     for factor, slopes in sides:
         for quantity, slope in slopes.items():

@@ -1,4 +1,4 @@
-"""What a claim expects of its measure: an interval of the real line."""
+"""The expectation of a claim: an interval of the real line."""
 
 import math
 import re
@@ -13,7 +13,7 @@ _BETWEEN = re.compile(rf"\s*between\s+{_NUMBER}\s+and\s+{_NUMBER}\s*")
 
 @dataclass(frozen=True)
 class Expectation:
-    """An interval; `closed` tells whether its ends belong to it."""
+    """An interval; `closed` states whether it includes its ends."""
 
     low: float
     high: float
@@ -27,7 +27,7 @@ class Expectation:
 
 
 def parse_expectation(text: str) -> Expectation:
-    """Read `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`, whose ends count.
+    """Parse `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`, ends included.
 
     Raises:
         SuiteError: If the text is none of these.

@@ -1,4 +1,4 @@
-"""The interval of an expression whose terms may be of the same images and the same trainings."""
+"""Interval of an expression whose terms may share images and trainings."""
 
 import math
 from collections.abc import Mapping, Sequence
@@ -26,7 +26,7 @@ INDEPENDENT = "terms that share no image are independent"
 
 
 class Rows(NamedTuple):
-    """How many images of a set a measure reads, and which, for sets that are cut in parts."""
+    """Number of images of a set that a measure reads, and which part of the set."""
 
     size: int
     part: tuple[str, ...] = ()
@@ -38,9 +38,9 @@ class PerImage:
 
     Attributes:
         reads: The sets of images that it reads.
-        resampled: The measure of images drawn anew.
-        influence: What each image adds to it, for AUROC and means; None for what is no sum.
-        draws: How often its images are drawn, if they are.
+        resampled: The measure as a function of resampled images.
+        influence: The influence of each image, for AUROC and means; otherwise None.
+        draws: Number of bootstrap resamples, if it is resampled.
     """
 
     reads: Mapping[str, Rows]
@@ -50,19 +50,19 @@ class PerImage:
 
 
 class PerImageReader(Protocol):
-    """Knows which images a measure is of, and reads what is kept of each."""
+    """Protocol: finds the images that a measure reads, and reads their per-image values."""
 
     def images(self, row: Measured, /) -> frozenset[str] | None:
-        """Return the sets of images that a measure reads; None where they may be any."""
+        """Return the sets of images that a measure reads; None if unknown."""
         ...
 
     def read(self, row: Measured, /) -> PerImage | None:
-        """Return the measure of a row of one seed image by image; None where none is kept."""
+        """Return a row of a single seed per image; None if per-image values are not stored."""
         ...
 
 
 class Names:
-    """Tells images by the names of data sets and splits, and has none of their values."""
+    """Identifies images by names of data sets and splits, without per-image values."""
 
     def images(self, row: Measured, /) -> frozenset[str] | None:
         """Return data set and split of each side; a finding may read any of its model's images."""
@@ -82,14 +82,14 @@ class Names:
 
 
 class Part(NamedTuple):
-    """A pooled row and the slope of the expression in it."""
+    """A pooled row and the derivative of the expression in it."""
 
     row: Measured
     slope: float
 
 
 class Spread(NamedTuple):
-    """How far an interval reaches below and above its value, and the rule that it is made by."""
+    """The half-widths of an interval below and above its value, and the rule used."""
 
     down: float
     up: float
@@ -104,22 +104,22 @@ def spread(
 ) -> Spread:
     r"""Return the interval of an expression to first order.
 
-    One term keeps its own interval, times its slope. Of several, those that share images vary
-    together: with $C$ the covariance matrix of their values over the images and $g$ the slopes,
-    the interval reaches $z \sqrt{g^\top C g}$ either way. For AUROC and means $C$ is DeLong's.
-    Where others are among them, or an AUROC is so near 0 or 1 that its normal interval leaves
-    [0, 1], only the correlations come from $C$ (by a bootstrap of the images for all terms at
-    once), and each term's half-widths from its own interval, down or up as its slope says.
-    Without values of single images half-widths add up, which no correlation exceeds. What
-    shares no image is independent: its reach adds in quadrature.
+    A single term keeps its own interval, times its derivative. Terms that share images are
+    correlated: with $C$ the covariance matrix of their values over the images and $g$ the
+    derivatives, the half-width is $z \sqrt{g^\top C g}$. For AUROC and means $C$ is DeLong's. If
+    there are other metrics, or an AUROC is so near 0 or 1 that its normal interval leaves [0, 1],
+    only the correlations come from $C$ (by a joint bootstrap of the images), and each term's
+    half-widths from its own interval, on the side that the sign of its derivative selects.
+    Without per-image values half-widths are added, an upper bound for any correlation. Terms
+    without common images are independent: their half-widths are added in quadrature.
 
-    Terms of several seeds are paired by seed. To the reach over the images that of the mean over
-    seeds is added in quadrature, as `metrics.pool` has it.
+    Terms of several seeds are paired by seed. The half-width of the mean over seeds is added in
+    quadrature, as in `metrics.pool`.
 
     Args:
         parts: The terms, each once.
-        rows: All rows, those of single seeds among them.
-        source: What is known of the images.
+        rows: All rows, including those of single seeds.
+        source: Reader of per-image values.
         level: Coverage of all intervals.
 
     Reference:
@@ -168,7 +168,7 @@ class _Term:
 
     @property
     def own(self) -> Reach:
-        """The reach of its own intervals over images, times the slope."""
+        """The half-widths of its own intervals over images, times the derivative."""
         return _scaled(self.singles, self.slope)
 
 
@@ -195,7 +195,7 @@ def _address(row: Measured) -> tuple[str, ...]:
 
 
 def _scaled(rows: Sequence[Measured], slope: float) -> Reach:
-    """Return the root mean square half-widths of rows, times a slope that may turn them round."""
+    """Return the root mean square half-widths of rows, times a derivative of either sign."""
     down, up = (
         math.hypot(*(max(0.0, reach) for reach in side)) / math.sqrt(len(rows))
         for side in zip(*((row.value - row.low, row.high - row.value) for row in rows), strict=True)
@@ -204,7 +204,7 @@ def _scaled(rows: Sequence[Measured], slope: float) -> Reach:
 
 
 def _sharing(images: Sequence[frozenset[str] | None]) -> list[list[int]]:
-    """Return the terms in clusters, each of those that share images directly or by others."""
+    """Return clusters of terms that share images, directly or through other terms."""
     clusters: list[list[int]] = []
     for i, own in enumerate(images):
         touched = [
@@ -225,7 +225,7 @@ def _by_seeds(terms: Sequence[_Term]) -> list[list[_Term]]:
 
 
 def _over_seeds(group: Sequence[_Term], level: float) -> Reach:
-    """Return the reach of the mean over seeds of what terms of the same seeds come to."""
+    """Return the half-width over seeds of the mean of terms paired by seed."""
     values = [
         sum(term.slope * row.value for term, row in zip(group, rows, strict=True))
         for rows in zip(*(term.singles for term in group), strict=True)
@@ -235,7 +235,7 @@ def _over_seeds(group: Sequence[_Term], level: float) -> Reach:
 
 
 def _over_images(terms: Sequence[_Term], source: PerImageReader, level: float) -> tuple[Reach, str]:
-    """Return the reach over the images of terms that share some, and the rule."""
+    """Return the half-widths over images of terms that share images, and the rule."""
     if len(terms) == 1:
         return terms[0].own, ""
     owns = [term.own for term in terms]
@@ -269,7 +269,7 @@ def _added(reaches: Sequence[Reach]) -> Reach:
 
 
 def _ends(term: _Term, reach: float) -> Reach:
-    """Return the reach of a term's normal interval, or its own where that leaves [0, 1]."""
+    """Return the half-widths of a term's normal interval, or its own if that leaves [0, 1]."""
     row = term.row
     share = not isinstance(row, FindingRow) and row.metric == "auroc"
     if share and not reach < row.value < 1.0 - reach:
@@ -280,7 +280,7 @@ def _ends(term: _Term, reach: float) -> Reach:
 def _together(
     terms: Sequence[_Term], reaches: Sequence[Reach], matrix: NDArray[np.float64]
 ) -> Reach:
-    """Return the reach of a sum of correlated terms, each with its own reach down and up."""
+    """Return the half-widths of a sum of correlated terms with asymmetric half-widths."""
     error = np.sqrt(np.diag(matrix))
     products = np.outer(error, error)
     correlation = np.divide(matrix, products, out=np.zeros_like(matrix), where=products > 0)
@@ -294,7 +294,7 @@ def _together(
 
 
 def _averaged(term: _Term, source: PerImageReader) -> PerImage | None:
-    """Return the mean over seeds of a term, image by image; None where a seed's are not kept."""
+    """Return a term's mean over seeds per image; None if values of a seed are not stored."""
     found = [value for row in term.singles if (value := source.read(row))]
     if len(found) < len(term.singles) or not _paired(found):
         return None
@@ -312,7 +312,7 @@ def _averaged(term: _Term, source: PerImageReader) -> PerImage | None:
 
 
 def _paired(values: Sequence[PerImage]) -> bool:
-    """Return whether those that read a set of images all read the same rows of it."""
+    """Return whether all measures that read a set of images read the same rows."""
     seen: dict[str, Rows] = {}
     return all(
         seen.setdefault(name, rows) == rows

@@ -1,4 +1,4 @@
-"""The one pooled row that a term of a claim means."""
+"""Look up the pooled row that a term of a claim names."""
 
 from collections.abc import Sequence
 from typing import TypeAlias
@@ -12,17 +12,17 @@ Measured: TypeAlias = Row | FindingRow
 
 
 class Absent(Exception):  # noqa: N818 - a verdict's reason rather than an error
-    """No row is meant, with the reason in words."""
+    """The term names no unique row; the message is the reason."""
 
 
 def find(term: Term, rows: Sequence[Measured], missing: Sequence[Omission]) -> Measured:
     """Return the pooled row that a term names.
 
-    What was skipped or failed counts when a keyword is left out: a term never slips to
-    another row because the one it meant did not run.
+    Skipped and failed rows count for uniqueness: a term never resolves to another row because
+    the intended one did not run.
 
     Raises:
-        Absent: If no row or more than one is meant.
+        Absent: If no row or several match.
     """
     fitting = [
         row
@@ -50,8 +50,8 @@ def find(term: Term, rows: Sequence[Measured], missing: Sequence[Omission]) -> M
 def _concerns(omission: Omission, term: Term) -> bool:
     """Return whether an omission may hold a row that a term names.
 
-    An empty field of an omission stands for all names. One that names nothing explains
-    nothing, nor does a detector's omission explain bits per dimension.
+    An empty field of an omission means all names. An omission without any name explains no row,
+    and that of a detector does not explain bits per dimension.
     """
     named = {key: getattr(omission, key) for key in _FIELDS if getattr(omission, key, "")}
     if term.metric.startswith(("bpd_", FINDING)) and omission.detector:

@@ -61,7 +61,7 @@ def model_check(
     """
     from ood_bench import api
 
-    return _told(
+    return _report(
         api.check(
             model,
             options=_options(settings, "--set"),
@@ -88,7 +88,7 @@ def detector_check(
     """
     from ood_bench import api
 
-    return _told(api.check(detector, "detector", options=_options(settings, "--set")))
+    return _report(api.check(detector, "detector", options=_options(settings, "--set")))
 
 
 def metric_check(
@@ -107,10 +107,10 @@ def metric_check(
     """
     from ood_bench import api
 
-    return _told(api.check(metric, "metric", options=_options(settings, "--set")))
+    return _report(api.check(metric, "metric", options=_options(settings, "--set")))
 
 
-def _told(check: "api.Check") -> int:
+def _report(check: "api.Check") -> int:
     """Print verdicts as they come, and their number; return the exit status."""
     console = terminal(highlight=False, soft_wrap=True)
     console.print(check.subject, markup=False)

@@ -1,4 +1,4 @@
-"""Images: where they come from, what was done to them, and how they are named."""
+"""Data sets: their sources, transforms and names."""
 
 from ood_bench.data.catalogue import catalogue
 from ood_bench.data.entry import Entry

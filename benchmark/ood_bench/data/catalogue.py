@@ -1,4 +1,4 @@
-"""The data sets known by name: where each may be found, what was published, whom to cite."""
+"""The catalogue of data sets: sources, published counts and digests, citations."""
 
 from importlib.metadata import entry_points
 

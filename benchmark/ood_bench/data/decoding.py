@@ -1,4 +1,4 @@
-"""From an image file to 8-bit gray or colour, by what the file says, or to a reason why not."""
+"""Decode image files to 8-bit gray or colour, or say why that is impossible."""
 
 import errno
 import io
@@ -19,7 +19,7 @@ FORMATS = (
     *("PNG", "JPEG", "WEBP", "BMP", "GIF", "PPM", "TIFF", "JPEG2000", "DIB", "ICO"),
     *(("AVIF",) if find_spec("PIL.AvifImagePlugin") else ()),
 )
-"""Pillow's names of the formats that are read; TGA, which has no mark, only by its ending."""
+"""Pillow's names of the formats that are read; TGA has no magic number and needs its suffix."""
 
 _BOMBS = (Image.DecompressionBombWarning, Image.DecompressionBombError)
 _SAMPLES = 277  # tag of TIFF
@@ -38,7 +38,7 @@ SixteenBit = Literal["refuse", "scale"]
 
 
 class BadImageError(DataError):
-    """An image that cannot be read, or that has no one 8-bit form.
+    """An image that cannot be read, or not unambiguously as 8 bits.
 
     Attributes:
         reason: The kind of fault in a few words, for counts.
@@ -54,9 +54,9 @@ class BadImageError(DataError):
 
 
 class Picture(NamedTuple):
-    """A decoded image: mode L or RGB, and what was done beyond decoding.
+    """A decoded image in mode L or RGB, and what was done beyond decoding.
 
-    `done` has words that go on after "3 of 4 images".
+    `done` continues a sentence that begins with "3 of 4 images".
     """
 
     image: Image.Image
@@ -66,18 +66,18 @@ class Picture(NamedTuple):
 def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") -> Picture:
     """Decode one file to 8-bit gray (mode L) or colour (mode RGB).
 
-    A pass over images is made within `quiet_decoders`, so that a file that declares more pixels
-    than `PIL.Image.MAX_IMAGE_PIXELS` is refused before it is decompressed.
+    Call it within `quiet_decoders`, so that a file that declares more pixels than
+    `PIL.Image.MAX_IMAGE_PIXELS` is rejected before it is decompressed.
 
     Args:
-        where: What to call it in a message.
+        where: The name of the image in messages.
         blob: The file's content or path; None where a table has a row without an image.
         sixteen_bit: Whether files of more than 8 bits a channel are scaled to 8.
 
     Raises:
         BadImageError: If it does not decode, has too many pixels, has more bits than are wanted,
             has transparent pixels, or has other channels than gray or red, green and blue.
-        DataError: If the machine refuses to give the file out.
+        DataError: If the system denies access to the file.
     """
     if blob is None:
         raise BadImageError(f"{where}: the image's bytes are not in the file", "without bytes")
@@ -94,7 +94,7 @@ def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") ->
         ) from error
     except Exception as error:
         if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
-            # no fault of the image's, so nothing to leave it out for
+            # not the image's fault, so no reason to leave it out
             raise DataError(f"{where}: cannot be read: {error.strerror}") from error
         unknown = isinstance(error, UnidentifiedImageError)
         reason = "unknown format" if unknown else in_words(error)
@@ -121,7 +121,7 @@ def _picture(
         flat = _scaled(where, blob, image, top, sixteen_bit)
         done.append(f"scaled from 0 to {top:,} to 0 to 255")
     turn = None if image.format == "TIFF" else _TURNS.get(_orientation(image))
-    if turn is not None:  # a TIFF file is turned as it is loaded
+    if turn is not None:  # Pillow rotates a TIFF file while loading
         flat = flat.transpose(turn)
     if turned or turn is not None:
         done.append("turned by their EXIF orientation")

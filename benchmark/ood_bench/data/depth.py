@@ -1,7 +1,7 @@
-"""How many levels a channel has in a file, and the values of files with more than 256.
+"""Bit depth of image files, and the values of files with more than 8 bits per channel.
 
-Pillow keeps the upper byte of 16-bit colour and calls the result RGB, so a decoder's mode is no
-witness; what counts here is what the file's header declares.
+Pillow keeps only the upper byte of 16-bit colour and calls the result RGB, so the decoded mode
+is unreliable; the depth is read from the file's header.
 """
 
 import sys
@@ -18,9 +18,9 @@ _OTHER_END = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"
 
 
 def largest(image: ImageFile.ImageFile, blob: Blob) -> int:
-    """Return the largest value of a channel as an opened file declares it; 0 if it has none.
+    """Return the largest value of a channel that a file declares; 0 if it declares none.
 
-    Floats, and integers with a sign or of 32 bits, have none.
+    Floats, and integers that are signed or have 32 bits, have no largest value.
 
     Args:
         image: The file, opened and not yet decoded.
@@ -83,11 +83,11 @@ _HEADERS: dict[str, Callable[[ImageFile.ImageFile, Blob], int]] = {
 def values(again: Callable[[], ImageFile.ImageFile], top: int) -> NDArray[np.uint16] | None:
     """Return all channels of a file of more than 8 bits, shape `(H, W, C)`, opacity last.
 
-    Gray and colour of PNG and TIFF can be had, and gray of PGM; for other files it is None.
+    Supports gray and colour of PNG and TIFF, and gray of PGM; None for other files.
 
     Args:
         again: Opens the file anew.
-        top: Its largest value, see `largest`.
+        top: The file's largest value, see `largest`.
     """
     image = again()
     if image.format == "PPM" and image.mode == "I":  # brought from 0..top to 0..65535
@@ -101,7 +101,7 @@ def values(again: Callable[[], ImageFile.ImageFile], top: int) -> NDArray[np.uin
     if raw == "LA;16B":  # two bytes a channel, read as four channels of one
         high, low = np.split(_decoded(image, "RGBA")[..., [0, 2, 1, 3]], 2, axis=-1)
     elif raw[:-1] in ("RGB;16", "RGBA;16"):
-        # Pillow keeps the upper byte; told that the bytes lie the other way round, the lower.
+        # Pillow keeps the upper byte; with the opposite byte order it keeps the lower one
         high, low = _decoded(image, raw), _decoded(again(), raw[:-1] + _OTHER_END[raw[-1]])
     else:
         return None
@@ -109,7 +109,7 @@ def values(again: Callable[[], ImageFile.ImageFile], top: int) -> NDArray[np.uin
 
 
 def _plain(image: ImageFile.ImageFile) -> bool:
-    """Return whether a TIFF file has its channels side by side, and black is 0."""
+    """Return whether a TIFF file has interleaved channels, and black is 0."""
     tags = image.tag_v2  # type: ignore[attr-defined]  # TIFF files have them
     return tags.get(_PLANES, 1) == 1 and tags.get(_PHOTOMETRIC) in (1, 2)
 
@@ -120,7 +120,7 @@ def _raw(image: ImageFile.ImageFile) -> str:
 
 
 def _decoded(image: ImageFile.ImageFile, raw: str) -> NDArray[np.uint16]:
-    """Decode a file with its bytes taken as Pillow's raw mode says."""
+    """Decode a file with one of Pillow's raw modes."""
     tiles = []
     for tile in image.tile:
         args = (raw, *tile.args[1:]) if isinstance(tile.args, tuple) else raw

@@ -1,4 +1,4 @@
-"""Training and test images of a source that has no such splits, told apart by their content."""
+"""Division of a source without splits into training and test images, by content."""
 
 import hashlib
 from collections.abc import Iterable, Sequence
@@ -27,8 +27,8 @@ class Content(NamedTuple):
 def contents(pictures: Pictures, transform: Transform, *, seed: int) -> list[Content]:
     """Return the contents of all images that can be read.
 
-    An image's hash is of its pixels as they are decoded, its shape and a seed. Neither a file's
-    name nor its format enters, nor what the transform does to decoded images.
+    An image's hash covers its decoded pixels, its shape and a seed. It depends neither on the
+    file's name and format nor on the transform of decoded images.
     """
     as_decoded = transform.model_copy(update=_UNTOUCHED)
     found = []
@@ -49,12 +49,12 @@ def divide(
 
     Args:
         hashes: A hash of each image's content.
-        labels: A class of each, which orders equal images.
-        division: How many are to be test images.
+        labels: The class of each image, which orders equal images.
+        division: The share of test images.
         name: The data set's name, for messages.
 
     Raises:
-        DataError: If there are too few different images for two sides.
+        DataError: If there are too few distinct images for two splits.
 
     Example:
         >>> rows = divide(["b", "a", "c", "a", "d"], [0] * 5, Division(test=0.4), name="own")

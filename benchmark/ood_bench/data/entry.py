@@ -1,4 +1,4 @@
-"""What the catalogue says about one data set."""
+"""An entry of the catalogue of data sets."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -15,19 +15,19 @@ class Entry:
     """One data set of the catalogue.
 
     Attributes:
-        name: What suites call it.
+        name: Its name in suites.
         title: Its name in prose.
-        shape: Shape of one published image; None where images differ or take any shape.
+        shape: Shape of one published image; None if images differ or take any shape.
         counts: Published number of images of each split.
         licence: Terms of use.
-        citation: What to cite.
+        citation: The publication to cite.
         sources: Where to look for it, in this order.
-        transform: How it is made to fit a shape unless the suite says otherwise.
+        transform: The default transform to a model's shape.
         digests: Content digest of each whole published split, where known.
         embedded: The entry of the subset in the wheel that can stand in for it.
-        first_of: The entry of which the training split is the first images; empty if of none.
-        generate: For computed sets, the function; they have no sources.
-        takes: Names of the options that the function reads.
+        first_of: The entry whose training split begins with these images; empty if there is none.
+        generate: The function of a generated data set, which has no sources.
+        takes: Names of the options of that function.
     """
 
     name: str
@@ -46,5 +46,5 @@ class Entry:
 
     @property
     def hub(self) -> Hub | None:
-        """The hub's data set of this name, if there is one."""
+        """The source of this data set on the hub, if there is one."""
         return next((source for source in self.sources if isinstance(source, Hub)), None)

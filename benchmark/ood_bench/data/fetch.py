@@ -12,14 +12,14 @@ from ood_bench.errors import DataError, did_you_mean, machine_refusal, system_nu
 from ood_bench.files import unfinished
 
 WRITTEN_AT_ONCE = 1000
-"""Images in one group of rows of a Parquet file."""
+"""Images per row group of a Parquet file."""
 
 
 def fetch(name: str, root: Path, *, entries: Mapping[str, Entry] | None = None) -> tuple[Path, ...]:
     """Write a data set's splits as Parquet in the Hugging Face image schema.
 
-    The files are `ROOT/<name>/<split>-00000-of-00001.parquet`, each written under another name
-    and renamed when it is whole; a split that is there already is left as it is.
+    The files are `ROOT/<name>/<split>-00000-of-00001.parquet`, written atomically; a split
+    that exists already is kept.
 
     Args:
         name: A data set of the catalogue.
@@ -62,7 +62,7 @@ def _download(name: str, hub: Hub, split: str, path: Path) -> None:
         found = found.select_columns(kept)
         found = found.rename_columns({old: ours[old] for old in kept if old != ours[old]})
     except (OSError, ValueError, RuntimeError, DatasetsError) as error:
-        for cause in (error, error.__cause__):  # the cache that it downloads to is full, say
+        for cause in (error, error.__cause__):  # for instance, the disk of its cache is full
             if cause is not None and machine_refusal(cause):
                 number = system_number(cause) or 0
                 cache = str(config.HF_DATASETS_CACHE)

@@ -1,4 +1,4 @@
-"""Images in memory, and what is known about them."""
+"""Images in memory, and their provenance."""
 
 import hashlib
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ class Images:
 
     Attributes:
         pixels: uint8, contiguous, shape `(N, C, H, W)`.
-        labels: Class of each image, shape `(N,)`; None where the source has none.
+        labels: Class of each image, shape `(N,)`; None if the source has none.
         digest: Digest of the pixels' shape and values, see `content_digest`.
     """
 
@@ -27,21 +27,21 @@ class Images:
 
 @dataclass(frozen=True)
 class ImagesInfo:
-    """Provenance of the images of one split, as every table states it.
+    """Provenance of the images of one split, as shown in reports.
 
     Attributes:
         name: The data set's name in the suite.
         title: Its name in prose.
         split: The source's split that was read.
-        count: How many images.
+        count: Number of images.
         shape: Their shape after the transform.
         digest: Digest of their pixels, see `content_digest`.
-        source: Where they came from: "data root, Parquet", "embedded subset", "generated".
-        transform: What was done to them, "none" or as in "square crop, bicubic to 32×32, gray".
+        source: Where they were found: "data root, Parquet", "embedded subset", "generated".
+        transform: The transform in words, "none" or as in "square crop, bicubic to 32×32, gray".
         licence: Terms of use.
         citation: What to cite.
-        note: What a reader must know: a subset that stands in, a split other than test, fewer
-            images than were published. Empty if nothing.
+        note: A remark for readers, on a subset used instead, a split other than test, or fewer
+            images than published; may be empty.
         labels: Digest of their labels; empty without labels.
         classes: The largest label plus one; 0 without labels.
     """
@@ -62,9 +62,9 @@ class ImagesInfo:
 
 
 def content_digest(pixels: NDArray[np.uint8]) -> str:
-    """Return the digest of a set of images: of N, C, H, W and the pixel values in that order.
+    """Return the digest of a set of images: of N, C, H, W and the pixel values in order.
 
-    Neither the source nor the file format enters, nor do the labels.
+    It does not depend on the source, the file format or the labels.
 
     Example:
         >>> content_digest(np.zeros((2, 1, 1, 1), np.uint8))

@@ -1,4 +1,4 @@
-"""Digests of data sets decoded before, so that a plan can be made without decoding again."""
+"""Cache of the digests of decoded data sets, so that planning need not decode them again."""
 
 import logging
 import os
@@ -17,24 +17,24 @@ from ood_bench.typed import typed
 
 log = logging.getLogger(__name__)
 
-REVISION = 3  # raised when a source, a decoder or a transform yields other pixels
+REVISION = 3  # raised when a source, a decoder or a transform changes its pixels
 
 GRANULARITY = 2_000_000_000
-"""Nanoseconds in which a file can change twice under one time; FAT's two seconds are the most."""
+"""Coarsest resolution of file times, in nanoseconds: the two seconds of FAT."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """What decoding a split has shown.
+    """What is known of a split once it has been decoded.
 
     Attributes:
-        count: How many images.
+        count: Number of images.
         digest: Digest of their pixels after the transform.
-        native: The shape that all had before the transform; None if they differed.
+        native: The common shape before the transform; None if shapes differ.
         labels: Digest of their labels; empty without labels.
         classes: The largest label plus one; 0 without labels.
-        done: What was done to images beyond decoding and the transform, and to how many.
-        left_out: How many images were left out as they cannot be read, by reason.
+        done: What was done beyond decoding and the transform, with the number of images.
+        left_out: Number of unreadable images that were left out, by reason.
     """
 
     count: int
@@ -53,7 +53,7 @@ class Index:
         self.folder = folder
 
     def get(self, key: str) -> Record | None:
-        """Return the record of a key, or None if there is none, or not as it was written."""
+        """Return the record of a key; None if there is none or it is damaged."""
         if self.folder is None:
             return None
         path = self.folder / f"{key}.json"
@@ -63,7 +63,7 @@ class Index:
             return None
 
     def put(self, key: str, record: Record) -> None:
-        """Write a record with its checksum, whole or not at all."""
+        """Write a record with its checksum atomically."""
         if self.folder is None:
             return
         path = self.folder / f"{key}.json"
@@ -74,18 +74,18 @@ class Index:
 
 
 def index_key(files: Iterable[Path], **request: object) -> str:
-    """Return the key of a request: it changes when a file, the request or Pillow does.
+    """Return the key of a request, which changes with the files, the request and Pillow.
 
-    A file's size and modification time say too little: archives, Nix and git-annex give other
-    content the same. The time of its last change of any kind cannot be set, and another file of
-    that name has another inode.
+    Size and modification time of a file do not suffice: archives, Nix and git-annex give
+    different content the same values. The status change time (ctime) cannot be set, and another
+    file of the same name has another inode.
 
     Args:
         files: The files that the images are read from.
-        **request: All else that decides on the pixels, as JSON values.
+        **request: Everything else that determines the pixels, as JSON values.
 
     Raises:
-        DataError: If a file is not there.
+        DataError: If a file does not exist.
     """
     stamps = []
     for path in files:
@@ -99,16 +99,16 @@ def index_key(files: Iterable[Path], **request: object) -> str:
 def settled(files: Iterable[Path]) -> bool:
     """Return whether any further change of some files will change their key.
 
-    Right after a change another one may get the same time, as clocks of file systems tick
-    slowly; what is read then must not be remembered. Ask after `index_key`, and before reading.
+    Shortly after a change, another one may get the same time, since file systems have coarse
+    clocks; what is read then must not be cached. Call it after `index_key` and before reading.
 
     Raises:
-        DataError: If a file is not there.
+        DataError: If a file does not exist.
     """
     now = time.time_ns()
     for path in files:
         stat = _stat(path)
-        # a time of modification may be set to any, also to one to come; that of a change may not
+        # a modification time can be set to any value, even in the future; a ctime cannot
         recent = abs(now - stat.st_mtime_ns) < GRANULARITY
         if recent or stat.st_ctime_ns > now - GRANULARITY:
             return False

@@ -1,4 +1,4 @@
-"""The catalogue with the data sets of other packages, which are imported when they are named."""
+"""The catalogue with data sets of other packages, which are imported on first use."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.metadata import EntryPoint
@@ -7,14 +7,14 @@ from ood_bench.data.entry import Entry
 from ood_bench.errors import DataError, raised
 
 GROUP = "ood_bench.datasets"
-"""The group of entry points; each leads to an `Entry` of the same name."""
+"""The group of entry points; each refers to an `Entry` of the same name."""
 
 
 class Catalogue(Mapping[str, Entry]):
-    """Data sets by name: our own, and those of installed packages.
+    """Data sets by name: those of ood-bench and of installed packages.
 
     Args:
-        own: Our own.
+        own: Those of ood-bench.
         points: Entry points of the group `ood_bench.datasets`.
     """
 
@@ -28,7 +28,7 @@ class Catalogue(Mapping[str, Entry]):
         """Return an entry.
 
         Raises:
-            DataError: If two packages offer it, or it does not import or is no entry.
+            DataError: If two packages offer it, it does not import, or it is not an `Entry`.
         """
         points = self._points.get(name, [])
         if name in self._own and not points:

@@ -1,4 +1,4 @@
-"""The data sets at hand, by name: what they are, and their images."""
+"""The library: available data sets by name, their provenance and images."""
 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
@@ -31,20 +31,20 @@ from ood_bench.data.transform import Fitted, applied, cropped, fit
 from ood_bench.errors import DataError
 from ood_bench.hashing import digest
 
-MEMORY = 1 << 30  # bytes of decoded images kept for the next one who asks
+MEMORY = 1 << 30  # bytes of decoded images that are cached
 
 
 class Library:
-    """Finds, decodes and remembers data sets; all that the rest of the program asks.
+    """Finds, decodes and caches data sets; the interface for all other modules.
 
     Args:
         root: The data root, or None.
-        index: Folder in which the digests of decoded sets are remembered, or None.
-        remember: Whether digests of what is decoded now go there too.
-        fresh: Whether all is decoded again, whatever is remembered there.
-        embedded: Whether the subsets in the wheel stand in for the sets that have one.
-        hub: Whether to look into the cache of the Hugging Face hub; nothing is downloaded.
-        entries: The data sets known by name.
+        index: Folder of the cached digests of decoded data sets, or None.
+        remember: Whether to add new digests to that cache.
+        fresh: Whether to decode everything again and ignore the cache.
+        embedded: Whether to use the bundled subsets instead of the full data sets.
+        hub: Whether to look in the cache of the Hugging Face hub; nothing is downloaded.
+        entries: The catalogue.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Library:
         self._memory: OrderedDict[str, tuple[Images, Record]] = OrderedDict()
 
     def __reduce__(self) -> tuple[Callable[[], "Library"], tuple[()]]:
-        """Pickle the arguments alone: another process decodes what it asks for."""
+        """Pickle only the arguments; another process decodes its own images."""
         again = partial(
             Library,
             root=self.roots.root,
@@ -82,22 +82,22 @@ class Library:
         return again, ()
 
     def missing(self, name: str, options: DataOptions) -> str | None:
-        """Return None if the data set is at hand, else one line on the ways to get it.
+        """Return None if the data set is available, otherwise one line on how to get it.
 
         Raises:
-            DataError: If the name or an option is unknown, or what is there cannot be right.
+            DataError: If the name or an option is unknown, or the files are inconsistent.
         """
         return self._locate(name, options).missing
 
     def splits(self, name: str, options: DataOptions) -> tuple[str, ...]:
-        """Return the source's splits at hand: `train`, `test` or `all`.
+        """Return the available splits of the source: `train`, `test` or `all`.
 
-        `train` is left out where the suite has it scored as test.
+        `train` is left out if the suite scores it as test.
         """
         return self._at_hand(name, options).splits
 
     def shape(self, name: str, options: DataOptions) -> Shape:
-        """Return the shape of an image as the source has it, after the transform's crop.
+        """Return the native shape of an image, after the transform's crop.
 
         Raises:
             DataError: If images differ in size, or take any shape.
@@ -116,16 +116,16 @@ class Library:
     def info(
         self, name: str, options: DataOptions, split: str, shape: Shape | None = None
     ) -> ImagesInfo:
-        """Return the provenance of a split; decodes it only if the index does not know it.
+        """Return the provenance of a split; it is decoded only if it is not in the index.
 
         Args:
             name: The data set's name in the suite.
-            options: What the suite says about it.
-            split: `train` or `test`, or another name that the source has.
-            shape: The shape that is wanted; the source's own unless given.
+            options: Its options in the suite.
+            split: `train` or `test`, or another split of the source.
+            shape: The target shape; default: the native one.
 
         Raises:
-            DataError: If the images cannot be had in that shape.
+            DataError: If the images are unavailable in that shape.
         """
         located = self._at_hand(name, options)
         target = shape or self.shape(name, options)
@@ -137,9 +137,9 @@ class Library:
         return provenance(located, split, source_split, target, record)
 
     def whole(self, digest: str) -> Whole | None:
-        """Return the published training split of which images of a digest are the first.
+        """Return the published training split that begins with the images of a digest.
 
-        None if the catalogue knows none; of images as published alone, not as transformed.
+        None if the catalogue knows none. Only untransformed images are recognised.
         """
         for entry in self.entries.values():
             if entry.first_of and entry.digests.get("train") == digest:
@@ -148,22 +148,22 @@ class Library:
         return None
 
     def transform(self, name: str, options: DataOptions) -> Transform:
-        """Return what is done to every image of a data set."""
+        """Return the transform of a data set."""
         return self._at_hand(name, options).transform
 
     def load(self, name: str, options: DataOptions, split: str, shape: Shape) -> Images:
         """Return the images of a split in a shape; the arguments are those of `info`.
 
-        The arrays are shared by all who ask; nobody writes to them.
+        The arrays are shared between callers, who must not write to them.
 
         Raises:
-            DataError: If the images cannot be had in that shape.
+            DataError: If the images are unavailable in that shape.
         """
         located = self._at_hand(name, options)
         return self._load(located, located.source_split(split), shape)[0]
 
     def again(self) -> "Library":
-        """Return a library of the same data sets that has not read any of them yet."""
+        """Return a new library with the same arguments and an empty cache."""
         make, _ = self.__reduce__()
         return make()
 
@@ -203,7 +203,7 @@ class Library:
             return self._memory[key]
         lasting = self.remember and not located.generated and settled(located.files(split))
         loaded = _decode(located, split, target)
-        for name in sorted(loaded, key=split.__eq__):  # the one that is asked for is kept longest
+        for name in sorted(loaded, key=split.__eq__):  # the most recently used is evicted last
             known = self._key(located, name, target)
             if lasting:
                 self._index.put(known, loaded[name][1])
@@ -217,7 +217,7 @@ class Library:
 
 
 def _decode(located: Located, split: str, target: Shape) -> dict[str, tuple[Images, Record]]:
-    """Return the images of a split; of a set that is divided by content those of both splits."""
+    """Return the images of a split; of a set divided by content, those of both splits."""
     if located.entry and located.entry.generate:
         pixels = located.entry.generate(located.options, split, target)
         images = Images(pixels, None, content_digest(pixels))
@@ -234,7 +234,7 @@ def _decode(located: Located, split: str, target: Shape) -> dict[str, tuple[Imag
 def _divided(
     located: Located, division: Division, target: Shape
 ) -> dict[str, tuple[Images, Record]]:
-    """Return the images to train on and those to test on, of all splits of a source."""
+    """Divide all images of a source into training and test images."""
     parts = [_fitted(located, split, target, None) for split in located.sources("train")]
     with quiet_decoders():
         known = [
@@ -260,7 +260,7 @@ def _divided(
 
 
 class _Part(NamedTuple):
-    """A split of a source: its images as they lie there, brought to a shape, and their classes."""
+    """A split of a source: its raw images, the transformed ones, and their classes."""
 
     pictures: Pictures
     fitted: Fitted
@@ -283,14 +283,14 @@ def _recorded(
 ) -> tuple[Images, Record]:
     images = Images(pixels, classes, content_digest(pixels))
     labels, count = "", 0
-    if classes is not None and classes.min() >= 0:  # −1 where it is kept secret
+    if classes is not None and classes.min() >= 0:  # −1 marks unpublished labels
         labels = digest({"labels": classes.tolist()})
         count = int(classes.max()) + 1
     return images, Record(len(pixels), images.digest, native, labels, count)
 
 
 def _native(located: Located, split: str) -> Shape:
-    """Return the shape of the first image that can be read, which as a rule is the first."""
+    """Return the shape of the first readable image."""
     sixteen_bit = located.transform.sixteen_bit
     with suppress(BadImageError):
         return native_shape(located.read(split, 1), sixteen_bit)

@@ -1,4 +1,4 @@
-"""From what a suite says about a data set to the files that it is read from."""
+"""Locate the files of a data set from its options in a suite."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -24,15 +24,15 @@ _READ = ("split", "limit", "on_bad", "transform")  # options of sets that are re
 
 @dataclass(frozen=True)
 class Located:
-    """A data set of a suite and where it was found.
+    """A data set of a suite and its location.
 
     Attributes:
         name: Its name in the suite.
-        options: What the suite says about it.
-        entry: Its catalogue entry; None for an own source.
-        transform: What is done to every image.
-        found: Where it is at hand. A split is read from the first that has it.
-        missing: One line on how to get it, if it is nowhere at hand.
+        options: Its options in the suite.
+        entry: Its catalogue entry; None for the user's own source.
+        transform: The transform of every image.
+        found: The sources that have it. A split is read from the first one that has it.
+        missing: One line on how to get it, if it is unavailable.
         stands_in_for: The entry that the suite asked for, if an embedded subset replaces it.
     """
 
@@ -51,17 +51,17 @@ class Located:
 
     @property
     def sized(self) -> bool:
-        """Whether all images have one size by nature."""
+        """Whether all images natively have one size."""
         return self.entry is None or self.entry.shape is not None
 
     @property
     def division(self) -> Division | None:
-        """How its images are divided by their content; None where its own splits are read."""
+        """The division of its images by content; None if its own splits are read."""
         return self.options.split if isinstance(self.options.split, Division) else None
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """The splits at hand, `train` and `test` first; without one that is scored as test."""
+        """The available splits, `train` and `test` first, without one that is scored as test."""
         if self.generated or self.division:
             return TRAIN_AND_TEST
         return tuple(
@@ -69,7 +69,7 @@ class Located:
         )
 
     def sources(self, split: str) -> tuple[str, ...]:
-        """Return the source's splits that the images of a split are read from."""
+        """Return the splits of the source from which a split is read."""
         return self._sources() if self.division else (split,)
 
     def _sources(self) -> tuple[str, ...]:
@@ -77,7 +77,7 @@ class Located:
         return tuple(sorted(names, key=lambda split: (split != "train", split != "test", split)))
 
     def source_split(self, split: str) -> str:
-        """Return the source's split that is read when `train` or `test` is asked for.
+        """Return the split of the source that is read as `train` or `test`.
 
         Raises:
             DataError: If it is not available, or `train` is the one that is scored as test.
@@ -100,7 +100,7 @@ class Located:
         raise DataError(f"'{self.name}' has no split '{split}' here")
 
     def title(self, split: str) -> str:
-        """Say where a split was found."""
+        """Return where a split was found, in words."""
         if self.generated:
             return "generated"
         return ", ".join(dict.fromkeys(self._found(one).title for one in self.sources(split)))
@@ -110,21 +110,21 @@ class Located:
         return tuple(path for one in self.sources(split) for path in self._found(one).files[one])
 
     def left_out(self, split: str) -> Mapping[str, int]:
-        """Return how many files beside those of a split are not read, by reason."""
+        """Return the number of ignored files beside those of a split, by reason."""
         if self.generated:
             return {}
         counts = (Counter(self._found(one).left_out.get(one, {})) for one in self.sources(split))
         return sum(counts, Counter[str]())
 
     def remark(self, split: str) -> str:
-        """Return what a reader must know about how a split lies there; empty if nothing."""
+        """Return a remark on the files of a split; may be empty."""
         if self.generated:
             return ""
         remarks = (self._found(one).remarks.get(one, "") for one in self.sources(split))
         return "; ".join(dict.fromkeys(filter(None, remarks)))
 
     def read(self, split: str, limit: int | None) -> Pictures:
-        """Return the images of a split, at most so many if a number is given.
+        """Return the images of a split, optionally at most a given number.
 
         Raises:
             DataError: If the split is empty, or its files cannot be read.
@@ -150,13 +150,13 @@ def locate(
 
     Args:
         name: The data set's name in the suite.
-        options: What the suite says about it.
+        options: Its options in the suite.
         roots: Where to look.
         entries: The catalogue.
-        embedded: Whether a subset in the wheel stands in for a set that has one.
+        embedded: Whether to use a bundled subset instead of the full data set.
 
     Raises:
-        DataError: If the name or an option is unknown, or what is there cannot be right.
+        DataError: If the name or an option is unknown, or the files are inconsistent.
     """
     if options.own:
         return _own(name, options, roots)

@@ -15,7 +15,7 @@ class WeightAverage(Callback):
     its initialisation.
 
     Args:
-        decay: The d of a long training.
+        decay: The limit of d in a long training.
     """
 
     def __init__(self, decay: float) -> None:
@@ -23,7 +23,7 @@ class WeightAverage(Callback):
         self.average: list[Tensor] = []
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Start from the parameters, or go on from a checkpoint's average."""
+        """Start from the parameters, or resume a checkpoint's average."""
         parameters = list(pl_module.parameters())
         self.average = [
             value.detach().to(parameter.device, copy=True)
@@ -49,7 +49,7 @@ class WeightAverage(Callback):
         self.swap(pl_module)
 
     def on_validation_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Go on training the parameters."""
+        """Restore the parameters for training."""
         self.swap(pl_module)
 
     def on_train_end(self, trainer: Trainer, pl_module: LightningModule) -> None:
@@ -57,9 +57,9 @@ class WeightAverage(Callback):
         self.swap(pl_module)
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"average": self.average}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the average of a checkpoint."""
+        """Restore the average from a checkpoint."""
         self.average = list(state_dict["average"])

@@ -11,17 +11,16 @@ from ood_bench.lit.module import Batch
 
 
 class Batches:
-    """Training batches without end; batch k is a function of the seed and k alone.
+    """An infinite stream of training batches; batch k depends only on the seed and k.
 
-    Each epoch is a fresh permutation of the images, less the few at its end that do not fill
-    a batch.
+    Each epoch is a new permutation of the images, without an incomplete last batch.
 
     Args:
         images: All images, shape `(N, C, H, W)`.
-        size: Images in a batch; all of them where there are fewer.
-        seed: What the permutations derive from.
-        first: Tells at which batch to start, when iteration starts.
-        labels: Classes of the images, shape `(N,)`, which are then part of the batches.
+        size: Images per batch; all images if there are fewer.
+        seed: Seed of the permutations.
+        first: Returns the index of the first batch when iteration starts.
+        labels: Classes of the images, shape `(N,)`, which then are part of the batches.
     """
 
     def __init__(

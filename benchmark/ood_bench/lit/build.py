@@ -1,4 +1,4 @@
-"""Models at their initialisation, as a function of a seed."""
+"""Construct models with initial weights from a seed."""
 
 from collections.abc import Mapping
 from typing import Any, TypeVar
@@ -13,12 +13,12 @@ Model = TypeVar("Model", bound=ImageModule)
 
 
 def build(model_class: type[Model], shape: Shape, options: Mapping[str, Any], seed: int) -> Model:
-    """Construct a model whose initial weights depend on the seed alone.
+    """Construct a model whose initial weights depend only on the seed.
 
-    Weights are drawn on the CPU; the caller's random state is left as it was.
+    Weights are drawn on the CPU; the global random state is restored.
 
     Raises:
-        ValueError: If the model refuses the shape or its options.
+        ValueError: If the model rejects the shape or its options.
     """
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_for("init", seed))

@@ -1,4 +1,4 @@
-"""Training checkpoints that a kill at any moment leaves whole."""
+"""Training checkpoints that survive a kill at any moment."""
 
 import logging
 import os
@@ -14,13 +14,13 @@ _log = logging.getLogger(__name__)
 
 
 class Checkpoint:
-    """One checkpoint file and, beside it, the checksums it may have.
+    """One checkpoint file and, beside it, a file of its valid checksums.
 
-    The checksums are those of the newest file and of the one it replaces. They are written
-    first, so that whichever of the two files a kill leaves is one of them.
+    The checksums are those of the newest checkpoint and of the one that it replaces. They are
+    written first, so that whichever checkpoint a kill leaves is valid.
 
     Args:
-        path: Where the checkpoint lies.
+        path: The file of the checkpoint.
     """
 
     def __init__(self, path: Path) -> None:
@@ -35,16 +35,16 @@ class Checkpoint:
             write_whole(self.checksums, "\n".join(lines) + "\n")
 
     def _known(self) -> list[str]:
-        """Return the checksums that a file may have; none where their own file is damaged."""
+        """Return the valid checksums; none if their own file is damaged."""
         try:
             return self.checksums.read_text(encoding="ascii").split()
         except (OSError, UnicodeDecodeError):
             return []
 
     def usable(self) -> bool:
-        """Return whether there is a checkpoint with one of its checksums.
+        """Return whether there is a checkpoint with a valid checksum.
 
-        A damaged one is named in a warning and removed, whatever stands in its place.
+        A damaged one is named in a warning and removed.
         """
         if not os.path.lexists(self.path):
             return False

@@ -1,4 +1,4 @@
-"""Training with a compiled log-likelihood, where that saves more time than compiling takes."""
+"""Training with a compiled log-likelihood, if that saves more time than compiling takes."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,12 +9,12 @@ import torch
 from ood_bench.lit.module import DensityModule, ImageModule
 
 LEAST_STEPS = 2_000
-"""Compiling a deep flow takes a minute or more; a shorter training would not earn it back."""
+"""Minimum steps: compiling a deep flow takes a minute or more."""
 
 
 @contextmanager
 def compiled(model: ImageModule) -> Iterator[None]:
-    """Train a density with `torch.compile` inside the context, on a GPU, if that is long.
+    """Train a density with `torch.compile` within the context, if training is long and on a GPU.
 
     On a CPU compiling a deep flow takes minutes, and gains 7 to 16 % (measured on two cores).
     """

@@ -1,4 +1,4 @@
-"""The course of a training: progress, time spent, and the checkpoint to go on from."""
+"""Callback for progress, elapsed time and checkpoints of a training."""
 
 # ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
 
@@ -20,7 +20,7 @@ PROGRESS_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """How far a training is. `loss` is that of the last batch in words; lower is better."""
+    """Progress of a training. `loss` is that of the last batch in words; lower is better."""
 
     step: int
     steps: int
@@ -35,20 +35,20 @@ class TrainingProgress:
 
 
 class CourseCallback(Callback):
-    """Reports progress and writes checkpoints, at the steps at which the guard has copied.
+    """Reports progress and writes checkpoints, at steps at which the guard has copied the state.
 
-    Only there is the state known to be good and the guard's copy equal to it, which makes a
-    resumed training the same as one that was never stopped.
+    Only there the state is known to be finite and equal to the guard's copy, so that a resumed
+    training equals an uninterrupted one.
 
     Args:
         model: The model in training.
-        guard: Its divergence guard, which runs before.
-        checkpoint: Where the state is written.
+        guard: Its divergence guard, which must run first.
+        checkpoint: The checkpoint to write.
         every: Seconds between two checkpoints.
         progress: Called about twice a second.
 
     Attributes:
-        seconds: Time spent training, that before a resume included.
+        seconds: Training time, including that before a resume.
     """
 
     def __init__(
@@ -98,9 +98,9 @@ class CourseCallback(Callback):
             self._saved = time.monotonic()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the time that a checkpoint has seen."""
+        """Restore the elapsed time from a checkpoint."""
         self.seconds = float(state_dict["seconds"])

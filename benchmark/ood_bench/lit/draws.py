@@ -13,13 +13,13 @@ def importance_weighted(model: DensityModule, x: Tensor, samples: int) -> Tensor
     r"""Return the log of the mean likelihood over K uniform draws, in nats, float64 `(B,)`.
 
     $\log \frac 1 K \sum_k p(x + u_k) / 256^D$, whose expectation rises with K towards
-    $\log P(x)$, as an importance-weighted autoencoder's bound does. The first draw is that of
-    `log_prob`, and all are a function of the image: K = 1 is `log_prob` itself.
+    $\log P(x)$, like the bound of an importance-weighted autoencoder. The first draw is that of
+    `log_prob`, and all are functions of the image: K = 1 gives `log_prob`.
 
     Args:
         model: A model in evaluation whose `log_prob` takes its noise from `dequantize`.
         x: uint8 images `(B, C, H, W)`.
-        samples: Draws K.
+        samples: Number of draws K.
 
     Reference:
         Burda et al., Importance Weighted Autoencoders, ICLR 2016; Ho et al., Flow++, ICML 2019,

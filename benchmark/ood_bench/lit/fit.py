@@ -1,4 +1,4 @@
-"""Fit a model: one call, which goes on where a killed one stopped."""
+"""Fit a model in one call, which resumes an interrupted training."""
 
 import logging
 import signal
@@ -32,22 +32,22 @@ INITIAL_IMAGES = 256
 
 @dataclass(frozen=True)
 class FitReport:
-    """How a training went.
+    """Report of a training.
 
     Attributes:
-        steps: Optimiser steps, those before a resume included.
-        images: Images seen, likewise.
-        seconds: Time spent training, likewise.
+        steps: Optimizer steps, including those before a resume.
+        images: Number of images processed, likewise.
+        seconds: Training time, likewise.
         images_per_second: Their ratio; 0 without steps.
         bpd_validation: Bits per dimension of the validation images under the trained model;
             None for a classifier.
-        accuracy_validation: Share of them that a classifier gets right; None for a density.
-        precision: Of the heavy networks, in training.
+        accuracy_validation: Accuracy on the validation images; None for a density.
+        precision: Precision of the heavy networks in training.
         device: The device's type.
-        probes: Bits per dimension at steps along the way, of the data sets given.
-        probe_seconds: Time spent on these, part of `seconds`.
+        probes: Bits per dimension of the probe sets along the training.
+        probe_seconds: Time spent on probes, part of `seconds`.
         divergences: (step, new factor on the learning rate) of each return to a good state.
-        parameters: Number of trained numbers.
+        parameters: Number of trainable parameters.
     """
 
     steps: int
@@ -66,7 +66,7 @@ class FitReport:
 
 @contextmanager
 def _quiet() -> Iterator[None]:
-    """Keep Lightning's remarks off the terminal, and Ctrl-C a KeyboardInterrupt."""
+    """Silence Lightning, and let Ctrl-C raise KeyboardInterrupt."""
     lightning = logging.getLogger("pytorch_lightning")
     level, handler = lightning.level, signal.getsignal(signal.SIGINT)
     lightning.setLevel(logging.ERROR)
@@ -85,7 +85,7 @@ def _quiet() -> Iterator[None]:
 
 
 def _on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Return the images as a tensor, on a GPU only where they take less than a quarter of it."""
+    """Return the images as a tensor, on the GPU if they take less than a quarter of it."""
     if device.type == "cuda" and images.nbytes > torch.cuda.mem_get_info(device)[0] // 4:
         return torch.tensor(images)
     return torch.tensor(images, device=device)
@@ -103,21 +103,21 @@ def fit(
     checkpoint_seconds: float = 30.0,
     probes: Mapping[str, NDArray[np.uint8]] | None = None,
 ) -> FitReport:
-    """Train a model by its recipe, on the device it is on, and leave it in evaluation.
+    """Train a model by its recipe on its device, and leave it in evaluation mode.
 
-    If `workdir` holds a checkpoint of this training, it goes on from there and ends with the
-    weights that it would have had undisturbed. A damaged checkpoint is logged and ignored.
+    If `workdir` holds a checkpoint of this training, it is resumed and ends with the same weights
+    as without interruption. A damaged checkpoint is logged and ignored.
 
     Args:
         model: The model at its initialisation, with its `recipe` set.
         train: Training images, uint8 `(N, C, H, W)`.
-        validation: Images of which bits per dimension or accuracy are reported, likewise.
+        validation: Images for the reported bits per dimension or accuracy, likewise.
         labels: Classes of the training and of the validation images, for a classifier.
-        seed: What the order of the images and the noise derive from.
-        workdir: For the checkpoint and the logs.
+        seed: Seed of the order of images and of the noise.
+        workdir: Folder for the checkpoint and the logs.
         progress: Called about twice a second.
         checkpoint_seconds: Time between two checkpoints.
-        probes: Data sets whose bits per dimension are followed along the way, likewise.
+        probes: Data sets whose bits per dimension are measured along the training, likewise.
 
     Raises:
         CellError: If training diverges again after three returns to a good state.

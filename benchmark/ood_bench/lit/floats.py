@@ -1,4 +1,4 @@
-"""A density over floats, of any library, as a model of 8-bit images."""
+"""Wrapper of any library's continuous density as a model of 8-bit images."""
 
 import math
 from collections.abc import Callable
@@ -15,12 +15,12 @@ Layout: TypeAlias = Literal["flat", "image"]
 Space: TypeAlias = Literal["unit", "standard", "logit"]
 
 ALPHA = 0.05
-"""Margin of the logit: it is taken of α + (1 − 2α) y."""
+"""Margin α of the logit, which is applied to α + (1 − 2α) y."""
 
 
 @runtime_checkable
 class HasLogProb(Protocol):
-    """What is asked of a density: a log-density of floats, one value for each of a batch."""
+    """Protocol of a density: a log-density of floats, one value per batch entry."""
 
     def log_prob(self, value: Any, /) -> Any:
         """Return the log-density, in nats."""
@@ -31,23 +31,23 @@ class FloatDensity(DensityModule, Differentiable):
     r"""A density over floats that models 8-bit images by uniform dequantization.
 
     $\log P(x) = \log p_v(v) + \log |dv/dy| - D \ln 256$ with $y = (x + u) / 256$ in (0, 1) and
-    v, what the density sees, a function of y. Noise and Jacobians are taken care of here.
+    v, the input of the density, a function of y. This class adds noise and Jacobians.
 
-    A subclass hands its density over, which is trained if it is an `nn.Module`:
+    A subclass passes its density, which is trained if it is an `nn.Module`:
 
         class Spline(FloatDensity):
             def __init__(self, shape: Shape, *, transforms: int = 3) -> None:
                 super().__init__(shape, zuko.flows.NSF(shape.dims, transforms=transforms))
 
-    or, where it is made of parameters, overrides `distribution`.
+    or, if the density is constructed from parameters, overrides `distribution`.
 
     Args:
         shape: Shape of one image.
         density: An object with `log_prob` (a `torch.distributions.Distribution`, a flow of
             nflows or of normflows), or one that is called for such an object at each step (a
             lazy distribution of zuko).
-        layout: What the density takes: `flat`, vectors `(B, D)`, or `image`, `(B, C, H, W)`.
-        space: What it sees of y in (0, 1): `unit`, y itself; `standard`, (y − m) / s with mean
+        layout: Layout of the density's input: `flat`, vectors `(B, D)`, or `image`, `(B, C, H, W)`.
+        space: Transformation of y in (0, 1): `unit`, y itself; `standard`, (y − m) / s with mean
             and standard deviation of all values of the training images; `logit`,
             logit(0.05 + 0.9 y).
 
@@ -74,10 +74,10 @@ class FloatDensity(DensityModule, Differentiable):
             self.register_buffer("scale", torch.ones(()))
 
     def distribution(self) -> HasLogProb:
-        """Return what has the `log_prob`; asked for at each step, since parameters move.
+        """Return the object with `log_prob`; called at each step, since parameters change.
 
         Raises:
-            ValueError: If the density neither has a `log_prob` nor returns what has.
+            ValueError: If the density neither has a `log_prob` nor returns an object with one.
         """
         found = self.density
         if not isinstance(found, HasLogProb) and callable(found):
@@ -97,11 +97,11 @@ class FloatDensity(DensityModule, Differentiable):
         return found
 
     def prepare(self, y: Tensor) -> None:
-        """Set mean and standard deviation, where they are asked for, and run the density once."""
+        """Set mean and standard deviation if `space` uses them, and run the density once."""
         if self.space == "standard":
             self.centre.copy_(y.mean())
             self.scale.copy_(y.std().clamp_min(1 / 256))
-        self.log_density(y)  # layers that set themselves up from their first batch see this one
+        self.log_density(y)  # layers with data-dependent initialisation use this batch
 
     def log_density(self, y: Tensor) -> Tensor:
         """Return the log-density of images on [0, 1] in nats, shape `(B,)`.
@@ -124,7 +124,7 @@ class FloatDensity(DensityModule, Differentiable):
         return self.log_density(self.dequantize(x)) - self.shape.dims * math.log(256.0)
 
     def _seen(self, y: Tensor) -> tuple[Tensor, Tensor]:
-        """Return what the density sees of images, and log |dv/dy|, `(B,)` or a number."""
+        """Return the density's input v and log |dv/dy|, `(B,)` or a number."""
         if self.space == "standard":
             return (y - self.centre) / self.scale, -self.shape.dims * self.scale.log()
         if self.space == "logit":

@@ -1,4 +1,4 @@
-"""The divergence guard: back to the last good state, with half the learning rate."""
+"""The divergence guard: return to the last good state with half the learning rate."""
 
 # ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
 
@@ -22,21 +22,21 @@ ATTEMPTS = 3
 
 
 def loss_of(outputs: STEP_OUTPUT) -> Tensor:
-    """Return the loss from what Lightning hands to a hook."""
+    """Return the loss from the output that Lightning passes to a hook."""
     assert isinstance(outputs, Mapping)
     return cast(Tensor, outputs["loss"])
 
 
 def interval(device: torch.device) -> int:
-    """Return the steps between two checks: rare on a GPU, which each check makes wait."""
+    """Return the steps between two checks: rare on a GPU, since each check synchronises it."""
     return 5 if device.type == "cpu" else 50
 
 
 class DivergenceGuard(Callback):
-    """Checks every few steps that all losses since and all parameters are finite.
+    """Checks every few steps that all losses since the last check and all parameters are finite.
 
-    If so, the state is copied: weights, optimiser, average. If not, the last copy comes back
-    and the learning rate is halved. Training goes on with the next batches.
+    If so, the state is copied: weights, optimizer, average. If not, the last copy is restored
+    and the learning rate is halved; training continues with the next batches.
 
     Args:
         model: The model in training.
@@ -113,10 +113,10 @@ class DivergenceGuard(Callback):
         )
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"divergences": self.divergences, "rate_factor": self.model.rate_factor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the divergences of a checkpoint."""
+        """Restore the divergences from a checkpoint."""
         self.divergences = tuple(state_dict["divergences"])
         self.model.rate_factor = float(state_dict["rate_factor"])

@@ -20,11 +20,11 @@ _PACKAGES = {
     "wandb": ("wandb",),
     "mlflow": ("mlflow",),
 }
-"""What each logger is made of; one of them is enough."""
+"""Packages that each logger needs; one of them suffices."""
 
 
 def refuse_missing_logger(recipe: Recipe) -> None:
-    """Refuse a recipe whose logger cannot be made here.
+    """Check that a recipe's logger can be constructed.
 
     Raises:
         PluginError: If the logger's package is not installed.

@@ -1,4 +1,4 @@
-"""Memory that training keeps from one step to the next."""
+"""Keep freed memory between training steps."""
 
 import ctypes
 import sys
@@ -7,11 +7,11 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD = -1, -3
 
 
 def keep_freed_memory() -> None:
-    """Make glibc's malloc reuse freed memory rather than give it back to the system.
+    """Make glibc's malloc reuse freed memory instead of returning it to the system.
 
-    Activations are tens of megabytes that come and go at each step; given back, they are
-    cleared and mapped page by page the next time (6,000 page faults a step of a 3×8×128 Glow,
-    5 to 8 % of its time on two cores). Elsewhere than under glibc this does nothing.
+    Activations take tens of megabytes, allocated and freed at each step. Returned memory would be
+    cleared and mapped again page by page (6,000 page faults per step of a 3×8×128 Glow, 5 to 8 %
+    of its time on two cores). Without glibc this does nothing.
     """
     if not sys.platform.startswith("linux"):
         return

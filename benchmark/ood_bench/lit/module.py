@@ -1,4 +1,4 @@
-"""The Lightning base classes of the models that are trained here."""
+"""The Lightning base classes of models."""
 
 # ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
 
@@ -21,20 +21,20 @@ from ood_bench.recipe import Recipe
 from ood_bench.units import bits_per_dim
 
 Batch: TypeAlias = Tensor | tuple[Tensor, Tensor]
-"""uint8 images `(B, C, H, W)`, with their classes `(B,)` where a model is trained on these."""
+"""uint8 images `(B, C, H, W)`, with classes `(B,)` for a classifier."""
 
 
 class ImageModule(LightningModule, ABC):
-    """A model of 8-bit images that is trained here; `DensityModule` or `ClassifierModule`.
+    """Base of trainable models of 8-bit images: `DensityModule` and `ClassifierModule`.
 
     Attributes:
-        revision: Raised when the model computes something else; old results are then stale.
+        revision: Raised when the computation changes; old results are then stale.
         shape: Shape of one image.
-        recipe: How it is trained; read by Lightning's hooks.
-        seed: What the noise of training derives from.
+        recipe: The training options, read by Lightning's hooks.
+        seed: Seed of the noise in training.
         bf16: Whether `autocast` computes in bfloat16 while training.
         rate_factor: Factor on the learning rate, beside the recipe's schedule.
-        draw: Which draw of the noise `dequantize` gives in evaluation; 0 unless several are asked.
+        draw: Index of the noise draw of `dequantize` in evaluation; default: 0.
     """
 
     revision: ClassVar[int] = 1
@@ -55,15 +55,15 @@ class ImageModule(LightningModule, ABC):
 
     @abstractmethod
     def loss(self, batch: Batch) -> Tensor:
-        """Return what training minimises, in nats an image: a scalar."""
+        """Return the training loss in nats per image, a scalar."""
 
     @abstractmethod
     def in_words(self, loss: float) -> str:
-        """Return a loss as progress shows it, with its unit."""
+        """Format a loss with its unit, for progress messages."""
 
     @abstractmethod
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return what a finished training reports of images held out, by name."""
+        """Return the validation measures of a finished training, by name."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss in nats, with this step's noise."""
@@ -71,21 +71,21 @@ class ImageModule(LightningModule, ABC):
         return self.loss(batch)
 
     def prepare(self, y: Tensor) -> None:
-        """Set what starts from data, given continuous images `(B, C, H, W)` on [0, 1)."""
+        """Initialise parameters from data, continuous images `(B, C, H, W)` on [0, 1)."""
 
     @torch.no_grad()
     def initialise(self, x: Tensor) -> None:
         """Run `prepare` on training images; done once, before the first step.
 
-        Until then the model refuses to score: its parameters would otherwise be set by
-        whichever images it happened to see first.
+        Until then the model raises an error when it scores; otherwise the first images that it
+        happens to see would set its parameters.
         """
         self.train()
         self.prepare(self.dequantize(x))
         self.initialised.fill_(value=True)
 
     def admit(self, x: Tensor) -> None:
-        """Refuse what cannot be scored; every `log_prob` calls this or `dequantize` first.
+        """Check that images can be scored; every `log_prob` calls this or `dequantize` first.
 
         Raises:
             ValueError: If the images are not uint8 or not of the model's shape.
@@ -105,8 +105,8 @@ class ImageModule(LightningModule, ABC):
     def dequantize(self, x: Tensor) -> Tensor:
         """Return (x + u) / 256 in (0, 1), with noise u that is a function of each image.
 
-        In evaluation the noise never changes. In training it is drawn anew at every step, as
-        a function of the step and the seed, so that a resumed run draws the same.
+        In evaluation the noise is fixed. In training it changes at every step as a function of
+        step and seed, so that a resumed run draws the same noise.
 
         Args:
             x: uint8 images, shape `(B, C, H, W)`.
@@ -123,7 +123,7 @@ class ImageModule(LightningModule, ABC):
         return ((x + noise) / 256.0).to(self.dtype)
 
     def autocast(self) -> torch.autocast:
-        """Return the context for heavy networks: bfloat16 in training where `bf16` says so.
+        """Return the context for heavy networks: bfloat16 in training if `bf16` is set.
 
         Log-determinants and priors stay outside it. Evaluation is always in full precision.
         """
@@ -147,12 +147,12 @@ class ImageModule(LightningModule, ABC):
 class DensityModule(ImageModule, DensityModel, ABC):
     """A distribution over 8-bit images that is trained by maximum likelihood.
 
-    A subclass writes `log_prob`, and `prepare` if its parameters start from data. Its options
+    A subclass implements `log_prob`, and `prepare` for data-dependent initialisation. Its options
     are keyword-only arguments of `__init__`, which begins with `super().__init__(shape)`.
 
     Attributes:
-        log_prob_is: What `log_prob` is: `bound`, which a dequantized model and an ELBO are unless
-            they say otherwise; `exact`, log P(x) of a distribution over integers; `estimate`,
+        log_prob_is: What `log_prob` is: `bound`, the default, as for dequantized models and
+            ELBOs; `exact`, log P(x) of a distribution over integers; `estimate`,
             by random draws whose mean is not below log P(x).
         optimized: `log_prob` compiled, which `fit` sets while it trains on a GPU; else None.
     """
@@ -196,7 +196,7 @@ class DensityModule(ImageModule, DensityModel, ABC):
 class ClassifierModule(ImageModule, Classifies, ABC):
     """A classifier that is trained by cross-entropy on the labels of its data set.
 
-    A subclass writes `classify`. Its options are keyword-only arguments of `__init__`, which
+    A subclass implements `classify`. Its options are keyword-only arguments of `__init__`, which
     begins with `super().__init__(shape, classes=classes)`; `classes` is the number of classes,
     which the planner fills in from the data set.
     """
@@ -228,7 +228,7 @@ class ClassifierModule(ImageModule, Classifies, ABC):
 
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
-        """Return `accuracy_validation`, the share of images that are classified rightly."""
+        """Return `accuracy_validation`, the share of correctly classified images."""
         right = [(self._logits(x).argmax(dim=1) == label).double() for x, label in batches]
         return {"accuracy_validation": float(torch.cat(right).mean())}
 

@@ -1,4 +1,4 @@
-"""The optimisers that a recipe can name: three by name, any other by the path of its class."""
+"""Optimizers of recipes: three by name, any other by the path of its class."""
 
 import importlib
 import inspect
@@ -15,11 +15,11 @@ from ood_bench.errors import PluginError, did_you_mean, raised
 from ood_bench.recipe import OPTIMIZERS, Recipe
 
 _ELSEWHERE = {"lr": "learning_rate", "weight_decay": "weight_decay"}
-"""Arguments of optimisers that a recipe gives under a name of its own."""
+"""Optimizer arguments that recipes set by options of their own."""
 
 
 def optimizer_class(name: str) -> type[Optimizer]:
-    """Return an optimiser's class by its name in a recipe.
+    """Return the class of an optimizer by its name in a recipe.
 
     Args:
         name: A name such as `adam`, or a path such as `torch.optim.AdamW`.
@@ -45,10 +45,10 @@ def optimizer_class(name: str) -> type[Optimizer]:
 
 
 def optimizer_for(recipe: Recipe, parameters: Iterable[Parameter]) -> Optimizer:
-    """Return a recipe's optimiser, in the implementation with the fewest passes over memory.
+    """Return a recipe's optimizer, in its fastest implementation.
 
     Raises:
-        PluginError: If the recipe's options do not fit the optimiser.
+        PluginError: If the optimizer rejects the recipe's options.
     """
     kind = optimizer_class(recipe.optimizer)
     arguments = _arguments(kind, recipe)
@@ -59,10 +59,10 @@ def optimizer_for(recipe: Recipe, parameters: Iterable[Parameter]) -> Optimizer:
 
 
 def check_optimizer(recipe: Recipe) -> None:
-    """Take one step with a recipe's optimiser, on parameters of a few values.
+    """Check a recipe's optimizer by one step on a few parameters.
 
     Raises:
-        PluginError: If there is no such optimiser, its options do not fit, or it cannot step.
+        PluginError: If there is no such optimizer, it rejects its options, or it cannot step.
     """
     parameters = [Parameter(torch.ones([2] * dims)) for dims in (1, 2, 4)]
 
@@ -82,14 +82,14 @@ def check_optimizer(recipe: Recipe) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return an error on one line; of what no caller could foresee, with its place."""
+    """Return an error in one line; with its location, if it is unexpected."""
     if isinstance(error, ValueError | ModuleNotFoundError):
         return " ".join(str(error).split())
     return raised(error)
 
 
 def _optimizers(module: object) -> list[str]:
-    """Return the names of a module's public optimisers."""
+    """Return the names of the public optimizers in a module."""
     return [
         key
         for key, value in vars(module).items()
@@ -101,7 +101,7 @@ def _optimizers(module: object) -> list[str]:
 
 
 def _arguments(kind: type[Optimizer], recipe: Recipe) -> dict[str, Any]:
-    """Return what the optimiser's class is called with, beside the parameters."""
+    """Return the arguments of the optimizer's class beside the parameters."""
     name = recipe.optimizer
     (first, *_), named = _signature(kind)
     if "lr" not in named:
@@ -143,7 +143,7 @@ def _signature(kind: type[Optimizer]) -> tuple[list[str], dict[str, inspect.Para
 def _fastest(
     kind: type[Optimizer], named: dict[str, inspect.Parameter], recipe: Recipe
 ) -> dict[str, bool]:
-    """Return what chooses PyTorch's fused implementation, or else that over lists of tensors."""
+    """Return the argument for PyTorch's fused implementation, otherwise for the foreach one."""
     chosen = {"fused", "foreach"} & recipe.optimizer_options.keys()
     if chosen or not kind.__module__.startswith("torch.optim."):
         return {}
@@ -154,15 +154,15 @@ def _fastest(
 
 
 def _hints(kind: type[Optimizer]) -> dict[str, Any]:
-    """Return the types of an optimiser's arguments, as far as they are known."""
+    """Return the annotated types of an optimizer's arguments."""
     try:
         return get_type_hints(kind.__init__)
-    except (NameError, TypeError):  # annotations that name what was never imported
+    except (NameError, TypeError):  # annotations with names that were not imported
         return {}
 
 
 def _typed(what: str, hint: Any, value: object) -> Any:
-    """Return an option as the type that the optimiser takes."""
+    """Convert an option to the type that the optimizer takes."""
     try:
         adapter: TypeAdapter[Any] = TypeAdapter(
             hint, config=ConfigDict(arbitrary_types_allowed=True)

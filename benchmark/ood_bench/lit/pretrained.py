@@ -1,4 +1,4 @@
-"""Weights that were trained elsewhere, read from a file without running code."""
+"""Read pretrained weights from a file without running code."""
 
 import pickle
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from ood_bench.lit.fit import FitReport
 from ood_bench.lit.module import ImageModule
 
 NESTED = ("state_dict", "model_state_dict", "model")
-"""Keys under which training programs put a state dict, Lightning's first."""
+"""Keys under which checkpoints store the state dict, Lightning's first."""
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -52,13 +52,13 @@ def read_weights(path: Path) -> dict[str, Tensor]:
 
 
 def load_pretrained(model: ImageModule, path: Path) -> None:
-    """Load weights that were trained elsewhere, and take the model for initialised.
+    """Load pretrained weights, and mark the model as initialised.
 
-    The file has the names of the model's own state dict or, where one part of it holds all its
-    weights (the `density` of a `FloatDensity`), those of that part's.
+    The names are those of the model's state dict or, if one submodule holds all weights (the
+    `density` of a `FloatDensity`), those of that submodule.
 
     Raises:
-        PluginError: If names or shapes differ; says which.
+        PluginError: If names or shapes differ; the message lists them.
     """
     found = read_weights(path)
     found.pop("initialised", None)
@@ -91,12 +91,12 @@ def adopt(
     *,
     labels: NDArray[np.int64] | None = None,
 ) -> FitReport:
-    """Give a model weights that were trained elsewhere, and leave it in evaluation.
+    """Load pretrained weights into a model, validate it, and leave it in evaluation mode.
 
     Args:
         model: The model, on its device.
         path: The weights.
-        validation: Images of which bits per dimension or accuracy are reported.
+        validation: Images for the reported bits per dimension or accuracy.
         labels: Their classes, for a classifier.
 
     Raises:
@@ -125,7 +125,7 @@ def adopt(
 
 
 def _listed(names: set[str]) -> str:
-    """Return the first of some names, and how many more there are."""
+    """Return the first few names and the number of further ones."""
     shown = sorted(names)[:3]
     more = f" and {len(names) - len(shown)} more" if len(names) > len(shown) else ""
     return f"{', '.join(shown)}{more}"

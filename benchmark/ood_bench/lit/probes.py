@@ -1,4 +1,4 @@
-"""The course of bits per dimension over training, of the data sets that a plan names."""
+"""Probes: bits per dimension of several data sets along a training."""
 
 # ruff: noqa: ARG002  Lightning fixes the signatures of its hooks
 
@@ -17,14 +17,14 @@ from ood_bench.lit.module import DensityModule
 from ood_bench.units import bits_per_dim
 
 SHARE = 0.03
-"""Share of a training's time that its probes are meant to take."""
+"""Target share of the training time for probes."""
 SCORING = 1 / 3
-"""Cost of scoring an image over that of training on it: no backward pass."""
+"""Cost of scoring an image relative to training on it: no backward pass."""
 FEWEST = 8
 
 
 class Probe(NamedTuple):
-    """Mean bits per dimension of one data set at one step, and the error of that mean."""
+    """Mean bits per dimension of one data set at one step, and its standard error."""
 
     step: int
     data: str
@@ -45,7 +45,7 @@ def probed_steps(steps: int) -> tuple[int, ...]:
 
 
 def images_per_probe(steps: int, *, batch_size: int, sets: int) -> int:
-    """Return how many images of each set a probe can score within its share of the time.
+    """Return the number of images per data set that fit a probe's share of the time.
 
     Example:
         >>> images_per_probe(1000, batch_size=64, sets=4)
@@ -58,18 +58,17 @@ def images_per_probe(steps: int, *, batch_size: int, sets: int) -> int:
 class Probes(Callback):
     """Scores a few images of each data set at logarithmically spaced steps of training.
 
-    The model scores as it trains: with the noise of a fixed salt, and a latent-variable model
-    its ELBO. No random state is touched, so that the trained weights are those of a training
-    without probes.
+    The model scores in training mode with noise of a fixed salt; a latent-variable model its
+    ELBO. The random state is not touched, so the trained weights equal those without probes.
 
     Args:
         model: The model in training.
         sets: uint8 images `(N, C, H, W)` by data set; evenly spaced rows of each are scored.
-        seed: What the noise derives from.
+        seed: Seed of the noise.
 
     Attributes:
-        found: What was measured, in order.
-        seconds: Time that it took.
+        found: The measured probes, in order.
+        seconds: Time spent on them.
     """
 
     def __init__(
@@ -85,7 +84,7 @@ class Probes(Callback):
         self.seconds = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
-        """Score the initialisation, unless training goes on from a checkpoint."""
+        """Score the initialisation, unless training is resumed."""
         if not self.found:
             self._score(trainer.global_step)
 
@@ -112,11 +111,11 @@ class Probes(Callback):
         return self.model.log_prob(batch.to(self.model.device)).double().cpu()
 
     def state_dict(self) -> dict[str, Any]:
-        """Return what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {"found": [tuple(probe) for probe in self.found], "seconds": self.seconds}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
-        """Take the probes of a checkpoint."""
+        """Restore the probes from a checkpoint."""
         self.found = [Probe(*probe) for probe in state_dict["found"]]
         self.seconds = float(state_dict["seconds"])
 

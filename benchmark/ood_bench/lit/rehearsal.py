@@ -1,4 +1,4 @@
-"""Whether a density of another package scores images at all, found before it is trained."""
+"""Check before training that a density of another package can score images."""
 
 from collections.abc import Callable
 
@@ -9,20 +9,19 @@ from ood_bench.lit.floats import FloatDensity
 from ood_bench.lit.size import Size
 
 LARGEST = 64 << 20
-"""Bytes of weights of the largest model that is built for real to find out."""
+"""Maximum bytes of weights of a model that is constructed for this check."""
 IMAGES = 4
 
 
 def cannot_score(outlined: FloatDensity, build: Callable[[], FloatDensity]) -> str | None:
-    """Return why a density does not score a few images; None if it does, or is too large to tell.
+    """Return why a density cannot score a few images; None if it can, or is too large to check.
 
-    It is asked as it was outlined. On the meta device that shows shapes that do not fit; what
-    fails there for other reasons is built, if it is small, and asked for real. The random state is
-    left as it was.
+    The meta device reveals mismatched shapes; a model that fails there for other reasons is
+    constructed on the CPU and tried again, if it is small. The random state is restored.
 
     Args:
         outlined: The density, perhaps on the meta device.
-        build: Builds it for real.
+        build: Constructs it on the CPU.
     """
     on_meta = any(tensor.is_meta for tensor in outlined.state_dict().values())
     small = Size.of(outlined).weights <= LARGEST

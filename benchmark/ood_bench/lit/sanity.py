@@ -1,4 +1,4 @@
-"""What no trained density can say, and what one says that has learnt nothing."""
+"""Sanity checks of trained densities: valid probabilities, and better than a trivial model."""
 
 import math
 from typing import NamedTuple
@@ -14,17 +14,17 @@ from ood_bench.units import bits_per_dim
 
 NOISE_IMAGES = 256
 ERRORS = 5.0
-"""Standard errors of the mean over noise images that a model may lie below 8 bits by chance."""
+"""Tolerance below 8 bits on noise, in standard errors of the mean over noise images."""
 ROUNDING = 1e-3
 
 
 class Sanity(NamedTuple):
-    """What a trained density is judged by, in bits per dimension.
+    """Reference values of a trained density, in bits per dimension.
 
     Attributes:
-        bpd_noise: Mean of uniformly random images; 8 or more under any distribution.
-        bpd_histogram: Of the validation images under one histogram a channel of the training
-            images' levels: what a model has that learnt no more than these.
+        bpd_noise: Mean over uniformly random images; 8 or more under any distribution.
+        bpd_histogram: Of the validation images under one histogram per channel of the training
+            images, a trivial model.
     """
 
     bpd_noise: float
@@ -32,7 +32,7 @@ class Sanity(NamedTuple):
 
 
 def judged(model: DensityModule, train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> Sanity:
-    """Return what a trained density is judged by; refuse one that is no distribution.
+    """Return the reference values of a trained density; reject one that is not normalised.
 
     Args:
         model: The density in evaluation.
@@ -73,13 +73,13 @@ def mean_bits(model: DensityModule, x: Tensor) -> tuple[float, float]:
 
 
 def histogram_bits(train: NDArray[np.uint8], validation: NDArray[np.uint8]) -> float:
-    """Return bits per dimension of images under one histogram a channel, of training images.
+    """Return bits per dimension of images under one histogram per channel of training images.
 
-    Each level counts once more than it occurs, so that none is impossible.
+    Add-one smoothing gives every level a positive probability.
 
     Args:
-        train: Images that the histograms are of, uint8 `(N, C, H, W)`.
-        validation: Images that are coded, likewise.
+        train: Images of the histograms, uint8 `(N, C, H, W)`.
+        validation: Images to score, likewise.
 
     Example:
         >>> black = np.zeros((1000, 1, 16, 16), np.uint8)

@@ -1,4 +1,4 @@
-"""How large a model is, found before memory is spent on it."""
+"""Size of a model, determined before its memory is allocated."""
 
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -19,7 +19,7 @@ Model = TypeVar("Model")
 
 GIB = 1 << 30
 MOST_TENSORS = 10_000
-"""Weights in so many tensors take minutes to make, and no optimiser gets through them."""
+"""Maximum number of weight tensors; more take minutes to construct and are untrainable."""
 RULE = "weights, their gradients and the two moments of the optimiser"
 
 _FACTORIES = (
@@ -39,13 +39,13 @@ _LIMITS = ("/sys/fs/cgroup/memory.max", "/sys/fs/cgroup/memory/memory.limit_in_b
 
 @dataclass(frozen=True)
 class Size:
-    """How large a model is.
+    """Size of a model.
 
     Attributes:
-        parameters: Number of trained numbers.
+        parameters: Number of trainable parameters.
         weights: Bytes of all weights and buffers.
-        training: Bytes that training takes at the least: weights, their gradients and the two
-            moments of the optimiser. Activations come on top.
+        training: Minimum bytes for training: weights, their gradients and two moments of the
+            optimizer, without activations.
     """
 
     parameters: int
@@ -84,7 +84,7 @@ def in_gib(count: int) -> str:
 
 
 def memory_at_hand() -> int | None:
-    """Return the bytes of memory that this process may have; None where nobody says."""
+    """Return the bytes of memory available to this process; None if unknown."""
     try:
         found = [os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")]
     except (AttributeError, ValueError, OSError):  # not a POSIX system
@@ -98,16 +98,16 @@ def memory_at_hand() -> int | None:
 
 
 def outline(name: str, construct: Callable[[], Model], *, most: int | None = None) -> Model:
-    """Build a model without its memory: on the meta device, where its constructor allows that.
+    """Construct a model without allocating memory: on the meta device, if possible.
 
-    A constructor that looks at values cannot run there and is run as usual, watched: it is
-    stopped where it asks for more than the machine has. What it refuses is its own error, then.
-    The random state is left as it was.
+    A constructor that reads values cannot run there. It is run on the CPU, and stopped if it
+    requests more memory than the machine has; its own errors are raised. The random state is
+    restored.
 
     Args:
-        name: What messages call it.
-        construct: Builds it.
-        most: The most parameters that it may have where it is run as usual.
+        name: Its name in messages.
+        construct: Constructs it.
+        most: Maximum parameters of a model that is constructed on the CPU.
 
     Raises:
         TooLargeError: If the weights alone do not fit in the machine's memory, or there are more
@@ -133,13 +133,13 @@ def outline(name: str, construct: Callable[[], Model], *, most: int | None = Non
 def refuse_too_large(
     name: str, size: Size, *, trained: bool = True, most: int | None = None
 ) -> None:
-    """Refuse a model for which this machine has not the memory.
+    """Check that this machine has enough memory for a model.
 
     Args:
-        name: What messages call it.
+        name: Its name in messages.
         size: Its size.
-        trained: Whether it is to be trained, and not only to score.
-        most: The most parameters that it may have, if there is a limit.
+        trained: Whether it is trained, or only scores.
+        most: Maximum number of parameters, if there is a limit.
 
     Raises:
         TooLargeError: If its weights do not fit in memory, or all that training keeps of them, or
@@ -173,7 +173,7 @@ def _bytes(tensor: Tensor) -> int:
 
 @contextmanager
 def _counted(name: str, at_hand: int | None, most: int | None) -> Iterator[None]:
-    """Stop a constructor whose parameters become too many; those of one block count once."""
+    """Stop a constructor with too many parameters; a shared block counts once."""
     seen: dict[int, nn.Parameter] = {}
     total = 0
 
@@ -186,7 +186,7 @@ def _counted(name: str, at_hand: int | None, most: int | None) -> Iterator[None]
         total += parameter.numel()
         if len(seen) > MOST_TENSORS:
             raise TooLargeError(f"'{name}' has more than {MOST_TENSORS:,} tensors of parameters")
-        # a constructor may replace what it has registered; the whole is judged at the end
+        # a constructor may replace parameters; the total is checked at the end
         if parameter.device.type == "meta":
             return
         if most is not None and total > most:
@@ -205,7 +205,7 @@ def _counted(name: str, at_hand: int | None, most: int | None) -> Iterator[None]
 
 
 class _Watch(TorchFunctionMode):
-    """Stops a constructor that asks for one tensor larger than all memory, before it is made."""
+    """Stops a constructor before it allocates a tensor larger than the memory."""
 
     def __init__(self, name: str, at_hand: int | None, *, meta: bool) -> None:
         super().__init__()
@@ -220,7 +220,7 @@ class _Watch(TorchFunctionMode):
         args: tuple[Any, ...] = (),
         kwargs: Mapping[str, Any] | None = None,
     ) -> Any:
-        """Call a function of torch, once a factory's result is known to fit."""
+        """Call a function of torch; check first that the result of a factory fits."""
         del types
         given = dict(kwargs or {})
         device = given.get("device", "meta" if self.meta else "cpu")

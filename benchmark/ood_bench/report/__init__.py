@@ -1,4 +1,4 @@
-"""The report: one document of what a run found, or several, and the formats that write it."""
+"""The report: one document about one or several runs, and the formats that write it."""
 
 from ood_bench.report.compose import run_document
 from ood_bench.report.document import Document, Section

@@ -6,7 +6,7 @@ from ood_bench.report.texttable import TextTable, numbers, words
 from ood_bench.results import TRIVIAL, Audit, Results, Separation
 
 ALONE = "◆"
-"""Marks a number that separates a pair alone."""
+"""Mark of a number that alone separates a pair."""
 
 TITLES = {
     "mean": "Mean pixel value",
@@ -15,7 +15,7 @@ TITLES = {
     "unique values": "Number of distinct values",
     "PNG bits": "PNG file size",
 }
-"""What tables call the numbers of an image, by what results call them."""
+"""Headings of the numbers per image, by their names in results."""
 
 SETS = (
     "Test images as the models see them, after the transform, on the scale 0 to 255. Repeated: "
@@ -26,11 +26,11 @@ SETS = (
     "images; white noise has 0.750, an image upscaled to twice its size almost 0. PNG bits/dim: "
     "size of the image's PNG file in bits, headers included, over its number of dimensions."
 )
-"""What the columns of `sets_table` are."""
+"""Description of the columns of `sets_table`."""
 
 
 def separations_note(level: float) -> str:
-    """Return what the columns of `separations_table` are."""
+    """Return the description of the columns of `separations_table`."""
     return (
         "AUROC with one number per image as the score, without any model. A larger number counts "
         "as more out-of-distribution (OOD); an AUROC below 0.5 is shown as it is, never flipped. "
@@ -42,7 +42,7 @@ def separations_note(level: float) -> str:
 
 
 def overlaps_note(audit: Audit | None) -> str:
-    """Return what counts as the same image in `overlaps_table`."""
+    """Return the criteria of `overlaps_table` for identical images and near-duplicates."""
     if audit is None:
         return ""
     return (
@@ -55,7 +55,7 @@ def overlaps_note(audit: Audit | None) -> str:
 
 
 def sets_table(audit: Audit | None) -> TextTable:
-    """Return each data set's test images in a few numbers."""
+    """Return summary statistics of each data set's test images."""
     rows = tuple(
         (
             item.name,
@@ -87,7 +87,7 @@ def sets_table(audit: Audit | None) -> TextTable:
 
 
 def separations_table(audit: Audit | None) -> TextTable:
-    """Return the AUROC of each number alone on each pair."""
+    """Return the AUROC of each number per image, taken as a score, on each pair."""
     separations = audit.separations if audit else ()
     features = list(dict.fromkeys(item.feature for item in separations))
     cells = {
@@ -125,7 +125,7 @@ def overlaps_table(audit: Audit | None) -> TextTable:
 
 
 def remark(results: Results, inside: str, outside: str) -> str:
-    """Return what to say beside the detectors of a pair that one number separates, or nothing."""
+    """Return the remark on a pair that one number per image separates; otherwise empty."""
     found = results.audit.trivial(inside, outside) if results.audit else None
     if found is None:
         return ""

@@ -20,11 +20,11 @@ def run_document(
     drawn: Iterable[Shown | Undrawn] = (),
     overviews: Iterable[Overview] = (),
 ) -> Document:
-    """Return what a report says of a run.
+    """Return the document of a run.
 
     Args:
-        results: What the run found.
-        drawn: What its analyses show.
+        results: The results of the run.
+        drawn: The shown tables of its analyses.
         overviews: The figures over all detectors.
     """
     shown, tables = list[Shown](), []
@@ -53,7 +53,7 @@ def run_document(
 
 
 def _summary(results: Results) -> tuple[Span, ...]:
-    """Return a paragraph on what was run and what came out."""
+    """Return a paragraph that summarises the run and its results."""
     if not results.rows:
         return (Span(f"Nothing was measured in this run of {results.suite}."),)
     parts = []
@@ -91,7 +91,7 @@ def _summary(results: Results) -> tuple[Span, ...]:
 
 
 def _facts(results: Results) -> tuple[tuple[str, str], ...]:
-    """Return a few numbers on the run, each with what it counts."""
+    """Return a few counts of the run with their labels."""
     facts = []
     if results.claims:
         held = sum(claim.verdict == "reproduced" for claim in results.claims)

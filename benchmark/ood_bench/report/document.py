@@ -1,4 +1,4 @@
-"""What a report says, once, whatever the format: a writer reads a document and nothing else."""
+"""The document: the content of a report, independent of its format."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from ood_bench.results import ClaimResult, DataCard
 
 
 class Span(NamedTuple):
-    """A piece of a text, and whether to stress it."""
+    """A piece of text, and whether to emphasise it."""
 
     text: str
     stressed: bool = False
@@ -35,8 +35,8 @@ class ClaimList(NamedTuple):
 class Detections(NamedTuple):
     """What was measured on every pair, for a page that shows one metric at a time.
 
-    `remarks` says of some pairs (inside, outside) what the images alone tell, and `metrics` how
-    each metric reads.
+    `remarks` holds the audit's remarks on pairs (inside, outside), and `metrics` the description
+    of each metric.
     """
 
     found: tuple[MeasuredDetection, ...]

@@ -1,4 +1,4 @@
-"""What each analysis shows of its table: a figure as a file, or what a page draws itself."""
+"""Figures of analyses: files, or charts and galleries that a page draws itself."""
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from ood_bench.analyses import Analysis
 
 DrawingProgress: TypeAlias = Callable[[int, int], None]
-"""Takes how many figures of all are there."""
+"""Called with the number of finished figures and the total."""
 
 
 def show_all(
@@ -33,9 +33,9 @@ def show_all(
     progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
 ) -> Iterator[Shown | Undrawn]:
-    """Show each table by the analysis that made it; a figure that lies there is not drawn anew.
+    """Show each table by its analysis; cached figures are not drawn again.
 
-    A table that its analysis fails to show, as one of another version may, is shown itself.
+    If the analysis fails to show a table, as another version may, the table itself is shown.
 
     Args:
         tables: The tables.
@@ -44,10 +44,10 @@ def show_all(
         encoding: Makes a file of a figure.
         draws: Whether the page draws charts and galleries itself.
         progress: Called after each table.
-        reasons: Why some analyses are not given, by their names.
+        reasons: Why some analyses are missing, by their names.
 
     Raises:
-        OodBenchError: If a table's analysis is not given, and no reason.
+        OodBenchError: If a table's analysis is missing without a reason.
     """
     code = {name: code_digest(type(analysis)) for name, analysis in analyses.items()}
     format = encoding_digest(encoding)
@@ -64,7 +64,7 @@ def show_all(
 
 
 def figures(shown: Iterable[Shown], findings: Iterable[FindingRow]) -> tuple[Figure[Content], ...]:
-    """Return what is shown of each analysis, model and inside, the seeds together."""
+    """Group what is shown by analysis, model and inside, with all seeds together."""
     studies: dict[tuple[str, ...], list[Shown]] = {}
     for one in shown:
         address = (one.analysis, one.model, one.inside, type(one.content).__name__)

@@ -1,4 +1,4 @@
-"""Formats of a report, as plugins: each writes the document, and is found by its entry point."""
+"""Formats of reports, as plugins that write a document."""
 
 from abc import ABC, abstractmethod
 from pathlib import Path
@@ -15,9 +15,9 @@ class Format(ABC):
     """A plugin: writes a document as files.
 
     Attributes:
-        single: Whether it writes one file that holds all it shows. If not, figures and tables
-            as CSV are put beside its page, under `figures/` and `tables/`.
-        draws: Whether it shows charts and galleries itself; if not, these come as pictures.
+        single: Whether it writes one self-contained file. Otherwise figures, and tables as CSV, are
+            written beside its page, under `figures/` and `tables/`.
+        draws: Whether it draws charts and galleries itself; otherwise it gets pictures.
     """
 
     single: ClassVar[bool] = False
@@ -27,17 +27,17 @@ class Format(ABC):
         """Return how figures are encoded; None for a format without figures.
 
         Args:
-            small: Whether they are for a screen, and few bytes matter.
+            small: Whether they are for a screen and should be small.
         """
         return SCREEN if small else PRINT
 
     @abstractmethod
     def write(self, document: Document, folder: Path) -> Path:
-        """Write the files and return the path of the one to open; pictures lie there already.
+        """Write the files and return the path of the main one; pictures are already there.
 
         Args:
-            document: What to say.
-            folder: Where the files go; it is there.
+            document: The content.
+            folder: The target folder, which exists.
         """
 
 
@@ -46,10 +46,10 @@ def load_format(name: str, registry: Registry | None = None) -> Format:
 
     Args:
         name: A registered name, `package.module:Class`, or `./file.py:Class`.
-        registry: The plugins; those that are installed unless given.
+        registry: The plugins; default: the installed ones.
 
     Raises:
-        PluginError: If there is none, or it is no format.
+        PluginError: If it is unknown or not a format.
     """
     plugin = (registry or Registry()).load("formats", name)
     if not issubclass(plugin, Format):

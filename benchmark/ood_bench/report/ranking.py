@@ -1,4 +1,4 @@
-"""All detectors of a run ranked: both directions of every pair, cost, tests, published values."""
+"""Ranking of a run's detectors: both directions of pairs, cost, tests, published values."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -31,7 +31,7 @@ class Entry(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What figures call it."""
+        """Its name in figures."""
         return f"{self.model} · {self.detector}"
 
     def over(self, pairs: Sequence[Pair]) -> list[float]:
@@ -143,7 +143,7 @@ def ranking_table(results: Results) -> TextTable:
 
 
 def difference_table(results: Results) -> TextTable:
-    """Return each detector's AUROC less the baseline's, with p-values."""
+    """Return each detector's AUROC minus the baseline's, with p-values."""
     ranking = results.ranking
     if ranking is None:
         return TextTable((), ())
@@ -181,7 +181,7 @@ def difference_table(results: Results) -> TextTable:
 
 
 def quotation_table(results: Results) -> TextTable:
-    """Return what the literature gives beside each measured AUROC of the same pair."""
+    """Return published beside measured AUROC of the same pair."""
     ranking = results.ranking
     if ranking is None:
         return TextTable((), ())

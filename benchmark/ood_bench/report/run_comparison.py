@@ -1,4 +1,4 @@
-"""Runs side by side: the tables, and the document of a comparison."""
+"""Tables and document of a comparison of runs."""
 
 from dataclasses import asdict, fields
 from functools import partial
@@ -42,7 +42,7 @@ def auroc_table(found: RunComparison) -> TextTable:
 
 
 def compared_claims_table(found: RunComparison) -> TextTable:
-    """Return what every run has to say about each claim."""
+    """Return the verdict of every run on each claim."""
     lines: dict[tuple[str, str], dict[str, ComparedClaim]] = {}
     for claim in found.claims:
         lines.setdefault((claim.id, claim.says), {})[claim.run] = claim
@@ -54,7 +54,7 @@ def compared_claims_table(found: RunComparison) -> TextTable:
 
 
 def run_comparison_note(found: RunComparison) -> str:
-    """Return what the columns of `auroc_table` are."""
+    """Return the description of the columns of `auroc_table`."""
     return (
         f"AUROC as in each run's own report, with its {percent(found.level)} interval; a larger "
         "score means more out-of-distribution. Differences from the first run are tested image by "
@@ -64,7 +64,7 @@ def run_comparison_note(found: RunComparison) -> str:
 
 
 def run_comparison_document(found: RunComparison) -> Document:
-    """Return what a report says of several runs."""
+    """Return the document of a comparison of runs."""
     sections = (
         Section("claims", "Claims", compared_claims_table(found)),
         Section("auroc", "AUROC", auroc_table(found), run_comparison_note(found)),

@@ -115,7 +115,7 @@ class RunRecord:
                 {"kind": cell.kind, "key": cell.key, "at": _stated(cell.at)} for cell in self.cells
             ],
             "claims": [claim.model_dump(mode="json") for claim in self.claims],
-            "quoted": [quoted.model_dump(mode="json") for quoted in self.quoted],
+            "quoted": [value.model_dump(mode="json") for value in self.quoted],
         }
         del content["own"], content["checksum"]
         found: dict[str, Any] = _plain(content)

@@ -280,11 +280,11 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
         place = ("evaluation", "baseline")
         check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
-    for i, quoted in enumerate(suite.quoted):
+    for i, published in enumerate(suite.quoted):
         for key, name, choices in (
-            ("detector", quoted.detector, [*suite.detectors]),
-            ("inside", quoted.inside, sorted(datasets)),
-            ("outside", quoted.outside, sorted(datasets)),
+            ("detector", published.detector, [*suite.detectors]),
+            ("inside", published.inside, sorted(datasets)),
+            ("outside", published.outside, sorted(datasets)),
         ):
             kind = "detector" if key == "detector" else "data set"
             near = did_you_mean(name, choices)

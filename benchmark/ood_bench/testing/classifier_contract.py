@@ -16,7 +16,7 @@ class ClassifierContract:
     Attributes:
         model: The classifier's class, or its name as a suite's `use` gives it.
         options: Options of its constructor; small ones keep the tests fast.
-        shape: The one shape of image to try; the first of a few that it takes, unless given.
+        shape: The only shape to test; default: the first of a few that it accepts.
 
     Example:
         >>> class TestClassifier(ClassifierContract):

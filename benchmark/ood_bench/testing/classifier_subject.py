@@ -36,8 +36,8 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
         Args:
             model: A class, or what a suite's `use` may say: a registered name,
                 `package.module:Class` or `./file.py:Class`.
-            options: Options of its constructor; `classes` is three unless given.
-            shape: The one shape to try; unless given the first of a few that the model takes.
+            options: Options of its constructor; `classes` defaults to 3.
+            shape: The only shape to test; default: the first of a few that the model accepts.
             registry: The plugins; by default files are relative to the working directory.
 
         Raises:

@@ -46,7 +46,7 @@ class DetectorSubject:
         Args:
             detector: A class, or what a suite's `use` may say.
             options: Options of its constructor.
-            base: The folder that files are relative to; the working directory unless given.
+            base: The folder that files are relative to; default: the working directory.
 
         Raises:
             PluginError: If it cannot be loaded, is no detector, or refuses its options.

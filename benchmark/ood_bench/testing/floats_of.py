@@ -38,7 +38,7 @@ def log_density(model: DensityModule, y: Tensor, x: Tensor | None = None) -> Ten
     Args:
         model: A model in evaluation.
         y: Floats `(B, C, H, W)`.
-        x: uint8 images that are handed over; unless given those whose bins y lies in.
+        x: uint8 images to pass; default: those whose bins contain y.
     """
     if x is None:
         x = (y * 256).floor().clamp(0, 255).to(torch.uint8)

@@ -45,7 +45,7 @@ class MetricSubject:
         Args:
             metric: A class, or what a suite's `use` may say.
             options: Options of its constructor.
-            base: The folder that files are relative to; the working directory unless given.
+            base: The folder that files are relative to; default: the working directory.
 
         Raises:
             PluginError: If it cannot be loaded, is no metric, or refuses its options.

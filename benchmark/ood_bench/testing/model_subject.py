@@ -53,7 +53,7 @@ class ModelSubject(ImageSubject[DensityModule]):
             tiny_options: On top of these for images of two pixels.
             exact: Whether the probabilities of all images add up to one; they must for a model
                 that says so, with `log_prob_is = "exact"`.
-            shape: The one shape to try; unless given the first of a few that the model takes.
+            shape: The only shape to test; default: the first of a few that the model accepts.
             registry: The plugins; by default files are relative to the working directory.
 
         Raises:

@@ -44,7 +44,7 @@ def fetch_model(name: str, source: str | None = None) -> Path:
     Args:
         name: What it is, or is to be, called.
         source: A folder; a URL below which the files lie; or `hf:owner/repository`, with a
-            folder of it after another `/`. Where the index says unless given.
+            folder of it after another `/`. Default: the location in the index.
 
     Raises:
         OodBenchError: If the name is unknown and no source is given, the source has no such

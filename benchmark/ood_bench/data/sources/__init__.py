@@ -1,4 +1,4 @@
-"""Where images come from: one module a source, each turning files into pictures by split."""
+"""Sources of images: each module reads one kind of files into pictures by split."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -19,11 +19,11 @@ Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 
 @dataclass(frozen=True)
 class SearchRoots:
-    """Where to look.
+    """The folders to search for data sets.
 
     Attributes:
         root: The data root, or None.
-        hub: The cache of the hub's data sets, or None to leave it out.
+        hub: The cache of the Hugging Face hub, or None to ignore it.
     """
 
     root: Path | None
@@ -36,14 +36,14 @@ class SearchRoots:
 
 @dataclass(frozen=True)
 class Found:
-    """A data set that is at hand.
+    """An available data set.
 
     Attributes:
         title: Where it was found, for provenance: "data root, Parquet".
-        files: The files that each split is read from; they change when the images do.
-        read: Reads a split, at most so many images of it if a number is given.
-        left_out: For each split how many files beside its own are not read, by reason.
-        remarks: What a reader must know about how the images of a split lie there.
+        files: The files of each split; they change when the images do.
+        read: Reads a split, optionally at most a given number of images.
+        left_out: For each split, the number of ignored files beside its own, by reason.
+        remarks: Remarks on the files of each split.
     """
 
     title: str
@@ -57,13 +57,13 @@ class Source(Protocol):
     """A way to find a data set, tried in the order that its catalogue entry lists."""
 
     def find(self, name: str, roots: SearchRoots) -> Found | None:
-        """Return the data set if it is at hand, whole or in part; nothing is decoded.
+        """Return the data set if it is available, whole or in part; nothing is decoded.
 
         Args:
             name: Name of the catalogue entry.
             roots: Where to look.
 
         Raises:
-            DataError: If it is there but cannot be right: a shard is missing, say.
+            DataError: If its files are inconsistent, for instance if a shard is missing.
         """
         ...

@@ -102,7 +102,7 @@ def _of_fractions(path: Path, name: str, values: NDArray[Any]) -> NDArray[np.uin
 def _channels_first(
     path: Path, name: str, pixels: NDArray[np.uint8], labels: int | None
 ) -> NDArray[np.uint8]:
-    """Return `(N, C, H, W)`; of one image's `(H, W, 3)` nobody shall make H gray images."""
+    """Return `(N, C, H, W)`; one image `(H, W, 3)` is not read as H gray ones."""
     shape = pixels.shape
     if pixels.ndim == 3:
         last = shape[2] <= 4 < shape[1]
