@@ -6,6 +6,33 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol, TypeAlias,
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = [
+    "CAPABILITIES",
+    "IN_WORDS",
+    "OFFERS",
+    "Classification",
+    "Classifies",
+    "ConstantVolume",
+    "Decomposes",
+    "DecomposesByLevel",
+    "Decomposition",
+    "DensityModel",
+    "Differentiable",
+    "ElboTerms",
+    "Encodes",
+    "Infers",
+    "InfersAbove",
+    "InfersGaussian",
+    "LinearLevel",
+    "LogProbKind",
+    "Samples",
+    "dequantized",
+    "has",
+    "lacking",
+    "log_prob_kind",
+    "named",
+]
+
 
 LogProbKind: TypeAlias = Literal["exact", "bound", "estimate"]
 """What a model's `log_prob` is: log P(x) itself, as that of a distribution over integers; a lower

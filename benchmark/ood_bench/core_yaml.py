@@ -11,6 +11,17 @@ import yaml
 
 from ood_bench.errors import SuiteError
 
+__all__ = [
+    "MAX_DEPTH",
+    "MAX_NODES",
+    "KeyPath",
+    "Read",
+    "YamlError",
+    "one_line",
+    "read_text",
+    "spell",
+]
+
 KeyPath: TypeAlias = tuple[str | int, ...]
 """Path to a value in a YAML document: keys of mappings and indices of lists."""
 

@@ -8,6 +8,20 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
+__all__ = [
+    "CellError",
+    "DataError",
+    "OodBenchError",
+    "PluginError",
+    "StoreError",
+    "SuiteError",
+    "TooLargeError",
+    "did_you_mean",
+    "machine_refusal",
+    "raised",
+    "system_number",
+]
+
 
 class OodBenchError(Exception):
     """Base of our errors, whose messages say what was given, what is expected and what to do."""

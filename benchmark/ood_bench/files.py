@@ -14,6 +14,17 @@ from ood_bench.errors import StoreError, system_number
 from ood_bench.hashing import digest
 from ood_bench.owner import Owner
 
+__all__ = [
+    "UNFINISHED",
+    "clear_unfinished",
+    "grant",
+    "read_sealed",
+    "unfinished",
+    "unfinished_folder",
+    "write_sealed",
+    "write_whole",
+]
+
 UNFINISHED = ".unfinished"
 """Suffix of files that are being written."""
 

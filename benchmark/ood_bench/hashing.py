@@ -4,6 +4,14 @@ import hashlib
 import json
 from pathlib import Path
 
+__all__ = [
+    "bytes_sha256",
+    "canonical",
+    "digest",
+    "file_sha256",
+    "seed_for",
+]
+
 
 def canonical(value: object) -> str:
     """Return the canonical JSON text of a value: sorted keys, no spaces, no NaN.

@@ -5,6 +5,12 @@ from collections.abc import Callable
 import torch
 from torch import Tensor
 
+__all__ = [
+    "mutated",
+    "normal_noise",
+    "uniform_noise",
+]
+
 _GOLDEN = 0x9E3779B97F4A7C15
 _MIXERS = (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)
 _BITS = 15

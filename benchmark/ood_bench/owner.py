@@ -11,6 +11,10 @@ from typing import Self
 
 from ood_bench.hashing import digest
 
+__all__ = [
+    "Owner",
+]
+
 _FORM = re.compile(r"([0-9a-f]{8})-(\d+)-(\d+)")
 
 

@@ -17,6 +17,11 @@ from pydantic import (
 
 from ood_bench.errors import did_you_mean
 
+__all__ = [
+    "OPTIMIZERS",
+    "Recipe",
+]
+
 OPTIMIZERS: Mapping[str, str] = MappingProxyType(
     {
         "adam": "torch.optim.Adam",

@@ -18,6 +18,18 @@ from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
 from ood_bench.hashing import bytes_sha256
 from ood_bench.scalars import changes, refusal
 
+__all__ = [
+    "ONE",
+    "Kind",
+    "OptionError",
+    "Options",
+    "Registry",
+    "arguments",
+    "construct",
+    "option_fields",
+    "resolve_options",
+]
+
 Kind = Literal["models", "detectors", "metrics", "statistics", "analyses", "formats", "executors"]
 ONE: Mapping[Kind, str] = {
     "models": "model",

@@ -7,6 +7,13 @@ from typing import Any, NamedTuple
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+__all__ = [
+    "Change",
+    "changes",
+    "refusal",
+    "spelled",
+]
+
 
 class Change(NamedTuple):
     """A value that was converted to another type.

@@ -5,6 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from types import ModuleType
 
+__all__ = [
+    "without_main",
+]
+
 
 @contextmanager
 def without_main() -> Iterator[None]:

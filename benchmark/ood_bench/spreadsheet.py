@@ -1,5 +1,11 @@
 """Guard text in CSV against evaluation as a formula, reversibly."""
 
+__all__ = [
+    "guarded",
+    "unguarded",
+    "unicode_text",
+]
+
 _STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "'")
 
 

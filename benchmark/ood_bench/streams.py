@@ -10,6 +10,14 @@ import sys
 import unicodedata
 from typing import Any
 
+__all__ = [
+    "ERRORS",
+    "Steady",
+    "plain",
+    "steady_streams",
+    "visible",
+]
+
 ERRORS = "ood_bench.plain"
 """Name of the error handler that replaces unencodable characters by plain ones."""
 

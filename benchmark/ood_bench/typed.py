@@ -11,6 +11,18 @@ from pydantic_core import from_json, to_json
 
 from ood_bench.errors import OodBenchError, StoreError
 
+__all__ = [
+    "LARGEST",
+    "Count",
+    "DerivedName",
+    "FileName",
+    "Key",
+    "Name",
+    "Sha256",
+    "read_limited",
+    "typed",
+]
+
 LARGEST = 1 << 26
 """Bytes of the largest JSON file that is read."""
 

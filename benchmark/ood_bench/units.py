@@ -9,6 +9,12 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from torch import Tensor
 
+__all__ = [
+    "LN2",
+    "bits_per_dim",
+    "nats_to_bits",
+]
+
 T = TypeVar("T", float, NDArray[np.float64], "Tensor")
 
 LN2 = math.log(2.0)

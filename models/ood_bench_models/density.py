@@ -10,10 +10,10 @@ from ood_bench.lit.floats import Layout, Space
 
 
 class Density(FloatDensity):
-    """A density over floats of another package: a flow of zuko, say, by its import path.
+    """A density over floats of another package, by its import path: for example a flow of zuko.
 
     The callable is called with D = C·H·W where the layout is `flat` and with (C, H, W) where it
-    is `image`, then with `arguments`; what it returns has a `log_prob` or is called for what has.
+    is `image`, then with `arguments`; what it returns has a `log_prob`, or returns such an object.
     A density that takes more than that is a class of a few lines, derived from
     `ood_bench.lit.FloatDensity`, in a file beside the suite.
 

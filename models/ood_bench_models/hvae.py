@@ -65,9 +65,9 @@ class HVAE(DensityModule, InfersAbove, Samples):
         components: Logistics in the mixture; the other likelihoods have none.
         samples: Draws K in evaluation; more make the bound tighter and cost as much more.
         free_bits: Nats λ of each level's KL that cost nothing. In training a level's KL
-            counts as λ + softplus(KL − λ), a smooth max(λ, KL), so that no level is driven to
-            say nothing; `log_prob` in training is then a looser bound than the ELBO. Evaluation
-            has none of it. 0 for the ELBO.
+            counts as λ + softplus(KL − λ), a smooth max(λ, KL), so that no level's posterior
+            collapses to the prior; `log_prob` in training is then a looser bound than the
+            ELBO. Evaluation does not use it. 0 for the ELBO.
 
     Reference:
         Havtorn et al., Hierarchical VAEs Know What They Don't Know, ICML 2021, arXiv:2102.08248;
@@ -155,7 +155,7 @@ class HVAE(DensityModule, InfersAbove, Samples):
     def terms(self, x: Tensor, draws: int, *, above: int = 0) -> Terms:
         """Return the terms of the bound, with the levels higher than `above` inferred.
 
-        Outside training, decoded as few draws at a time as memory wants.
+        Outside training, draws are decoded in parts that fit in memory.
         """
         self.admit(x)
         y = x.to(self.dtype) / ((LEVELS - 1) / 2) - 1.0

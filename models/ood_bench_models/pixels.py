@@ -1,4 +1,4 @@
-"""Distributions of the 8-bit pixels of an image, given what a network says of each."""
+"""Distributions of the 8-bit pixels of an image, given a network's output for each."""
 
 import math
 from abc import ABC, abstractmethod

@@ -113,8 +113,7 @@ class VAE(DensityModule, InfersGaussian, Samples):
             z: Latents, shape `(B, K, L)`.
 
         Returns:
-            Shape `(B, K)`. Where nothing is kept for gradients, decoded as few at a time as
-            memory wants.
+            Shape `(B, K)`. Without gradients, latents are decoded in parts that fit in memory.
         """
         B, K, _ = z.shape
         images = torch.arange(B * K, device=z.device) // K

@@ -20,6 +20,14 @@ if TYPE_CHECKING:
     from ood_bench.analyses.bins import Series
     from ood_bench.analyses.strips import Strip
 
+__all__ = [
+    "Analysis",
+    "Finding",
+    "ImageLoader",
+    "Split",
+    "Study",
+]
+
 Split = Literal["train", "test"]
 
 

@@ -7,6 +7,15 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+__all__ = [
+    "Columns",
+    "Detector",
+    "Scorer",
+    "Scores",
+    "family",
+    "members",
+]
+
 Scores: TypeAlias = NDArray[np.float64]
 Columns: TypeAlias = Mapping[str, NDArray[np.float64]]
 Scorer: TypeAlias = Callable[[Columns], Scores]

@@ -12,6 +12,10 @@ from ood_bench.metrics.spec import DetectionMetric
 from ood_bench.metrics.standard import STANDARD, StandardMetric
 from ood_bench.metrics.thresholds import tally
 
+__all__ = [
+    "OODMetric",
+]
+
 
 class OODMetric(Metric):
     """A detection metric over all batches and processes, on the raw scores.

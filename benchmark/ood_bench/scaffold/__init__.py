@@ -10,6 +10,12 @@ from typing import Literal
 from ood_bench.errors import PluginError
 from ood_bench.files import unfinished_folder, write_whole
 
+__all__ = [
+    "FILES",
+    "TEMPLATES",
+    "new_package",
+]
+
 TEMPLATES = Path(__file__).parent
 FILES = {
     "pyproject.toml": "pyproject.toml",

@@ -11,6 +11,14 @@ from ood_bench.capabilities import DensityModel, has
 from ood_bench.detectors import Columns
 from ood_bench.errors import did_you_mean
 
+__all__ = [
+    "LABEL",
+    "Statistic",
+    "in_family",
+    "provider",
+    "unknown_column",
+]
+
 
 class Statistic(ABC):
     """A plugin that computes columns; each is computed once per model, data set and split.

@@ -21,6 +21,24 @@ from ood_bench.recipe import Recipe
 from ood_bench.typed import Name
 from ood_bench.zoo import PREFIX
 
+__all__ = [
+    "Background",
+    "CheckpointPath",
+    "Dequantization",
+    "DetectorEntry",
+    "Ensemble",
+    "Evaluation",
+    "Members",
+    "MetricName",
+    "ModelEntry",
+    "Pair",
+    "PluginEntry",
+    "Quoted",
+    "Roles",
+    "Suite",
+    "ZooName",
+]
+
 
 class _Frozen(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)

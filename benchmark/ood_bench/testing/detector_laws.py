@@ -191,7 +191,7 @@ def a_missing_value_is_not_hidden(subject: DetectorSubject) -> None:
 
 
 class _Watched(Mapping[str, NDArray[np.float64]]):
-    """Columns that remember which of them were looked at."""
+    """Columns that record which of them were read."""
 
     def __init__(self, columns: Columns) -> None:
         self.columns = columns
@@ -209,7 +209,7 @@ class _Watched(Mapping[str, NDArray[np.float64]]):
 
 
 def _read(scorer: Scorer, images: Columns) -> set[str]:
-    """Return the columns that a scorer looks at."""
+    """Return the columns that a scorer reads."""
     watched = _Watched(images)
     scorer(watched)
     return watched.read

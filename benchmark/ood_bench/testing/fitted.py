@@ -1,4 +1,4 @@
-"""A short training in the middle of a law: on images made up, until the loss is flat."""
+"""A short training within a law: on synthetic images, until the loss is flat."""
 
 import math
 from collections.abc import Callable
@@ -20,7 +20,7 @@ FLAT = 0.01
 
 @dataclass(frozen=True)
 class LossCourse:
-    """How a training went.
+    """The loss of a short training.
 
     Attributes:
         steps: Steps done.

@@ -1,4 +1,4 @@
-"""What a model's `log_prob` says of floats: its noise replaced, and its integral over them."""
+"""A model's `log_prob` as a density of floats: with its noise replaced, and its integral."""
 
 import math
 from typing import NamedTuple

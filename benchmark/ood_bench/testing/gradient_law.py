@@ -1,4 +1,4 @@
-"""The law that training goes where the likelihood says: its gradient is that of its value."""
+"""The law that the gradient of a likelihood, which training follows, is that of its value."""
 
 import torch
 from torch import Tensor, nn

@@ -1,4 +1,4 @@
-"""A law, and what becomes of it: passed, failed, or skipped with the reason."""
+"""A law, and its verdict: passed, failed, or skipped with the reason."""
 
 import warnings
 from collections.abc import Callable, Iterable
@@ -35,7 +35,7 @@ class Law(Generic[Subject]):
         return self.check.__name__
 
     def judge(self, subject: Subject) -> "Verdict":
-        """Return what becomes of the law for a subject; raises nothing of the subject's own."""
+        """Return the verdict for a subject; an exception of the subject's is a failure."""
         try:
             with warnings.catch_warnings(action="ignore"):
                 remark = self.check(subject)
@@ -61,7 +61,7 @@ class Law(Generic[Subject]):
 
 @dataclass(frozen=True)
 class Verdict:
-    """What became of one law.
+    """The outcome of one law.
 
     Attributes:
         law: Its name.

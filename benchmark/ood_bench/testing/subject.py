@@ -59,7 +59,7 @@ class ImageSubject(ABC, Generic[Model]):
 
     @abstractmethod
     def scores(self, model: Model, x: Tensor) -> Tensor:
-        """Return all that a model says of each of B uint8 images, `B` rows."""
+        """Return a model's outputs for B uint8 images, `B` rows."""
 
     @abstractmethod
     def loss(self, model: Model, x: Tensor) -> Tensor:

@@ -147,7 +147,7 @@ def _after(course: LossCourse) -> str:
 
 
 def _suspicion(bits: float) -> str:
-    """Return what a number of bits per dimension reminds of, as the end of a message."""
+    """Return the likely cause of a number of bits per dimension, as the end of a message."""
     for suspect, text in (
         (8 / LN2, "; 11.54 is what log_prob in bits in place of nats gives"),
         (16.0, "; 16 is what −D·ln 256 taken off twice gives"),

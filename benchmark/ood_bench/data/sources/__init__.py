@@ -7,6 +7,13 @@ from typing import Protocol, TypeAlias
 
 from ood_bench.data.pictures import Pictures
 
+__all__ = [
+    "Files",
+    "Found",
+    "SearchRoots",
+    "Source",
+]
+
 Files: TypeAlias = Mapping[str, tuple[Path, ...]]
 
 
