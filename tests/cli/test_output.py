@@ -185,7 +185,7 @@ def test_tables_logs_and_lines_write_control_characters_out(
 
     from ood_bench.cli.console import log_to_terminal, say, terminal
 
-    console = terminal(log_width=160)
+    console = terminal()
     table = Table(title=HOSTILE)
     table.add_column(HOSTILE)
     table.add_row(HOSTILE)

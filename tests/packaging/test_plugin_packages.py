@@ -79,7 +79,7 @@ def test_a_package_s_plugins_are_listed_checked_and_shown(beside: Path, ood_benc
     page = ood_bench("datasets", "show", "stripes").out
     assert page.startswith("stripes: Stripes\n")
     assert "From: ood_bench_zuko" in page
-    assert "At hand: yes" in page
+    assert "Available: yes" in page
     done = ood_bench("data", "show", "stripes", "--count", "8", "-o", "stripes.png")
     assert done.status == 0, done.err
 

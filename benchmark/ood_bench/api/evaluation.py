@@ -84,7 +84,7 @@ def evaluate(
 
     Example:
         >>> evaluate([1, 2, 3, 4], [3, 4, 5, 6])
-        4 inside and 4 outside images, larger = more OOD; intervals of 95 %
+        4 ID and 4 OOD images, larger = more OOD; intervals of 95 %
         auroc           0.8750  [0.4529, 0.9772]
         aupr_out        0.8542  [0.4562, 0.9642]
         aupr_in         0.8542  [0.4562, 0.9642]

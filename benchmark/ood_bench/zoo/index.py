@@ -34,7 +34,7 @@ class ZooModel(BaseModel):
         measured: The value of the measure.
         published: The published value; None if nothing comparable is known.
         published_in: The publication of that value.
-        source: Where to fetch it from; empty if it is bundled.
+        source: Where to fetch it from; empty if it is bundled, or in the repository alone.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")

@@ -162,9 +162,9 @@ def test_a_first_source_lacking_a_split_leaves_it_to_the_next(
 
 def test_sets_of_many_sizes_ask_for_a_shape(tmp_path: Path, colour: Pixels) -> None:
     sets.write_parquet(tmp_path / "textures", colour)
-    with pytest.raises(DataError, match="'textures' has images of many sizes; say which"):
+    with pytest.raises(DataError, match="'textures' has images of many sizes; give the pair"):
         opened(tmp_path).shape("textures", PLAIN)
-    with pytest.raises(DataError, match="'black' takes any shape; say which"):
+    with pytest.raises(DataError, match="'black' takes any shape; give the pair"):
         opened(tmp_path).shape("black", DataOptions(use="constant"))
 
 
