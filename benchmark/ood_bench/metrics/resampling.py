@@ -62,13 +62,10 @@ def resampled_detection(
         ValueError: If a side is empty or has a score that is not finite.
     """
     own, other, distinct = places(inside, outside)
+    of_own, of_other = sets
 
     def resampled(draw: Draw) -> float:
-        counts = (
-            np.bincount(side[draw[name]], minlength=distinct)
-            for side, name in zip((own, other), sets, strict=True)
-        )
-        return metric.value(Tally(*counts))
+        return metric.value(Tally.of(own[draw[of_own]], other[draw[of_other]], distinct))
 
     return resampled
 

@@ -39,7 +39,7 @@ class Sample:
     @cached_property
     def tally(self) -> Tally:
         """Number of images of each side with each distinct score."""
-        return self._tally(*self._places)
+        return Tally.of(*self._places)
 
     @property
     def optimism(self) -> float:
@@ -56,15 +56,9 @@ class Sample:
             return side[random.integers(len(side), size=len(side))]
 
         return [
-            metric.value(self._tally(drawn(inside), drawn(outside), distinct))
+            metric.value(Tally.of(drawn(inside), drawn(outside), distinct))
             for _ in range(self.resamples)
         ]
-
-    @staticmethod
-    def _tally(inside: Counts, outside: Counts, distinct: int) -> Tally:
-        return Tally(
-            np.bincount(inside, minlength=distinct), np.bincount(outside, minlength=distinct)
-        )
 
 
 class DetectionMetric(ABC):

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from typing import Literal
 
-from ood_bench.metrics.intervals import detection_error_interval, fpr_interval, precision_interval
+from ood_bench.metrics.fpr_at_tpr import FprAtTpr
+from ood_bench.metrics.intervals import detection_error_interval, precision_interval
 from ood_bench.metrics.measure import Measure
 from ood_bench.metrics.roc import delong
 from ood_bench.metrics.spec import DetectionMetric, MetricSpec, Sample
@@ -74,28 +75,6 @@ class AuprIn(DetectionMetric):
         return precision_interval(self.value(tally), tally.inside, tally.outside, level)
 
 
-class Fpr95(DetectionMetric):
-    """False positive rate at a true positive rate of 95 %, inside images as positives."""
-
-    heading = "FPR@95TPR"
-    positive = "inside"
-    higher_is_better = False
-    chance = TPR
-    says = (
-        "**FPR@95TPR** has ID as the positive class: the share of OOD images accepted when "
-        "95 % of ID images are."
-    )
-    rule = "Wilson's intervals of the share and of the threshold"
-
-    def value(self, tally: Tally) -> float:
-        """Return the share of outside images accepted when 95 % of inside images are."""
-        return tally.fpr(TPR)
-
-    def interval(self, sample: Sample, level: float) -> Measure:
-        """Return it with the interval of `fpr_interval`."""
-        return fpr_interval(sample.tally, TPR, level)
-
-
 class DetectionError(DetectionMetric):
     """Least mean of the two error rates over all thresholds."""
 
@@ -117,7 +96,7 @@ STANDARD: Mapping[str, DetectionMetric] = {
     "auroc": Auroc(),
     "aupr_out": AuprOut(),
     "aupr_in": AuprIn(),
-    "fpr95": Fpr95(),
+    "fpr95": FprAtTpr(tpr=TPR),
     "detection_error": DetectionError(),
 }
 """The standard metrics by name, in the order of rows and columns."""

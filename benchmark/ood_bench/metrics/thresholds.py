@@ -28,6 +28,13 @@ class Tally:
     inside: Counts
     outside: Counts
 
+    @classmethod
+    def of(cls, inside: Counts, outside: Counts, distinct: int) -> "Tally":
+        """Count images by their ranks among the distinct scores, as `places` returns them."""
+        return cls(
+            np.bincount(inside, minlength=distinct), np.bincount(outside, minlength=distinct)
+        )
+
     @cached_property
     def accepted_inside(self) -> Counts:
         """Number of inside images that each threshold accepts."""
@@ -108,8 +115,7 @@ def tally(inside: ArrayLike, outside: ArrayLike) -> Tally:
     Raises:
         ValueError: If a side is empty or has a score that is not finite.
     """
-    inside, outside, distinct = places(inside, outside)
-    return Tally(np.bincount(inside, minlength=distinct), np.bincount(outside, minlength=distinct))
+    return Tally.of(*places(inside, outside))
 
 
 def aupr_out(inside: ArrayLike, outside: ArrayLike) -> float:
