@@ -1,9 +1,7 @@
 """Laws of a detector: what the harness and a reader of its scores rely on."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,61 +10,20 @@ from ood_bench.detectors import Columns, Detector, Scorer, Scores
 from ood_bench.detectors.made_up import random_columns, rows
 from ood_bench.errors import PluginError
 from ood_bench.plan.plugins import split_role
-from ood_bench.registry import Registry, construct
+from ood_bench.registry import Registry
 from ood_bench.statistics import unknown_column
 from ood_bench.testing.law import Law, NotApplicable, require
+from ood_bench.testing.plugin_subject import PluginSubject
 
 IMAGES = 40
 
 
 @dataclass(frozen=True)
-class DetectorSubject:
-    """A detector, with the options that its laws are tried with.
+class DetectorSubject(PluginSubject[Detector]):
+    """A detector, with the options that its laws are tried with."""
 
-    Attributes:
-        kind: The detector's class.
-        name: What messages call it.
-        options: Options of its constructor.
-    """
-
-    kind: type[Detector]
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        detector: "type[Any] | str",
-        options: Mapping[str, Any] | None = None,
-        *,
-        base: Path | None = None,
-    ) -> "DetectorSubject":
-        """Return a detector as its laws take it.
-
-        Args:
-            detector: A class, or what a suite's `use` may say.
-            options: Options of its constructor.
-            base: The folder that files are relative to; default: the working directory.
-
-        Raises:
-            PluginError: If it cannot be loaded, is no detector, or refuses its options.
-        """
-        by_name = isinstance(detector, str)
-        name = detector if isinstance(detector, str) else detector.__name__
-        loaded = Registry(base).load("detectors", name) if by_name else detector
-        if not (isinstance(loaded, type) and issubclass(loaded, Detector)):
-            raise PluginError(
-                f"'{name}' is no Detector; derive it from ood_bench.detectors.Detector and write "
-                "needs and fit"
-            )
-        subject = cls(loaded, name, dict(options or {}))
-        subject.build()
-        return subject
-
-    def build(self) -> Detector:
-        """Return a new detector."""
-        built: Detector = construct(self.kind, self.name, self.options)
-        return built
+    plugins, parent = "detectors", Detector
+    package, writes = "ood_bench.detectors", "needs and fit"
 
     def held_out(self) -> Columns:
         """Return columns to fit on."""

@@ -1,71 +1,27 @@
 """The contract of a detection metric: all its laws, for pytest and without it."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
-from pathlib import Path
+from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from ood_bench.detectors import Scores
-from ood_bench.errors import PluginError
 from ood_bench.metrics import DetectionMetric
 from ood_bench.metrics.thresholds import tally
-from ood_bench.registry import Registry, construct
 from ood_bench.testing.law import Law, Verdict, add_tests, require
+from ood_bench.testing.plugin_subject import PluginSubject
 
 CLOSE = 0.05
 """How far from chance a metric may be on some thousand random scores."""
 
 
 @dataclass(frozen=True)
-class MetricSubject:
-    """A metric, with the options that its laws are tried with.
+class MetricSubject(PluginSubject[DetectionMetric]):
+    """A metric, with the options that its laws are tried with."""
 
-    Attributes:
-        kind: The metric's class.
-        name: What messages call it.
-        options: Options of its constructor.
-    """
-
-    kind: type[DetectionMetric]
-    name: str
-    options: Mapping[str, Any] = field(default_factory=dict)
-
-    @classmethod
-    def of(
-        cls,
-        metric: "type[Any] | str",
-        options: Mapping[str, Any] | None = None,
-        *,
-        base: Path | None = None,
-    ) -> "MetricSubject":
-        """Return a metric as its laws take it.
-
-        Args:
-            metric: A class, or what a suite's `use` may say.
-            options: Options of its constructor.
-            base: The folder that files are relative to; default: the working directory.
-
-        Raises:
-            PluginError: If it cannot be loaded, is no metric, or refuses its options.
-        """
-        by_name = isinstance(metric, str)
-        name = metric if isinstance(metric, str) else metric.__name__
-        loaded = Registry(base).load("metrics", name) if by_name else metric
-        if not (isinstance(loaded, type) and issubclass(loaded, DetectionMetric)):
-            raise PluginError(
-                f"'{name}' is no DetectionMetric; derive it from "
-                "ood_bench.metrics.DetectionMetric and write heading and value"
-            )
-        subject = cls(loaded, name, dict(options or {}))
-        subject.build()
-        return subject
-
-    def build(self) -> DetectionMetric:
-        """Return a new metric."""
-        built: DetectionMetric = construct(self.kind, self.name, self.options)
-        return built
+    plugins, parent = "metrics", DetectionMetric
+    package, writes = "ood_bench.metrics", "heading and value"
 
 
 def it_says_how_it_reads(subject: MetricSubject) -> str:
