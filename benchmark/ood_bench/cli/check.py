@@ -22,13 +22,17 @@ Settings = Annotated[
 ]
 
 
+def plugin_argument(metavar: str) -> Any:
+    """Return the argument that names the plugin to check."""
+    return typer.Argument(
+        metavar=metavar, help="A registered name, package.module:Class, or ./file.py:Class."
+    )
+
+
 def model_check(
     model: Annotated[
         str,
-        typer.Argument(
-            metavar="MODEL",
-            help="A registered name, package.module:Class, or ./file.py:Class.",
-        ),
+        plugin_argument("MODEL"),
     ],
     settings: Settings = None,
     tiny: Annotated[
@@ -75,10 +79,7 @@ def model_check(
 def detector_check(
     detector: Annotated[
         str,
-        typer.Argument(
-            metavar="DETECTOR",
-            help="A registered name, package.module:Class, or ./file.py:Class.",
-        ),
+        plugin_argument("DETECTOR"),
     ],
     settings: Settings = None,
 ) -> int:
@@ -94,10 +95,7 @@ def detector_check(
 def metric_check(
     metric: Annotated[
         str,
-        typer.Argument(
-            metavar="METRIC",
-            help="A registered name, package.module:Class, or ./file.py:Class.",
-        ),
+        plugin_argument("METRIC"),
     ],
     settings: Settings = None,
 ) -> int:
