@@ -139,7 +139,8 @@ def ours(shape: Shape, images: Tensor, options: dict[str, int], recipe: Recipe) 
     """Return our Glow, in bf16 where the processor computes in it."""
     model = build(Glow, shape, options, 0)
     model.initialise(images[:1024])
-    model.bf16 = computes_bf16(torch.device("cpu"))
+    if computes_bf16(torch.device("cpu")):
+        model.training_state.precision = "bf16"
     return Contestant("ood-bench", model, model.log_prob, recipe)
 
 

@@ -47,7 +47,7 @@ def ours(size: str, *, bf16: bool) -> tuple[nn.Module, Loss]:
     keep_freed_memory()
     model = build(Glow, shape, {"levels": levels, "steps": steps, "width": width}, 0)
     model.initialise(images(size))
-    model.bf16 = bf16
+    model.training_state.precision = "bf16" if bf16 else "float32"
     return model, lambda x: -model.log_prob(x).mean()
 
 

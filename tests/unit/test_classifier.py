@@ -22,10 +22,10 @@ def trained(folder: Path, **changes: object) -> tuple[Classifier, FitReport]:
     images = (np.asarray(values) * 15).astype(np.uint8).reshape(-1, *DIGITS)
     classes = np.asarray(labels).astype(np.int64)
     model = build(Classifier, DIGITS, OPTIONS, 0)
-    recipe = {"steps": 150, "batch_size": 32, "learning_rate": 3e-3, "warmup": 10}
-    model.recipe = Recipe.model_validate({**recipe, "precision": "float32", **changes})
+    options = {"steps": 150, "batch_size": 32, "learning_rate": 3e-3, "warmup": 10}
+    recipe = Recipe.model_validate({**options, "precision": "float32", **changes})
     split = (classes[:1400], classes[1400:])
-    report = fit(model, images[:1400], images[1400:], labels=split, seed=0, workdir=folder)
+    report = fit(model, recipe, images[:1400], images[1400:], labels=split, seed=0, workdir=folder)
     return model, report
 
 

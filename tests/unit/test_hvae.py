@@ -324,10 +324,8 @@ def test_a_short_training_learns_clothes(tmp_path: Path) -> None:
     library = Library(root=None, index=None, hub=False)
     pixels = library.load("fashion_mnist_20k", DataOptions(), "train", shape).pixels
     hvae = build(HVAE, shape, {"channels": (8, 16, 16), "components": 3}, 0)
-    hvae.recipe = Recipe(
-        steps=40, batch_size=64, learning_rate=3e-3, warmup=10, precision="float32"
-    )
-    report = fit(hvae, pixels[:3000], pixels[-200:], seed=0, workdir=tmp_path)
+    recipe = Recipe(steps=40, batch_size=64, learning_rate=3e-3, warmup=10, precision="float32")
+    report = fit(hvae, recipe, pixels[:3000], pixels[-200:], seed=0, workdir=tmp_path)
     assert report.bpd_validation is not None
     assert report.bpd_validation < 5.5
     assert not report.divergences

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError
-from ood_bench.lit import DensityModule
+from ood_bench.lit import DensityModule, TrainingState
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.guard import DivergenceGuard, interval
 from ood_bench.recipe import Recipe
@@ -40,8 +40,9 @@ def linear(*, bias: bool = True) -> Any:
 
 
 def guarded(model: One, average: WeightAverage | None = None) -> tuple[DivergenceGuard, Any]:
-    model.recipe = Recipe(steps=20, learning_rate=0.5, warmup=0, decay=())
-    guard, trainer = DivergenceGuard(model, average), stepping(model)
+    recipe = Recipe(steps=20, learning_rate=0.5, warmup=0, decay=())
+    guard = DivergenceGuard(model, TrainingState(recipe), average)
+    trainer = stepping(model)
     if average is not None:
         average.on_train_start(trainer, model)
     guard.on_train_start(trainer, model)
@@ -173,4 +174,4 @@ def test_a_resumed_guard_goes_on_with_its_divergences() -> None:
     again, _ = guarded(One())
     again.load_state_dict({"divergences": [(5, 0.5)], "rate_factor": 0.5})
     assert again.divergences == ((5, 0.5),)
-    assert again.model.rate_factor == 0.5
+    assert again.training.rate_factor == 0.5

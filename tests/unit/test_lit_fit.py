@@ -3,73 +3,37 @@ import logging
 import os
 import shutil
 import signal
-import subprocess
-import sys
-import time
-from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import torch
-from numpy.typing import NDArray
-from pytorch_lightning import Trainer
 from pytorch_lightning.core.optimizer import LightningOptimizer
+from tests.fitting import TINY, Images, Normal, model, random_images, tiny, trained
 from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError, PluginError
-from ood_bench.lit import DensityModule, FitReport, TrainingProgress, build, fit
+from ood_bench.lit import TrainingProgress, build, fit
 from ood_bench.lit.average import WeightAverage
-from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.guard import ATTEMPTS
 from ood_bench.lit.module import Batch
 from ood_bench.noise import mutated
 from ood_bench.recipe import Recipe
 from ood_bench_models.glow import Glow
 
-Images = NDArray[np.uint8]
-TINY = Recipe(steps=12, batch_size=8, precision="float32")
-
-
-class Normal(DensityModule):
-    """Independent normal pixels, with a switch that makes the loss infinite at some steps."""
-
-    def __init__(self, shape: Shape) -> None:
-        super().__init__(shape)
-        self.mean = nn.Parameter(torch.randn(shape.dims))
-        self.diverges_at: set[int] = set()
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        y = self.dequantize(x).flatten(1)
-        log_prob = -0.5 * (y - self.mean).square().sum(dim=1)
-        if self.training and self.global_step in self.diverges_at:
-            return log_prob / 0.0
-        return log_prob
-
 
 @pytest.fixture
 def images() -> Images:
-    return np.random.default_rng(0).integers(0, 256, (70, 1, 4, 4), dtype=np.uint8)
-
-
-def model(recipe: Recipe = TINY, **changes: object) -> Normal:
-    normal = build(Normal, Shape(1, 4, 4), {}, 0)
-    normal.recipe = recipe.model_copy(update=changes)
-    return normal
-
-
-def trained(normal: Normal, images: Images, folder: Path, **options: object) -> FitReport:
-    return fit(normal, images[:60], images[60:], seed=0, workdir=folder, **options)  # type: ignore[arg-type]
+    return random_images()
 
 
 def test_training_lowers_bits_per_dim_and_reports_what_it_did(
     images: Images, tmp_path: Path
 ) -> None:
-    untrained, longer = model(steps=0), model(steps=200, learning_rate=0.05)
-    before = trained(untrained, images, tmp_path / "a")
-    after = trained(longer, images, tmp_path / "b")
+    before = trained(model(), images, tmp_path / "a", tiny(steps=0))
+    after = trained(model(), images, tmp_path / "b", tiny(steps=200, learning_rate=0.05))
     assert before.bpd_validation is not None
     assert after.bpd_validation is not None
     assert after.bpd_validation < before.bpd_validation
@@ -93,9 +57,9 @@ def test_mutation_replaces_a_share_of_the_values_with_uniform_ones(rate: float) 
 
 
 def test_a_recipe_with_mutation_trains_on_other_images(images: Images, tmp_path: Path) -> None:
-    plain, background = model(), model(mutation=0.5)
+    plain, background = model(), model()
     trained(plain, images, tmp_path / "a")
-    trained(background, images, tmp_path / "b")
+    trained(background, images, tmp_path / "b", tiny(mutation=0.5))
     assert not torch.equal(plain.mean, background.mean)
 
 
@@ -117,7 +81,7 @@ def test_the_same_seed_trains_the_same_weights_and_another_does_not(
     trained(first, images, tmp_path / "a")
     torch.rand(1)
     trained(again, images, tmp_path / "b")
-    fit(other, images[:60], images[60:], seed=1, workdir=tmp_path / "c")
+    fit(other, TINY, images[:60], images[60:], seed=1, workdir=tmp_path / "c")
     assert torch.equal(first.mean, again.mean)
     assert not torch.equal(first.mean, other.mean)
 
@@ -128,7 +92,7 @@ def test_a_compiled_training_ends_where_an_eager_one_does(
     eager, compiled = model(), model()
     trained(eager, images, tmp_path / "a")
     calls: list[object] = []
-    monkeypatch.setattr("ood_bench.lit.compiled.worthwhile", lambda _: True)
+    monkeypatch.setattr("ood_bench.lit.compiled.worthwhile", lambda *_: True)
     monkeypatch.setattr(
         torch, "compile", lambda log_prob: lambda x: (calls.append(x), log_prob(x))[1]
     )
@@ -159,130 +123,12 @@ def test_building_leaves_the_random_state_alone() -> None:
     assert torch.equal(torch.rand(1), expected)
 
 
-class Killed(Exception):  # noqa: N818  it stands for no error
-    """Stands for a kill: nothing after it runs."""
-
-
-def kill_at(step: int) -> object:
-    def progress(progress: TrainingProgress) -> None:
-        if progress.step >= step:
-            raise Killed
-
-    return progress
-
-
-@pytest.mark.parametrize("ema", [None, 0.9])
-@pytest.mark.parametrize("optimizer", ["adam", "adamax", "rmsprop"])
-def test_a_resumed_training_ends_with_the_same_weights(
-    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, ema: float
-) -> None:
-    monkeypatch.setattr("ood_bench.lit.course.PROGRESS_SECONDS", 0.0)
-    options = {"steps": 33, "optimizer": optimizer, "ema": ema, "warmup": 3, "validate_every": 7}
-    undisturbed, stopped, resumed = model(**options), model(**options), model(**options)
-    trained(undisturbed, images, tmp_path / "a")
-    with pytest.raises(Killed):
-        trained(stopped, images, tmp_path / "b", checkpoint_seconds=0.0, progress=kill_at(20))
-    steps: list[int] = []
-    report = trained(
-        resumed, images, tmp_path / "b", progress=lambda progress: steps.append(progress.step)
-    )
-    assert min(steps) > 15, "training went on from the checkpoint"
-    assert torch.equal(resumed.mean, undisturbed.mean)
-    assert report.images == 33 * 8
-
-
-def test_a_training_resumed_around_a_divergence_ends_with_the_same_weights(
-    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("ood_bench.lit.course.PROGRESS_SECONDS", 0.0)
-    models = [model(steps=40) for _ in range(3)]
-    for each in models:
-        each.diverges_at = {7, 23}
-    undisturbed, stopped, resumed = models
-    expected = trained(undisturbed, images, tmp_path / "a")
-    with pytest.raises(Killed):
-        trained(stopped, images, tmp_path / "b", checkpoint_seconds=0.0, progress=kill_at(20))
-    report = trained(resumed, images, tmp_path / "b")
-    assert torch.equal(resumed.mean, undisturbed.mean)
-    assert report.divergences == expected.divergences == ((10, 0.5), (25, 0.25))
-
-
-def flip(path: Path) -> None:
-    damaged = bytearray(path.read_bytes())
-    damaged[len(damaged) // 2] ^= 1
-    path.write_bytes(damaged)
-
-
-def make_folder(path: Path) -> None:
-    path.unlink()
-    (path / "below").mkdir(parents=True)
-
-
-@pytest.mark.parametrize("name", ["last.ckpt", "last.ckpt.sha256"])
-@pytest.mark.parametrize(
-    "damage",
-    [flip, make_folder, Path.unlink, lambda path: path.write_bytes(b"\xff\xfe\x00")],
-    ids=["flipped", "a folder", "missing", "not text"],
-)
-def test_a_damaged_checkpoint_is_logged_and_training_starts_anew(
-    damage: Callable[[Path], None],
-    name: str,
-    images: Images,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    monkeypatch.setattr("ood_bench.lit.course.PROGRESS_SECONDS", 0.0)
-    undisturbed, stopped, resumed = model(), model(), model()
-    trained(undisturbed, images, tmp_path / "a")
-    with pytest.raises(Killed):
-        trained(stopped, images, tmp_path / "b", checkpoint_seconds=0.0, progress=kill_at(10))
-    damage(tmp_path / "b" / name)
-    trained(resumed, images, tmp_path / "b")
-    assert "last.ckpt is damaged" in caplog.text or not (tmp_path / "b" / "last.ckpt").exists()
-    assert torch.equal(resumed.mean, undisturbed.mean)
-    again = model()
-    with pytest.raises(Killed):
-        trained(again, images, tmp_path / "b", checkpoint_seconds=0.0, progress=kill_at(10))
-    assert Checkpoint(tmp_path / "b" / "last.ckpt").usable()
-
-
-def test_a_kill_between_the_two_renames_leaves_a_usable_checkpoint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    checkpoint = Checkpoint(tmp_path / "last.ckpt")
-    contents = iter(["one", "two", "three"])
-
-    class Saver:
-        def save_checkpoint(self, path: Path) -> None:
-            path.write_text(next(contents))
-
-    saver: Trainer = Saver()  # type: ignore[assignment]
-    checkpoint.save(saver)
-    replace = Path.replace
-
-    def killed(self: Path, target: Path) -> Path:
-        if target == checkpoint.path:
-            raise Killed
-        return replace(self, target)
-
-    with monkeypatch.context() as patch:
-        patch.setattr(Path, "replace", killed)
-        with pytest.raises(Killed):
-            checkpoint.save(saver)
-    assert checkpoint.path.read_text() == "one"
-    assert checkpoint.usable()
-    checkpoint.save(saver)
-    assert checkpoint.path.read_text() == "three"
-    assert checkpoint.usable()
-
-
 def test_a_divergence_goes_back_and_halves_the_rate(
     images: Images, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    normal = model(steps=30)
+    normal = model()
     normal.diverges_at = {12}
-    report = trained(normal, images, tmp_path)
+    report = trained(normal, images, tmp_path, tiny(steps=30))
     assert report.divergences == ((15, 0.5),)
     assert normal.mean.isfinite().all()
     assert "back to the state of step 10, learning rate × 0.5" in caplog.text
@@ -291,21 +137,19 @@ def test_a_divergence_goes_back_and_halves_the_rate(
 def test_a_divergence_at_the_last_step_leaves_the_last_good_weights(
     images: Images, tmp_path: Path
 ) -> None:
-    normal, shorter = model(steps=13), model(steps=10)
-    normal.recipe = normal.recipe.model_copy(update={"decay": ()})
-    shorter.recipe = shorter.recipe.model_copy(update={"decay": ()})
+    normal, shorter = model(), model()
     normal.diverges_at = {12}
-    report = trained(normal, images, tmp_path / "a")
-    trained(shorter, images, tmp_path / "b")
+    report = trained(normal, images, tmp_path / "a", tiny(steps=13, decay=()))
+    trained(shorter, images, tmp_path / "b", tiny(steps=10, decay=()))
     assert report.divergences == ((13, 0.5),)
     assert torch.equal(normal.mean, shorter.mean)
 
 
 def test_training_fails_after_three_returns(images: Images, tmp_path: Path) -> None:
-    normal = model(steps=100)
+    normal = model()
     normal.diverges_at = set(range(20, 100))
     with pytest.raises(CellError, match=f"after {ATTEMPTS} returns") as failure:
-        trained(normal, images, tmp_path)
+        trained(normal, images, tmp_path, tiny(steps=100))
     assert "\n" not in str(failure.value)
 
 
@@ -326,7 +170,7 @@ def test_training_is_quiet_and_writes_below_its_folder(
     elsewhere.mkdir()
     monkeypatch.chdir(elsewhere)
     level = logging.getLogger("pytorch_lightning").level
-    trained(model(validate_every=5), images, tmp_path / "work")
+    trained(model(), images, tmp_path / "work", tiny(validate_every=5))
     assert capfd.readouterr() == ("", "")
     assert not list(elsewhere.iterdir())
     assert logging.getLogger("pytorch_lightning").level == level
@@ -335,7 +179,7 @@ def test_training_is_quiet_and_writes_below_its_folder(
 def test_the_log_has_bits_per_dim_of_training_and_validation(
     images: Images, tmp_path: Path
 ) -> None:
-    report = trained(model(steps=20, validate_every=10), images, tmp_path)
+    report = trained(model(), images, tmp_path, tiny(steps=20, validate_every=10))
     (path,) = tmp_path.glob("logs/version_0/metrics.csv")
     rows = list(csv.DictReader(path.read_text().splitlines()))
     validated = [float(row["val/bits_per_dim"]) for row in rows if row["val/bits_per_dim"]]
@@ -345,10 +189,10 @@ def test_the_log_has_bits_per_dim_of_training_and_validation(
 
 
 def test_an_average_of_the_weights_is_the_trained_model(images: Images, tmp_path: Path) -> None:
-    plain, averaged = model(steps=30), model(steps=30, ema=0.9)
+    plain, averaged = model(), model()
     start = plain.mean.detach().clone()
-    trained(plain, images, tmp_path / "a")
-    trained(averaged, images, tmp_path / "b")
+    trained(plain, images, tmp_path / "a", tiny(steps=30))
+    trained(averaged, images, tmp_path / "b", tiny(steps=30, ema=0.9))
     moved = (plain.mean - start).abs().mean()
     behind = (plain.mean - averaged.mean).abs().mean()
     assert 0 < behind < 0.5 * moved
@@ -372,7 +216,7 @@ def test_a_missing_logger_is_a_plugin_error(images: Images, tmp_path: Path) -> N
             __import__(name)
         except ModuleNotFoundError:
             with pytest.raises(PluginError, match=rf"pip install 'ood-bench\[{name}\]'"):
-                trained(model(logger=name), images, tmp_path)
+                trained(model(), images, tmp_path, tiny(logger=name))
 
 
 def test_ctrl_c_stays_a_keyboard_interrupt(images: Images, tmp_path: Path) -> None:
@@ -384,56 +228,6 @@ def test_ctrl_c_stays_a_keyboard_interrupt(images: Images, tmp_path: Path) -> No
     with pytest.raises(KeyboardInterrupt):
         trained(model(), images, tmp_path, progress=interrupt)
     assert signal.getsignal(signal.SIGINT) is handler
-
-
-TRAINING = """
-import sys
-from pathlib import Path
-import numpy as np
-import torch
-from safetensors.torch import save_file
-from ood_bench.data import Shape
-from ood_bench.lit import build, fit
-from ood_bench.recipe import Recipe
-from ood_bench_models.glow import Glow
-
-torch.set_num_threads(1)
-folder = Path(sys.argv[1])
-images = np.random.default_rng(0).integers(0, 256, (500, 1, 8, 8), dtype=np.uint8)
-model = build(Glow, Shape(1, 8, 8), {"steps": 2, "width": 16}, 0)
-model.recipe = Recipe(steps=400, batch_size=32, ema=0.99)
-fit(model, images[:400], images[400:], seed=0, workdir=folder, checkpoint_seconds=0.2)
-save_file(model.state_dict(), folder / "weights.safetensors")
-"""
-
-
-@pytest.mark.parametrize(
-    "kills", [1, pytest.param(20, marks=pytest.mark.slow)], ids=["once", "twenty times"]
-)
-def test_kill_9_at_random_moments_changes_no_byte_of_the_weights(
-    tmp_path: Path, kills: int
-) -> None:
-    script = tmp_path / "train.py"
-    script.write_text(TRAINING)
-
-    def start(folder: str) -> "subprocess.Popen[bytes]":
-        return subprocess.Popen([sys.executable, script, tmp_path / folder], env=os.environ)
-
-    assert start("undisturbed").wait() == 0
-    expected = (tmp_path / "undisturbed" / "weights.safetensors").read_bytes()
-    randomness = np.random.default_rng(kills)
-    killed = 0
-    while killed < kills:
-        training = start("disturbed")
-        checkpoint = tmp_path / "disturbed" / "last.ckpt"
-        while not checkpoint.exists() and training.poll() is None:
-            time.sleep(0.05)
-        time.sleep(randomness.uniform(0, 6.0))
-        training.kill()
-        training.wait()
-        killed += 1
-    assert start("disturbed").wait() == 0
-    assert (tmp_path / "disturbed" / "weights.safetensors").read_bytes() == expected
 
 
 def test_the_averages_ramp_is_that_of_its_docstring() -> None:
@@ -472,8 +266,8 @@ def test_after_a_divergence_the_rate_follows_the_schedule_at_half_its_height(
 ) -> None:
     recipe = Recipe.model_validate({**dict(TINY), "steps": 60, "schedule": schedule, "warmup": 8})
     noting = build(NotesItsRates, Shape(1, 4, 4), {}, 0)
-    noting.recipe, noting.diverges_at = recipe, {3, 52}
-    report = trained(noting, images, tmp_path)
+    noting.diverges_at = {3, 52}
+    report = trained(noting, images, tmp_path, recipe)
     assert report.divergences == ((5, 0.5), (55, 0.25))
     for step, rate in noting.rates.items():
         factor = 1.0 if step < 5 else 0.5 if step < 55 else 0.25

@@ -46,8 +46,17 @@ def trained(
     sets: dict[str, Images] | None, images: Images, folder: Path, **options: object
 ) -> tuple[Normal, FitReport]:
     model = build(Normal, Shape(1, 2, 2), {}, 0)
-    model.recipe = Recipe(steps=37, batch_size=8, learning_rate=0.1)
-    report = fit(model, images, images[:4], seed=0, workdir=folder, probes=sets, **options)  # type: ignore[arg-type]
+    recipe = Recipe(steps=37, batch_size=8, learning_rate=0.1)
+    report = fit(
+        model,
+        recipe,
+        images,
+        images[:4],
+        seed=0,
+        workdir=folder,
+        probes=sets,
+        **options,  # type: ignore[arg-type]
+    )
     return model, report
 
 

@@ -99,7 +99,7 @@ def test_training_in_bfloat16_takes_the_likelihood_in_float32(likelihood: str) -
     net = model(Shape(3, 4, 4), likelihood).float().train()
     x = random_images(net.shape, 5)
     expected = net.log_prob(x)
-    net.bf16 = True
+    net.training_state.precision = "bf16"
     got = net.log_prob(x)
     assert got.dtype == torch.float32
     assert not torch.equal(got, expected)

@@ -213,10 +213,8 @@ class Killed(Exception):  # noqa: N818  it stands for no error
     """Stands for a kill: nothing after it runs."""
 
 
-def glow(recipe: Recipe) -> Glow:
-    model = build(Glow, Shape(1, 8, 8), {"levels": 1, "steps": 2, "width": 8}, 0)
-    model.recipe = recipe
-    return model
+def glow() -> Glow:
+    return build(Glow, Shape(1, 8, 8), {"levels": 1, "steps": 2, "width": 8}, 0)
 
 
 @pytest.mark.parametrize(
@@ -241,13 +239,16 @@ def test_an_optimiser_by_path_trains_and_resumes_to_the_same_weights(
     )
     train, validation = digits["low"][:400], digits["low"][400:500]
 
-    def trained(model: DensityModule, folder: str, stop: int | None = None) -> float:
+    def trained(
+        model: DensityModule, folder: str, stop: int | None = None, **changes: object
+    ) -> float:
         def progress(progress: TrainingProgress) -> None:
             if stop is not None and progress.step >= stop:
                 raise Killed
 
         report = fit(
             model,
+            recipe.model_copy(update=changes),
             train,
             validation,
             seed=0,
@@ -258,11 +259,11 @@ def test_an_optimiser_by_path_trains_and_resumes_to_the_same_weights(
         assert report.bpd_validation is not None
         return report.bpd_validation
 
-    untrained = trained(glow(recipe.model_copy(update={"steps": 0})), "untrained")
-    undisturbed, resumed = glow(recipe), glow(recipe)
+    untrained = trained(glow(), "untrained", steps=0)
+    undisturbed, resumed = glow(), glow()
     assert trained(undisturbed, "a") < untrained
     with pytest.raises(Killed):
-        trained(glow(recipe), "b", stop=25)
+        trained(glow(), "b", stop=25)
     trained(resumed, "b")
     for expected, found in zip(undisturbed.parameters(), resumed.parameters(), strict=True):
         assert torch.equal(found, expected)
@@ -289,9 +290,8 @@ def test_the_rate_follows_the_schedule_before_and_after_a_divergence(
         {**ADAMW, "steps": 30, "batch_size": 16, "warmup": 4, "schedule": schedule}
     )
     model = build(Watched, Shape(1, 8, 8), {"levels": 1, "steps": 1, "width": 8}, 0)
-    model.recipe = recipe
     images = digits["low"]
-    report = fit(model, images[:400], images[400:440], seed=0, workdir=tmp_path)
+    report = fit(model, recipe, images[:400], images[400:440], seed=0, workdir=tmp_path)
     assert report.divergences == ((15, 0.5),)
     factors = [0.5 if step >= 15 else 1.0 for step in range(30)]
     expected = [1e-3 * recipe.rate_at(step) * factors[step] for step in range(30)]

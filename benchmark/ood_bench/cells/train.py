@@ -92,8 +92,7 @@ class Train(Spec):
         images = worker.context.images(self.images)
         parts = self._parts(len(images.pixels))
         model = self.build(worker)
-        model.recipe = self.training
-        report = self._fitted(task, model, images, parts)
+        report = self._fitted(task, model, self.training, images, parts)
         weights = {name: value.cpu().contiguous() for name, value in model.state_dict().items()}
         save_file(weights, folder / WEIGHTS)
         content = asdict(report) | dict(self.origin or {})
@@ -112,7 +111,12 @@ class Train(Spec):
         return partition_by(count, self.data, self.recipe)
 
     def _fitted(
-        self, task: "Task", model: "ImageModule", images: Images, parts: Partition
+        self,
+        task: "Task",
+        model: "ImageModule",
+        recipe: Recipe,
+        images: Images,
+        parts: Partition,
     ) -> "FitReport":
         """Train a model, or load the weights of a checkpoint into it."""
         from ood_bench.lit import adopt, fit
@@ -123,9 +127,16 @@ class Train(Spec):
             if file_sha256(self.weights) != self.checkpoint:
                 raise DataError(f"{self.weights} changed since the run was planned; run again")
             validation = images.pixels[parts.validation]
-            return adopt(model, self.weights, validation, labels=labels[1] if labels else None)
+            return adopt(
+                model,
+                self.weights,
+                validation,
+                batch_size=recipe.batch_size,
+                labels=labels[1] if labels else None,
+            )
         return fit(
             model,
+            recipe,
             images.pixels[parts.train],
             images.pixels[parts.validation],
             labels=labels,

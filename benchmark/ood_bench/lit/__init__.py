@@ -13,6 +13,7 @@ from ood_bench.lit.probes import Probe
 from ood_bench.lit.rehearsal import cannot_score
 from ood_bench.lit.sanity import Sanity, judged
 from ood_bench.lit.size import Size, outline, refuse_too_large
+from ood_bench.lit.state import TrainingState
 
 __all__ = [
     "ClassifierModule",
@@ -24,6 +25,7 @@ __all__ = [
     "Sanity",
     "Size",
     "TrainingProgress",
+    "TrainingState",
     "adopt",
     "build",
     "cannot_score",

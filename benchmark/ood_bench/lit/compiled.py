@@ -13,7 +13,7 @@ LEAST_STEPS = 2_000
 
 
 @contextmanager
-def compiled(model: ImageModule) -> Iterator[None]:
+def compiled(model: ImageModule, steps: int) -> Iterator[None]:
     """Train a density with `torch.compile` within the context, if training is long and on a GPU.
 
     On a CPU compiling a deep flow takes minutes, and gains 7 to 16 % (measured on two cores).
@@ -21,7 +21,7 @@ def compiled(model: ImageModule) -> Iterator[None]:
     if not isinstance(model, DensityModule):
         yield
         return
-    if worthwhile(model):
+    if worthwhile(model, steps):
         model.optimized = torch.compile(model.log_prob)
     try:
         yield
@@ -29,7 +29,7 @@ def compiled(model: ImageModule) -> Iterator[None]:
         model.optimized = None
 
 
-def worthwhile(model: DensityModule) -> bool:
+def worthwhile(model: DensityModule, steps: int) -> bool:
     """Return whether to compile: there is a GPU, its compiler, and steps enough."""
     gpu = model.device.type == "cuda" and find_spec("triton") is not None
-    return gpu and model.recipe.steps >= LEAST_STEPS
+    return gpu and steps >= LEAST_STEPS

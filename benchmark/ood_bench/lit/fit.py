@@ -26,6 +26,8 @@ from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.module import DensityModule, ImageModule
 from ood_bench.lit.precision import Precision, precision_for
 from ood_bench.lit.probes import Probe, Probes
+from ood_bench.lit.state import TrainingState
+from ood_bench.recipe import Recipe
 
 INITIAL_IMAGES = 256
 
@@ -93,6 +95,7 @@ def _on_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 def fit(
     model: ImageModule,
+    recipe: Recipe,
     train: NDArray[np.uint8],
     validation: NDArray[np.uint8],
     *,
@@ -109,7 +112,8 @@ def fit(
     as without interruption. A damaged checkpoint is logged and ignored.
 
     Args:
-        model: The model at its initialisation, with its `recipe` set.
+        model: The model at its initialisation.
+        recipe: The training options.
         train: Training images, uint8 `(N, C, H, W)`.
         validation: Images for the reported bits per dimension or accuracy, likewise.
         labels: Classes of the training and of the validation images, for a classifier.
@@ -125,20 +129,19 @@ def fit(
         ValueError: If the images do not fit the model.
     """
     keep_freed_memory()
-    recipe, device = model.recipe, model.device
+    device = model.device
     workdir.mkdir(parents=True, exist_ok=True)
-    precision = precision_for(recipe, device)
-    model.seed, model.bf16, model.rate_factor = seed, precision == "bf16", 1.0
+    state = TrainingState(recipe, seed, precision_for(recipe, device))
     average = WeightAverage(recipe.ema) if recipe.ema else None
-    guard = DivergenceGuard(model, average)
+    guard = DivergenceGuard(model, state, average)
     probing = None
     if probes and isinstance(model, DensityModule):
-        probing = Probes(model, probes, seed=seed)
+        probing = Probes(model, recipe, probes, seed=seed)
     checkpoint = Checkpoint(workdir / "last.ckpt")
     course = CourseCallback(model, guard, checkpoint, every=checkpoint_seconds, progress=progress)
     own, other = (torch.tensor(part, device=device) for part in labels) if labels else (None, None)
     slices = Slices(torch.tensor(validation, device=device), recipe.batch_size, other)
-    with _quiet():
+    with _quiet(), state.attached_to(model):
         trainer = Trainer(
             accelerator="gpu" if device.type == "cuda" else device.type,
             devices=1 if device.index is None else [device.index],
@@ -170,7 +173,7 @@ def fit(
             first = batches.images[batches.epoch(0)[:INITIAL_IMAGES]]
             model.initialise(first.to(device))
         if recipe.steps:
-            with compiled(model):
+            with compiled(model, recipe.steps):
                 trainer.fit(
                     model,
                     batches,
@@ -189,7 +192,7 @@ def fit(
         images_per_second=images / course.seconds if images else 0.0,
         bpd_validation=validated.get("bpd_validation"),
         accuracy_validation=validated.get("accuracy_validation"),
-        precision=precision,
+        precision=state.precision,
         device=device.type,
         divergences=guard.divergences,
         probes=tuple(probing.found) if probing else (),

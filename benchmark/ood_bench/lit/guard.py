@@ -15,6 +15,7 @@ from torch.utils._pytree import tree_map_only
 from ood_bench.errors import CellError
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.module import ImageModule
+from ood_bench.lit.state import TrainingState
 
 _log = logging.getLogger(__name__)
 
@@ -40,6 +41,7 @@ class DivergenceGuard(Callback):
 
     Args:
         model: The model in training.
+        training: Its training state, whose learning rate is halved.
         average: The average of its weights, if there is one.
 
     Attributes:
@@ -47,8 +49,11 @@ class DivergenceGuard(Callback):
         good: The step of the last copy.
     """
 
-    def __init__(self, model: ImageModule, average: WeightAverage | None) -> None:
+    def __init__(
+        self, model: ImageModule, training: TrainingState, average: WeightAverage | None
+    ) -> None:
         self.model = model
+        self.training = training
         self.average = average
         self.divergences: tuple[tuple[int, float], ...] = ()
         self.good = 0
@@ -92,7 +97,7 @@ class DivergenceGuard(Callback):
         if len(self.divergences) == ATTEMPTS:
             raise CellError(
                 f"training diverged again at step {step}, after {ATTEMPTS} returns with half "
-                f"the learning rate (now {self.model.rate_factor:g} of the recipe's); lower "
+                f"the learning rate (now {self.training.rate_factor:g} of the recipe's); lower "
                 "learning_rate, or set clip_norm or warmup"
             )
         weights, optimizer, average = tree_map_only(Tensor, torch.clone, self._copy)
@@ -100,23 +105,23 @@ class DivergenceGuard(Callback):
         trainer.optimizers[0].load_state_dict(optimizer)
         if self.average:
             self.average.load_state_dict(average)
-        self.model.rate_factor /= 2.0
+        self.training.rate_factor /= 2.0
         for group in trainer.optimizers[0].param_groups:
-            group["lr"] = group["initial_lr"] * self.model.rate_at(step)
+            group["lr"] = group["initial_lr"] * self.training.rate_at(step)
         self._finite = torch.tensor(True, device=self.model.device)
-        self.divergences = (*self.divergences, (step, self.model.rate_factor))
+        self.divergences = (*self.divergences, (step, self.training.rate_factor))
         _log.warning(
             "training diverged by step %d: back to the state of step %d, learning rate × %g",
             step,
             self.good,
-            self.model.rate_factor,
+            self.training.rate_factor,
         )
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""
-        return {"divergences": self.divergences, "rate_factor": self.model.rate_factor}
+        return {"divergences": self.divergences, "rate_factor": self.training.rate_factor}
 
     def load_state_dict(self, state_dict: dict[str, Any]) -> None:
         """Restore the divergences from a checkpoint."""
         self.divergences = tuple(state_dict["divergences"])
-        self.model.rate_factor = float(state_dict["rate_factor"])
+        self.training.rate_factor = float(state_dict["rate_factor"])

@@ -16,8 +16,8 @@ from ood_bench.capabilities import Classification, Classifies, DensityModel, Log
 from ood_bench.data import Shape
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
+from ood_bench.lit.state import TrainingState
 from ood_bench.noise import mutated, uniform_noise
-from ood_bench.recipe import Recipe
 from ood_bench.units import bits_per_dim
 
 Batch: TypeAlias = Tensor | tuple[Tensor, Tensor]
@@ -30,10 +30,7 @@ class ImageModule(LightningModule, ABC):
     Attributes:
         revision: Raised when the computation changes; old results are then stale.
         shape: Shape of one image.
-        recipe: The training options, read by Lightning's hooks.
-        seed: Seed of the noise in training.
-        bf16: Whether `autocast` computes in bfloat16 while training.
-        rate_factor: Factor on the learning rate, beside the recipe's schedule.
+        training_state: What Lightning's hooks train by; `fit` attaches its own while it runs.
         draw: Index of the noise draw of `dequantize` in evaluation; default: 0.
     """
 
@@ -45,10 +42,7 @@ class ImageModule(LightningModule, ABC):
     def __init__(self, shape: Shape) -> None:
         super().__init__()
         self.shape = shape
-        self.recipe = Recipe()
-        self.seed = 0
-        self.bf16 = False
-        self.rate_factor = 1.0
+        self.training_state = TrainingState()
         self.draw = 0
         self.register_buffer("initialised", torch.tensor(False))
         self.register_buffer("salt", torch.zeros((), dtype=torch.int64), persistent=False)
@@ -67,7 +61,7 @@ class ImageModule(LightningModule, ABC):
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
         """Return the loss in nats, with this step's noise."""
-        self.salt.fill_(seed_for("noise", self.seed, self.global_step))
+        self.salt.fill_(seed_for("noise", self.training_state.seed, self.global_step))
         return self.loss(batch)
 
     def prepare(self, y: Tensor) -> None:
@@ -123,21 +117,18 @@ class ImageModule(LightningModule, ABC):
         return ((x + noise) / 256.0).to(self.dtype)
 
     def autocast(self) -> torch.autocast:
-        """Return the context for heavy networks: bfloat16 in training if `bf16` is set.
+        """Return the context for heavy networks: bfloat16 in a training in bf16.
 
         Log-determinants and priors stay outside it. Evaluation is always in full precision.
         """
-        enabled = self.bf16 and self.training
+        enabled = self.training and self.training_state.precision == "bf16"
         return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
-
-    def rate_at(self, step: int) -> float:
-        """Return the factor on the recipe's learning rate at a step."""
-        return self.recipe.rate_at(step) * self.rate_factor
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule, stepped once a batch."""
-        optimizer = optimizer_for(self.recipe, self.parameters())
-        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda step: self.rate_at(step))
+        state = self.training_state
+        optimizer = optimizer_for(state.recipe, self.parameters())
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, state.rate_at)
         return {
             "optimizer": optimizer,
             "lr_scheduler": {"scheduler": schedule, "interval": "step"},
@@ -170,9 +161,10 @@ class DensityModule(ImageModule, DensityModel, ABC):
     def loss(self, batch: Batch) -> Tensor:
         """Return minus the mean log-probability in nats; logs bits per dimension."""
         assert isinstance(batch, Tensor)
-        if self.recipe.mutation:
-            salt = seed_for("mutation", self.seed, self.global_step)
-            batch = mutated(batch, self.recipe.mutation, salt)
+        state = self.training_state
+        if state.recipe.mutation:
+            salt = seed_for("mutation", state.seed, self.global_step)
+            batch = mutated(batch, state.recipe.mutation, salt)
         log_prob = (self.optimized or self.log_prob)(batch).mean()
         self.log("train/bits_per_dim", bits_per_dim(log_prob.detach(), self.shape.dims))
         return -log_prob

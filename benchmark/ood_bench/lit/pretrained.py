@@ -89,6 +89,7 @@ def adopt(
     path: Path,
     validation: NDArray[np.uint8],
     *,
+    batch_size: int,
     labels: NDArray[np.int64] | None = None,
 ) -> FitReport:
     """Load pretrained weights into a model, validate it, and leave it in evaluation mode.
@@ -97,6 +98,7 @@ def adopt(
         model: The model, on its device.
         path: The weights.
         validation: Images for the reported bits per dimension or accuracy.
+        batch_size: Number of images that are validated at a time.
         labels: Their classes, for a classifier.
 
     Raises:
@@ -107,7 +109,7 @@ def adopt(
     device = model.device
     classes = None if labels is None else torch.tensor(labels, device=device)
     images = torch.tensor(validation, device=device)
-    validated = model.validate(Slices(images, model.recipe.batch_size, classes))
+    validated = model.validate(Slices(images, batch_size, classes))
     return FitReport(
         steps=0,
         images=0,

@@ -14,6 +14,7 @@ from torch import Tensor
 
 from ood_bench.hashing import seed_for
 from ood_bench.lit.module import DensityModule
+from ood_bench.recipe import Recipe
 from ood_bench.units import bits_per_dim
 
 SHARE = 0.03
@@ -63,6 +64,7 @@ class Probes(Callback):
 
     Args:
         model: The model in training.
+        recipe: Its training options.
         sets: uint8 images `(N, C, H, W)` by data set; evenly spaced rows of each are scored.
         seed: Seed of the noise.
 
@@ -72,11 +74,16 @@ class Probes(Callback):
     """
 
     def __init__(
-        self, model: DensityModule, sets: Mapping[str, NDArray[np.uint8]], *, seed: int
+        self,
+        model: DensityModule,
+        recipe: Recipe,
+        sets: Mapping[str, NDArray[np.uint8]],
+        *,
+        seed: int,
     ) -> None:
-        recipe = model.recipe
         most = images_per_probe(recipe.steps, batch_size=recipe.batch_size, sets=len(sets))
         self.model = model
+        self.batch_size = recipe.batch_size
         self.sets = {name: torch.tensor(_spaced(images, most)) for name, images in sets.items()}
         self.salt = seed_for("probes", seed)
         self.steps = frozenset(probed_steps(recipe.steps))
@@ -100,7 +107,7 @@ class Probes(Callback):
         began = time.perf_counter()
         self.model.salt.fill_(self.salt)
         for name, images in self.sets.items():
-            batches = torch.split(images, self.model.recipe.batch_size)
+            batches = torch.split(images, self.batch_size)
             log_prob = torch.cat([self._log_prob(batch) for batch in batches])
             bits = bits_per_dim(log_prob, self.model.shape.dims)
             error = float(bits.std()) / len(bits) ** 0.5 if len(bits) > 1 else 0.0
