@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError, PluginError
-from ood_bench.lit import TrainingProgress, build, fit
+from ood_bench.lit import TrainingProgress, TrainingState, build, fit
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.guard import ATTEMPTS
 from ood_bench.lit.module import Batch
@@ -69,6 +69,7 @@ def test_the_trained_model_is_in_evaluation_and_scores_what_was_reported(
     normal = model()
     report = trained(normal, images, tmp_path)
     assert not normal.training
+    assert normal.training_state == TrainingState(), "nothing of the training is left on it"
     scores = normal.log_prob(torch.tensor(images[60:])).detach().double()
     expected = -float(scores.mean()) / (16 * np.log(2))
     assert report.bpd_validation == pytest.approx(expected, rel=1e-6)
