@@ -36,61 +36,58 @@ _LATER = ("optimizer_options", "schedule", "decay_from")
 
 
 class Recipe(BaseModel):
-    """Training options; those that change the trained weights are part of the cell's key.
+    """Training options; those that change the trained weights are part of the cell's key."""
 
-    Attributes:
-        steps: Optimiser steps. 0 leaves a model at its initialisation.
-        batch_size: Images per step.
-        optimizer: `adam`, `adamax` or `rmsprop`, or the path of a subclass of
-            `torch.optim.Optimizer`, such as `torch.optim.AdamW`.
-        optimizer_options: Further arguments of the optimiser, such as `{betas: [0.9, 0.99]}`;
-            `learning_rate` and `weight_decay` have their own keys.
-        learning_rate: Peak learning rate.
-        warmup: Steps over which the rate rises linearly from 0.
-        schedule: Learning rate after the warm-up. `halvings`: halved at each of `decay`.
-            `linear`, `cosine`: falls to 0 over all steps. `flat`: constant until `decay_from`,
-            then falls linearly to 0.
-        decay: For `halvings`: the fractions of `steps` at which the rate is halved.
-        decay_from: For `flat`: the fraction of `steps` at which the rate begins to fall.
-        weight_decay: The optimiser's `weight_decay`: an L2 penalty, or decoupled in AdamW.
-        clip_norm: Largest gradient norm; larger gradients are scaled down. Default: no clipping.
-        ema: Decay of an exponential moving average of the weights, which becomes the trained
-            model. Default: no averaging.
-        mutation: Share of pixel values that each step replaces with uniform ones, for the
-            background model of Ren et al., Likelihood ratios for out-of-distribution detection,
-            NeurIPS 2019.
-        precision: `float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16
-            if the hardware has it.
-        held_out: Number of images of the training split, by a fixed permutation, on which
-            detectors are fitted; default: a tenth, at most 2,000.
-        validation: Number of images of the training split on which training reports bits per
-            dimension; default: a twentieth, at most 1,000.
-        validate_every: Steps between two such reports; 0: only one, at the end.
-        logger: `csv`, `tensorboard`, `wandb` or `mlflow`.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
     steps: int = Field(default=10_000, ge=0)
+    """Optimiser steps. 0 leaves a model at its initialisation."""
     batch_size: int = Field(default=64, gt=0)
+    """Images per step."""
     optimizer: str = Field(
         default="adam", json_schema_extra={"anyOf": [{"enum": [*OPTIMIZERS]}, {"pattern": "[.]"}]}
     )
+    """`adam`, `adamax` or `rmsprop`, or the path of a subclass of `torch.optim.Optimizer`, such as
+    `torch.optim.AdamW`."""
     optimizer_options: dict[str, Annotated[JsonValue, WithJsonSchema({})]] = {}
+    """Further arguments of the optimiser, such as `{betas: [0.9, 0.99]}`; `learning_rate` and
+    `weight_decay` have their own keys."""
     learning_rate: float = Field(default=1e-3, gt=0)
+    """Peak learning rate."""
     warmup: int = Field(default=0, ge=0)
+    """Steps over which the rate rises linearly from 0."""
     schedule: Literal["halvings", "linear", "cosine", "flat"] = "halvings"
+    """Learning rate after the warm-up. `halvings`: halved at each of `decay`. `linear`, `cosine`:
+    falls to 0 over all steps. `flat`: constant until `decay_from`, then falls linearly to 0."""
     decay: tuple[float, ...] = (0.8, 0.9)
+    """For `halvings`: the fractions of `steps` at which the rate is halved."""
     decay_from: float = Field(default=0.5, ge=0, lt=1)
+    """For `flat`: the fraction of `steps` at which the rate begins to fall."""
     weight_decay: float = Field(default=0.0, ge=0)
+    """The optimiser's `weight_decay`: an L2 penalty, or decoupled in AdamW."""
     clip_norm: float | None = Field(default=None, gt=0)
+    """Largest gradient norm; larger gradients are scaled down. Default: no clipping."""
     ema: float | None = Field(default=None, gt=0, lt=1)
+    """Decay of an exponential moving average of the weights, which becomes the trained model.
+    Default: no averaging."""
     mutation: float = Field(default=0.0, ge=0, lt=1)
+    """Share of pixel values that each step replaces with uniform ones, for the background model of
+    Ren et al., Likelihood ratios for out-of-distribution detection, NeurIPS 2019."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
+    """`float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16 if the hardware
+    has it."""
     held_out: int | None = Field(default=None, ge=2)
+    """Number of images of the training split, by a fixed permutation, on which detectors are
+    fitted; default: a tenth, at most 2,000."""
     validation: int | None = Field(default=None, ge=1)
+    """Number of images of the training split on which training reports bits per dimension; default:
+    a twentieth, at most 1,000."""
     validate_every: int = Field(default=0, ge=0)
+    """Steps between two such reports; 0: only one, at the end."""
     logger: Literal["csv", "tensorboard", "wandb", "mlflow"] = "csv"
+    """`csv`, `tensorboard`, `wandb` or `mlflow`."""
 
     @field_validator("optimizer")
     @classmethod

@@ -33,32 +33,31 @@ __all__ = [
 
 
 class Claim(BaseModel):
-    """A claim of a paper, and the measured value that would confirm it.
+    """A claim of a paper, and the measured value that would confirm it."""
 
-    Attributes:
-        id: Short name of the claim.
-        says: The claim, in one sentence.
-        source: The paper, with its section or table.
-        measure: Arithmetic over measured values: numbers, `+ - * /`, parentheses, and metrics
-            called by name, such as `auroc(model='glow', inside='fashion_mnist',
-            outside='mnist', detector='likelihood')`, or what an analysis found, such as
-            `finding(name='volume_gap', model='glow', outside='mnist')`. A keyword may be left
-            out if the value is unique without it; `outside=''` is the ID data set itself.
-        expect: `< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`.
-        quoted: The published value, shown beside the measured one.
-        beside: Further measures, each under a label; the report shows them if the claim is not
-            reproduced, to explain why.
-    """
-
-    model_config = ConfigDict(frozen=True, extra="forbid", coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", coerce_numbers_to_str=True, use_attribute_docstrings=True
+    )
 
     id: str
+    """Short name of the claim."""
     says: str
+    """The claim, in one sentence."""
     source: str
+    """The paper, with its section or table."""
     measure: str
+    """Arithmetic over measured values: numbers, `+ - * /`, parentheses, and metrics called by name,
+    such as `auroc(model='glow', inside='fashion_mnist', outside='mnist', detector='likelihood')`,
+    or what an analysis found, such as `finding(name='volume_gap', model='glow', outside='mnist')`.
+    A keyword may be left out if the value is unique without it; `outside=''` is the ID data set
+    itself."""
     expect: str
+    """`< 0.5`, `<= 0.5`, `> 0`, `>= 0` or `between 0.4 and 0.6`."""
     quoted: str = ""
+    """The published value, shown beside the measured one."""
     beside: dict[str, str] = {}
+    """Further measures, each under a label; the report shows them if the claim is not reproduced,
+    to explain why."""
 
     @field_validator("measure")
     @classmethod

@@ -19,7 +19,7 @@ OnBad = Literal["error", "skip"]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 class Transform(_Frozen):
@@ -32,28 +32,25 @@ class Transform(_Frozen):
 
     A step that an image does not need, since it already has the target's size or channels,
     changes nothing and is not listed in the report.
-
-    Attributes:
-        crop: `square` crops the largest centred square, a number a centred square of that many
-            pixels. An odd row or column is removed at the bottom or the right.
-        pad: Pad the image to the target's size with `zero` or with its own `edge` pixels. An
-            odd row or column is added at the bottom or the right.
-        resize: Pillow filter for resizing to the target's height and width; always antialiased
-            when shrinking.
-        channels: `gray` takes the ITU-R 601 luma of a colour image, `rgb` repeats a gray one,
-            `match` does whichever the target needs.
-        invert: Replace every value v by 255 − v.
-        sixteen_bit: For files with more than 8 bits per channel. `scale` first scales 0 to the
-            largest value that the file declares (65,535; 4,095 with 12 bits) to 0 to 255,
-            rounded; `refuse` is an error.
     """
 
     crop: Literal["square"] | PositiveInt | None = None
+    """`square` crops the largest centred square, a number a centred square of that many pixels. An
+    odd row or column is removed at the bottom or the right."""
     pad: Literal["zero", "edge"] | None = None
+    """Pad the image to the target's size with `zero` or with its own `edge` pixels. An odd row or
+    column is added at the bottom or the right."""
     resize: Literal["bicubic", "bilinear", "box", "lanczos"] | None = None
+    """Pillow filter for resizing to the target's height and width; always antialiased when
+    shrinking."""
     channels: Literal["gray", "rgb", "match"] | None = None
+    """`gray` takes the ITU-R 601 luma of a colour image, `rgb` repeats a gray one, `match` does
+    whichever the target needs."""
     invert: bool = False
+    """Replace every value v by 255 − v."""
     sixteen_bit: Literal["refuse", "scale"] = "refuse"
+    """For files with more than 8 bits per channel. `scale` first scales 0 to the largest value that
+    the file declares (65,535; 4,095 with 12 bits) to 0 to 255, rounded; `refuse` is an error."""
 
 
 class Division(_Frozen):
@@ -61,14 +58,12 @@ class Division(_Frozen):
 
     Existing splits of the source are merged first. Equal images stay together, and neither names
     nor order of files matter.
-
-    Attributes:
-        test: Share of test images; the others are training images.
-        seed: Seed of the hash; another seed gives another split.
     """
 
     test: float = Field(gt=0, lt=1)
+    """Share of test images; the others are training images."""
     seed: int = Field(default=0, ge=0)
+    """Seed of the hash; another seed gives another split."""
 
 
 def _split_kind(value: Any) -> str:
@@ -82,15 +77,12 @@ Split = Annotated[
 
 
 class Limits(_Frozen):
-    """How many images of each split are read, the first ones; all of a split that is not named.
-
-    Attributes:
-        train: Of the split `train`.
-        test: Of every other split.
-    """
+    """How many images of each split are read, the first ones; all of a split that is not named."""
 
     train: PositiveInt | None = None
+    """Of the split `train`."""
     test: PositiveInt | None = None
+    """Of every other split."""
 
 
 def _limit_kind(value: Any) -> str:
@@ -104,51 +96,47 @@ Limit = Annotated[
 
 
 class DataOptions(_Frozen):
-    """A data set of a suite: one of the catalogue, or a source of your own.
-
-    Attributes:
-        use: Name in the catalogue; default: the data set's name in the suite.
-        folder: A folder of images, of one folder per class, or of folders `train` and `test`.
-        npz: A NumPy archive of uint8 arrays: `images` and `labels`, or one pair per split, as
-            `train_images`, `train_labels`, `test_images` or `x_train`, `y_train`, `x_test`.
-        parquet: A Parquet file, or a folder of them in a layout of the hub, such as
-            `<split>-*.parquet`, with an image column.
-        hub: A data set of the Hugging Face hub that is in the local cache.
-        config: Configuration of the hub data set, if it has several.
-        image_column: Column of the images, for `parquet` and `hub`; default: `image`.
-        label_column: Column of the labels, for `parquet` and `hub`; default: `label`, if it
-            exists.
-        split: The split of the source to use as test split; default: `test`, or `all` if there
-            are no splits. `{test: 0.2, seed: 0}` splits the images into training and test images.
-        limit: Read only this many images of each split, the first ones; `{test: 1000}` limits
-            the test images only.
-        on_bad: `error` lists all images that cannot be read and stops; `skip` leaves them out,
-            and the report says how many, and why.
-        transform: Transform of every image; default: that of the catalogue, which fits any
-            shape, and for your own sources none.
-        level: For `constant`: the gray level of every pixel; default: 0 (black).
-        colour: For `constant`: red, green and blue of every pixel.
-        count: For generated data sets: number of images; default: 100 for `constant`, 10,000 for
-            `noise`.
-        seed: For `noise`: seed of the images.
-    """
+    """A data set of a suite: one of the catalogue, or a source of your own."""
 
     use: str | None = None
+    """Name in the catalogue; default: the data set's name in the suite."""
     folder: Path | None = None
+    """A folder of images, of one folder per class, or of folders `train` and `test`."""
     npz: Path | None = None
+    """A NumPy archive of uint8 arrays: `images` and `labels`, or one pair per split, as
+    `train_images`, `train_labels`, `test_images` or `x_train`, `y_train`, `x_test`."""
     parquet: Path | None = None
+    """A Parquet file, or a folder of them in a layout of the hub, such as `<split>-*.parquet`, with
+    an image column."""
     hub: str | None = None
+    """A data set of the Hugging Face hub that is in the local cache."""
     config: str | None = None
+    """Configuration of the hub data set, if it has several."""
     image_column: str | None = None
+    """Column of the images, for `parquet` and `hub`; default: `image`."""
     label_column: str | None = None
+    """Column of the labels, for `parquet` and `hub`; default: `label`, if it exists."""
     split: Split | None = None
+    """The split of the source to use as test split; default: `test`, or `all` if there are no
+    splits. `{test: 0.2, seed: 0}` splits the images into training and test images."""
     limit: Limit | None = None
+    """Read only this many images of each split, the first ones; `{test: 1000}` limits the test
+    images only."""
     on_bad: OnBad = "error"
+    """`error` lists all images that cannot be read and stops; `skip` leaves them out, and the
+    report says how many, and why."""
     transform: Transform | None = None
+    """Transform of every image; default: that of the catalogue, which fits any shape, and for your
+    own sources none."""
     level: Level | None = None
+    """For `constant`: the gray level of every pixel; default: 0 (black)."""
     colour: tuple[Level, Level, Level] | None = None
+    """For `constant`: red, green and blue of every pixel."""
     count: PositiveInt | None = None
+    """For generated data sets: number of images; default: 100 for `constant`, 10,000 for `noise`.
+    """
     seed: Annotated[int, Field(ge=0)] | None = None
+    """For `noise`: seed of the images."""
 
     @property
     def own(self) -> OwnSource | None:

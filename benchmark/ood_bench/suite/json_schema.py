@@ -1,17 +1,10 @@
 """JSON Schema of suites, with which an editor completes keys, explains and underlines them."""
 
-import inspect
-import re
 from typing import Any, TypeAlias
 
-from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from ood_bench.claims import Claim
-from ood_bench.data import DataOptions, Division, Transform
-from ood_bench.data.options import Limits
 from ood_bench.recipe import Recipe
-from ood_bench.suite import schema as suite_schema
 from ood_bench.suite.extend import KEY
 from ood_bench.suite.schema import Suite
 
@@ -30,13 +23,9 @@ def json_schema() -> Schema:
     definitions: dict[str, Schema] = schema["$defs"]
     recipe = Recipe.model_json_schema(schema_generator=_Untitled)
     definitions["Recipe"] = recipe
-    training = {"$ref": "#/$defs/Recipe"}
-    schema["properties"]["training"] = training
-    definitions["ModelEntry"]["properties"]["training"] = training
-    for name, model in _models().items():
-        if name in definitions:
-            _explain(definitions[name], model)
-    _explain(schema, Suite)
+    for properties in (schema["properties"], definitions["ModelEntry"]["properties"]):
+        description = properties["training"]["description"]
+        properties["training"] = {"$ref": "#/$defs/Recipe", "description": description}
     for name in ("ModelEntry", "PluginEntry", "DetectorEntry"):
         _allow_class_path(definitions[name])
     for name in ("Ensemble", "Members"):  # a suite that extends another may give a part
@@ -56,6 +45,7 @@ def json_schema() -> Schema:
         **schema["properties"],
     }
     schema |= {"if": {"required": [KEY]}, "then": {}, "else": {"required": required}}
+    _tidy(schema)
     return {"$schema": DIALECT, "title": "A suite of ood-bench", **schema}
 
 
@@ -66,47 +56,18 @@ class _Untitled(GenerateJsonSchema):
         return False
 
 
-def _models() -> dict[str, type[BaseModel]]:
-    """Return the models that a suite is made of, by the names of their definitions."""
-    found = {
-        name: value
-        for name, value in vars(suite_schema).items()
-        if isinstance(value, type) and issubclass(value, BaseModel)
-    }
-    return found | {
-        "DataOptions": DataOptions,
-        "Division": Division,
-        "Limits": Limits,
-        "Transform": Transform,
-        "Claim": Claim,
-    }
-
-
-def _explain(schema: Schema, model: type[BaseModel]) -> None:
-    """Put what a docstring says of each attribute beside it."""
-    schema.pop("title", None)
-    schema["description"] = _docstring(model)[0]
-    for kind in reversed(model.__mro__):
-        if issubclass(kind, BaseModel):
-            for name, text in _docstring(kind)[1].items():
-                if name in schema["properties"]:
-                    schema["properties"][name] = {
-                        **schema["properties"][name],
-                        "description": text,
-                    }
-
-
-def _docstring(model: type[Any]) -> tuple[str, dict[str, str]]:
-    """Return a docstring's text and what it says of each attribute, on one line each.
-
-    Example:
-        >>> _docstring(Transform)[1]["invert"]
-        'Replace every value v by 255 − v.'
-    """
-    text, _, attributes = inspect.cleandoc(model.__doc__ or "").partition("\nAttributes:\n")
-    parts = re.split(r"^ {4}(\w+): ", attributes, flags=re.MULTILINE)
-    found = zip(parts[1::2], parts[2::2], strict=True)
-    return " ".join(text.split()), {name: " ".join(what.split()) for name, what in found}
+def _tidy(schema: Any) -> None:
+    """Put each description, a docstring, on one line, and leave out the names of classes."""
+    if isinstance(schema, list):
+        for part in schema:
+            _tidy(part)
+    elif isinstance(schema, dict):
+        if isinstance(schema.get("description"), str):
+            schema["description"] = " ".join(schema["description"].split())
+        if isinstance(schema.get("title"), str):
+            del schema["title"]
+        for part in schema.values():
+            _tidy(part)
 
 
 def _allow_class_path(entry: Schema) -> None:

@@ -41,7 +41,9 @@ __all__ = [
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
+    )
 
 
 def _names_to_entries(value: Any) -> Any:
@@ -90,48 +92,38 @@ CheckpointPath = Annotated[
 
 
 class PluginEntry(_Frozen):
-    """A metric or an analysis; `DetectorEntry` adds the keys of a detector.
-
-    Attributes:
-        use: The plugin: a registered name, `package.module:Class`, or a class in a file beside
-            the suite, `./file.py:Class`; default: the entry's name.
-        options: Options of the plugin.
-    """
+    """A metric or an analysis; `DetectorEntry` adds the keys of a detector."""
 
     use: str | None = None
+    """The plugin: a registered name, `package.module:Class`, or a class in a file beside the suite,
+    `./file.py:Class`; default: the entry's name."""
     options: dict[str, Any] = {}
+    """Options of the plugin."""
 
     _read = model_validator(mode="before")(_lightning_style)
 
 
 class DetectorEntry(PluginEntry):
-    """A detector.
-
-    Attributes:
-        models: The models that it runs on; default: all that have its columns.
-    """
+    """A detector."""
 
     models: tuple[str, ...] | None = None
+    """The models that it runs on; default: all that have its columns."""
 
 
 class ModelEntry(_Frozen):
-    """A model and its training.
-
-    Attributes:
-        use: The plugin, as in `PluginEntry`; default: the entry's name.
-        options: Options of the model.
-        training: Training options that override those of the suite.
-        checkpoint: Weights trained elsewhere; the model is then not trained. A file beside the
-            suite: safetensors, or a state dict of `torch.save`. Or `zoo:NAME`, a model of
-            `ood-bench models zoo` with its options, seed and split of the training images; a
-            list of these for one model of several seeds or data sets, of which each ID data
-            set uses those that were trained on it.
-    """
+    """A model and its training."""
 
     use: str | None = None
+    """The plugin, as in `PluginEntry`; default: the entry's name."""
     options: dict[str, Any] = {}
+    """Options of the model."""
     training: dict[str, Any] = {}
+    """Training options that override those of the suite."""
     checkpoint: CheckpointPath | None = None
+    """Weights trained elsewhere; the model is then not trained. A file beside the suite:
+    safetensors, or a state dict of `torch.save`. Or `zoo:NAME`, a model of `ood-bench models zoo`
+    with its options, seed and split of the training images; a list of these for one model of
+    several seeds or data sets, of which each ID data set uses those that were trained on it."""
 
     _read = model_validator(mode="before")(_lightning_style)
 
@@ -150,30 +142,24 @@ class ModelEntry(_Frozen):
 
 
 class Ensemble(_Frozen):
-    """Several trainings of one model; the likelihood is the mean of theirs.
-
-    Attributes:
-        of: The model.
-        seeds: Seeds of the members.
-    """
+    """Several trainings of one model; the likelihood is the mean of theirs."""
 
     of: str
+    """The model."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
+    """Seeds of the members."""
 
 
 class Background(_Frozen):
-    """The role `background`: a second model, for likelihood ratios.
-
-    Attributes:
-        mutation: Train a second model of the same kind on images with this share of pixel values
-            replaced at random.
-        model: Use another model of the suite instead.
-        models: The models that have a background; default: all.
-    """
+    """The role `background`: a second model, for likelihood ratios."""
 
     mutation: float | None = Field(default=None, gt=0, lt=1)
+    """Train a second model of the same kind on images with this share of pixel values replaced at
+    random."""
     model: str | None = None
+    """Use another model of the suite instead."""
     models: tuple[str, ...] | None = None
+    """The models that have a background; default: all."""
 
     @model_validator(mode="after")
     def _is_one(self) -> "Background":
@@ -183,142 +169,120 @@ class Background(_Frozen):
 
 
 class Members(_Frozen):
-    """The role `members`: trainings of the same model with other seeds.
-
-    Attributes:
-        seeds: Their seeds.
-        models: The models that have members; default: all.
-    """
+    """The role `members`: trainings of the same model with other seeds."""
 
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(min_length=2)
+    """Their seeds."""
     models: tuple[str, ...] | None = None
+    """The models that have members; default: all."""
 
 
 class Roles(_Frozen):
-    """Further models that detectors need, beside the one that they run on.
-
-    Attributes:
-        background: See `Background`.
-        members: See `Members`.
-        classifier: A classifier, trained on the labels of each ID data set. Detectors that read
-            only it run once per pair, under the model name `classifier`.
-    """
+    """Further models that detectors need, beside the one that they run on."""
 
     background: Background | None = None
+    """See `Background`."""
     members: Members | None = None
+    """See `Members`."""
     classifier: ModelEntry | None = None
+    """A classifier, trained on the labels of each ID data set. Detectors that read only it run once
+    per pair, under the model name `classifier`."""
 
 
 class Quoted(_Frozen):
-    """A published AUROC, shown beside the measured one and used for nothing else.
-
-    Attributes:
-        detector: The detector, by the suite's name.
-        inside: The ID data set.
-        outside: The OOD data set.
-        auroc: One value, or several that disagree.
-        source: Where they were published.
-    """
+    """A published AUROC, shown beside the measured one and used for nothing else."""
 
     detector: str
+    """The detector, by the suite's name."""
     inside: str
+    """The ID data set."""
     outside: str
+    """The OOD data set."""
     auroc: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=1)
+    """One value, or several that disagree."""
     source: str
+    """Where they were published."""
 
 
 class Pair(_Frozen):
-    """An ID data set and its OOD data sets.
-
-    Attributes:
-        inside: The ID data set, on which the models are trained.
-        outside: The OOD data sets.
-        models: The models and ensembles of the pair; default: all of the suite.
-        shape: Channels, height and width of both sides; default: those of the ID data set.
-    """
+    """An ID data set and its OOD data sets."""
 
     inside: str
+    """The ID data set, on which the models are trained."""
     outside: tuple[str, ...] = Field(min_length=1)
+    """The OOD data sets."""
     models: tuple[str, ...] | None = None
+    """The models and ensembles of the pair; default: all of the suite."""
     shape: tuple[int, int, int] | None = None
+    """Channels, height and width of both sides; default: those of the ID data set."""
 
 
 class Dequantization(_Frozen):
-    """Noise draws of dequantized models.
-
-    Attributes:
-        samples: Number K of uniform draws per image. `log_prob` is the log of their mean
-            likelihood: a bound that rises towards log P(x) with K and costs K times the scoring.
-            Everything computed from `log_prob` uses it; other statistics use one draw.
-    """
+    """Noise draws of dequantized models."""
 
     samples: int = Field(default=1, ge=1, le=65_536)
+    """Number K of uniform draws per image. `log_prob` is the log of their mean likelihood: a bound
+    that rises towards log P(x) with K and costs K times the scoring. Everything computed from
+    `log_prob` uses it; other statistics use one draw."""
 
 
 class Evaluation(_Frozen):
-    """How results are measured.
-
-    Attributes:
-        train_images: Number of training images to score, for the histogram and `bpd_train`.
-        resamples: Bootstrap resamples for the upper end of the detection error's interval.
-        level: Coverage of every interval.
-        baseline: A detector to test all others against: adds paired tests, ranks, cost, and
-            figures over all pairs to the report. Default: none of these.
-        dequantization: Noise draws of dequantized models, such as flows.
-        metrics: Further metrics beside the standard ones (AUROC, AUPR-Out, AUPR-In, FPR@95TPR,
-            detection error), under names that claims can use; `ood-bench metrics list` lists
-            the installed ones.
-        audit: Whether to audit the data: how well single numbers per image separate each pair
-            without a model, and which images two data sets share.
-    """
+    """How results are measured."""
 
     train_images: int = Field(default=5_000, ge=1)
+    """Number of training images to score, for the histogram and `bpd_train`."""
     resamples: int = Field(default=1_000, ge=100)
+    """Bootstrap resamples for the upper end of the detection error's interval."""
     level: float = Field(default=0.95, gt=0.5, lt=1)
+    """Coverage of every interval."""
     baseline: str | None = None
+    """A detector to test all others against: adds paired tests, ranks, cost, and figures over all
+    pairs to the report. Default: none of these."""
     metrics: Annotated[dict[MetricName, PluginEntry], BeforeValidator(_names_to_entries)] = {}
+    """Further metrics beside the standard ones (AUROC, AUPR-Out, AUPR-In, FPR@95TPR, detection
+    error), under names that claims can use; `ood-bench metrics list` lists the installed ones."""
     audit: bool = True
+    """Whether to audit the data: how well single numbers per image separate each pair without a
+    model, and which images two data sets share."""
     dequantization: Dequantization = Dequantization()
+    """Noise draws of dequantized models, such as flows."""
 
 
 class Suite(_Frozen):
-    """A suite: models, data sets, detectors, analyses and claims.
-
-    Attributes:
-        name: Name of the run's folder.
-        title: Title of the report.
-        about: A paragraph for the report.
-        seeds: Each model is trained once per seed.
-        training: Training options of all models.
-        datasets: Data sets that are not in the catalogue, or that need options.
-        models: The models, under names of your choice.
-        ensembles: Ensembles of the models; the rest of the suite treats them as models.
-        roles: Further models that detectors need.
-        detectors: The detectors, under names of your choice.
-        analyses: The analyses; each runs for every model and ID data set.
-        pairs: The pairs of ID and OOD data sets.
-        evaluation: How results are measured.
-        claims: Claims to check against the results.
-        quoted: Published values of the detectors.
-    """
+    """A suite: models, data sets, detectors, analyses and claims."""
 
     name: Name
+    """Name of the run's folder."""
     title: str = ""
+    """Title of the report."""
     about: str = ""
+    """A paragraph for the report."""
     seeds: tuple[Annotated[int, Field(ge=0)], ...] = Field(default=(0,), min_length=1)
+    """Each model is trained once per seed."""
     training: dict[str, Any] = {}
+    """Training options of all models."""
     datasets: dict[Name, DataOptions] = {}
+    """Data sets that are not in the catalogue, or that need options."""
     models: dict[Name, ModelEntry] = Field(min_length=1)
+    """The models, under names of your choice."""
     ensembles: dict[Name, Ensemble] = {}
+    """Ensembles of the models; the rest of the suite treats them as models."""
     roles: Roles = Roles()
+    """Further models that detectors need."""
     detectors: Annotated[dict[Name, DetectorEntry], BeforeValidator(_names_to_entries)] = Field(
         min_length=1
     )
+    """The detectors, under names of your choice."""
     analyses: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = {}
+    """The analyses; each runs for every model and ID data set."""
     pairs: tuple[Pair, ...] = Field(min_length=1)
+    """The pairs of ID and OOD data sets."""
     evaluation: Evaluation = Evaluation()
+    """How results are measured."""
     claims: tuple[Claim, ...] = ()
+    """Claims to check against the results."""
     quoted: tuple[Quoted, ...] = ()
+    """Published values of the detectors."""
 
     def recipe(self, model: str) -> Recipe:
         """Return the training options of a model, its own on top of the suite's.
