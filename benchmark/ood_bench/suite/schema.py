@@ -278,7 +278,7 @@ class Suite(_Frozen):
     pairs: tuple[Pair, ...] = Field(min_length=1)
     """The pairs of ID and OOD data sets."""
     evaluation: Evaluation = Evaluation()
-    """How results are measured."""
+    """How results are measured: metrics, intervals, training images to score, the audit."""
     claims: tuple[Claim, ...] = ()
     """Claims to check against the results."""
     quoted: tuple[Quoted, ...] = ()
