@@ -100,7 +100,7 @@ def test_a_model_is_trained_scored_and_probed_on_the_images_meant_for_it(
     )
     seen: dict[str, Any] = {}
 
-    def fit(model: object, train: Any, validation: Any, **more: Any) -> None:
+    def fit(model: object, recipe: Any, train: Any, validation: Any, **more: Any) -> None:
         seen.update(train=rows_of(train), validation=rows_of(validation), **more)
         raise InterruptedError
 
