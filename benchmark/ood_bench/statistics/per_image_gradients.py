@@ -7,9 +7,12 @@ that weight from the layer's input and the gradient of its output; in element-wi
 passes one copy of the weight per image. The computation from parameters to weights is small, and
 is differentiated for all images at once at the end.
 
-`torch.func.vmap` over `grad` would do the same by itself, but it refuses the memory format
-`channels_last` in which convolutions are fast. An operation without a rule in this
-file raises `UnruledError`.
+An operation without a rule in this file raises `UnruledError`.
+
+`torch.func.vmap` over `grad` gives the same gradients, at 0.6 to 1.3 times the time for small
+models (4 times for a VAE of 128 samples). But it refuses the memory format `channels_last`, in
+which convolutions are fast, and takes 2.5 to 20 times the memory: for 64 images 1×28×28 under a
+PixelCNN 1.1 GB beside 55 MB. `tests/speed/test_vmap_speed.py` measures both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
