@@ -12,7 +12,14 @@ from ood_bench.lit import DensityModule, FitReport, TrainingProgress, build, fit
 from ood_bench.recipe import Recipe
 
 Images = NDArray[np.uint8]
-TINY = Recipe(steps=12, batch_size=8, precision="float32")
+TINY = Recipe(
+    steps=12,
+    batch_size=8,
+    optimizer="adam",
+    schedule="halvings",
+    precision="float32",
+    clip_norm=None,
+)
 
 
 class Normal(DensityModule):

@@ -13,6 +13,7 @@ from pydantic import (
     ValidationInfo,
     WithJsonSchema,
     field_validator,
+    model_validator,
 )
 
 from ood_bench.errors import did_you_mean
@@ -31,8 +32,18 @@ OPTIMIZERS: Mapping[str, str] = MappingProxyType(
 )
 """Optimizers with short names, and their classes."""
 
-_LATER = ("optimizer_options", "schedule", "decay_from")
-"""Fields that are hashed only if set, so that older trainings keep their keys."""
+_NOT_HASHED: Mapping[str, object] = MappingProxyType(
+    {"optimizer_options": {}, "schedule": "halvings", "decay_from": 0.5}
+)
+"""Values of later fields under which older trainings ran: they leave the field out of the key."""
+
+_BETAS = (0.9, 0.99)
+"""Coefficients of the default optimizer; AdamW's own second one, 0.999, averages over longer than
+a short training lasts."""
+
+
+def _usual_warmup(given: Mapping[str, Any]) -> int:
+    return min(200, int(given.get("steps", 0)) // 20)
 
 
 class Recipe(BaseModel):
@@ -47,18 +58,21 @@ class Recipe(BaseModel):
     batch_size: int = Field(default=64, gt=0)
     """Images per step."""
     optimizer: str = Field(
-        default="adam", json_schema_extra={"anyOf": [{"enum": [*OPTIMIZERS]}, {"pattern": "[.]"}]}
+        default="torch.optim.AdamW",
+        json_schema_extra={"anyOf": [{"enum": [*OPTIMIZERS]}, {"pattern": "[.]"}]},
     )
     """`adam`, `adamax` or `rmsprop`, or the path of a subclass of `torch.optim.Optimizer`, such as
     `torch.optim.AdamW`."""
     optimizer_options: dict[str, Annotated[JsonValue, WithJsonSchema({})]] = {}
-    """Further arguments of the optimiser, such as `{betas: [0.9, 0.99]}`; `learning_rate` and
-    `weight_decay` have their own keys."""
-    learning_rate: float = Field(default=1e-3, gt=0)
+    """Further arguments of the optimiser, such as `{eps: 1.0e-6}`; `learning_rate` and
+    `weight_decay` have their own keys. Where no `optimizer` is named, default:
+    `{betas: [0.9, 0.99]}`."""
+    learning_rate: float = Field(default=5e-3, gt=0)
     """Peak learning rate."""
-    warmup: int = Field(default=0, ge=0)
-    """Steps over which the rate rises linearly from 0."""
-    schedule: Literal["halvings", "linear", "cosine", "flat"] = "halvings"
+    warmup: int = Field(default_factory=_usual_warmup, ge=0)
+    """Steps over which the rate rises linearly from 0; default: a twentieth of `steps`, at most
+    200."""
+    schedule: Literal["halvings", "linear", "cosine", "flat"] = "linear"
     """Learning rate after the warm-up. `halvings`: halved at each of `decay`. `linear`, `cosine`:
     falls to 0 over all steps. `flat`: constant until `decay_from`, then falls linearly to 0."""
     decay: tuple[float, ...] = (0.8, 0.9)
@@ -67,8 +81,8 @@ class Recipe(BaseModel):
     """For `flat`: the fraction of `steps` at which the rate begins to fall."""
     weight_decay: float = Field(default=0.0, ge=0)
     """The optimiser's `weight_decay`: an L2 penalty, or decoupled in AdamW."""
-    clip_norm: float | None = Field(default=None, gt=0)
-    """Largest gradient norm; larger gradients are scaled down. Default: no clipping."""
+    clip_norm: float | None = Field(default=100.0, gt=0)
+    """Largest gradient norm; larger gradients are scaled down. `null`: no clipping."""
     ema: float | None = Field(default=None, gt=0, lt=1)
     """Decay of an exponential moving average of the weights, which becomes the trained model.
     Default: no averaging."""
@@ -88,6 +102,14 @@ class Recipe(BaseModel):
     """Steps between two such reports; 0: only one, at the end."""
     logger: Literal["csv", "tensorboard", "wandb", "mlflow"] = "csv"
     """`csv`, `tensorboard`, `wandb` or `mlflow`."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _options_of_the_usual_optimizer(cls, given: object) -> object:
+        """Add the default optimizer's options, unless another one is named."""
+        if isinstance(given, Mapping) and "optimizer" not in given:
+            return {"optimizer_options": {"betas": [*_BETAS]}, **given}
+        return given
 
     @field_validator("optimizer")
     @classmethod
@@ -117,10 +139,10 @@ class Recipe(BaseModel):
         """Return the factor on the learning rate at a step: warm-up times the schedule.
 
         Example:
-            >>> recipe = Recipe(steps=100, warmup=10)
+            >>> recipe = Recipe(steps=100, warmup=10, schedule="halvings")
             >>> [recipe.rate_at(step) for step in (0, 4, 50, 80, 90)]
             [0.1, 0.5, 1.0, 0.5, 0.25]
-            >>> recipe = Recipe(steps=100, schedule="flat", decay_from=0.6)
+            >>> recipe = Recipe(steps=100, warmup=0, schedule="flat", decay_from=0.6)
             >>> [round(recipe.rate_at(step), 3) for step in (0, 60, 80, 100)]
             [1.0, 1.0, 0.5, 0.0]
         """
@@ -164,8 +186,8 @@ class Recipe(BaseModel):
         if self.held_out is None or self.validation is None:
             raise ValueError("a key needs the sizes of all parts; fill them in with sized()")
         found = self.model_dump(mode="json", exclude={"logger", "validate_every"})
-        for field in _LATER:
-            if getattr(self, field) == type(self).model_fields[field].default:
+        for field, former in _NOT_HASHED.items():
+            if getattr(self, field) == former:
                 del found[field]
         if self.schedule != "halvings":
             del found["decay"]

@@ -48,9 +48,9 @@ class VAE(DensityModule, InfersGaussian, Samples):
         shape: Shape,
         *,
         latent: int = 50,
-        channels: tuple[int, ...] = (8, 16, 32, 64, 64),
-        likelihood: Likelihood = "categorical",
-        components: int = 10,
+        channels: tuple[int, ...] = (32, 64, 64, 64, 64),
+        likelihood: Likelihood = "logistic_mixture",
+        components: int = 5,
         samples: int = 16,
     ) -> None:
         super().__init__(shape)

@@ -40,7 +40,7 @@ def linear(*, bias: bool = True) -> Any:
 
 
 def guarded(model: One, average: WeightAverage | None = None) -> tuple[DivergenceGuard, Any]:
-    recipe = Recipe(steps=20, learning_rate=0.5, warmup=0, decay=())
+    recipe = Recipe(steps=20, learning_rate=0.5, warmup=0, schedule="halvings", decay=())
     guard = DivergenceGuard(model, TrainingState(recipe), average)
     trainer = stepping(model)
     if average is not None:

@@ -29,7 +29,9 @@ KEPT = Path(__file__).with_name("plan_cells.json")
 SUITE = """\
 name: everything
 title: Every kind of cell, every role
-training: {steps: 20, batch_size: 16, held_out: 60, warmup: 2}
+training:
+  {steps: 20, batch_size: 16, held_out: 60, optimizer: adam, learning_rate: 1.0e-3, warmup: 2,
+   schedule: halvings, clip_norm: null}
 seeds: [3]
 datasets:
   low: {npz: low.npz}

@@ -22,10 +22,10 @@ from ood_bench.recipe import Recipe
 from ood_bench_models.glow import Glow
 
 SCHEDULES = [
-    Recipe(steps=200, schedule="linear"),
-    Recipe(steps=200, schedule="cosine"),
-    Recipe(steps=200, schedule="flat", decay_from=0.7),
-    Recipe(steps=200, schedule="flat", decay_from=0.0),
+    Recipe(steps=200, warmup=0, schedule="linear"),
+    Recipe(steps=200, warmup=0, schedule="cosine"),
+    Recipe(steps=200, warmup=0, schedule="flat", decay_from=0.7),
+    Recipe(steps=200, warmup=0, schedule="flat", decay_from=0.0),
 ]
 ADAMW = {"optimizer": "torch.optim.AdamW", "optimizer_options": {"betas": [0.9, 0.99]}}
 
@@ -37,10 +37,36 @@ class Plain(Optimizer):
         super().__init__(params, {"lr": lr, "sign": sign})  # type: ignore[arg-type]
 
 
+FORMER: dict[str, object] = {
+    "optimizer": "adam",
+    "optimizer_options": {},
+    "learning_rate": 1e-3,
+    "warmup": 0,
+    "schedule": "halvings",
+    "clip_norm": None,
+}
+"""The defaults of versions up to 0.2."""
+
+
+def former(**changes: object) -> Recipe:
+    return Recipe.model_validate({**FORMER, **changes})
+
+
 def test_keys_of_older_trainings_stay_what_they_were() -> None:
-    assert digest(Recipe().sized(20_000).hashed()) == "ccb8ff493540b0a8c337808cdfb1aca0"
-    older = Recipe(steps=7, optimizer="adamax", decay=(0.5,), clip_norm=100, ema=0.9, mutation=0.1)
+    assert digest(former().sized(20_000).hashed()) == "ccb8ff493540b0a8c337808cdfb1aca0"
+    older = former(steps=7, optimizer="adamax", decay=(0.5,), clip_norm=100, ema=0.9, mutation=0.1)
     assert digest(older.sized(60_000).hashed()) == "76b0a6d20c06f0d8b06161f90c9fd0c9"
+
+
+def test_the_usual_optimizer_has_its_options_and_another_none_of_them() -> None:
+    assert Recipe().optimizer_options == {"betas": [0.9, 0.99]}
+    assert Recipe(optimizer_options={"eps": 1e-7}).optimizer_options == {"eps": 1e-7}
+    for other in ("adam", "torch.optim.AdamW"):
+        assert Recipe(optimizer=other).optimizer_options == {}
+
+
+def test_the_usual_warmup_grows_with_the_steps() -> None:
+    assert [Recipe(steps=steps).warmup for steps in (0, 12, 1000, 100_000)] == [0, 0, 50, 200]
 
 
 @pytest.mark.parametrize(
@@ -49,16 +75,16 @@ def test_keys_of_older_trainings_stay_what_they_were() -> None:
         {"schedule": "linear"},
         {"schedule": "flat"},
         {"schedule": "flat", "decay_from": 0.6},
-        {"optimizer": "torch.optim.Adam"},
+        {"optimizer": "torch.optim.AdamW"},
         {"optimizer_options": {"betas": [0.9, 0.99]}},
     ],
 )
 def test_what_changes_the_weights_changes_the_key_and_survives_json(
     change: dict[str, object],
 ) -> None:
-    recipe = Recipe.model_validate(change).sized(60_000)
-    assert digest(recipe.hashed()) != digest(Recipe().sized(60_000).hashed())
-    for kept in (recipe.hashed(), recipe.model_dump(mode="json")):
+    recipe = former(**change).sized(60_000)
+    assert digest(recipe.hashed()) != digest(former().sized(60_000).hashed())
+    for kept in ({**FORMER, **recipe.hashed()}, recipe.model_dump(mode="json")):
         assert Recipe.model_validate(kept) == recipe
 
 
@@ -88,7 +114,7 @@ def test_every_option_that_changes_the_weights_is_in_the_key(field: str) -> None
     if field in ("logger", "validate_every"):  # how a training is watched
         assert field not in OTHER
         return
-    base = (Recipe(schedule="flat") if field == "decay_from" else Recipe()).sized(60_000)
+    base = former(schedule="flat" if field == "decay_from" else "halvings").sized(60_000)
     assert digest(base.model_copy(update={field: OTHER[field]}).hashed()) != digest(base.hashed())
 
 
@@ -294,7 +320,7 @@ def test_the_rate_follows_the_schedule_before_and_after_a_divergence(
     report = fit(model, recipe, images[:400], images[400:440], seed=0, workdir=tmp_path)
     assert report.divergences == ((15, 0.5),)
     factors = [0.5 if step >= 15 else 1.0 for step in range(30)]
-    expected = [1e-3 * recipe.rate_at(step) * factors[step] for step in range(30)]
+    expected = [recipe.learning_rate * recipe.rate_at(step) * factors[step] for step in range(30)]
     assert [rates[step] for step in range(30)] == pytest.approx(expected)
 
 

@@ -170,7 +170,7 @@ def _messages(
     fallback: KeyPath | None = None,
     given: dict[str, Any] | None = None,
 ) -> Iterable[str]:
-    problems = error.errors()
+    problems = [one for one in error.errors() if one["type"] != "default_factory_not_called"]
     misspelt = {
         (*problem["loc"][:-1], near)
         for problem in problems
