@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def draw_overviews(results: Results, cache: FileCache, encoding: Encoding) -> Iterator[Overview]:
-    """Draw the figures that rank detectors, unless they exist already; none without a baseline.
+    """Draw the figures that rank detectors, unless they are cached; none without a baseline.
 
     Args:
-        results: What a run found.
+        results: The results of a run.
         cache: The files of the report's folder.
         encoding: Makes a file of a figure.
     """
@@ -120,7 +120,7 @@ def _draw_dots(
     colours: dict[str, tuple[float, float, float]],
     baseline: str,
 ) -> None:
-    """Draw one pair: a line an entry, its dot filled where it is the baseline."""
+    """Draw one pair: a line per detector, the baseline's dot filled."""
     from ood_bench.analyses.style import plain
 
     axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
@@ -180,7 +180,7 @@ def _directions(results: Results) -> "Figure":
 def _key(
     figure: "Figure", numbers: dict[str, int], colours: dict[str, tuple[float, float, float]]
 ) -> None:
-    """Say below the panels which number is which detector and which colour which model."""
+    """Add a legend below the panels: the detectors' numbers and the models' colours."""
     from matplotlib.lines import Line2D
 
     from ood_bench.analyses.style import plain

@@ -35,7 +35,7 @@ class Entry(NamedTuple):
         return f"{self.model} · {self.detector}"
 
     def over(self, pairs: Sequence[Pair]) -> list[float]:
-        """Return its AUROCs on those of some pairs on which it was measured."""
+        """Return its AUROC on each of the given pairs on which it was measured."""
         return [self.auroc[pair].value for pair in pairs if pair in self.auroc]
 
 
@@ -50,7 +50,7 @@ def entries(results: Results) -> list[Entry]:
 
 
 def pairs(results: Results) -> list[Pair]:
-    """Return the pairs of a run, each followed by its reverse where that was tried too."""
+    """Return the pairs of a run, each followed by its reverse if that was run too."""
     tried = dict.fromkeys(pair for entry in entries(results) for pair in entry.auroc)
     ordered: dict[Pair, None] = {}
     for pair in tried:
@@ -62,7 +62,7 @@ def pairs(results: Results) -> list[Pair]:
 
 
 def both_ways(results: Results) -> list[Pair]:
-    """Return the pairs whose reverse was tried too, the reverses left out."""
+    """Return the pairs that were run in both directions, each in its first direction only."""
     found: list[Pair] = []
     everything = pairs(results)
     for pair in everything:
@@ -73,7 +73,7 @@ def both_ways(results: Results) -> list[Pair]:
 
 
 def judged(results: Results) -> list[Pair]:
-    """Return the pairs that mean, worst and rank are over: those tried both ways, else all."""
+    """Return the pairs behind mean, worst and rank: those run in both directions, or else all."""
     found = [pair for one in both_ways(results) for pair in (one, Pair(one.outside, one.inside))]
     return found or pairs(results)
 

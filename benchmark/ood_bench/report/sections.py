@@ -40,10 +40,10 @@ from ood_bench.results import Audit, Results
 
 
 def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) -> Iterator[Section]:
-    """Yield the tables of what was asked, measured and read; those without rows are left out.
+    """Yield the tables of claims, measured values, trainings and data; empty ones are left out.
 
     Args:
-        results: What a run found.
+        results: The results of a run.
         overviews: The figures over all its detectors.
     """
     level = percent(results.level)
@@ -110,7 +110,7 @@ def closing_sections(results: Results) -> Iterator[Section]:
 
 
 def found_on_pairs(results: Results) -> Detections:
-    """Return what was measured on every pair, and the audit's remark on it."""
+    """Return the detectors' values on every pair, and the audit's remark on it."""
     pairs = {(row.inside, row.outside) for row in results.rows}
     remarks = {pair: remark(results, *pair) for pair in pairs}
     return Detections(tuple(detections(results)), remarks, results.metrics)

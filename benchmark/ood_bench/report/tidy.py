@@ -17,7 +17,7 @@ from ood_bench.spreadsheet import guarded
 
 
 class Csv(Format):
-    """One CSV file of all measured values, one a row: for R, pandas or a spreadsheet."""
+    """One CSV file of all measured values, one per row: for R, pandas or a spreadsheet."""
 
     single = True
 
@@ -58,7 +58,7 @@ def json_text(document: Document) -> str:
 
 
 def records(results: Results) -> tuple[Records, ...]:
-    """Return the values of a run for other programs: those measured, and what there is beside."""
+    """Return the values of a run for other programs: rows, findings, the audit, the ranking."""
     ranking, audit = results.ranking, results.audit
     found = [_records("results", Row, ordered(results.rows))]
     if results.findings:
@@ -100,7 +100,7 @@ def content(results: Results) -> dict[str, Any]:
 
 
 def records_csv(records: Records) -> str:
-    """Return records as CSV with a header; what is not finite or None is an empty field.
+    """Return records as CSV with a header; None and numbers not finite are empty fields.
 
     Text that a spreadsheet could take for a formula is guarded, see `ood_bench.spreadsheet`.
     """
