@@ -26,8 +26,8 @@ class Constants(Analysis):
     images and of each outside data set (`part` is `constant`, `noise` or `data`).
 
     Args:
-        every: Step from one level to the next; 0, 128 and 255 are always among them.
-        count: How many images of noise, each value drawn uniformly from 0 to 255.
+        every: Step from one level to the next; 0, 128 and 255 are always included.
+        count: Number of noise images, each value drawn uniformly from 0 to 255.
 
     Reference:
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019.

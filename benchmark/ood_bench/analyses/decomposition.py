@@ -26,9 +26,9 @@ class VolumeSplit(Analysis):
 
     Both are in bits per dimension *gained*: larger is more likely, and their sum is minus the
     bits per dimension of the image. The volume term includes the −8 of the 8-bit image, which
-    all images share. Of each term, data set and split the table holds the counts of fine bins
+    all images share. For each term, data set and split the table holds the counts of fine bins
     and quantiles (`part` is `bin` or `quantile`), the mean (`mean`) and, for the outside, the
-    mean less that of the inside's test images (`gap`), with normal intervals in `low` and
+    mean minus that of the inside's test images (`gap`), with normal intervals in `low` and
     `high`. A term that is the same for all images of either set, as the volume term of a
     constant-volume flow, has a gap of exactly 0 with an interval of width 0.
 
@@ -90,8 +90,8 @@ class VolumeSplit(Analysis):
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
         """Return `prior_gap` and `volume_gap` of each outside data set, in bits per dimension.
 
-        The mean of the term over outside images less that over the inside's test images:
-        positive where the term makes the outside images the likelier ones.
+        The mean of the term over outside images minus that over the inside's test images:
+        positive if the term makes the outside images the likelier ones.
         """
         return tuple(
             Finding(GAPS[row["term"]], row["value"], row["low"], row["high"], row["data"])

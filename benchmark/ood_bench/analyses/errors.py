@@ -27,7 +27,7 @@ class Errors(Analysis):
     as likely as the threshold are accepted, as for FPR@95TPR.
 
     Args:
-        count: How many images of each data set to show.
+        count: Number of images of each data set to show.
     """
 
     title = "Errors at the 95 % threshold"

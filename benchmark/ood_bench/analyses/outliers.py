@@ -1,4 +1,4 @@
-"""Whether the likelihood's failure is owed to a few images: AUROC without the most extreme."""
+"""Whether the likelihood fails because of a few images: AUROC without the most extreme."""
 
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,10 @@ PERCENT = (0, 1, 5, 10)
 class Outliers(Analysis):
     """AUROC of minus the log-likelihood, with and without the most extreme images.
 
-    Of the inside's test images and of each outside data set alike, a share is dropped: half
+    The same share is dropped from the inside's test images and from each outside data set: half
     of it at the lowest and half at the highest log-likelihoods, so that 1 % drops the lowest
     0.5 % and the highest 0.5 % of each set, rounded down to whole images. The intervals are
-    those of AUROC on the images left (`metrics.delong`), the cuts taken as given.
+    those of AUROC on the remaining images (`metrics.delong`), the cuts taken as fixed.
     """
 
     title = "AUROC without outliers"

@@ -100,9 +100,9 @@ class Roc(Analysis):
 
 
 def _vertices(inside: Scores, outside: Scores) -> NDArray[np.int64]:
-    """Return (inside, outside) counts flagged as the threshold falls, at the bends alone.
+    """Return (inside, outside) counts flagged as the threshold falls, at the bends only.
 
-    Images of one score are flagged together, so that a tie is a slanted piece.
+    Images with equal scores are flagged together, so a tie is a slanted segment.
     """
     scores = np.concatenate([inside, outside])
     is_outside = np.repeat([0, 1], [len(inside), len(outside)])
