@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from ood_bench.claims import Claim, evaluate, validate
+from ood_bench.claims import Claim, evaluate_claims, validate
 from ood_bench.claims.arithmetic import parse_expression
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.errors import SuiteError
@@ -60,7 +60,7 @@ def claim(measure: str = "auroc()", expect: str = "< 0.5") -> Claim:
 def measured(text: str, **terms: tuple[float, float, float]) -> tuple[float, float, float]:
     """Return value and ends of a measure over terms that share no image."""
     rows = [row(*ends, metric=name) for name, ends in terms.items()]  # type: ignore[arg-type]  # metrics
-    (result,) = evaluate([claim(text)], rows)
+    (result,) = evaluate_claims([claim(text)], rows)
     assert result.measured is not None
     assert result.low is not None
     assert result.high is not None
@@ -135,14 +135,14 @@ def test_intervals_of_products_and_ratios_agree_with_sampling(operator: str) -> 
 def test_a_claim_is_reproduced_only_if_the_whole_interval_meets_it(
     expect: str, interval: tuple[float, float, float], verdict: str, note: str
 ) -> None:
-    (result,) = evaluate([claim(expect=expect)], [row(*interval)])
+    (result,) = evaluate_claims([claim(expect=expect)], [row(*interval)])
     assert (result.verdict, result.note) == (verdict, note)
     assert (result.measured, result.low, result.high) == interval
 
 
 def test_pooled_rows_are_measured_and_single_seeds_are_not() -> None:
     rows = [row(0.9, 0.9, 0.9, seed="0"), row(0.1, 0.1, 0.1)]
-    assert evaluate([claim()], rows)[0].measured == 0.1
+    assert evaluate_claims([claim()], rows)[0].measured == 0.1
 
 
 def test_keywords_choose_the_row_and_may_be_left_out_where_one_is_meant() -> None:
@@ -152,7 +152,7 @@ def test_keywords_choose_the_row_and_may_be_left_out_where_one_is_meant() -> Non
         row(0.3, 0.3, 0.3, metric="fpr95"),
         row(0.4, 0.4, 0.4, outside="svhn"),
     ]
-    results = evaluate(
+    results = evaluate_claims(
         [
             claim("auroc(model='cv_glow')"),
             claim("fpr95()"),
@@ -165,7 +165,7 @@ def test_keywords_choose_the_row_and_may_be_left_out_where_one_is_meant() -> Non
 
 def test_a_claim_that_may_mean_several_rows_is_not_run_and_says_what_to_add() -> None:
     rows = [row(0.1, 0.1, 0.1), row(0.2, 0.2, 0.2, detector="typicality")]
-    (result,) = evaluate([claim("auroc(model='glow')")], rows)
+    (result,) = evaluate_claims([claim("auroc(model='glow')")], rows)
     assert result.verdict == "not run"
     assert result.measured is None
     assert result.note == "auroc(model='glow') may mean several rows; add detector"
@@ -174,11 +174,11 @@ def test_a_claim_that_may_mean_several_rows_is_not_run_and_says_what_to_add() ->
 def test_a_claim_never_slips_to_another_row_because_its_own_did_not_run() -> None:
     lacking = Omission("pair fashion_mnist → svhn", "no data", "", "fashion_mnist", "svhn", "")
     rows = [row(0.1, 0.1, 0.1)]
-    assert evaluate([claim("auroc(model='glow')")], rows)[0].verdict == "reproduced"
-    (result,) = evaluate([claim("auroc(model='glow')")], rows, [lacking])
+    assert evaluate_claims([claim("auroc(model='glow')")], rows)[0].verdict == "reproduced"
+    (result,) = evaluate_claims([claim("auroc(model='glow')")], rows, [lacking])
     assert result.verdict == "not run"
     assert result.note.endswith("add outside")
-    (named,) = evaluate([claim("auroc(outside='mnist')")], rows, [lacking])
+    (named,) = evaluate_claims([claim("auroc(outside='mnist')")], rows, [lacking])
     assert named.verdict == "reproduced"
 
 
@@ -189,15 +189,17 @@ def test_a_claim_whose_row_is_missing_gives_the_reason_of_the_skip() -> None:
         Omission("analysis/glow", "disk full"),
     ]
     svhn = "auroc(model='glow', outside='svhn', detector='likelihood')"
-    (result,) = evaluate([claim(svhn)], [row(0.1, 0.1, 0.1)], missing)
+    (result,) = evaluate_claims([claim(svhn)], [row(0.1, 0.1, 0.1)], missing)
     assert (result.verdict, result.note) == ("not run", "pair fashion_mnist → svhn: no data")
-    (other,) = evaluate([claim("auroc(outside='cifar10', detector='likelihood')")], [], missing)
+    (other,) = evaluate_claims(
+        [claim("auroc(outside='cifar10', detector='likelihood')")], [], missing
+    )
     assert other.note == "auroc(outside='cifar10', detector='likelihood') was not measured"
 
 
 def test_a_detector_that_was_skipped_does_not_explain_missing_bits_per_dimension() -> None:
     missing = [Omission("glow × volume", "no decompose()", "glow", "", "", "volume")]
-    (result,) = evaluate([claim("bpd_inside(model='glow')", "> 0")], [], missing)
+    (result,) = evaluate_claims([claim("bpd_inside(model='glow')", "> 0")], [], missing)
     assert result.note == "bpd_inside(model='glow') was not measured"
 
 
@@ -205,7 +207,7 @@ def test_what_stands_beside_a_claim_is_measured_too_and_says_why_it_could_not_be
     rows = [row(0.7, 0.6, 0.8), row(0.2, 0.1, 0.3, model="cv_glow")]
     beside = {"CV-Glow's": "auroc(model='cv_glow')", "SVHN's": "auroc(outside='svhn')"}
     given = claim("auroc(model='glow')").model_copy(update={"beside": beside})
-    (result,) = evaluate([given], rows)
+    (result,) = evaluate_claims([given], rows)
     assert result.verdict == "not reproduced"
     first, second = result.beside
     assert (first.says, first.measured, first.low, first.high) == ("CV-Glow's", 0.2, 0.1, 0.3)
@@ -222,7 +224,9 @@ def test_a_mistake_in_what_stands_beside_a_claim_is_found_as_in_its_measure() ->
 
 
 def test_division_by_zero_and_overflow_are_verdicts_and_not_crashes() -> None:
-    results = evaluate([claim("1 / auroc()"), claim("1e308 * 10 + auroc()")], [row(0.0, 0.0, 0.0)])
+    results = evaluate_claims(
+        [claim("1 / auroc()"), claim("1e308 * 10 + auroc()")], [row(0.0, 0.0, 0.0)]
+    )
     assert [result.verdict for result in results] == ["not run", "not run"]
     assert [result.note for result in results] == [
         "the measure divides by 0",
@@ -341,20 +345,20 @@ def finding(value: float, *, outside: str = "mnist", name: str = "volume_gap") -
 def test_a_claim_may_be_about_what_an_analysis_found() -> None:
     rows = (row(0.2, 0.1, 0.3), finding(0.5), finding(0.9, outside="svhn"), finding(7, name="x"))
     about = claim("finding(name='volume_gap', outside='mnist') - 0.2", "> 0")
-    (found,) = evaluate([about], rows)
+    (found,) = evaluate_claims([about], rows)
     assert (found.verdict, found.measured) == ("reproduced", pytest.approx(0.3))
-    (open_,) = evaluate([claim("finding(name='volume_gap')", "> 0")], rows)
+    (open_,) = evaluate_claims([claim("finding(name='volume_gap')", "> 0")], rows)
     assert open_.note == "finding(name='volume_gap') may mean several rows; add outside"
-    (absent,) = evaluate([claim("finding(name='gone')", "> 0")], rows)
+    (absent,) = evaluate_claims([claim("finding(name='gone')", "> 0")], rows)
     assert absent.note == "finding(name='gone') was not measured"
 
 
 def test_findings_of_two_analyses_are_told_apart_by_the_analysis() -> None:
     rows = (finding(0.5), replace(finding(0.7), analysis="moments"))
-    (open_,) = evaluate([claim("finding(name='volume_gap')", "> 0")], rows)
+    (open_,) = evaluate_claims([claim("finding(name='volume_gap')", "> 0")], rows)
     assert open_.note == "finding(name='volume_gap') may mean several rows; add analysis"
     about = claim("finding(name='volume_gap', analysis='moments')", "> 0")
-    (found,) = evaluate([about], rows)
+    (found,) = evaluate_claims([about], rows)
     assert found.measured == 0.7
 
 
@@ -364,7 +368,7 @@ def test_all_reasons_why_a_measure_is_absent_are_said_once() -> None:
         Omission("glow × b", "no b", model="glow"),
         Omission("glow × a", "no a", model="glow"),
     ]
-    (found,) = evaluate([claim("auroc(model='glow')")], [], missing)
+    (found,) = evaluate_claims([claim("auroc(model='glow')")], [], missing)
     assert found.note == "glow × a: no a; glow × b: no b"
 
 
@@ -372,7 +376,7 @@ def test_a_finding_is_absent_for_the_reason_of_its_pair() -> None:
     skip = Omission("pair fashion_mnist → svhn", "no svhn", inside="fashion_mnist", outside="svhn")
     detector = Omission("glow × d", "no column", model="glow", detector="typicality")
     about = claim("finding(name='volume_gap', outside='svhn')", "> 0")
-    (found,) = evaluate([about], [finding(0.5)], [detector, skip])
+    (found,) = evaluate_claims([about], [finding(0.5)], [detector, skip])
     assert found.note == "pair fashion_mnist → svhn: no svhn"
 
 

@@ -126,7 +126,7 @@ def shown(series: Sequence[Series], *, bins: int = 120) -> NDArray[np.float64]:
         series: All series of a panel.
         bins: Approximate maximum number of bins.
     """
-    low, high = view(series)
+    low, high = series_view(series)
     width = series[0].width
     while (high - low) / width > bins:
         width *= 2
@@ -134,7 +134,7 @@ def shown(series: Sequence[Series], *, bins: int = 120) -> NDArray[np.float64]:
     return np.arange(first, last + 1, dtype=np.float64) * width
 
 
-def view(series: Sequence[Series]) -> tuple[float, float]:
+def series_view(series: Sequence[Series]) -> tuple[float, float]:
     """Return the range to show: the inside's, and the outside's as far as they are near."""
     inside = [s for s in series if not s.outside]
     low = min(s.quantile[0.001] for s in inside)

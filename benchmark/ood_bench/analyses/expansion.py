@@ -49,7 +49,7 @@ def on_unit_scale(images: NDArray[np.uint8]) -> Floats:
     return (images.astype(np.float64) + 0.5) / 256.0
 
 
-def moments(images: NDArray[np.uint8]) -> PixelMoments:
+def pixel_moments(images: NDArray[np.uint8]) -> PixelMoments:
     """Return the moments of uint8 images `(N, C, H, W)`, summed exactly in integers."""
     mean = images.sum(axis=0, dtype=np.int64) / len(images)
     square = np.square(images, dtype=np.uint16).sum(axis=0, dtype=np.int64) / len(images)
@@ -212,7 +212,7 @@ def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
         images: The images; the means are over all of them.
         count: Number of evenly spaced images that give the curvature.
     """
-    found, total = moments(images), len(images)
+    found, total = pixel_moments(images), len(images)
     count = min(count, total)
     centre = expansion.centre.cpu().numpy()
     centred = on_unit_scale(images[np.arange(count) * total // count]) - found.mean

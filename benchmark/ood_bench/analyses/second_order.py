@@ -88,10 +88,10 @@ class SecondOrder(Analysis):
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return the gaps, the terms of the expansion, and each set's means and variances."""
-        from ood_bench.analyses.expansion import Expansion, moments, see
+        from ood_bench.analyses.expansion import Expansion, pixel_moments, see
 
         model: Differentiable = named(study.trained(), Differentiable)
-        centre = moments(study.images(study.inside, "train")).mean
+        centre = pixel_moments(study.images(study.inside, "train")).mean
         expansion = Expansion(model, centre)
         weights = _weights(expansion)
         inside = see(expansion, study.images(study.inside, "test"), self.count)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.analyses.bins import Series, view
+from ood_bench.analyses.bins import Series, series_view
 from ood_bench.detectors import Scores
 from ood_bench.metrics import Measure
 from ood_bench.metrics.measure import normal_quantile, percent
@@ -190,7 +190,7 @@ def _even(count: int) -> NDArray[np.int64]:
 
 def _range(points: pd.DataFrame, inside: str) -> tuple[float, float]:
     """Return the bits per dimension to show."""
-    return view(
+    return series_view(
         [
             Series.of(
                 part["bits_per_dim"].to_numpy(np.float64),

@@ -22,7 +22,7 @@ def page_content(table: AnalysisTable, analysis: "Analysis") -> Chart | Gallery 
 
 
 def _chart(series: "Sequence[Series]") -> Chart:
-    from ood_bench.analyses.bins import view
+    from ood_bench.analyses.bins import series_view
     from ood_bench.analyses.style import data_colours
 
     colours = data_colours(list(dict.fromkeys(one.data for one in series)))
@@ -40,7 +40,7 @@ def _chart(series: "Sequence[Series]") -> Chart:
         )
         for one in series
     )
-    return Chart(view(series), series[0].width, bars)
+    return Chart(series_view(series), series[0].width, bars)
 
 
 def _row(strip: "Strip") -> GalleryRow:

@@ -53,7 +53,7 @@ def csv_text(document: Document) -> str:
 
 def json_text(document: Document) -> str:
     """Return everything but the analyses' tables as JSON; a number not finite is null."""
-    content = finite(document.content())
+    content = without_nonfinite(document.content())
     return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
@@ -136,12 +136,12 @@ def _field(value: object) -> object:
     return value
 
 
-def finite(value: Any) -> Any:
+def without_nonfinite(value: Any) -> Any:
     """Return JSON content with null in place of numbers that are not finite."""
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: without_nonfinite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [without_nonfinite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -38,7 +38,7 @@ class LossCourse:
         return len(self.bits) > 1 and abs(self.bits[-1] - self.bits[-2]) < FLAT
 
 
-def fit(
+def fit_until_flat(
     model: DensityModule, images: Callable[[int], Tensor], *, rate: float, most: int
 ) -> LossCourse:
     """Minimise minus the mean log-likelihood by Adam until the loss is flat.

@@ -8,8 +8,8 @@ from torch import Tensor
 from ood_bench.capabilities import Infers, has
 from ood_bench.lit import DensityModule
 from ood_bench.lit.sanity import mean_bits
-from ood_bench.testing.fitted import LossCourse, fit
-from ood_bench.testing.floats_of import log_probs_of_draws, masses, takes_noise
+from ood_bench.testing.fitted import LossCourse, fit_until_flat
+from ood_bench.testing.float_density import log_probs_of_draws, masses, takes_noise
 from ood_bench.testing.law import Law, NotApplicable, require
 from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.subject import random_images
@@ -117,7 +117,7 @@ def _on_random_images(model: DensityModule, *, rate: float, most: int) -> LossCo
     def images(step: int) -> Tensor:
         return random_images(model.shape, 64, seed=step + 10)
 
-    return fit(model, images, rate=rate, most=most)
+    return fit_until_flat(model, images, rate=rate, most=most)
 
 
 def _by_heart(model: DensityModule, level: int) -> str:
@@ -128,7 +128,7 @@ def _by_heart(model: DensityModule, level: int) -> str:
     """
     image = torch.full((1, *model.shape), level, dtype=torch.uint8)
     batch = image.expand(8, *model.shape)
-    course = fit(model, lambda _: batch, rate=3e-2, most=BY_HEART)
+    course = fit_until_flat(model, lambda _: batch, rate=3e-2, most=BY_HEART)
     log_prob = log_probs_of_draws(model, image, 64)[:, 0]
     if not log_prob.isfinite().all():
         return f"level {level} diverges after {course.steps} steps"

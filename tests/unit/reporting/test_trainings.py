@@ -12,7 +12,7 @@ import pytest
 from ood_bench.report import run_document, terminal_table, write_report, write_run_comparison
 from ood_bench.report.findings import findings_table
 from ood_bench.report.html import html
-from ood_bench.report.html.matrix import matrix
+from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown as written
 from ood_bench.report.measured import bits_table, detection_table
@@ -170,7 +170,11 @@ def test_the_html_report_says_so_beside_claims_and_in_the_matrix(compared: Resul
     assert '<p class="small">one training</p>' in page
     assert "claims reproduced by one training" in page
     assert "Interval: that of its one term" in page
-    cells = [cell for row in matrix(found_on_pairs(compared), {})["rows"] for cell in row["cells"]]
+    cells = [
+        cell
+        for row in detection_matrix(found_on_pairs(compared), {})["rows"]
+        for cell in row["cells"]
+    ]
     assert {cell["trainings"] for cell in cells if "values" in cell} == {ONE}
     assert "cell.trainings" in page
 

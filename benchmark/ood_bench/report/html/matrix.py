@@ -11,7 +11,9 @@ from ood_bench.results import untrained
 DIGITS = 6
 
 
-def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dict[str, Any]:
+def detection_matrix(
+    detections: Detections, charts: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
     """Return metrics, detectors, and a row for each model and pair with a cell per detector.
 
     Args:

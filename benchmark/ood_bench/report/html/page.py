@@ -26,7 +26,7 @@ from ood_bench.report.document import (
 )
 from ood_bench.report.formats import Format
 from ood_bench.report.html.charts import chart_data
-from ood_bench.report.html.matrix import matrix
+from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.numbers import ABSENT, count, with_interval
 from ood_bench.results import ClaimResult
 
@@ -74,7 +74,7 @@ def html(document: Document) -> str:
         script=Markup(script),
         data={
             "level": percent(document.level),
-            "matrix": matrix(detections, places),
+            "matrix": detection_matrix(detections, places),
             "charts": charts,
         },
         sections=sections,
