@@ -314,7 +314,7 @@ def test_a_claim_whose_names_are_all_known_is_valid() -> None:
     validate(claim(measure), **NAMES)
 
 
-def test_a_quoted_number_in_yaml_is_kept_as_its_text() -> None:
+def test_a_published_number_in_yaml_is_kept_as_its_text() -> None:
     data = {"id": "c", "says": "s", "source": "p", "measure": "auroc()", "expect": "< 1"}
     assert Claim.model_validate({**data, "quoted": 0.08}).quoted == "0.08"
 

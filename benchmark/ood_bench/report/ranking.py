@@ -186,7 +186,7 @@ def difference_table(results: Results) -> TextTable:
     return TextTable(columns, rows, footnotes.texts)
 
 
-def quotation_table(results: Results) -> TextTable:
+def published_table(results: Results) -> TextTable:
     """Return published beside measured AUROC of the same pair."""
     ranking = results.ranking
     if ranking is None:

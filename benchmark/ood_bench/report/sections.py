@@ -22,7 +22,7 @@ from ood_bench.report.conventions import (
     DIFFERENCES,
     FORMER_INTERVALS,
     INTERVALS,
-    QUOTED,
+    PUBLISHED,
     TRAINING,
 )
 from ood_bench.report.document import VALUES, ClaimList, DataCards, Detections, Overview, Section
@@ -35,7 +35,7 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
-from ood_bench.report.ranking import difference_table, quotation_table, ranking_table
+from ood_bench.report.ranking import difference_table, published_table, ranking_table
 from ood_bench.results import Audit, Results
 
 
@@ -63,7 +63,7 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             COMPARED,
             overviews=overviews,
         ),
-        Section("quoted", "Measured and published", quotation_table(results), QUOTED),
+        Section("quoted", "Measured and published", published_table(results), PUBLISHED),
         Section(
             "detection",
             "Detection",

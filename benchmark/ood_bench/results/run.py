@@ -225,7 +225,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Quotation:
+class PublishedAuroc:
     """Published AUROC of a detector; several values where publications disagree."""
 
     detector: str
@@ -246,7 +246,7 @@ class Ranking:
     uses: Mapping[str, str]
     differences: tuple[Difference, ...]
     costs: tuple[Cost, ...]
-    quotations: tuple[Quotation, ...]
+    quotations: tuple[PublishedAuroc, ...]
 
 
 @dataclass(frozen=True)
