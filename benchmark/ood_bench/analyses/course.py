@@ -52,7 +52,7 @@ class Course(Analysis):
         """Draw a line per data set over the steps, its error as a band."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
@@ -78,7 +78,7 @@ class Course(Analysis):
             axes.set_ylim(low, high)
             axes.set_xlabel("Training steps")
             axes.set_ylabel("Bits per dimension (← more likely)")
-            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            axes.set_title(trained_on(first))
             figure.legend(loc="outside lower center", ncols=2, frameon=False)
         return figure
 

@@ -62,7 +62,7 @@ class VolumeSplit(Analysis):
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a panel for each term, with the means of all series below it."""
         from ood_bench.analyses.panels import add_legends, row_of_panels
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, trained_on
 
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
@@ -72,8 +72,7 @@ class VolumeSplit(Analysis):
                 _draw_term(axes, table[table["term"] == term], colours)
                 axes.set(title=title, xlabel="Contribution, bits/dim (more likely →)")
             add_legends(figure, panels, places, title="Mean", height=2.9)
-            title = f"{first['model']} trained on {first['inside']}"
-            figure.suptitle(plain(title), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:

@@ -114,7 +114,7 @@ class Graying(Analysis):
         """Draw bits per dimension and AUROC against λ, and examples below them."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import look, plain
+        from ood_bench.analyses.style import look, trained_on
 
         first, examples = table.iloc[0], table[table["part"] == "example"]
         number = examples["row"].nunique()
@@ -124,7 +124,7 @@ class Graying(Analysis):
             halves = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
             _draw_curves(halves[0, 0], table[table["part"] == "mean"])
             _draw_examples(halves[1, 0].subplots(), examples)
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:

@@ -59,7 +59,7 @@ class Outliers(Analysis):
         """Draw AUROC against the share dropped, a line for each outside data set."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first = table.iloc[0]
         lines = list(table.groupby("outside", sort=False))
@@ -86,7 +86,7 @@ class Outliers(Analysis):
             axes.set_xticks(sorted(100 * table["dropped"].unique()))
             axes.set_xlabel("Most extreme images dropped from each set (%)")
             axes.set_ylabel("AUROC of −log P(x)")
-            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            axes.set_title(trained_on(first))
             figure.legend(
                 title=f"AUROC of all images → without {100 * table['dropped'].max():g} %",
                 loc="outside lower center",

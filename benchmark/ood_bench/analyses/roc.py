@@ -48,7 +48,7 @@ class Roc(Analysis):
         import seaborn as sns
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import look, plain
+        from ood_bench.analyses.style import look, plain, trained_on
 
         panels = list(table.groupby("outside", sort=False))
         detectors = list(dict.fromkeys(table["detector"]))
@@ -85,7 +85,7 @@ class Roc(Analysis):
                     frameon=False,
                 )
             first = table.iloc[0]
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:

@@ -60,7 +60,7 @@ class SampleSheet(Analysis):
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-        from ood_bench.analyses.style import look, plain
+        from ood_bench.analyses.style import look, trained_on
         from ood_bench.analyses.thumbnails import bare, show_grid
 
         by_panel = table.groupby(["part", "temperature"], sort=False, dropna=False)
@@ -81,7 +81,7 @@ class SampleSheet(Analysis):
             for axes, (_, panel) in zip(grid.ravel(), panels, strict=False):
                 show_grid(axes, list(panel["png"]), columns=columns)
                 axes.set_title(_heading(panel))
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:

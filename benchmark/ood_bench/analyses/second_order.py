@@ -109,7 +109,7 @@ class SecondOrder(Analysis):
         """Draw a panel for each outside data set: each gap as a dot with its interval."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, gaps = table.iloc[0], _gaps(table)
         names = list(dict.fromkeys(gaps["outside"]))
@@ -129,8 +129,7 @@ class SecondOrder(Analysis):
                 axes.set_ylim(len(part) - 0.5, -0.5)
                 axes.set_title(plain(name), loc="left")
             _set_scale(panels[-1], gaps)
-            title = f"{first['model']} trained on {first['inside']}"
-            figure.suptitle(plain(title), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:

@@ -75,7 +75,7 @@ class Simplicity(Analysis):
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a panel for each measure of simplicity, with the correlations below it."""
         from ood_bench.analyses.panels import add_legends, row_of_panels
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, points = table.iloc[0], table[table["part"] == "point"]
         names = [str(name) for name in dict.fromkeys(points["data"])]
@@ -97,8 +97,7 @@ class Simplicity(Analysis):
             panels[0].set_ylabel("Bits per dimension (more likely ↑)")
             legend = "Spearman's ρ with log P(x)"
             add_legends(figure, panels, places, title=legend, height=3.1)
-            title = f"{first['model']} trained on {first['inside']}"
-            figure.suptitle(plain(title), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
