@@ -13,7 +13,7 @@ from typing import Any
 __all__ = [
     "ERRORS",
     "Steady",
-    "plain",
+    "plain_characters",
     "steady_streams",
     "visible",
 ]
@@ -46,11 +46,11 @@ def visible(text: str) -> str:
     return _CONTROLS.sub(_written_out, text)
 
 
-def plain(character: str) -> str:
+def plain_characters(character: str) -> str:
     r"""Return plain characters for an unencodable one, or ? if there are none.
 
     Example:
-        >>> "".join(map(plain, "∫×σé中\udcff"))
+        >>> "".join(map(plain_characters, "∫×σé中\udcff"))
         'integralxsigmae?\\xff'
     """
     if "\udc80" <= character <= "\udcff":  # a byte of a file name that is not UTF-8
@@ -153,7 +153,7 @@ def _steady(stream: Any, own: Any) -> tuple[Any, Steady | None]:
 def _replace(error: UnicodeError) -> tuple[str, int]:
     if not isinstance(error, UnicodeEncodeError):
         raise error
-    return "".join(map(plain, error.object[error.start : error.end])), error.end
+    return "".join(map(plain_characters, error.object[error.start : error.end])), error.end
 
 
 def _written_out(found: "re.Match[str]") -> str:

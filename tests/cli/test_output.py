@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from tests.conftest import SUITE, Command
 
-from ood_bench.streams import plain, visible
+from ood_bench.streams import plain_characters, visible
 
 COMMAND = [sys.executable, "-m", "ood_bench"]
 PRINTERS = [
@@ -68,9 +68,11 @@ def test_what_an_encoding_lacks_is_replaced_and_ends_nothing(
 
 def test_the_signs_of_tables_have_plain_ones() -> None:
     signs = "−–×→←↦≤≥±∫∞²₂½σΣé…“”"
-    assert "".join(map(plain, signs)) == '--x-><-|-><=>=+-integralinf221/2sigmaSigmae...""'
-    assert "".join(map(plain, "中🂡")) == "??"
-    assert plain("\udce9") == r"\xe9"
+    assert (
+        "".join(map(plain_characters, signs)) == '--x-><-|-><=>=+-integralinf221/2sigmaSigmae...""'
+    )
+    assert "".join(map(plain_characters, "中🂡")) == "??"
+    assert plain_characters("\udce9") == r"\xe9"
 
 
 @full

@@ -137,7 +137,7 @@ def test_adding_a_detector_computes_its_own_cells_and_no_others(
     assert len(new) == 2 * (2 + 1)  # scores of both sides and a metric, both ways round
 
 
-def test_a_comparison_is_written_with_both_directions_and_what_is_quoted(
+def test_a_comparison_is_written_with_both_directions_and_published_values(
     roles: Path, ood_bench: Command
 ) -> None:
     assert ood_bench("run", roles).status == 0

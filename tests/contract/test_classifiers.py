@@ -140,7 +140,7 @@ def test_check_yields_a_verdict_for_every_law_and_the_speed() -> None:
     assert [verdict.law for verdict in found] == [law.name for law in CLASSIFIER_LAWS]
     assert {verdict.outcome for verdict in found} == {"passed"}
     assert speed.outcome == "measured"
-    assert "images of 1×28×28 scored a second" in speed.says
+    assert "images of 1×28×28 scored per second" in speed.says
 
 
 def test_a_model_that_is_no_classifier_is_refused() -> None:

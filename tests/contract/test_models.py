@@ -305,7 +305,7 @@ def test_a_check_tells_every_law_and_how_fast_the_model_is() -> None:
     assert [verdict.law for verdict in found] == [law.name for law in MODEL_LAWS]
     assert {verdict.outcome for verdict in found} == {"passed", "skipped"}
     assert speed.outcome == "measured"
-    assert "images of 1×28×28 scored a second" in speed.says
+    assert "images of 1×28×28 scored per second" in speed.says
 
 
 def test_a_model_that_takes_no_two_pixels_says_so() -> None:

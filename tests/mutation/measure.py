@@ -71,7 +71,7 @@ ROOMS = {
     "claims": Room(
         ("ood_bench/claims/*.py",),
         (
-            *("tests/unit/test_claims*.py", "tests/numeric/test_claim_intervals.py"),
+            *("tests/unit/test_claim*.py", "tests/numeric/test_claim_intervals.py"),
             *("benchmark/ood_bench/claims", *cli("claims")),
         ),
     ),

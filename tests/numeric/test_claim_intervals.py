@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from scipy.stats import norm
 
-from ood_bench.claims import Claim, Measured, PerImage, Rows, evaluate
+from ood_bench.claims import Claim, Measured, PerImage, Rows, evaluate_claims
 from ood_bench.claims.joint import ADDED, BOOTSTRAP, DELONG, EXACT, INDEPENDENT, OWN
 from ood_bench.metrics import STANDARD, Measure, auroc, delong, fpr95, mean_bpd, paired_delong
 from ood_bench.metrics.checks import Scores
@@ -72,7 +72,7 @@ def claimed(measure: str, rows: list[Row], source: Held) -> ClaimResult:
     for name in "abc":
         measure = measure.replace(f"{{{name}}}", f"auroc(detector='{name}')")
     claim = Claim(id="c", says="s", source="p", measure=measure, expect="> 0")
-    (result,) = evaluate([claim], rows, source=source)
+    (result,) = evaluate_claims([claim], rows, source=source)
     return result
 
 

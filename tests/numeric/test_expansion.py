@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ood_bench.analyses.constant_volume import jacobian_weights, paper_weights
-from ood_bench.analyses.expansion import BATCH, Expansion, moments, on_unit_scale
+from ood_bench.analyses.expansion import BATCH, Expansion, on_unit_scale, pixel_moments
 from ood_bench.capabilities import LinearLevel
 from ood_bench.data import Shape
 from ood_bench.lit import build
@@ -155,7 +155,7 @@ def test_the_prior_counts_at_the_image_given() -> None:
 
 @given(arrays(np.uint8, st.tuples(st.integers(1, 9), st.just(1), st.just(2), st.just(3))))
 def test_moments_are_those_of_the_images_on_the_unit_scale(images: NDArray[np.uint8]) -> None:
-    mean, variance = moments(images)
+    mean, variance = pixel_moments(images)
     assert mean == pytest.approx(on_unit_scale(images).mean(axis=0), abs=1e-12)
     assert variance == pytest.approx(on_unit_scale(images).var(axis=0), abs=1e-12)
 

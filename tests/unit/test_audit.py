@@ -18,7 +18,7 @@ from ood_bench.audit.duplicates import CORRELATION, DISTANCE
 from ood_bench.cells import Address
 from ood_bench.metrics import delong
 from ood_bench.results import Separation
-from ood_bench.runs.audit import gather
+from ood_bench.runs.audit import combine_audits
 from ood_bench.statistics.complexity import Complexity
 from ood_bench.statistics.image_hash import ImageHash, joined
 
@@ -127,7 +127,7 @@ def test_a_pair_is_marked_by_the_number_that_tells_it_apart_best_in_either_direc
         Audited.of((blobs(1, 40) // 2 + 60).astype(np.uint8)),
     )
     pair = audit_pair(inside, inside, outside, level=0.95)
-    audit = gather([(Address(inside="a", outside="b", shape="3×16×16"), pair._asdict())])
+    audit = combine_audits([(Address(inside="a", outside="b", shape="3×16×16"), pair._asdict())])
     best = audit.trivial("a", "b")
     assert best is not None
     assert best.strength == max(item.strength for item in audit.separations)

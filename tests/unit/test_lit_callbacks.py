@@ -12,7 +12,7 @@ from ood_bench.data import Shape
 from ood_bench.errors import CellError
 from ood_bench.lit import DensityModule, TrainingState
 from ood_bench.lit.average import WeightAverage
-from ood_bench.lit.guard import DivergenceGuard, interval
+from ood_bench.lit.guard import DivergenceGuard, check_interval
 from ood_bench.recipe import Recipe
 
 
@@ -57,8 +57,8 @@ def step(guard: DivergenceGuard, trainer: Any, to: int, weight: float, loss: flo
 
 
 def test_checks_are_rare_where_each_makes_a_device_wait() -> None:
-    assert interval(torch.device("cpu")) == 5
-    assert interval(torch.device("cuda")) == interval(torch.device("mps")) == 50
+    assert check_interval(torch.device("cpu")) == 5
+    assert check_interval(torch.device("cuda")) == check_interval(torch.device("mps")) == 50
 
 
 @pytest.mark.parametrize("kept", [False, True])

@@ -40,7 +40,7 @@ class ImageLoader(Protocol):
 
 
 def _no_model() -> DensityModel:
-    raise ValueError("the study holds no model; an analysis that calls it says uses_model")
+    raise ValueError("the study has no model; an analysis that calls it must set uses_model")
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ class Analysis(ABC):
 
     Attributes:
         revision: Raised when `tabulate` changes; old tables are then stale.
-        requires: A capability that the model must name.
+        requires: A capability that the model must declare as a base class.
         needs: Columns that the study must hold.
         uses_scores: Whether the study must hold the detectors' scores.
         uses_course: Whether the training must be probed.

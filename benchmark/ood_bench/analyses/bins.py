@@ -24,7 +24,7 @@ WIDEST = 2.5
 
 
 def fine_width(values: Scores) -> float:
-    """Return a power of two, so that bin edges are exact, well below the values' spread."""
+    """Return the width of fine bins: a power of two, for exact edges, well below the spread."""
     low, high = np.quantile(values, [0.005, 0.995])
     spread = high - low if high - low > LEAST_SPREAD else 1.0
     return float(2.0 ** math.floor(math.log2(spread / FINE_BINS)))
@@ -61,7 +61,7 @@ class Series:
         quantile: Values by level, for each of `QUANTILES`.
         middle: Middles of bins, or the values themselves.
         count: Number of values at each.
-        width: Width of the bins; the finest in which the series can be shown.
+        width: Width of the fine bins; shown bins are unions of them.
     """
 
     data: str
@@ -123,10 +123,10 @@ def shown(series: Sequence[Series], *, bins: int = 120) -> NDArray[np.float64]:
     """Return the edges of the bins to show, each a union of fine ones, over a fitting range.
 
     Args:
-        series: All that a panel shows.
-        bins: About how many bins at most.
+        series: All series of a panel.
+        bins: Approximate maximum number of bins.
     """
-    low, high = view(series)
+    low, high = series_view(series)
     width = series[0].width
     while (high - low) / width > bins:
         width *= 2
@@ -134,7 +134,7 @@ def shown(series: Sequence[Series], *, bins: int = 120) -> NDArray[np.float64]:
     return np.arange(first, last + 1, dtype=np.float64) * width
 
 
-def view(series: Sequence[Series]) -> tuple[float, float]:
+def series_view(series: Sequence[Series]) -> tuple[float, float]:
     """Return the range to show: the inside's, and the outside's as far as they are near."""
     inside = [s for s in series if not s.outside]
     low = min(s.quantile[0.001] for s in inside)
@@ -152,9 +152,9 @@ def top_of(series: Sequence[Series], edges: NDArray[np.float64], *, tallest: flo
     """Return the height of the axis: that of the highest peak, unless it dwarfs the inside.
 
     Args:
-        series: All that a panel shows.
+        series: All series of a panel.
         edges: Edges of its bins.
-        tallest: How many times the inside's peak is shown at most.
+        tallest: Maximum height, as a multiple of the inside's peak.
     """
     peaks = [s.density(edges).max() for s in series if not s.is_narrow(edges)]
     inside = [s.density(edges).max() for s in series if not s.outside]
@@ -166,9 +166,9 @@ def draw_series(
 ) -> None:
     """Draw a series with area one into a panel whose limits are set.
 
-    Training images are a dashed outline, values that lie close together a line, and a series
-    most of which is beyond the axis an arrow at its end. The label gets a second line on
-    what the panel does not show.
+    Training images are drawn as a dashed outline, values that lie close together as a line, and a
+    series that lies mostly beyond the axis as an arrow at its end. A second line of the label
+    tells what the panel does not show.
     """
     density, top = series.density(edges), axes.get_ylim()[1]
     middle, far = series.quantile[0.5], 2 * series.beyond(edges) > series.total
@@ -189,7 +189,7 @@ def draw_series(
 
 
 def _unseen(series: Series, edges: NDArray[np.float64], *, cut: bool) -> list[str]:
-    """Return a line on what the axes do not show, if there is anything."""
+    """Return a line on what the axes do not show; empty if they show everything."""
     beyond, total, middle = series.beyond(edges), series.total, series.quantile[0.5]
     unseen = []
     if beyond:

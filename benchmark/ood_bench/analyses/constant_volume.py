@@ -19,11 +19,11 @@ def paper_weights(levels: Sequence[LinearLevel]) -> Tensor:
     from step to step, and each step multiplies it by the sum of row c of its matrix. Here the
     matrix is the 1×1 convolution times the actnorm's scale; a channel is one of the squeezed
     channels, so that α depends on the pixel's place in its square; a channel that goes on to
-    the next level takes on further factors there, under the number that it has there; one that
-    leaves is divided by the variance of the prior of its latent.
+    the next level is multiplied by further factors there, under its number in that level; one
+    that leaves is divided by the variance of the prior of its latent.
 
-    This is the curvature of a flow without coupling shifts only where every matrix is
-    diagonal; `jacobian_weights` is so for every matrix. No weight of either is negative.
+    This is the curvature of a flow without coupling shifts only if every matrix is diagonal;
+    `jacobian_weights` is it for every matrix. No weight of either is negative.
 
     Returns:
         Shape `(C, H, W)`, in 1 over squared pixels on [0, 1].

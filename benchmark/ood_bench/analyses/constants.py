@@ -26,8 +26,8 @@ class Constants(Analysis):
     images and of each outside data set (`part` is `constant`, `noise` or `data`).
 
     Args:
-        every: Step from one level to the next; 0, 128 and 255 are always among them.
-        count: How many images of noise, each value drawn uniformly from 0 to 255.
+        every: Step from one level to the next; 0, 128 and 255 are always included.
+        count: Number of noise images, each value drawn uniformly from 0 to 255.
 
     Reference:
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019.
@@ -85,7 +85,7 @@ class Constants(Analysis):
         """Draw bits per dimension against the level, and a line for each mean."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
         from ood_bench.analyses.view import view
 
         first, curve = table.iloc[0], table[table["part"] == "constant"]
@@ -122,7 +122,7 @@ class Constants(Analysis):
             )
             axes.set(xlim=(0, LEVELS - 1), ylim=(low, high), xticks=[0, 64, 128, 192, 255])
             axes.set(xlabel="Gray level", ylabel="Bits per dimension (more likely ↓)")
-            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            axes.set_title(trained_on(first))
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(
                 [handles[-1], *handles[:-1]],

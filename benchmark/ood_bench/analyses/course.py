@@ -20,7 +20,7 @@ class Course(Analysis):
 
     Measured in the training run itself, on a few images of each data set. A crossing is a
     change of which of the two is likelier, an outside data set or the inside's test images,
-    between two probes at which their difference is clear: its interval does not hold 0.
+    between two probes at which their difference is clear: its interval does not include 0.
 
     Reference:
         Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 4.
@@ -31,9 +31,9 @@ class Course(Analysis):
     uses_course = True
 
     def tabulate(self, study: Study) -> pd.DataFrame:
-        """Return one row a step and data set; `gap` is outside minus inside, in bits/dim."""
+        """Return one row per step and data set; `gap` is outside minus inside, in bits/dim."""
         if study.course is None:
-            raise ValueError("the study holds no course of training")
+            raise ValueError("the study has no course of training; set uses_course")
         data = study.course["data"].str.rpartition("/")
         table = study.course.assign(data=data[0], split=data[2])
         inside = table[(table["data"] == study.inside) & (table["split"] == "test")]
@@ -49,10 +49,10 @@ class Course(Analysis):
         )
 
     def draw(self, table: pd.DataFrame) -> "Figure":
-        """Draw a line a data set over the steps, its error as a band."""
+        """Draw a line per data set over the steps, its error as a band."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
@@ -78,7 +78,7 @@ class Course(Analysis):
             axes.set_ylim(low, high)
             axes.set_xlabel("Training steps")
             axes.set_ylabel("Bits per dimension (← more likely)")
-            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            axes.set_title(trained_on(first))
             figure.legend(loc="outside lower center", ncols=2, frameon=False)
         return figure
 
@@ -102,9 +102,8 @@ class Course(Analysis):
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
         """Return the crossings, and the gap to the inside's test images at the end of training.
 
-        `largest_gap_bpd` is the largest over all steps after the first tenth of training, on a
-        logarithmic scale those in which the model learns; below 0 the outside data set is the
-        likelier one at each of them.
+        `largest_gap_bpd` is the largest gap over the steps after the first tenth of training. If
+        it is below 0, the outside data set is the likelier one at every such step.
         """
         found: list[Finding] = []
         for name, line in table[table["gap"].notna()].groupby("data", sort=False):
@@ -140,7 +139,7 @@ class Course(Analysis):
 
 
 def _view(table: pd.DataFrame) -> tuple[float, float]:
-    """Return a range of bits per dimension that shows where the inside is, and what is near."""
+    """Return a range of bits per dimension that shows the inside and the data sets near it."""
     inside = table.loc[table["data"] == table["inside"], "bits_per_dim"]
     limit = float(inside.min()) + REACH
     nearest = table.groupby("data")["bits_per_dim"].transform("min")

@@ -26,9 +26,9 @@ class VolumeSplit(Analysis):
 
     Both are in bits per dimension *gained*: larger is more likely, and their sum is minus the
     bits per dimension of the image. The volume term includes the −8 of the 8-bit image, which
-    all images share. Of each term, data set and split the table holds the counts of fine bins
+    all images share. For each term, data set and split the table holds the counts of fine bins
     and quantiles (`part` is `bin` or `quantile`), the mean (`mean`) and, for the outside, the
-    mean less that of the inside's test images (`gap`), with normal intervals in `low` and
+    mean minus that of the inside's test images (`gap`), with normal intervals in `low` and
     `high`. A term that is the same for all images of either set, as the volume term of a
     constant-volume flow, has a gap of exactly 0 with an interval of width 0.
 
@@ -62,7 +62,7 @@ class VolumeSplit(Analysis):
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a panel for each term, with the means of all series below it."""
         from ood_bench.analyses.panels import add_legends, row_of_panels
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, trained_on
 
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
@@ -72,8 +72,7 @@ class VolumeSplit(Analysis):
                 _draw_term(axes, table[table["term"] == term], colours)
                 axes.set(title=title, xlabel="Contribution, bits/dim (more likely →)")
             add_legends(figure, panels, places, title="Mean", height=2.9)
-            title = f"{first['model']} trained on {first['inside']}"
-            figure.suptitle(plain(title), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -90,8 +89,8 @@ class VolumeSplit(Analysis):
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
         """Return `prior_gap` and `volume_gap` of each outside data set, in bits per dimension.
 
-        The mean of the term over outside images less that over the inside's test images:
-        positive where the term makes the outside images the likelier ones.
+        The mean of the term over outside images minus that over the inside's test images:
+        positive if the term makes the outside images the likelier ones.
         """
         return tuple(
             Finding(GAPS[row["term"]], row["value"], row["low"], row["high"], row["data"])

@@ -27,7 +27,7 @@ class Errors(Analysis):
     as likely as the threshold are accepted, as for FPR@95TPR.
 
     Args:
-        count: How many images of each data set to show.
+        count: Number of images of each data set to show.
     """
 
     title = "Errors at the 95 % threshold"
@@ -48,7 +48,7 @@ class Errors(Analysis):
             name: bits_per_dim(study.columns[name, "test"]["log_prob"], study.shape.dims)
             for name in (study.inside, *study.outside)
         }
-        limit = threshold(bits[study.inside])
+        limit = threshold_bits(bits[study.inside])
         records = []
         for name, values in bits.items():
             wrong = values > limit if name == study.inside else values <= limit
@@ -104,7 +104,7 @@ class Errors(Analysis):
         )
 
 
-def threshold(inside: Scores) -> float:
+def threshold_bits(inside: Scores) -> float:
     """Return the bits per dimension at or below which 95 % of the inside's images lie."""
     wanted = -(-ACCEPTED * len(inside) // 100)  # rounded up, without floats
     return float(np.sort(inside)[wanted - 1])

@@ -19,19 +19,19 @@ from ood_bench.statistics.batches import device_of
 Floats = NDArray[np.float64]
 
 BATCH = 16
-"""Copies of the centre in one pass; a double backward keeps all that lies between."""
+"""Copies of the centre per pass; a double backward pass keeps all intermediate values."""
 
 SHARES = tuple(2.0**-k for k in range(7))
 """Shares of the way from the centre to an image at which the expansion is tried."""
 
 TRIED = 32
-"""Images on which that is done."""
+"""Maximum number of images on which the expansion is tried."""
 
 STEP = 0.25
 """Share of an image's distance from its set's mean over which second differences are taken."""
 
 TOLERANCE = 0.1
-"""How far, as a share of the true change, an expansion that holds may be off."""
+"""Maximum error, as a share of the true change, at which the expansion counts as valid."""
 
 
 class PixelMoments(NamedTuple):
@@ -42,14 +42,14 @@ class PixelMoments(NamedTuple):
 
 
 def on_unit_scale(images: NDArray[np.uint8]) -> Floats:
-    """Return (x + 1/2) / 256, the middle of what dequantization makes of an 8-bit image.
+    """Return (x + 1/2) / 256, the mean of the dequantized 8-bit image.
 
-    The noise around it adds 1 / (12 · 256²) to every variance, the same for all sets.
+    The noise around it would add 1 / (12 · 256²) to every variance, the same for all sets.
     """
     return (images.astype(np.float64) + 0.5) / 256.0
 
 
-def moments(images: NDArray[np.uint8]) -> PixelMoments:
+def pixel_moments(images: NDArray[np.uint8]) -> PixelMoments:
     """Return the moments of uint8 images `(N, C, H, W)`, summed exactly in integers."""
     mean = images.sum(axis=0, dtype=np.int64) / len(images)
     square = np.square(images, dtype=np.uint16).sum(axis=0, dtype=np.int64) / len(images)
@@ -59,7 +59,7 @@ def moments(images: NDArray[np.uint8]) -> PixelMoments:
 class Expansion:
     """The first and second derivatives of a model's log-density at one image, in float64.
 
-    The model is copied where it is a module, so that the given one stays as it is.
+    A module is copied, so that the given model is not changed.
 
     Args:
         model: The model.
@@ -102,8 +102,8 @@ class Expansion:
     def curvatures(self, vectors: Floats) -> Floats:
         """Return vᵀ ∇² log p v at the centre for each vector v.
 
-        One Hessian-vector product for each, or where there are D or more, D for the whole
-        Hessian, which is then kept.
+        This takes one Hessian-vector product per vector, or D products for the whole Hessian if
+        there are D vectors or more; the Hessian is then kept.
 
         Args:
             vectors: Directions in image space, shape `(N, C, H, W)`.
@@ -121,8 +121,8 @@ class Expansion:
     def products(self, vectors: Floats) -> Floats:
         """Return ∇² log p v for each vector, all `(N, C, H, W)`.
 
-        The centre is repeated for each vector of a batch; the copies do not meet, so that one
-        double backward pass gives all their products exactly.
+        The centre is repeated for each vector of a batch; the copies are independent, so that
+        one double backward pass gives all their products exactly.
         """
         found = np.zeros_like(vectors)
         for start in range(0, len(vectors), BATCH):
@@ -143,18 +143,18 @@ class Expansion:
 
 
 class Seen(NamedTuple):
-    """One set of images as an expansion sees it; nats.
+    """The terms of an expansion over one set of images, in nats.
 
     Attributes:
         moments: Mean and variance of each pixel over all images.
-        total: How many there are.
+        total: Number of images.
         slope: ∇log p(x0)ᵀ (μ − x0).
         slopes: ∇log p(x0)ᵀ (x − μ) of the sampled images.
         bends: (x − μ)ᵀ H (x − μ) of the sampled images.
         differences: (log p(x0 + s d) − 2 log p(x0) + log p(x0 − s d)) / s² of the sampled images,
-            d = x − μ and s = `STEP`: what the bends are in the limit of small s.
+            d = x − μ and s = `STEP`; in the limit of small s these are the bends.
         mean_bend: (μ − x0)ᵀ H (μ − x0).
-        remainders: log p(x) less the expansion's value of the sampled images.
+        remainders: log p(x) minus the expansion's value of the sampled images.
         reach: The largest of `SHARES` of the way from x0 to the sampled images up to which the
             mean of the expansion's change is within `TOLERANCE` of the true one; 0 for none.
             Tried on at most `TRIED` of them.
@@ -171,7 +171,7 @@ class Seen(NamedTuple):
     reach: float
 
     def remainder(self, level: float) -> Measure:
-        """Return the mean of log p less the expansion's value, with its interval over images."""
+        """Return the mean of log p minus the expansion's value, with its interval over images."""
         error = variance(self.remainders) / len(self.remainders)
         return interval(float(self.remainders.mean()), error, level)
 
@@ -188,8 +188,8 @@ class Seen(NamedTuple):
     def error(self) -> float:
         """Squared standard error of the mean of ∇log p(x0)ᵀ x + ½ (x − μ)ᵀ H (x − μ).
 
-        The second term is known from a sample of the images that give the first, so that the
-        two are correlated.
+        The second term is estimated from a sample of the images that give the first, so the two
+        are correlated.
         """
         return self._error(self.bends)
 
@@ -205,14 +205,14 @@ class Seen(NamedTuple):
 
 
 def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
-    """Return what an expansion makes of uint8 images `(N, C, H, W)`.
+    """Return the terms of an expansion over uint8 images `(N, C, H, W)`.
 
     Args:
         expansion: The expansion.
-        images: The images; all count for the means.
-        count: How many of them, evenly spaced, give the curvature.
+        images: The images; the means are over all of them.
+        count: Number of evenly spaced images that give the curvature.
     """
-    found, total = moments(images), len(images)
+    found, total = pixel_moments(images), len(images)
     count = min(count, total)
     centre = expansion.centre.cpu().numpy()
     centred = on_unit_scale(images[np.arange(count) * total // count]) - found.mean
@@ -247,7 +247,7 @@ def see(expansion: Expansion, images: NDArray[np.uint8], count: int) -> Seen:
 
 
 def _reach(changes: Mapping[float, Scores], predicted: Mapping[float, Scores]) -> float:
-    """Return the largest share up to which what is predicted holds on average."""
+    """Return the largest share up to which the prediction holds on average."""
     reach = 0.0
     for share in sorted(changes):
         change = float(changes[share].mean())

@@ -21,7 +21,7 @@ class Extremes(Analysis):
     PNG, so that the figure needs no data.
 
     Args:
-        count: How many of each end.
+        count: Number of images at each end.
     """
 
     title = "Most and least likely images"

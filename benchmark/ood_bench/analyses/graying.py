@@ -38,8 +38,8 @@ class Graying(Analysis):
 
     Args:
         factors: The λ, from 0 to 1; 1 must be among them.
-        count: How many test images of each data set, evenly spaced; all if it has fewer.
-        examples: How many of the inside's images are shown.
+        count: Number of test images of each data set, evenly spaced; all if it has fewer.
+        examples: Number of the inside's images to show.
         to: `mean` for the mean of the training images, `black` for zero.
 
     Reference:
@@ -61,7 +61,7 @@ class Graying(Analysis):
         if not all(0 <= factor <= 1 for factor in factors):
             raise ValueError(f"factors must lie between 0 and 1, got {factors}")
         if 1 not in factors or len(set(factors)) < 2:
-            raise ValueError(f"factors must hold 1, the image as it is, and another, got {factors}")
+            raise ValueError(f"factors must include 1 and at least one other, got {factors}")
         if not 1 <= examples <= count:
             raise ValueError(
                 f"examples must lie between 1 and count, got examples={examples}, count={count}"
@@ -114,7 +114,7 @@ class Graying(Analysis):
         """Draw bits per dimension and AUROC against λ, and examples below them."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import look, plain
+        from ood_bench.analyses.style import look, trained_on
 
         first, examples = table.iloc[0], table[table["part"] == "example"]
         number = examples["row"].nunique()
@@ -124,7 +124,7 @@ class Graying(Analysis):
             halves = figure.subfigures(2, 1, squeeze=False, height_ratios=heights)
             _draw_curves(halves[0, 0], table[table["part"] == "mean"])
             _draw_examples(halves[1, 0].subplots(), examples)
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -195,7 +195,7 @@ def toward(
 def _measured(
     found: Scores, plain: Scores, reference: Scores, dims: int, level: float
 ) -> dict[str, float | int]:
-    """Return the columns of grayed images, given those as they are and the inside's, in nats."""
+    """Return the columns of grayed images, given log P of the unchanged and the inside's images."""
     bits, change = (mean_bpd(of, dims, level=level) for of in (found, found - plain))
     area = delong(-reference, -found, level=level)
     return {

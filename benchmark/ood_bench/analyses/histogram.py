@@ -45,7 +45,7 @@ class Histogram(Analysis):
         """Draw all series over one another, each with area one."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, series = table.iloc[0], self.series(table)
         colours = data_colours(list(dict.fromkeys(s.data for s in series)))
@@ -62,7 +62,7 @@ class Histogram(Analysis):
                 draw_series(axes, s, edges, colours[s.data], label)
             axes.set_xlabel("Bits per dimension, reversed (more likely →)")
             axes.set_ylabel("Density")
-            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            axes.set_title(trained_on(first))
             _add_legend(figure, axes)
         return figure
 

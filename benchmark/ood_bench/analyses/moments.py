@@ -95,7 +95,7 @@ class Moments(Analysis):
         varies less), with the normal interval by the delta method, and `mean_within_sd`, the
         share of dimensions whose mean lies within one standard deviation of the inside's mean.
         Of the inside and each outside: `channel_variance_1` and so on, the variance of a
-        channel summed over its pixels. An inside of no variance has no ratio.
+        channel summed over its pixels. An inside without variance has no ratio.
         """
         inside, test = str(table["inside"].iloc[0]), table[table["split"] == "test"]
         dimensions = {str(k): v for k, v in test[test["part"] == "dimension"].groupby("data")}
@@ -144,9 +144,9 @@ class Moment(NamedTuple):
 def moments(images: NDArray[np.uint8]) -> Moment:
     """Return mean and variance of each dimension of images `(N, C, H, W)`, on [0, 1].
 
-    The variance divides by N. The error is that of the variance averaged over dimensions, by
-    the spread over images of their mean squared distance from the mean image. Sums are of
-    whole numbers, taken from the first image, so that images that are all the same have
+    The variance divides by N. The error is the standard error of the variance averaged over
+    dimensions, from the spread over images of their mean squared distance from the mean image.
+    Sums are of integer differences from the first image, so that identical images have
     variances of exactly 0.
     """
     origin = images[0].astype(np.int64)

@@ -1,4 +1,4 @@
-"""Whether the likelihood's failure is owed to a few images: AUROC without the most extreme."""
+"""Whether the likelihood fails because of a few images: AUROC without the most extreme."""
 
 from typing import TYPE_CHECKING
 
@@ -19,10 +19,10 @@ PERCENT = (0, 1, 5, 10)
 class Outliers(Analysis):
     """AUROC of minus the log-likelihood, with and without the most extreme images.
 
-    Of the inside's test images and of each outside data set alike, a share is dropped: half
+    The same share is dropped from the inside's test images and from each outside data set: half
     of it at the lowest and half at the highest log-likelihoods, so that 1 % drops the lowest
     0.5 % and the highest 0.5 % of each set, rounded down to whole images. The intervals are
-    those of AUROC on the images left (`metrics.delong`), the cuts taken as given.
+    those of AUROC on the remaining images (`metrics.delong`), the cuts taken as fixed.
     """
 
     title = "AUROC without outliers"
@@ -59,7 +59,7 @@ class Outliers(Analysis):
         """Draw AUROC against the share dropped, a line for each outside data set."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first = table.iloc[0]
         lines = list(table.groupby("outside", sort=False))
@@ -86,7 +86,7 @@ class Outliers(Analysis):
             axes.set_xticks(sorted(100 * table["dropped"].unique()))
             axes.set_xlabel("Most extreme images dropped from each set (%)")
             axes.set_ylabel("AUROC of −log P(x)")
-            axes.set_title(plain(f"{first['model']} trained on {first['inside']}"))
+            axes.set_title(trained_on(first))
             figure.legend(
                 title=f"AUROC of all images → without {100 * table['dropped'].max():g} %",
                 loc="outside lower center",

@@ -52,5 +52,5 @@ def add_legends(
     figure.set_size_inches(WIDTH, height + legend_height + FRAME)
     gridspec = panels[0].get_gridspec()
     if gridspec is None:
-        raise ValueError("the panels are of no grid")
+        raise ValueError("the panels are not in a grid")
     gridspec.set_height_ratios([height, legend_height])

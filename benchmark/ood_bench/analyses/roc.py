@@ -48,7 +48,7 @@ class Roc(Analysis):
         import seaborn as sns
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import look, plain
+        from ood_bench.analyses.style import look, plain, trained_on
 
         panels = list(table.groupby("outside", sort=False))
         detectors = list(dict.fromkeys(table["detector"]))
@@ -85,7 +85,7 @@ class Roc(Analysis):
                     frameon=False,
                 )
             first = table.iloc[0]
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -100,9 +100,9 @@ class Roc(Analysis):
 
 
 def _vertices(inside: Scores, outside: Scores) -> NDArray[np.int64]:
-    """Return (inside, outside) counts flagged as the threshold falls, at the bends alone.
+    """Return (inside, outside) counts flagged as the threshold falls, at the bends only.
 
-    Images of one score are flagged together, so that a tie is a slanted piece.
+    Images with equal scores are flagged together, so a tie is a slanted segment.
     """
     scores = np.concatenate([inside, outside])
     is_outside = np.repeat([0, 1], [len(inside), len(outside)])

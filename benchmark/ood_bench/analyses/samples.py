@@ -29,7 +29,7 @@ class SampleSheet(Analysis):
 
     Args:
         temperatures: Factors on the spread of the prior; 1 draws from the model.
-        count: How many images at each, and of the training images.
+        count: Number of samples at each temperature, and of training images.
     """
 
     requires = Samples
@@ -60,7 +60,7 @@ class SampleSheet(Analysis):
         from matplotlib.figure import Figure
         from matplotlib.layout_engine import ConstrainedLayoutEngine
 
-        from ood_bench.analyses.style import look, plain
+        from ood_bench.analyses.style import look, trained_on
         from ood_bench.analyses.thumbnails import bare, show_grid
 
         by_panel = table.groupby(["part", "temperature"], sort=False, dropna=False)
@@ -81,7 +81,7 @@ class SampleSheet(Analysis):
             for axes, (_, panel) in zip(grid.ravel(), panels, strict=False):
                 show_grid(axes, list(panel["png"]), columns=columns)
                 axes.set_title(_heading(panel))
-            figure.suptitle(plain(f"{first['model']} trained on {first['inside']}"), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -134,7 +134,7 @@ def _samples(study: Study, count: int, temperature: float) -> pd.DataFrame:
 
 
 def _sheet(study: Study, images: NDArray[np.uint8], part: str) -> pd.DataFrame:
-    """Return the rows of some images, as those of training images unless changed."""
+    """Return the rows of images, with the columns of samples set as for training images."""
     from ood_bench.analyses.scoring import log_prob
     from ood_bench.analyses.thumbnails import to_png
     from ood_bench.units import bits_per_dim
@@ -156,7 +156,7 @@ def _sheet(study: Study, images: NDArray[np.uint8], part: str) -> pd.DataFrame:
 
 
 def _heading(panel: pd.DataFrame) -> str:
-    """Return the lines above a panel; what is broken has one of its own, to fit the width."""
+    """Return the lines above a panel; broken samples have their own line, to fit the width."""
     first, bits = panel.iloc[0], panel["bits_per_dim"].mean()
     measured = [] if math.isnan(bits) else [f"{bits:.2f} bits/dim"]
     if first["part"] == "training":
@@ -170,7 +170,7 @@ def _heading(panel: pd.DataFrame) -> str:
 
 
 def _remarks(panel: pd.DataFrame) -> list[str]:
-    """Say which share of a panel's values was clipped, and how many samples are broken."""
+    """Return the share of a panel's values that was clipped, and the number of broken samples."""
     broken = int(panel["broken"].sum())
     remarks = [] if broken == len(panel) else [f"{100 * panel['clipped'].mean():.1f} % clipped"]
     return remarks + ([f"{broken} of {len(panel)} not numbers"] if broken else [])

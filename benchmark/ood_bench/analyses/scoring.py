@@ -1,4 +1,4 @@
-"""What analyses that call the model share: scores of images, and which images to take."""
+"""Helpers of analyses that call the model: log-likelihoods, and evenly spaced rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +12,9 @@ def log_prob(study: Study, images: NDArray[np.uint8], what: str) -> Scores:
     """Return log P(x) of uint8 images `(N, C, H, W)` under the study's model, nats, `(N,)`.
 
     Args:
-        study: Whose model is called.
+        study: The study that holds the model.
         images: The images.
-        what: What they are, for messages.
+        what: Description of the images, for messages.
 
     Raises:
         ValueError: If a value is not finite.
@@ -26,7 +26,7 @@ def log_prob(study: Study, images: NDArray[np.uint8], what: str) -> Scores:
 
 
 def spread_rows(count: int, total: int) -> NDArray[np.int64]:
-    """Return the rows of `count` images that lie evenly among `total`; all if there are fewer.
+    """Return `count` evenly spaced rows of `total`; all if there are fewer.
 
     Example:
         >>> spread_rows(4, 10), spread_rows(9, 3)

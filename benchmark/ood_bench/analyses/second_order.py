@@ -1,4 +1,4 @@
-"""Does a second-order expansion around the mean image tell which set is the likelier?"""
+"""Predict which data set is likelier from a second-order expansion around the mean image."""
 
 import math
 from typing import TYPE_CHECKING, cast
@@ -37,18 +37,17 @@ class SecondOrder(Analysis):
     r"""The likelihood gap of outside and inside predicted from derivatives at the mean image.
 
     With p the inside, q an outside data set, $x_0$ the mean of the inside's training images
-    and H = $∇^2 \log p(x_0)$, the gap E_q[log p(x)] − E_p[log p(x)] is put beside
+    and H = $∇^2 \log p(x_0)$, the gap E_q[log p(x)] − E_p[log p(x)] is compared with
 
     - `second_order_gap`, for any differentiable model:
       ∇log p(x_0)ᵀ (E_q[x] − E_p[x]) + ½ (Tr{H Σ_q} − Tr{H Σ_p}), where Tr{H Σ} is the mean
-      of (x − μ)ᵀ H (x − μ) over images, one Hessian-vector product each. Networks of ReLUs
-      are linear by pieces: H is that of the piece that holds $x_0$, which may be small, so
-      that this gap is an artefact of where the pieces end;
+      of (x − μ)ᵀ H (x − μ) over images, one Hessian-vector product each. ReLU networks are
+      piecewise linear: H is that of the piece that holds $x_0$, which may be small, so that
+      this gap is an artefact of where the pieces end;
     - `second_difference_gap`, the same with (log p(x_0 + s d) − 2 log p(x_0) + log p(x_0 − s d))
       / s² in place of dᵀ H d, d = x − μ and s = 1/4: curvature over a quarter of the way, which
-      many pieces share. Where the two differ much, neither is a property of the density but of
-      the step;
-    - `closed_form_gap`, for constant volume alone:
+      spans many pieces. If the two differ much, both depend on the step more than on the density;
+    - `closed_form_gap`, for constant-volume flows only:
       ½ ∂²/∂z² log p(z) Σ_c α_c² Σ_hw (σ²_q − σ²_p), α_c = Π_k Σ_j u_k,c,j, from the variances
       of the pixels and the weights alone. `constant_volume.paper_weights` says how it carries over
       to squeezed channels, several levels, actnorm and a learned prior, of which the variance
@@ -59,13 +58,13 @@ class SecondOrder(Analysis):
       of α: what is left out is then the shifts, the prior's dependence and the covariances.
 
     E_p, Σ_p and the observed gap are those of the inside's test images. All are in nats (and
-    bits per dimension), outside minus inside: positive says that the outside is the likelier.
-    Of each form a `_sign_agrees` says whether its sign is the observed one, 1 or 0; where the
-    interval of either gap holds 0, the interval of this is [0, 1].
+    bits per dimension), outside minus inside: positive means that the outside is the likelier.
+    For each form, `_sign_agrees` is 1 if its sign is the observed one and 0 otherwise; if the
+    interval of either gap includes 0, the interval of this is [0, 1].
     `mean_shift` is ½ (μ − x_0)ᵀ H (μ − x_0), outside minus inside, which the expression leaves
     out since it assumes that the means agree; with it, the Taylor polynomial would be complete.
 
-    The table has one value a row. Means and variances of each channel are on the scale
+    The table has one value per row. Means and variances of each channel are on the scale
     [0, 1], variances summed over pixels; those of the inside have no outside.
 
     Args:
@@ -89,10 +88,10 @@ class SecondOrder(Analysis):
 
     def tabulate(self, study: Study) -> pd.DataFrame:
         """Return the gaps, the terms of the expansion, and each set's means and variances."""
-        from ood_bench.analyses.expansion import Expansion, moments, see
+        from ood_bench.analyses.expansion import Expansion, pixel_moments, see
 
         model: Differentiable = named(study.trained(), Differentiable)
-        centre = moments(study.images(study.inside, "train")).mean
+        centre = pixel_moments(study.images(study.inside, "train")).mean
         expansion = Expansion(model, centre)
         weights = _weights(expansion)
         inside = see(expansion, study.images(study.inside, "test"), self.count)
@@ -110,7 +109,7 @@ class SecondOrder(Analysis):
         """Draw a panel for each outside data set: each gap as a dot with its interval."""
         from matplotlib.figure import Figure
 
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, gaps = table.iloc[0], _gaps(table)
         names = list(dict.fromkeys(gaps["outside"]))
@@ -130,8 +129,7 @@ class SecondOrder(Analysis):
                 axes.set_ylim(len(part) - 0.5, -0.5)
                 axes.set_title(plain(name), loc="left")
             _set_scale(panels[-1], gaps)
-            title = f"{first['model']} trained on {first['inside']}"
-            figure.suptitle(plain(title), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -169,7 +167,7 @@ class SecondOrder(Analysis):
         return " ".join(parts)
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
-        """Return gaps in bits per dimension, whether signs agree, what that rests on, variances."""
+        """Return gaps in bits per dimension, sign agreements, how well it holds, and variances."""
         found = []
         for row in table[table["value"].notna()].itertuples():
             quantity, unit = cast(str, row.quantity), row.unit
@@ -224,7 +222,7 @@ class _Table:
         self.records: list[dict[str, object]] = []
 
     def add(self, outside: str, quantity: str, unit: str, measure: Measure, channel: int) -> None:
-        """Add one value; channel is −1 where it is not about one."""
+        """Add one value; channel is −1 for a value that is not of one channel."""
         about = {"model": self.study.model, "inside": self.study.inside, "outside": outside}
         what = {"quantity": quantity, "channel": channel, "unit": unit}
         self.records.append({**about, **what, **measure._asdict()})
@@ -254,7 +252,7 @@ class _Table:
         outside: "Seen",
         weights: "dict[str, NDArray[np.float64]]",
     ) -> None:
-        """Add all that is about one outside data set."""
+        """Add the gaps of one outside data set."""
         from ood_bench.analyses.expansion import interval
 
         gradient = outside.slope - inside.slope
@@ -304,7 +302,7 @@ class _Table:
 
 
 def _agreement(predicted: Measure, observed: Measure) -> Measure:
-    """Return 1 where two gaps have one sign, else 0; from 0 to 1 where an interval holds both."""
+    """Return 1 if two gaps have the same sign, else 0; from 0 to 1 if an interval includes 0."""
     if not math.isfinite(predicted.value):
         return Measure(math.nan, math.nan, math.nan)
     agrees = float(np.sign(predicted.value) == np.sign(observed.value))
@@ -349,7 +347,7 @@ def _set_scale(axes: "Axes", gaps: pd.DataFrame) -> None:
 
 
 def _trust(table: pd.DataFrame) -> str:
-    """Say how far the expansion is off at the ID images, and how near the mean it holds."""
+    """Return, in words, the expansion's error at the ID images, and how near the mean it holds."""
     own = table[table["outside"] == ""].set_index(["quantity", "unit"])["value"]
     off, reach = float(own["remainder", "bits_per_dim"]), float(own["reach", "share"])
     holds = (
@@ -364,7 +362,7 @@ def _trust(table: pd.DataFrame) -> str:
 
 
 def _share(agrees: pd.DataFrame) -> str:
-    """Say how many of some signs agree, and how many intervals hold both signs."""
+    """Return, in words, how many signs agree, and how many intervals include both signs."""
     unclear = int((agrees["low"] < agrees["high"]).sum())
     share = f"{int(agrees['value'].sum())} of {len(agrees)}"
     return f"{share} (for {unclear} of them an interval includes both signs)" if unclear else share

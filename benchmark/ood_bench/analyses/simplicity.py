@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.stats import rankdata
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.analyses.bins import Series, view
+from ood_bench.analyses.bins import Series, series_view
 from ood_bench.detectors import Scores
 from ood_bench.metrics import Measure
 from ood_bench.metrics.measure import normal_quantile, percent
@@ -36,9 +36,8 @@ class Simplicity(Analysis):
     The variance is over all pixels and channels of an image on the scale [0, 1]. Spearman's
     rank correlation with log P(x) is taken over all test images of each data set (`part` is
     `correlation`), and over those of all data sets together (`pooled`); below 0, simpler
-    images are likelier. Where all images of a set have one value there is no correlation, and
-    no row. The points to draw (`point`) are at most 1,000 images of each set, at even steps
-    through it.
+    images are likelier. If all images of a set have the same value, there is no correlation and
+    no row. The points to draw (`point`) are at most 1,000 evenly spaced images of each set.
     """
 
     needs = ("log_prob", "complexity_png")
@@ -76,7 +75,7 @@ class Simplicity(Analysis):
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a panel for each measure of simplicity, with the correlations below it."""
         from ood_bench.analyses.panels import add_legends, row_of_panels
-        from ood_bench.analyses.style import data_colours, look, plain
+        from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, points = table.iloc[0], table[table["part"] == "point"]
         names = [str(name) for name in dict.fromkeys(points["data"])]
@@ -98,8 +97,7 @@ class Simplicity(Analysis):
             panels[0].set_ylabel("Bits per dimension (more likely ↑)")
             legend = "Spearman's ρ with log P(x)"
             add_legends(figure, panels, places, title=legend, height=3.1)
-            title = f"{first['model']} trained on {first['inside']}"
-            figure.suptitle(plain(title), fontsize=9)
+            figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
     def caption(self, table: pd.DataFrame) -> str:
@@ -116,8 +114,8 @@ class Simplicity(Analysis):
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:
         """Return `spearman_variance` and `spearman_complexity` of the inside and each outside.
 
-        With `_pooled` after the name, over the inside's test images and all outside ones. A
-        set whose images all have one variance, length or likelihood has none.
+        Names that end in `_pooled` are over the inside's test images and all outside ones. A set
+        whose images all have the same variance, length or likelihood has no finding.
         """
         found = table[table["part"].isin(["correlation", "pooled"])]
         return tuple(
@@ -155,8 +153,8 @@ def image_variance(images: NDArray[np.uint8]) -> Scores:
 def spearman(x: Scores, y: Scores, *, level: float = 0.95) -> Measure | None:
     r"""Return Spearman's rank correlation with an interval by Fisher's z; None without one.
 
-    The error of $z = \mathrm{artanh}\,\rho$ is $\sqrt{(1 + \rho^2 / 2) / (n - 3)}$. Of three
-    pairs or fewer nothing is known, and the interval is [-1, 1].
+    The error of $z = \mathrm{artanh}\,\rho$ is $\sqrt{(1 + \rho^2 / 2) / (n - 3)}$. With three
+    pairs or fewer it is undefined, and the interval is [-1, 1].
 
     Reference:
         Bonett & Wright, Sample size requirements for estimating Pearson, Kendall and Spearman
@@ -184,14 +182,14 @@ def _correlation(x: Scores, y: Scores, part: str, level: float) -> pd.DataFrame:
 
 
 def _even(count: int) -> NDArray[np.int64]:
-    """Return at most `POINTS` rows of this many, at even steps."""
+    """Return at most `POINTS` evenly spaced rows of this many."""
     few = min(count, POINTS)
     return np.arange(few, dtype=np.int64) * count // few
 
 
 def _range(points: pd.DataFrame, inside: str) -> tuple[float, float]:
     """Return the bits per dimension to show."""
-    return view(
+    return series_view(
         [
             Series.of(
                 part["bits_per_dim"].to_numpy(np.float64),
@@ -206,7 +204,7 @@ def _range(points: pd.DataFrame, inside: str) -> tuple[float, float]:
 
 
 def _label(found: pd.DataFrame) -> str:
-    """Return a correlation and its interval as the legend says them."""
+    """Return a correlation and its interval as the legend shows them."""
     from ood_bench.analyses.style import signed
 
     if found.empty:
@@ -216,7 +214,7 @@ def _label(found: pd.DataFrame) -> str:
 
 
 def _scatter(axes: "Axes", points: pd.DataFrame, colour: "Colour", label: str) -> None:
-    """Draw the points that are within the panel, and say in the label how many are not."""
+    """Draw the points within the panel; the label tells how many lie beyond it."""
     high, low = axes.get_ylim()
     y = points["bits_per_dim"]
     within = (low <= y) & (y <= high)

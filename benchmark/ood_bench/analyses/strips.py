@@ -1,4 +1,4 @@
-"""Rows of images with a number above each: one row for a data set, or for a part of one."""
+"""Rows of images with a number above each: one row per data set, or per part of one."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,7 +15,7 @@ class Strip(NamedTuple):
     """A row of images.
 
     Attributes:
-        data: The data set, which has a colour.
+        data: The data set, which determines the colour.
         label: The line below its name.
         images: Columns `png` and `bits_per_dim`; may be empty.
     """
@@ -30,8 +30,8 @@ def draw_strips(strips: Sequence[Strip], *, title: str, margin: float) -> "Figur
 
     Args:
         strips: The rows, at least one.
-        title: Above them all.
-        margin: Inches for the names.
+        title: The title above all rows.
+        margin: Width of the names' column, in inches.
     """
     from matplotlib.figure import Figure
 

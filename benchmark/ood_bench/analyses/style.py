@@ -2,7 +2,10 @@
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from typing import TypeAlias
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 Colour: TypeAlias = tuple[float, float, float]
 
@@ -68,6 +71,11 @@ def plain(name: str) -> str:
         a\$b
     """
     return name.replace("$", r"\$")
+
+
+def trained_on(row: "pd.Series[Any]") -> str:
+    """Return "MODEL trained on INSIDE", a figure's title, from a row of its table."""
+    return plain(f"{row['model']} trained on {row['inside']}")
 
 
 def signed(value: float, digits: int) -> str:

@@ -40,7 +40,7 @@ def show(axes: "Axes", pixels: NDArray[np.uint8]) -> None:
 
 
 def bare(axes: "Axes") -> None:
-    """Take ticks and frame away."""
+    """Remove ticks and frame."""
     axes.set(xticks=[], yticks=[])
     axes.spines[:].set_visible(False)
 
@@ -49,9 +49,9 @@ def show_grid(axes: "Axes", pngs: Sequence[bytes], *, columns: int) -> None:
     """Draw images of one shape in rows; the one in row i and column j is centred on (j, i).
 
     Args:
-        axes: Where to.
+        axes: The axes to draw in.
         pngs: At least one image.
-        columns: How many to a row.
+        columns: Number of images per row.
     """
     images = [from_png(png) for png in pngs]
     rows = math.ceil(len(images) / columns)

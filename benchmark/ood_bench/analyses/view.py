@@ -1,4 +1,4 @@
-"""Which part of an axis to show when some of the data lie far off."""
+"""The part of an axis to show if some of the data lie far off."""
 
 from collections.abc import Iterable
 from typing import TypeAlias
@@ -13,9 +13,9 @@ MARGIN = 0.04
 def view(core: Range, others: Iterable[Range]) -> Range:
     """Return the range of bits per dimension to show, with a margin.
 
-    It holds the core whole, and those of the others that do not make it wider than 2.5 times
-    the core or 4 bits per dimension, whichever is more: uniform noise, at 15 say, would press
-    all else flat.
+    It holds the whole core, and those of the others that do not make it wider than 2.5 times
+    the core or 4 bits per dimension, whichever is more: uniform noise, at about 15, would leave
+    no room for the rest.
 
     Example:
         >>> low, high = view((1.0, 3.0), [(0.5, 2.0), (15.7, 15.8)])

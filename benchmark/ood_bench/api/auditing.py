@@ -75,7 +75,7 @@ def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> Au
     from ood_bench.cells import Address
     from ood_bench.data import DataOptions, Library
     from ood_bench.errors import DataError
-    from ood_bench.runs import gather
+    from ood_bench.runs import combine_audits
 
     root = data or os.environ.get("OOD_BENCH_DATA")
     library, options = Library(root=Path(root) if root else None, index=None), DataOptions()
@@ -101,7 +101,7 @@ def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> Au
         found.append((Address(inside=of, shape=str(shape)), summarise(other)._asdict()))
         at = Address(inside=inside, outside=of, shape=str(shape))
         found.append((at, audit_pair(one, train, other, level=LEVEL)._asdict()))
-    return AuditedData(gather(found), LEVEL)
+    return AuditedData(combine_audits(found), LEVEL)
 
 
 def audit_suite(

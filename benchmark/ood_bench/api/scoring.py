@@ -13,7 +13,7 @@ from ood_bench.detectors import Columns, Detector
 from ood_bench.errors import DataError
 from ood_bench.registry import Registry, construct
 from ood_bench.scoring import Gathered, find_model, gather, judge
-from ood_bench.scoring.judge import columns_of
+from ood_bench.scoring.judge import computed_columns
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -131,7 +131,7 @@ def _held_out(
     if held_out is None:
         return None
     pixels = _named(held_out, None).pixels
-    return columns_of(model, pixels, (*detector.needs, *detector.fits_on), registry)
+    return computed_columns(model, pixels, (*detector.needs, *detector.fits_on), registry)
 
 
 def _shape(model: object, held_out: NDArray[np.uint8] | None) -> Shape | None:

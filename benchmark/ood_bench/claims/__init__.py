@@ -27,7 +27,7 @@ __all__ = [
     "PerImage",
     "PerImageReader",
     "Rows",
-    "evaluate",
+    "evaluate_claims",
     "validate",
 ]
 
@@ -123,7 +123,7 @@ def validate(
                 )
 
 
-def evaluate(
+def evaluate_claims(
     claims: Iterable[Claim],
     rows: Sequence[Measured],
     missing: Sequence[Omission] = (),
@@ -149,7 +149,7 @@ def evaluate(
 
 
 class _Evidence(NamedTuple):
-    """The input of `evaluate` against which claims are tested."""
+    """The input of `evaluate_claims` against which claims are tested."""
 
     rows: Sequence[Measured]
     missing: Sequence[Omission]

@@ -173,11 +173,11 @@ class _Term:
 
 
 def fewest(found: Sequence[Measured], rows: Sequence[Measured]) -> str:
-    """Say of how many trainings the pooled row is that has fewest; empty if that is not known.
+    """Return the smallest number of trainings behind pooled rows, in words; empty if unknown.
 
     Args:
         found: Pooled rows.
-        rows: All rows, those of single seeds among them.
+        rows: All rows, including those of single seeds.
     """
     terms = [_Term.of(Part(row, 0.0), rows) for row in found]
     least = min(terms, key=lambda term: len(term.singles), default=None)

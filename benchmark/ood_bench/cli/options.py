@@ -57,6 +57,13 @@ def output_file(option: typer.CallbackParam, path: Path | None) -> Path | None:
     return path
 
 
+def output_file_option(help: str) -> Any:
+    """Return the option `--output FILE`; `help` says what is written without it."""
+    return typer.Option(
+        "--output", "-o", metavar="FILE", callback=output_file, help=help, show_default=False
+    )
+
+
 def _name(option: typer.CallbackParam) -> str:
     return max(option.opts, key=len)
 

@@ -4,24 +4,14 @@ import json
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ood_bench.cli.console import say
-from ood_bench.cli.options import output_file
+from ood_bench.cli.options import output_file_option
 from ood_bench.files import write_whole
 
 
 def schema(
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            callback=output_file,
-            help="Where to write it; default: standard output.",
-            show_default=False,
-        ),
+        Path | None, output_file_option("Where to write it; default: standard output.")
     ] = None,
 ) -> None:
     """Write the JSON Schema of suites, so that editors check and complete them.

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ood_bench.cli.console import say
-from ood_bench.cli.options import ResultsRoot, TrustCode, folder, output_file, output_option
+from ood_bench.cli.options import ResultsRoot, TrustCode, folder, output_file_option, output_option
 from ood_bench.errors import SuiteError
 from ood_bench.files import unfinished, write_whole
 from ood_bench.spreadsheet import guarded
@@ -43,15 +43,7 @@ def score(
         ),
     ],
     output: Annotated[
-        Path | None,
-        typer.Option(
-            "--output",
-            "-o",
-            metavar="FILE",
-            callback=output_file,
-            help="A .csv or .parquet file; default: CSV on standard output.",
-            show_default=False,
-        ),
+        Path | None, output_file_option("A .csv or .parquet file; default: CSV on standard output.")
     ] = None,
     detector: Annotated[
         str, typer.Option(metavar="NAME", help="The detector, with its default options.")

@@ -11,7 +11,7 @@ from PIL import ExifTags, Image, ImageFile, UnidentifiedImageError
 
 from ood_bench.data import depth
 from ood_bench.data.pictures import Blob, Decoded, Pictures
-from ood_bench.data.reading import in_words
+from ood_bench.data.reading import error_in_words
 from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError
 
@@ -53,7 +53,7 @@ class BadImageError(DataError):
         return BadImageError, (str(self), self.reason)
 
 
-class Picture(NamedTuple):
+class DecodedImage(NamedTuple):
     """A decoded image in mode L or RGB, and what was done beyond decoding.
 
     `done` continues a sentence that begins with "3 of 4 images".
@@ -63,7 +63,7 @@ class Picture(NamedTuple):
     done: tuple[str, ...] = ()
 
 
-def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") -> Picture:
+def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") -> DecodedImage:
     """Decode one file to 8-bit gray (mode L) or colour (mode RGB).
 
     Call it within `quiet_decoders`, so that a file that declares more pixels than
@@ -97,7 +97,7 @@ def decode(where: str, blob: Blob | None, sixteen_bit: SixteenBit = "refuse") ->
             # not the image's fault, so no reason to leave it out
             raise DataError(f"{where}: cannot be read: {error.strerror}") from error
         unknown = isinstance(error, UnidentifiedImageError)
-        reason = "unknown format" if unknown else in_words(error)
+        reason = "unknown format" if unknown else error_in_words(error)
         raise BadImageError(f"{where}: not a readable image: {reason}", "not readable") from error
 
 
@@ -108,7 +108,7 @@ def _opened(where: str, blob: Blob) -> ImageFile.ImageFile:
 
 def _picture(
     where: str, blob: Blob, image: ImageFile.ImageFile, sixteen_bit: SixteenBit
-) -> Picture:
+) -> DecodedImage:
     done = []
     if getattr(image, "is_animated", False) or len(image.info.get("sizes", ())) > 1:
         done.append("with several pages or frames, of which the first was read")
@@ -125,7 +125,7 @@ def _picture(
         flat = flat.transpose(turn)
     if turned or turn is not None:
         done.append("turned by their EXIF orientation")
-    return Picture(flat, tuple(done))
+    return DecodedImage(flat, tuple(done))
 
 
 def _tag(image: ImageFile.ImageFile, tag: int) -> int:

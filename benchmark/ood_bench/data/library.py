@@ -27,7 +27,7 @@ from ood_bench.data.shape import Shape
 from ood_bench.data.sources import SearchRoots
 from ood_bench.data.sources.hub import hub_cache
 from ood_bench.data.tally import ReadingCounts
-from ood_bench.data.transform import Fitted, applied, cropped, fit
+from ood_bench.data.transform import Fitted, applied, cropped, fit_shape
 from ood_bench.errors import DataError
 from ood_bench.hashing import digest
 
@@ -271,7 +271,7 @@ def _fitted(located: Located, split: str, target: Shape, limit: int | None) -> _
     pictures = located.read(split, limit)
     on_bad = located.options.on_bad
     with quiet_decoders():
-        fitted = fit(pictures, located.transform, target, name=located.name, on_bad=on_bad)
+        fitted = fit_shape(pictures, located.transform, target, name=located.name, on_bad=on_bad)
     labels = pictures.labels
     if labels is not None and fitted.tally.bad:
         labels = np.delete(labels, list(fitted.tally.bad))

@@ -8,7 +8,7 @@ from pathlib import Path
 from ood_bench.data.entry import Entry
 from ood_bench.data.options import DataOptions, Division, Transform
 from ood_bench.data.pictures import Decoded, Pictures
-from ood_bench.data.reading import in_words
+from ood_bench.data.reading import error_in_words
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources import Found, SearchRoots
 from ood_bench.data.sources.folder import own_folder
@@ -214,7 +214,7 @@ def _own(name: str, options: DataOptions, roots: SearchRoots) -> Located:
             return Located(name, options, None, transform, missing=line)
         found = _own_source(options, roots)
     except (OSError, RuntimeError, ValueError) as error:  # no permission, '~nobody', a NUL
-        raise DataError(f"'{name}': {path}: cannot be read: {in_words(error)}") from error
+        raise DataError(f"'{name}': {path}: cannot be read: {error_in_words(error)}") from error
     if found is None:
         line = (
             f"'{name}' is not available; '{options.hub}' is not in the hub's cache at {roots.hub}; "

@@ -4,7 +4,7 @@ from ood_bench.data.images import ImagesInfo
 from ood_bench.data.index import Record
 from ood_bench.data.locate import Located
 from ood_bench.data.shape import Shape
-from ood_bench.data.tally import in_words
+from ood_bench.data.tally import counts_in_words
 from ood_bench.data.transform import describe
 
 
@@ -56,7 +56,7 @@ def _source(located: Located, split: str) -> str:
     if not left_out:
         return title
     used, others = len(located.files(split)), sum(left_out.values())
-    return f"{title}; files: {used:,} used, {others:,} left out ({in_words(left_out)})"
+    return f"{title}; files: {used:,} used, {others:,} left out ({counts_in_words(left_out)})"
 
 
 def _notes(
@@ -84,7 +84,7 @@ def _notes(
         notes.append(f"first {limit:,} images only")
     if bad:
         of = "" if located.division else f" of {read:,}"  # a side has none of them
-        notes.append(f"{bad:,}{of} images left out: {in_words(record.left_out)}")
+        notes.append(f"{bad:,}{of} images left out: {counts_in_words(record.left_out)}")
     for done, count in sorted(record.done.items()):
         notes.append(f"{count:,} of {record.count:,} images {done}")
     if remark := located.remark(source_split):

@@ -36,7 +36,7 @@ def reading(path: Path, finding: str) -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.strerror:
             raise DataError(f"{path}: cannot be read: {error.strerror}") from error
-        raise DataError(f"{path}: {finding}: {in_words(error)}") from error
+        raise DataError(f"{path}: {finding}: {error_in_words(error)}") from error
 
 
 @contextmanager
@@ -52,11 +52,11 @@ def quiet_decoders() -> Iterator[None]:
         yield
 
 
-def in_words(error: Exception) -> str:
+def error_in_words(error: Exception) -> str:
     """Return what a decoder says on one line, with the kind of error where it says too little.
 
     Example:
-        >>> in_words(EOFError("Ran out of input")), in_words(KeyError("data"))
+        >>> error_in_words(EOFError("Ran out of input")), error_in_words(KeyError("data"))
         ('Ran out of input', "KeyError: 'data'")
     """
     text = " ".join(str(error).split())

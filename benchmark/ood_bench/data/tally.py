@@ -84,11 +84,11 @@ def _flat(line: str) -> str:
     return line.replace("\n", "\\n")
 
 
-def in_words(counts: Mapping[str, int]) -> str:
+def counts_in_words(counts: Mapping[str, int]) -> str:
     """Return counts by reason in words.
 
     Example:
-        >>> in_words({"hidden": 2, "system": 1})
+        >>> counts_in_words({"hidden": 2, "system": 1})
         '2 hidden, 1 system'
     """
     return ", ".join(f"{count:,} {reason}" for reason, count in sorted(counts.items()))

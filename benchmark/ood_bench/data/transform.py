@@ -108,7 +108,7 @@ def _array(image: Image.Image) -> NDArray[np.uint8]:
     return pixels.reshape(image.height, image.width, 3).transpose(2, 0, 1)
 
 
-def fit(
+def fit_shape(
     pictures: Pictures,
     transform: Transform,
     target: Shape,

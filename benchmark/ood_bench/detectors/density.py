@@ -11,7 +11,7 @@ Values = NDArray[np.float64]
 _CELL = 0.5  # width of a cell, in bandwidths
 _TERMS = 20  # terms of the expansion in a cell; the remainder is below 1e-16 of the density
 _NEAR = 4.0  # bandwidths to the nearest held-out value up to which the expansion holds
-_NEGLIGIBLE = 80.0  # twice the natural logarithm of what a term must be below the largest
+_NEGLIGIBLE = 80.0  # a term below e^-40 of the largest is left out; twice the exponent
 _BLOCK = 64  # images far from all held-out values that share one window
 
 
@@ -22,9 +22,9 @@ def log_kde(held_out: Values) -> Callable[[Values], Values]:
     bandwidth $h = \sigma n^{-1/5}$, σ with ddof = 1, as in `scipy.stats.gaussian_kde`.
 
     The sum is exact to rounding but not taken term by term. Near the held-out values it is
-    e^{-δ²/2} Σ_p δ^p / p! Σ_j e^{-t_j²/2} t_j^p, where δ is the way from the middle of a cell
-    half a bandwidth wide to x, t_j that to x_j; the inner sums serve all x of the cell. Further
-    out only the nearest held-out values count. It stays finite at any distance.
+    e^{-δ²/2} Σ_p δ^p / p! Σ_j e^{-t_j²/2} t_j^p, where δ is the distance of x from the middle of
+    its cell, half a bandwidth wide, and t_j that of x_j; the inner sums serve all x of the cell.
+    Further out only the nearest held-out values count. It stays finite at any distance.
 
     Args:
         held_out: Values that the density is estimated from, shape `(n,)`.

@@ -17,10 +17,10 @@ def checked(statistics: Sequence[str]) -> tuple[str, ...]:
     """Check that names of statistics are unique and not empty, and return them.
 
     Raises:
-        ValueError: If there are none, or one comes twice.
+        ValueError: If there are none, or one is repeated.
     """
     if not statistics:
-        raise ValueError("statistics is empty; name at least one, 'log_prob' say")
+        raise ValueError("statistics is empty; name at least one, such as 'log_prob'")
     twice = sorted({name for name in statistics if statistics.count(name) > 1})
     if twice:
         raise ValueError(f"statistics names {', '.join(twice)} more than once")
@@ -74,7 +74,7 @@ def scale(held_out: Matrix, statistics: Sequence[str]) -> Scale:
 
     Args:
         held_out: Values, shape `(N, K)`.
-        statistics: Where they come from, for the message.
+        statistics: Names of the statistics, for the message.
 
     Raises:
         ValueError: If no column varies.

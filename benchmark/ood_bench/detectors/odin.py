@@ -6,7 +6,8 @@ from ood_bench.detectors import Columns, Detector, Scorer, Scores
 class Odin(Detector):
     """-max_k softmax_k(logits(x̃) / T), x̃ the image after a step that raises it, T = 1000.
 
-    The column holds the softmax probability, without unit; step and temperature are its.
+    The column holds the softmax probability, without unit; step and temperature are constants of
+    the statistic `odin`.
 
     Reference:
         Liang et al., Enhancing The Reliability of Out-of-distribution Image Detection in

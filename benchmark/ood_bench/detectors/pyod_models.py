@@ -51,10 +51,11 @@ class PyodModel(Detector):
         self.options = checked_options(self.estimator, options or {}, seed)
 
     def fit(self, held_out: Columns) -> Scorer:
-        """Return x ↦ how outlying the model finds the statistics of x.
+        """Return x ↦ the model's outlier score of the statistics of x.
 
         Raises:
-            ValueError: If the model refuses its options, or scores images by one another.
+            ValueError: If the model refuses its options, or the score of an image depends on
+                other images.
         """
         return fit_estimator(self._fitted, held_out, self.needs, standardise=self.standardise)
 

@@ -1,4 +1,4 @@
-"""A detector fitted on made-up columns, to learn before any work whether it has images enough."""
+"""Trial fit of a detector on made-up columns, to learn early if it has too few held-out images."""
 
 import warnings
 
@@ -7,19 +7,19 @@ from ood_bench.detectors.made_up import random_columns
 from ood_bench.errors import raised
 
 MANY = 10_000
-"""Held-out images that are enough for any detector; what fails with them too fails otherwise."""
+"""Held-out images that are enough for any detector; a fit that fails here has another cause."""
 
 
 def too_few(detector: Detector, held_out: int) -> str | None:
-    """Return why a detector cannot be fitted on so many images; None if nothing says it cannot.
+    """Return why a detector cannot be fitted on this many images; None if no reason is found.
 
-    It is fitted on made-up columns of as many images, and where it fails on many more: only a
-    failure that more images mend is one of their number. An estimator that warns that it takes
-    another number than its options say counts as failed.
+    The detector is fitted on made-up columns of that many images and, if that fails, of many
+    more: only a failure that more images cure is due to their number. An estimator's warning, for
+    example that it changes a number in its options, counts as a failure.
 
     Args:
         detector: A new detector.
-        held_out: Images that it will be fitted on.
+        held_out: Number of images that it will be fitted on.
 
     Example:
         >>> from ood_bench.detectors.knn import Knn

@@ -12,10 +12,10 @@ from ood_bench.detectors.matrix import Matrix, checked
 
 
 class SklearnEstimator(Detector):
-    """-s(t(x)), s what a scikit-learn estimator makes of statistics t: larger = more normal.
+    """-s(t(x)), s the score of a scikit-learn estimator for statistics t: larger s, more normal.
 
-    s is `score_samples`, which of a density estimator is log q(t) in nats, or
-    `decision_function` of an estimator without it. Any that fits without labels will do:
+    s is `score_samples`, for a density estimator log q(t) in nats, or else
+    `decision_function`. Any estimator that fits without labels will do:
     isolation forest, one-class SVM, Gaussian mixture, kernel density, elliptic envelope, and
     the local outlier factor with its option `novelty: true`.
 
@@ -49,7 +49,8 @@ class SklearnEstimator(Detector):
         """Return x ↦ -s(t(x)).
 
         Raises:
-            ValueError: If the estimator refuses its options, or scores images by one another.
+            ValueError: If the estimator refuses its options, or the score of an image depends on
+                other images.
         """
         return fit_estimator(self._fitted, held_out, self.needs, standardise=self.standardise)
 

@@ -13,12 +13,12 @@ _NOTHING = 1e-6  # of the features' size; a residual below it is rounding
 class Vim(Detector):
     """α |(f(x) - o) R| - logsumexp(logits(x)), in nats.
 
-    f - o is the features from the origin o = -pinv(W) b at which the affine logits W f + b are
-    as near zero as they get, and R the directions in which held-out features vary least, all
-    but the D principal ones about o. α makes the mean of the residual over held-out images
-    that of their largest logit. W and b come from held-out features and logits by least
-    squares, exactly where these are more than the features and of full rank; a feature that
-    no held-out image has counts as one without weight.
+    The origin o = -pinv(W) b is the point at which the affine logits W f + b are nearest to
+    zero, and R holds the directions in which held-out features vary least, all but the D
+    principal ones about o. α makes the mean of the residual over held-out images that of their
+    largest logit. W and b come from held-out features and logits by least squares: exactly, if
+    there are more images than features and the features have full rank. A feature that does not
+    vary over held-out images has weight 0.
 
     Args:
         dims: D; by default 1000 from 2048 features on, 512 from 768 on, else half of them.

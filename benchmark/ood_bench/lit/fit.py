@@ -20,7 +20,7 @@ from ood_bench.lit.batches import Batches, Slices
 from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.compiled import compiled
 from ood_bench.lit.course import CourseCallback, TrainingProgress
-from ood_bench.lit.guard import DivergenceGuard, interval
+from ood_bench.lit.guard import DivergenceGuard, check_interval
 from ood_bench.lit.loggers import logger_for
 from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.module import DensityModule, ImageModule
@@ -154,7 +154,7 @@ def fit(
             check_val_every_n_epoch=None,
             limit_val_batches=None if recipe.validate_every else 0,
             num_sanity_val_steps=0,
-            log_every_n_steps=interval(device),
+            log_every_n_steps=check_interval(device),
             gradient_clip_val=recipe.clip_norm,
             enable_checkpointing=False,
             enable_progress_bar=False,

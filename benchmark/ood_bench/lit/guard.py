@@ -28,7 +28,7 @@ def loss_of(outputs: STEP_OUTPUT) -> Tensor:
     return cast(Tensor, outputs["loss"])
 
 
-def interval(device: torch.device) -> int:
+def check_interval(device: torch.device) -> int:
     """Return the steps between two checks: rare on a GPU, since each check synchronises it."""
     return 5 if device.type == "cpu" else 50
 
@@ -75,7 +75,7 @@ class DivergenceGuard(Callback):
         """Note whether the loss is finite; check at every few steps and at the last."""
         self._finite = self._finite & loss_of(outputs).isfinite()
         step = trainer.global_step
-        if step % interval(self.model.device) and step < trainer.max_steps:
+        if step % check_interval(self.model.device) and step < trainer.max_steps:
             return
         finite = torch.stack([p.detach().isfinite().all() for p in self.model.parameters()]).all()
         if bool(finite & self._finite):

@@ -70,7 +70,7 @@ class ZooOrigin:
 
 
 @dataclass(frozen=True)
-class Checkpoint:
+class Pretrained:
     """The weights of a model that the suite does not train.
 
     Attributes:
@@ -95,16 +95,16 @@ class Checkpoint:
         return self.weights[seed]
 
 
-def of_file(path: Path) -> Checkpoint:
+def of_file(path: Path) -> Pretrained:
     """Return the checkpoint of a bare file of weights.
 
     Raises:
         OSError: If it cannot be read.
     """
-    return Checkpoint({0: Weights(path, file_sha256(path), path.name)})
+    return Pretrained({0: Weights(path, file_sha256(path), path.name)})
 
 
-def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
+def of_zoo(names: Sequence[str]) -> tuple[Pretrained, ...]:
     """Return the checkpoints of zoo models, one per data set.
 
     Models of the same data set must be trainings of one model that differ only in seed; those
@@ -114,7 +114,7 @@ def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
         OodBenchError: If one is unknown, is not here, is damaged, has code of its own, or is not
             of the others' kind.
     """
-    found: dict[str, Checkpoint] = {}
+    found: dict[str, Pretrained] = {}
     first: dict[str, str] = {}
     for name in names:
         folder = find_zoo(name)
@@ -122,7 +122,7 @@ def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
         check_files(folder, description)
         origin, path = _origin(description), folder / WEIGHTS
         other = first.setdefault(origin.digest, name)
-        known = found.setdefault(origin.digest, Checkpoint({}, origin))
+        known = found.setdefault(origin.digest, Pretrained({}, origin))
         if known.origin != origin:
             raise OodBenchError(
                 f"'{PREFIX}{name}' and '{PREFIX}{other}' differ in more than their seed: in "
@@ -134,7 +134,7 @@ def of_zoo(names: Sequence[str]) -> tuple[Checkpoint, ...]:
                 f"seed {description.seed}"
             )
         weights = Weights(path, description.files[WEIGHTS], f"{PREFIX}{name}", _reported(folder))
-        found[origin.digest] = Checkpoint({**known.weights, description.seed: weights}, origin)
+        found[origin.digest] = Pretrained({**known.weights, description.seed: weights}, origin)
     plugins = {known.origin.plugin for known in found.values() if known.origin}
     if len(plugins) > 1:
         raise OodBenchError(f"they are different models: {', '.join(sorted(plugins))}")

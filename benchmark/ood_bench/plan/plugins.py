@@ -11,7 +11,7 @@ from ood_bench.core_yaml import KeyPath
 from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
 from ood_bench.metrics import DetectionMetric
-from ood_bench.plan.checkpoint import Checkpoint, ZooOrigin, of_file, of_zoo
+from ood_bench.plan.checkpoint import Pretrained, ZooOrigin, of_file, of_zoo
 from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
@@ -31,7 +31,7 @@ class Named:
     options: Options
     place: KeyPath
     revision: int | str = 1
-    checkpoint: Checkpoint | None = None
+    checkpoint: Pretrained | None = None
     each: "tuple[Named, ...]" = ()
 
 
@@ -204,15 +204,15 @@ class Plugins:
         plugin: type[Any],
         use: str,
         entry: ModelEntry | PluginEntry,
-        checkpoints: Sequence[Checkpoint],
-    ) -> Iterator[tuple[Checkpoint | None, Options]]:
+        checkpoints: Sequence[Pretrained],
+    ) -> Iterator[tuple[Pretrained | None, Options]]:
         """Yield each checkpoint with its options; without checkpoints the entry's options."""
         for checkpoint in checkpoints or (None,):
             origin = checkpoint.origin if checkpoint else None
             given = origin.options if origin else entry.options
             yield checkpoint, resolve_options(plugin, use, given)
 
-    def _checkpoints(self, entry: ModelEntry, place: KeyPath) -> tuple[Checkpoint, ...]:
+    def _checkpoints(self, entry: ModelEntry, place: KeyPath) -> tuple[Pretrained, ...]:
         if entry.zoo:
             try:
                 return of_zoo(entry.zoo)

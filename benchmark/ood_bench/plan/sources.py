@@ -13,7 +13,7 @@ from ood_bench.data import ImagesInfo, Shape
 from ood_bench.data.partition import Partition, Whole, partition_by
 from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.hashing import digest
-from ood_bench.plan.checkpoint import Checkpoint, Weights
+from ood_bench.plan.checkpoint import Pretrained, Weights
 from ood_bench.plan.models import Models
 from ood_bench.plan.plan import DataRead
 from ood_bench.plan.plugins import Plugins, split_role
@@ -178,7 +178,7 @@ class Sources:
             place = self.loaded.training(trial.model.place, "optimizer")
             raise self.loaded.mistake(place, str(error)) from error
 
-    def _weights(self, checkpoint: Checkpoint, trial: Trial, seed: int) -> Weights:
+    def _weights(self, checkpoint: Pretrained, trial: Trial, seed: int) -> Weights:
         try:
             return checkpoint.of(seed)
         except PluginError as error:

@@ -9,10 +9,10 @@ from ood_bench.hashing import digest
 
 
 def code_digest(plugin: type) -> str | None:
-    """Return a digest of a class's module and of all that this imports from its own package.
+    """Return a digest of a class's module and of the modules that it imports from its package.
 
-    Docstrings do not count, nor do libraries and other packages: a figure drawn with an older
-    matplotlib is as right as it was. None where there is no source to read.
+    Docstrings, libraries and other packages are left out: a new version of matplotlib does not
+    make a drawn figure stale. None if there is no source to read.
     """
     module = inspect.getmodule(plugin)
     path = getattr(module, "__file__", None)
@@ -32,7 +32,7 @@ def code_digest(plugin: type) -> str | None:
 
 
 def source_digest(*modules: str) -> str | None:
-    """Return a digest of some modules, docstrings left out; None where there is no source."""
+    """Return a digest of modules without their docstrings; None if there is no source."""
     texts = []
     for module in modules:
         spec = find_spec(module)
@@ -44,12 +44,12 @@ def source_digest(*modules: str) -> str | None:
 
 
 def together(*digests: str | None) -> str | None:
-    """Return one digest of several; None if one of them is not known."""
+    """Return one digest of several; None if one of them is unknown."""
     return digest(list(digests)) if all(digests) else None
 
 
 def _without_docstrings(text: str, tree: ast.Module) -> str:
-    """Return the lines of a module that are neither empty nor of a docstring."""
+    """Return the lines of a module without empty ones and docstrings."""
     lines = text.splitlines()
     for node in ast.walk(tree):
         if isinstance(node, ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef):

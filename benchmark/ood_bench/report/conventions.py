@@ -33,7 +33,7 @@ COMPARED = (
     "the model and held-out ID images; none uses OOD images. ms/image: time for its statistics and "
     f"scores on this machine, without training. {TESTED}"
 )
-QUOTED = (
+PUBLISHED = (
     "Published AUROC values are of other models and trainings; nothing is tuned to them. Agrees: "
     "the measured interval overlaps the range of the published values. Differs: it does not. "
     f"{COVERS}"

@@ -18,7 +18,7 @@ class Span(NamedTuple):
 
 
 class Overview(NamedTuple):
-    """A drawn figure over a whole run: heading, what to see in it, where it lies, the file."""
+    """A figure over a whole run: its heading, its caption, its path, and the file's content."""
 
     title: str
     caption: str
@@ -51,7 +51,7 @@ class DataCards(NamedTuple):
 
 
 VALUES = "{values}"
-"""Stands in conventions where a page names the file of all measured values."""
+"""Placeholder in conventions for the name of the file of all measured values."""
 
 
 @dataclass(frozen=True)
@@ -59,12 +59,12 @@ class Section:
     """A table with its heading.
 
     Attributes:
-        name: What files, links and anchors call it.
-        heading: What stands above it.
+        name: Its name in files, links and anchors.
+        heading: Its heading.
         table: The table.
         conventions: What its columns mean, with `**` around words to stress.
         overviews: Figures that go with it.
-        detail: What it was made of, for a writer that shows more than the table.
+        detail: The data behind it, for a format that shows more than the table.
     """
 
     name: str
@@ -75,7 +75,7 @@ class Section:
     detail: ClaimList | Detections | DataCards | None = None
 
     def meaning(self, values: str) -> str:
-        """Return the conventions, with the name that a page has for the file of all values."""
+        """Return the conventions, with the name of the file of all values filled in."""
         return self.conventions.replace(VALUES, values)
 
 
@@ -94,12 +94,12 @@ class Bars:
         data: The data set.
         split: `train`, `test` or `OOD`.
         colour: As in `#1f77b4`; that of its data set in all figures.
-        total: How many images it counts.
-        least: The least bits per dimension of them.
+        total: Number of images.
+        least: Minimum of their bits per dimension.
         median: The median.
-        most: The most.
-        places: Which bins hold any: bin 0 begins at zero bits per dimension.
-        counts: How many images each of these holds.
+        most: The maximum.
+        places: Indices of the bins that hold images; bin 0 begins at 0 bits per dimension.
+        counts: Number of images in each of these.
     """
 
     data: str
@@ -116,7 +116,7 @@ class Bars:
 class Chart(NamedTuple):
     """Histograms of bits per dimension over a common axis, for a page that draws them itself.
 
-    `view` is the range to show at first, and `width` that of the bins.
+    `view` is the range to show at first, and `width` the width of the bins.
     """
 
     view: tuple[float, float]
@@ -133,7 +133,7 @@ class Image(NamedTuple):
 
 
 class GalleryRow(NamedTuple):
-    """Images of one data set, and what is said of them."""
+    """Images of one data set, and their label."""
 
     data: str
     heading: str
@@ -173,9 +173,9 @@ class Figure(Generic[C_co]):
     """What an analysis shows of one model trained on one inside data set.
 
     Attributes:
-        first: How its first seed is shown.
-        seeds: The content of each seed, the first one's first.
-        findings: What was found, pooled over seeds; None if nothing.
+        first: The first seed, as it is shown.
+        seeds: Each seed and its content, the first seed first.
+        findings: The findings, pooled over seeds; None without any.
     """
 
     first: Shown
@@ -184,7 +184,7 @@ class Figure(Generic[C_co]):
 
     @property
     def study(self) -> str:
-        """What it is about, in words."""
+        """The model and its training set, in words."""
         return f"{self.first.model} trained on {self.first.inside}"
 
 
@@ -198,7 +198,7 @@ class Group(NamedTuple, Generic[C]):
 
 
 class Records(NamedTuple):
-    """Values for other programs: dataclasses, and which of their fields are columns."""
+    """Values for other programs: dataclasses, and the fields that become columns."""
 
     name: str
     columns: tuple[str, ...]
@@ -207,24 +207,24 @@ class Records(NamedTuple):
 
 @dataclass(frozen=True)
 class Document:
-    """A report, of one run or of several beside one another.
+    """A report of one run, or of several side by side.
 
     Attributes:
-        name: What its page is called, without a suffix.
-        kind: What it is, above the title.
+        name: Name of its main file, without a suffix.
+        kind: The kind of report, shown above the title.
         title: The heading of the page.
-        about: A paragraph on what was asked.
-        summary: A paragraph on what was run and what came out.
-        facts: A few numbers, each with what it counts.
-        caveats: What must be said beside every table of results.
-        notes: What must be said once, at the top.
+        about: A paragraph on the question of the suite.
+        summary: A paragraph on the run and its results.
+        facts: A few numbers, each with its label.
+        caveats: Warnings to repeat beside every table of results.
+        notes: Warnings to show once, at the top.
         level: Coverage of every interval.
-        sections: The tables of what was asked, measured and read, none of them empty.
-        figures: What the analyses show, in the order of the run.
+        sections: The tables of claims, measured values, trainings and data, none of them empty.
+        figures: The figures of the analyses, in the order of the run.
         tables: Tables of analyses that have no figure.
-        closing: The tables that come last, on what is absent and on the run itself.
+        closing: The last tables: what was skipped or failed, and the environment.
         records: Values for other programs; the first are all measured ones.
-        content: Makes all of it as JSON values.
+        content: Returns the whole content as JSON values.
     """
 
     name: str

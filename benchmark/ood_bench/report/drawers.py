@@ -11,18 +11,19 @@ if TYPE_CHECKING:
 
 
 class Drawers(NamedTuple):
-    """Analyses by the suite's names, and of those that are not at hand the reasons."""
+    """Analyses by the suite's names, and the reasons why others are missing."""
 
     analyses: "dict[str, Analysis]"
     reasons: dict[str, str]
 
 
 def drawers(record: RunRecord, registry: Registry) -> Drawers:
-    """Return the analyses that a run names; the table of one that is not at hand is shown itself.
+    """Return the analyses of a run; the report shows the plain table of one that is missing.
 
     Args:
         record: The run.
-        registry: The plugins; what it may import, a record of a stranger decides on.
+        registry: The plugins. The record names what is imported: restrict the registry for a
+            stranger's record.
     """
     from ood_bench.analyses import Analysis
     from ood_bench.cells.analysis import built

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
 
 
 class Encoding(Protocol):
-    """Makes a file of a figure. Its `repr` names all options that the file depends on."""
+    """Encodes a figure as a file. Its `repr` names all options that the file depends on."""
 
     @property
     def suffix(self) -> str:
@@ -22,5 +22,5 @@ class Encoding(Protocol):
 
 
 def encoding_digest(encoding: Encoding) -> str | None:
-    """Return a digest of an encoding's module and options; None where there is no source."""
+    """Return a digest of an encoding's module and options; None if there is no source."""
     return together(repr(encoding), source_digest(type(encoding).__module__))

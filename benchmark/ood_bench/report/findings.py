@@ -1,4 +1,4 @@
-"""What an analysis found, as a small table under its figure."""
+"""The findings of an analysis, as a small table under its figure."""
 
 from collections.abc import Callable, Iterable
 
@@ -10,10 +10,10 @@ from ood_bench.results.trainings import ONE
 
 
 def findings_table(rows: Iterable[FindingRow], heading: Callable[[str], str] = str) -> TextTable:
-    """Return the pooled findings of one model on one inside: a line a data set, a column a name.
+    """Return the pooled findings of one model and inside: a row per data set, a column per name.
 
-    A number without an interval stands alone. What is said of the model is marked at each data
-    set, what is said of a number there.
+    A number without an interval stands alone. Remarks on the model are footnotes of every data
+    set, remarks on one number are footnotes of that number.
 
     Args:
         rows: The findings of one analysis.

@@ -64,7 +64,7 @@ def latex(document: Document) -> dict[str, str]:
 
 
 def _placed(section: Section, files: dict[str, str]) -> str:
-    """Add a table's file and return what stands for it in the document."""
+    """Add a table's file and return the line of the document that loads it."""
     meaning = stressed(section.meaning(_ROWS))
     caption = rf"\textbf{{{tex(section.heading)}.}} {meaning}".strip()
     name = f"tables/{section.name}.tex"
@@ -94,7 +94,7 @@ def _study(figure: Figure[Picture], files: dict[str, str]) -> Iterator[str]:
 
 
 def _turned(table: TextTable) -> TextTable:
-    """Return a table with rows for columns where that makes it narrower."""
+    """Return a table transposed if that makes it narrower."""
     if len(table.columns) - 1 <= len(table.rows):
         return table
     first, *names = table.columns

@@ -56,7 +56,7 @@ def table_text(table: TextTable) -> str:
 
 
 def _cell(text: str) -> str:
-    """Return a cell; a number with its interval is left readable in the source."""
+    """Return a cell; a number with its interval is not escaped, so the source stays readable."""
     return text if _INTERVAL.fullmatch(text) else escape(text)
 
 

@@ -1,4 +1,4 @@
-"""What was measured, as tables: detection on every pair, and bits per dimension."""
+"""Tables of measured values: detection on every pair, and bits per dimension."""
 
 import statistics
 from collections.abc import Iterable, Mapping
@@ -24,7 +24,7 @@ _BITS: tuple[Metric, ...] = ("bpd_train", "bpd_inside", "bpd_outside")
 
 @dataclass
 class MeasuredDetection:
-    """All rows of one address: pooled ones by metric, and those of single seeds."""
+    """All rows of one model, pair and detector: pooled ones by metric, those of single seeds."""
 
     model: str
     inside: str
@@ -45,7 +45,7 @@ class MeasuredDetection:
         return with_interval(row.value, row.low, row.high) if row else ABSENT
 
     def trainings(self, metric: str) -> str:
-        """Say of how many trainings a value is, and how far several spread."""
+        """Return the number of trainings behind a value, with the spread of several, in words."""
         values = [row.value for row in self.single if row.metric == metric]
         if len(values) > 1:
             return f"{plural(len(values), 'seed')}, sd {decimal(statistics.stdev(values))}"
@@ -53,7 +53,7 @@ class MeasuredDetection:
 
     @property
     def trained(self) -> str:
-        """Say of how many trainings the values are; empty where there are none."""
+        """The number of trainings behind the values, in words; empty without values."""
         seeds = {row.seed for row in self.single}
         said = self.single[0].note.split("; ")[-1] if self.single else ""
         if len(seeds) == 1:
@@ -61,7 +61,7 @@ class MeasuredDetection:
         return trainings(len(seeds)) if seeds else ""
 
     def remarks(self) -> list[str]:
-        """Return what must be said of these rows: why there are none, transform, note."""
+        """Return the remarks on these rows: why there are none, the transform, notes."""
         row = next(iter((*self.single, *self.pooled.values())), None)
         if row is None:
             return [self.reason]
@@ -73,7 +73,7 @@ class MeasuredDetection:
 
 
 def detections(results: Results) -> list[MeasuredDetection]:
-    """Return what was measured, then what was not: omissions of a pair or a detector."""
+    """Return the measured rows, then the omissions of a pair or a detector."""
     measured = _entries(row for row in results.rows if row.metric not in _BITS)
     absent: dict[tuple[str, str, str, str], list[Omission]] = {}
     for omission in (*results.skips, *results.failures):

@@ -11,7 +11,7 @@ from ood_bench.report.code import source_digest, together
 from ood_bench.report.document import Overview
 from ood_bench.report.encode import Encoding, encoding_digest
 from ood_bench.report.file_cache import FileCache
-from ood_bench.report.ranking import Entry, Pair, both_ways, entries, pairs
+from ood_bench.report.ranking import DatasetPair, RankedDetector, both_ways, entries, pairs
 from ood_bench.results import Results
 
 if TYPE_CHECKING:
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 
 def draw_overviews(results: Results, cache: FileCache, encoding: Encoding) -> Iterator[Overview]:
-    """Draw the figures that rank detectors, unless they exist already; none without a baseline.
+    """Draw the figures that rank detectors, unless they are cached; none without a baseline.
 
     Args:
-        results: What a run found.
+        results: The results of a run.
         cache: The files of the report's folder.
         encoding: Makes a file of a figure.
     """
@@ -76,7 +76,7 @@ def _figures(
     )
 
 
-def _models(found: list[Entry]) -> dict[str, tuple[float, float, float]]:
+def _models(found: list[RankedDetector]) -> dict[str, tuple[float, float, float]]:
     """Return a colour for each model."""
     from ood_bench.analyses.style import data_colours
 
@@ -115,12 +115,12 @@ def _dots(results: Results) -> "Figure":
 
 def _draw_dots(
     axes: "Axes",
-    pair: Pair,
-    part: list[Entry],
+    pair: DatasetPair,
+    part: list[RankedDetector],
     colours: dict[str, tuple[float, float, float]],
     baseline: str,
 ) -> None:
-    """Draw one pair: a line an entry, its dot filled where it is the baseline."""
+    """Draw one pair: a line per detector, the baseline's dot filled."""
     from ood_bench.analyses.style import plain
 
     axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
@@ -154,7 +154,7 @@ def _directions(results: Results) -> "Figure":
             name: i for i, name in enumerate(dict.fromkeys(entry.detector for entry in found), 1)
         }
         for axes, pair in zip(panels, shown, strict=True):
-            reverse = Pair(pair.outside, pair.inside)
+            reverse = DatasetPair(pair.outside, pair.inside)
             axes.axvline(0.5, color="0.6", linewidth=0.8, zorder=0)
             axes.axhline(0.5, color="0.6", linewidth=0.8, zorder=0)
             points = [
@@ -180,7 +180,7 @@ def _directions(results: Results) -> "Figure":
 def _key(
     figure: "Figure", numbers: dict[str, int], colours: dict[str, tuple[float, float, float]]
 ) -> None:
-    """Say below the panels which number is which detector and which colour which model."""
+    """Add a legend below the panels: the detectors' numbers and the models' colours."""
     from matplotlib.lines import Line2D
 
     from ood_bench.analyses.style import plain

@@ -1,4 +1,4 @@
-"""What a page may draw itself of an analysis, read from its table as plain values."""
+"""Charts and galleries that a page draws itself, as plain values from an analysis's table."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def page_content(table: AnalysisTable, analysis: "Analysis") -> Chart | Gallery | None:
-    """Return what a page may draw of a table itself; None if the analysis says nothing of it."""
+    """Return the chart or gallery of a table; None if the analysis offers neither."""
     if series := analysis.series(table.table):
         return _chart(series)
     if strips := analysis.gallery(table.table):
@@ -22,7 +22,7 @@ def page_content(table: AnalysisTable, analysis: "Analysis") -> Chart | Gallery 
 
 
 def _chart(series: "Sequence[Series]") -> Chart:
-    from ood_bench.analyses.bins import view
+    from ood_bench.analyses.bins import series_view
     from ood_bench.analyses.style import data_colours
 
     colours = data_colours(list(dict.fromkeys(one.data for one in series)))
@@ -40,7 +40,7 @@ def _chart(series: "Sequence[Series]") -> Chart:
         )
         for one in series
     )
-    return Chart(view(series), series[0].width, bars)
+    return Chart(series_view(series), series[0].width, bars)
 
 
 def _row(strip: "Strip") -> GalleryRow:

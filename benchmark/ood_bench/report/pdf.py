@@ -13,7 +13,7 @@ class Pdf:
     """PDF with embedded TrueType fonts; the same figure gives the same bytes.
 
     Args:
-        dpi: Dots an inch of photographs and of what matplotlib draws as an image.
+        dpi: Dots per inch of photographs and of what matplotlib draws as an image.
     """
 
     dpi: int = 200

@@ -12,15 +12,15 @@ if TYPE_CHECKING:
 
 COLOURS = 256
 PHOTOGRAPH = 1 << 14
-"""An image of more colours than these shows photographs, which few colours would spoil."""
+"""An image of more colours is taken to show photographs, which 256 colours would spoil."""
 
 
 @dataclass(frozen=True)
 class Png:
-    """PNG in 256 colours, the rare ones among them, unless it shows photographs.
+    """PNG in 256 colours that include the rare ones, or in all colours for photographs.
 
     Args:
-        dpi: Dots an inch: 200 for print, 130 for a screen.
+        dpi: Dots per inch: 200 for print, 130 for a screen.
         photographs: Whether photographs keep all their colours.
     """
 

@@ -37,7 +37,7 @@ def claims_table(results: Results) -> TextTable:
 
 
 def beside_table(results: Results) -> TextTable:
-    """Return what else was measured about each claim that was not reproduced."""
+    """Return the further measures of each claim that was not reproduced."""
     rows = []
     for claim in results.claims:
         if claim.verdict == "not reproduced":
@@ -51,7 +51,7 @@ def beside_table(results: Results) -> TextTable:
 
 
 def training_table(results: Results) -> TextTable:
-    """Return how each model was trained, and what is published of one like it."""
+    """Return how each model was trained, with the published value of a similar one."""
     footnotes = Footnotes()
     compared = any(card.published is not None for card in results.training)
     rows = tuple(
@@ -83,7 +83,7 @@ def training_table(results: Results) -> TextTable:
 
 
 def data_table(results: Results) -> TextTable:
-    """Return where the images came from and what was done to them."""
+    """Return the source and the transform of each data set."""
     footnotes = Footnotes()
     rows = []
     for card in results.data:
@@ -109,7 +109,7 @@ def data_table(results: Results) -> TextTable:
 
 
 def omission_table(omissions: Iterable[Omission], heading: str) -> TextTable:
-    """Return what was left out, with the reasons under a heading."""
+    """Return the skipped or failed cells, with the reasons under a heading."""
     rows = dict.fromkeys((omission.cell, omission.reason) for omission in omissions)
     return TextTable(words("What", heading), tuple(rows))
 

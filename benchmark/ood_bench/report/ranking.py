@@ -12,7 +12,7 @@ from ood_bench.results.trainings import ONE
 SIGNIFICANT = 0.05
 
 
-class Pair(NamedTuple):
+class DatasetPair(NamedTuple):
     """An inside and an outside data set."""
 
     inside: str
@@ -22,59 +22,63 @@ class Pair(NamedTuple):
         return f"{self.inside} → {self.outside}"
 
 
-class Entry(NamedTuple):
+class RankedDetector(NamedTuple):
     """A detector of a model, and the pooled AUROC of each pair on which it was measured."""
 
     model: str
     detector: str
-    auroc: dict[Pair, Row]
+    auroc: dict[DatasetPair, Row]
 
     @property
     def name(self) -> str:
         """Its name in figures."""
         return f"{self.model} · {self.detector}"
 
-    def over(self, pairs: Sequence[Pair]) -> list[float]:
-        """Return its AUROCs on those of some pairs on which it was measured."""
+    def over(self, pairs: Sequence[DatasetPair]) -> list[float]:
+        """Return its AUROC on each of the given pairs on which it was measured."""
         return [self.auroc[pair].value for pair in pairs if pair in self.auroc]
 
 
-def entries(results: Results) -> list[Entry]:
+def entries(results: Results) -> list[RankedDetector]:
     """Return all detectors of all models, in the order of the run."""
-    found: dict[tuple[str, str], Entry] = {}
+    found: dict[tuple[str, str], RankedDetector] = {}
     for row in results.rows:
         if row.seed == "all" and row.metric == "auroc":
-            entry = found.setdefault((row.model, row.detector), Entry(row.model, row.detector, {}))
-            entry.auroc[Pair(row.inside, row.outside)] = row
+            entry = found.setdefault(
+                (row.model, row.detector), RankedDetector(row.model, row.detector, {})
+            )
+            entry.auroc[DatasetPair(row.inside, row.outside)] = row
     return list(found.values())
 
 
-def pairs(results: Results) -> list[Pair]:
-    """Return the pairs of a run, each followed by its reverse where that was tried too."""
+def pairs(results: Results) -> list[DatasetPair]:
+    """Return the pairs of a run, each followed by its reverse if that was run too."""
     tried = dict.fromkeys(pair for entry in entries(results) for pair in entry.auroc)
-    ordered: dict[Pair, None] = {}
+    ordered: dict[DatasetPair, None] = {}
     for pair in tried:
         ordered[pair] = None
-        reverse = Pair(pair.outside, pair.inside)
+        reverse = DatasetPair(pair.outside, pair.inside)
         if reverse in tried:
             ordered[reverse] = None
     return list(ordered)
 
 
-def both_ways(results: Results) -> list[Pair]:
-    """Return the pairs whose reverse was tried too, the reverses left out."""
-    found: list[Pair] = []
+def both_ways(results: Results) -> list[DatasetPair]:
+    """Return the pairs that were run in both directions, each in its first direction only."""
+    found: list[DatasetPair] = []
     everything = pairs(results)
     for pair in everything:
-        reverse = Pair(pair.outside, pair.inside)
+        reverse = DatasetPair(pair.outside, pair.inside)
         if reverse in everything and reverse not in found:
             found.append(pair)
     return found
 
 
-def judged(results: Results) -> list[Pair]:
-    """Return the pairs that mean, worst and rank are over: those tried both ways, else all."""
-    found = [pair for one in both_ways(results) for pair in (one, Pair(one.outside, one.inside))]
+def ranked_pairs(results: Results) -> list[DatasetPair]:
+    """Return the pairs behind mean, worst and rank: those run in both directions, or else all."""
+    found = [
+        pair for one in both_ways(results) for pair in (one, DatasetPair(one.outside, one.inside))
+    ]
     return found or pairs(results)
 
 
@@ -87,7 +91,7 @@ def ranks(results: Results) -> dict[tuple[str, str], float]:
 
     found: dict[tuple[str, str], list[float]] = {}
     everything = entries(results)
-    for pair in judged(results):
+    for pair in ranked_pairs(results):
         measured = [entry for entry in everything if pair in entry.auroc]
         places = rankdata([-entry.auroc[pair].value for entry in measured])
         for entry, rank in zip(measured, places, strict=True):
@@ -100,9 +104,11 @@ def ranking_table(results: Results) -> TextTable:
     ranking = results.ranking
     if ranking is None:
         return TextTable((), ())
-    shown, over, ranked = pairs(results), judged(results), ranks(results)
+    shown, over, ranked = pairs(results), ranked_pairs(results), ranks(results)
     marks = {
-        (item.model, item.detector, Pair(item.inside, item.outside)): "▲" if item.value > 0 else "▼"
+        (item.model, item.detector, DatasetPair(item.inside, item.outside)): "▲"
+        if item.value > 0
+        else "▼"
         for item in ranking.differences
         if item.p_holm < SIGNIFICANT
     }
@@ -155,7 +161,7 @@ def difference_table(results: Results) -> TextTable:
     }
 
     def label(item: Difference) -> str:
-        pair = Pair(item.inside, item.outside)
+        pair = DatasetPair(item.inside, item.outside)
         sides = (notes.get((item.model, d, pair), []) for d in (item.detector, ranking.baseline))
         return footnotes.mark(*(remark for side in sides for remark in side))
 
@@ -180,7 +186,7 @@ def difference_table(results: Results) -> TextTable:
     return TextTable(columns, rows, footnotes.texts)
 
 
-def quotation_table(results: Results) -> TextTable:
+def published_table(results: Results) -> TextTable:
     """Return published beside measured AUROC of the same pair."""
     ranking = results.ranking
     if ranking is None:
@@ -188,7 +194,7 @@ def quotation_table(results: Results) -> TextTable:
     rows, everything, footnotes = [], entries(results), Footnotes()
     trained = {(item.model, item.detector): item.trained for item in detections(results)}
     for published in ranking.quotations:
-        pair = Pair(published.inside, published.outside)
+        pair = DatasetPair(published.inside, published.outside)
         for entry in everything:
             row = entry.auroc.get(pair)
             if entry.detector != published.detector or row is None:

@@ -22,7 +22,7 @@ from ood_bench.report.conventions import (
     DIFFERENCES,
     FORMER_INTERVALS,
     INTERVALS,
-    QUOTED,
+    PUBLISHED,
     TRAINING,
 )
 from ood_bench.report.document import VALUES, ClaimList, DataCards, Detections, Overview, Section
@@ -35,15 +35,15 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
-from ood_bench.report.ranking import difference_table, quotation_table, ranking_table
+from ood_bench.report.ranking import difference_table, published_table, ranking_table
 from ood_bench.results import Audit, Results
 
 
 def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) -> Iterator[Section]:
-    """Yield the tables of what was asked, measured and read; those without rows are left out.
+    """Yield the tables of claims, measured values, trainings and data; empty ones are left out.
 
     Args:
-        results: What a run found.
+        results: The results of a run.
         overviews: The figures over all its detectors.
     """
     level = percent(results.level)
@@ -63,7 +63,7 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             COMPARED,
             overviews=overviews,
         ),
-        Section("quoted", "Measured and published", quotation_table(results), QUOTED),
+        Section("quoted", "Measured and published", published_table(results), PUBLISHED),
         Section(
             "detection",
             "Detection",
@@ -110,7 +110,7 @@ def closing_sections(results: Results) -> Iterator[Section]:
 
 
 def found_on_pairs(results: Results) -> Detections:
-    """Return what was measured on every pair, and the audit's remark on it."""
+    """Return the detectors' values on every pair, and the audit's remark on it."""
     pairs = {(row.inside, row.outside) for row in results.rows}
     remarks = {pair: remark(results, *pair) for pair in pairs}
     return Detections(tuple(detections(results)), remarks, results.metrics)

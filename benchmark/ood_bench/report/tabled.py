@@ -9,7 +9,7 @@ from ood_bench.report.texttable import TextTable, words
 from ood_bench.results import AnalysisTable
 
 ROWS, COLUMNS, LETTERS = 20, 12, 60
-"""How much of a table is shown."""
+"""Maximum rows, columns and letters per cell that are shown."""
 
 
 class Undrawn(NamedTuple):
@@ -24,7 +24,7 @@ def tabled(undrawn: Undrawn, name: str) -> Section:
 
     Args:
         undrawn: The table.
-        name: What files and links call it.
+        name: Its name in files and links.
     """
     table, frame = undrawn.table, undrawn.table.table
     shown = frame.iloc[:ROWS, :COLUMNS]

@@ -19,8 +19,8 @@ T = TypeVar("T")
 def terminal_sections(results: Results) -> list[Section]:
     """Return a table for each model on each inside data set.
 
-    Of how many trainings it is stands in its heading, which leaves room for the columns. The
-    last has the footnotes of all, which are numbered through.
+    The heading gives the number of trainings, which leaves room for the columns. Footnotes are
+    numbered over all tables and stand below the last one.
     """
     found = terminal_table(results)
     groups: dict[tuple[str, str], list[tuple[str, ...]]] = {}
@@ -79,11 +79,11 @@ def terminal_table(results: Results) -> TextTable:
 
 
 def _narrow(row: tuple[T, ...]) -> tuple[T, ...]:
-    """Return what a row of the whole table has of a table of one model and inside."""
+    """Return the cells of a row that a table of one model and inside shows."""
     return (*row[2:5], *row[6:-2], row[-1])
 
 
 def _covers(trained: str) -> str:
-    """Say of how many trainings a table is, and what the interval of one covers."""
+    """Return the number of trainings of a table, and what the interval of one covers."""
     of_one = trained.startswith(ONE)
     return f"{trained}: intervals cover the test images only" if of_one else trained.split(",")[0]

@@ -93,8 +93,8 @@ WIDE = 26
 def tex(text: str) -> str:
     r"""Return a text that TeX sets as it is, on one line.
 
-    Letters that pdfTeX does not know become `\oodchar{4E2D}`, which LuaTeX sets where the font
-    has them, and pdfTeX by their number.
+    Letters that pdfTeX does not know become `\oodchar{4E2D}`: LuaTeX sets the letter if the font
+    has it, pdfTeX its number.
 
     Example:
         >>> tex("50 % of a_b → {c}")
@@ -129,7 +129,7 @@ def tex_table(table: TextTable, *, caption: str, label: str) -> str:
     Args:
         table: The table.
         caption: TeX.
-        label: What it is referred to by.
+        label: Its label, for references.
     """
     words = [not column.numeric for column in table.columns]
     lengths = [

@@ -10,8 +10,8 @@ class Column(NamedTuple):
     """A column of a table.
 
     Attributes:
-        heading: What stands above it.
-        numeric: Whether its cells are numbers, which are set to the right.
+        heading: Its heading.
+        numeric: Whether its cells are numbers, which are aligned to the right.
     """
 
     heading: str
@@ -33,7 +33,7 @@ class TextTable:
     """Columns, rows and footnotes.
 
     Attributes:
-        columns: Their headings, and what they hold.
+        columns: The columns' headings and types.
         rows: Cells, as many in each row as there are columns.
         footnotes: Each begins with the mark that stands in the cells it is about.
     """

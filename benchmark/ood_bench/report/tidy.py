@@ -17,7 +17,7 @@ from ood_bench.spreadsheet import guarded
 
 
 class Csv(Format):
-    """One CSV file of all measured values, one a row: for R, pandas or a spreadsheet."""
+    """One CSV file of all measured values, one per row: for R, pandas or a spreadsheet."""
 
     single = True
 
@@ -53,12 +53,12 @@ def csv_text(document: Document) -> str:
 
 def json_text(document: Document) -> str:
     """Return everything but the analyses' tables as JSON; a number not finite is null."""
-    content = finite(document.content())
+    content = without_nonfinite(document.content())
     return json.dumps(content, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
 
 
 def records(results: Results) -> tuple[Records, ...]:
-    """Return the values of a run for other programs: those measured, and what there is beside."""
+    """Return the values of a run for other programs: rows, findings, the audit, the ranking."""
     ranking, audit = results.ranking, results.audit
     found = [_records("results", Row, ordered(results.rows))]
     if results.findings:
@@ -100,7 +100,7 @@ def content(results: Results) -> dict[str, Any]:
 
 
 def records_csv(records: Records) -> str:
-    """Return records as CSV with a header; what is not finite or None is an empty field.
+    """Return records as CSV with a header; None and numbers not finite are empty fields.
 
     Text that a spreadsheet could take for a formula is guarded, see `ood_bench.spreadsheet`.
     """
@@ -136,12 +136,12 @@ def _field(value: object) -> object:
     return value
 
 
-def finite(value: Any) -> Any:
+def without_nonfinite(value: Any) -> Any:
     """Return JSON content with null in place of numbers that are not finite."""
     if isinstance(value, dict):
-        return {key: finite(item) for key, item in value.items()}
+        return {key: without_nonfinite(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
-        return [finite(item) for item in value]
+        return [without_nonfinite(item) for item in value]
     if isinstance(value, float) and not math.isfinite(value):
         return None
     return value

@@ -36,12 +36,12 @@ def write_report(
 ) -> Path:
     """Write a report and return its path.
 
-    Figures and analyses' tables that lie in `folder` or in the run's own are not made anew
-    unless the stored table, the code that draws it or the encoding is another.
+    Figures and analyses' tables in `folder` or in the run's own folder are reused, unless the
+    stored table, the code that draws it or the encoding has changed.
 
     Args:
-        results: What a run found.
-        folder: Where the files go; made if it is not there.
+        results: The results of a run.
+        folder: The target folder; created if missing.
         format: The name of a format: `markdown` writes `report.md`, `figures/*.png` and
             `tables/*.csv`, `html` `report.html`, which holds all that it shows, `latex`
             `report.tex`, `preamble.tex`, `tables/*.tex` and `figures/*.pdf` beside the CSV,
@@ -51,7 +51,7 @@ def write_report(
         small: Whether figures are for a screen, in few colours, and analyses' tables of more
             than `LARGE` bytes are left out.
         run: The run's own folder.
-        progress: Called after each analysis's figure with how many of all are there.
+        progress: Called after each figure with the number of finished figures and the total.
         reasons: Why some analyses are not given, by their names; their tables are shown instead.
 
     Raises:
@@ -83,7 +83,7 @@ def write_run_comparison(found: RunComparison, folder: Path, *, format: str) -> 
 
     Args:
         found: The runs side by side.
-        folder: Where the files go; made if it is not there.
+        folder: The target folder; created if missing.
         format: The name of a format; `compare.md`, `compare.csv` and their like. The columns of
             the CSV are those of `ComparedRow`; the JSON holds the same rows under `rows`, and
             `runs`, `level`, `claims` and `notes`.
@@ -96,7 +96,7 @@ def write_run_comparison(found: RunComparison, folder: Path, *, format: str) -> 
 
 
 def _write_tables(results: Results, folder: Path, cache: FileCache, *, small: bool) -> None:
-    """Write all measured values and all analyses' tables, of a small report those not large."""
+    """Write all measured values and analyses' tables; a small report leaves out large tables."""
     for values in records(results):
         write_whole(folder / f"{values.name}.csv", records_csv(values))
     code = source_digest(table_csv.__module__)

@@ -10,7 +10,7 @@ from ood_bench.results.run import (
     FindingRow,
     Metric,
     Omission,
-    Quotation,
+    PublishedAuroc,
     Ranking,
     RelatedMeasure,
     Results,
@@ -19,7 +19,7 @@ from ood_bench.results.run import (
     Verdict,
 )
 from ood_bench.results.run_comparison import ComparedClaim, ComparedRow, RunComparison
-from ood_bench.results.trainings import by_one, judged, trainings, without_trainings
+from ood_bench.results.trainings import by_one, trainings, verdict_in_words, without_trainings
 from ood_bench.results.untrained import untrained, why_untrained
 
 __all__ = [
@@ -37,7 +37,7 @@ __all__ = [
     "Metric",
     "Omission",
     "Overlap",
-    "Quotation",
+    "PublishedAuroc",
     "Ranking",
     "RelatedMeasure",
     "Results",
@@ -47,9 +47,9 @@ __all__ = [
     "TrainingCard",
     "Verdict",
     "by_one",
-    "judged",
     "trainings",
     "untrained",
+    "verdict_in_words",
     "why_untrained",
     "without_trainings",
 ]

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Literal
 from ood_bench.metrics.spec import MetricSpec
 from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
-from ood_bench.results.trainings import judged
+from ood_bench.results.trainings import verdict_in_words
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,7 +189,7 @@ class ClaimResult:
     @property
     def judged(self) -> str:
         """The verdict, with the number of trainings if it is one."""
-        return judged(self.verdict, self.trainings)
+        return verdict_in_words(self.verdict, self.trainings)
 
 
 @dataclass(frozen=True)
@@ -225,7 +225,7 @@ class Cost:
 
 
 @dataclass(frozen=True)
-class Quotation:
+class PublishedAuroc:
     """Published AUROC of a detector; several values where publications disagree."""
 
     detector: str
@@ -246,7 +246,7 @@ class Ranking:
     uses: Mapping[str, str]
     differences: tuple[Difference, ...]
     costs: tuple[Cost, ...]
-    quotations: tuple[Quotation, ...]
+    quotations: tuple[PublishedAuroc, ...]
 
 
 @dataclass(frozen=True)

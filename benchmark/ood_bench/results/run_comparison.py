@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from ood_bench.results.trainings import judged
+from ood_bench.results.trainings import verdict_in_words
 
 
 @dataclass(frozen=True)
@@ -52,7 +52,7 @@ class ComparedClaim:
     @property
     def judged(self) -> str:
         """The verdict, with the number of trainings if it is one."""
-        return judged(self.verdict, self.trainings)
+        return verdict_in_words(self.verdict, self.trainings)
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def trainings(count: int, *, ensemble: bool = False) -> str:
     return f"{count} trainings"
 
 
-def judged(verdict: str, trained: str) -> str:
+def verdict_in_words(verdict: str, trained: str) -> str:
     """Return a verdict, with the number of trainings if it is one.
 
     Args:
@@ -29,8 +29,10 @@ def judged(verdict: str, trained: str) -> str:
         trained: What `trainings` returned; empty if nothing was measured.
 
     Example:
-        >>> judged("not reproduced", "one training"), judged("reproduced", "3 trainings")
-        ('not reproduced by one training', 'reproduced')
+        >>> verdict_in_words("not reproduced", "one training")
+        'not reproduced by one training'
+        >>> verdict_in_words("reproduced", "3 trainings")
+        'reproduced'
     """
     return f"{verdict} by {trained}" if trained.startswith(ONE) else verdict
 

@@ -1,7 +1,7 @@
 """Runs: the record of one run on disk, and its results collected from the store."""
 
 from ood_bench.runs.archive import archive, is_archive, store_of, without_figures
-from ood_bench.runs.audit import collect_audit, gather
+from ood_bench.runs.audit import collect_audit, combine_audits
 from ood_bench.runs.collect import collect
 from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
 from ood_bench.runs.run_comparison import ComparedRun, compare_runs
@@ -12,9 +12,9 @@ __all__ = [
     "archive",
     "collect",
     "collect_audit",
+    "combine_audits",
     "compare_runs",
     "find_run",
-    "gather",
     "is_archive",
     "read_record",
     "run_folder",

@@ -16,7 +16,7 @@ Found = Mapping[str, Any]
 def collect_audit(record: RunRecord, store: Cells) -> Audit | None:
     """Return the audit of a run; None if nothing was audited."""
     done = [cell for cell in record.of("audit") if store.has(cell.key)]
-    return gather((cell.at, _read(cell, store)) for cell in done) if done else None
+    return combine_audits((cell.at, _read(cell, store)) for cell in done) if done else None
 
 
 def _read(cell: RecordedCell, store: Cells) -> Found:
@@ -25,7 +25,7 @@ def _read(cell: RecordedCell, store: Cells) -> Found:
     return vars(AuditPair.read(store, cell.key))
 
 
-def gather(found: Iterable[tuple[Address, Found]]) -> Audit:
+def combine_audits(found: Iterable[tuple[Address, Found]]) -> Audit:
     """Combine the audits of data sets and pairs.
 
     Args:

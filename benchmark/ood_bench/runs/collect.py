@@ -8,7 +8,7 @@ from dataclasses import replace
 from ood_bench.cells import TABLE, Address, Cells, reported
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics
-from ood_bench.claims import evaluate as evaluate_claims
+from ood_bench.claims import evaluate_claims
 from ood_bench.hashing import digest
 from ood_bench.metrics import SPECS, Measure, MetricSpec, pool
 from ood_bench.results import (

@@ -10,7 +10,7 @@ from ood_bench.cells import Cells, RecordedCell
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics, DifferenceMetric
 from ood_bench.metrics import Measure, pool, pooled_p
-from ood_bench.results import Cost, Difference, Quotation, Ranking, trainings
+from ood_bench.results import Cost, Difference, PublishedAuroc, Ranking, trainings
 from ood_bench.runs.record import RunRecord
 
 
@@ -23,7 +23,7 @@ def rank(record: RunRecord, store: Cells) -> Ranking | None:
         uses=record.uses,
         differences=tuple(_differences(record, store)),
         costs=tuple(_costs(record.of("detection"), store)),
-        quotations=tuple(Quotation(**published.model_dump()) for published in record.quoted),
+        quotations=tuple(PublishedAuroc(**published.model_dump()) for published in record.quoted),
     )
 
 

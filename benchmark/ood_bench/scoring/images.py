@@ -18,8 +18,8 @@ from ood_bench.data.sources import SearchRoots
 from ood_bench.data.sources.hub import hub_cache
 from ood_bench.data.sources.listing import image_files
 from ood_bench.data.sources.npz import own_npz
-from ood_bench.data.tally import in_words
-from ood_bench.data.transform import describe, fit
+from ood_bench.data.tally import counts_in_words
+from ood_bench.data.transform import describe, fit_shape
 from ood_bench.errors import DataError, did_you_mean
 from ood_bench.spreadsheet import unicode_text
 
@@ -141,11 +141,13 @@ def _fitted(
         )
 
     with quiet_decoders():
-        fitted = fit(pictures, transform, shape, name=what, on_bad=on_bad, misfit=misfit)
+        fitted = fit_shape(pictures, transform, shape, name=what, on_bad=on_bad, misfit=misfit)
     tally = fitted.tally
     kept = tuple(name for row, name in enumerate(names) if row not in tally.bad)
     left_out = Counter(beside) + Counter(tally.left_out)
-    notes = [f"{sum(left_out.values()):,} left out: {in_words(left_out)}"] if left_out else []
+    notes = (
+        [f"{sum(left_out.values()):,} left out: {counts_in_words(left_out)}"] if left_out else []
+    )
     read = f"of {len(kept):,} images"
     notes += [f"{count:,} {read} {done}" for done, count in sorted(tally.done.items())]
     return Gathered(

@@ -77,7 +77,7 @@ def judge(
         raise OodBenchError(f"accept must be above 0 and at most 1, got {accept:g}")
     name = type(detector).__name__
     _check(detector, name, held_out)
-    columns = columns_of(model, pixels, ("log_prob", *detector.needs), registry)
+    columns = computed_columns(model, pixels, ("log_prob", *detector.needs), registry)
     for column, values in columns.items():
         _require_finite(values, names, f"'{column}'")
     scores = detector.fit(held_out or {})(columns)
@@ -117,7 +117,7 @@ def threshold(detector: Detector, held_out: Columns, accept: float) -> float:
     return float(np.sort(scores)[passed - 1])
 
 
-def columns_of(
+def computed_columns(
     model: object, pixels: NDArray[np.uint8], needs: Sequence[str], registry: Registry
 ) -> dict[str, Scores]:
     """Compute columns of images with the installed statistics that yield them.

@@ -25,12 +25,12 @@ class Statistic(ABC):
 
     Attributes:
         revision: Raised when the columns change meaning or value; old ones are then stale.
-        columns: Names of the columns; one that ends in `.*` stands for a family, all columns
-            whose names begin so, as many as the model has.
+        columns: Names of the columns; one that ends in `.*` stands for a family: all columns
+            with that prefix, as many as the model has.
         samples: Number of dequantization draws that each value averages over; None for a statistic
             that always uses one draw.
-        requires: The capability that the model must name, or None for a statistic of the
-            images only, whose columns all models share.
+        requires: The capability that the model must declare as a base class, or None for a
+            statistic of the images only, whose columns all models share.
     """
 
     revision: ClassVar[int] = 1
@@ -44,8 +44,8 @@ class Statistic(ABC):
 
         Args:
             images: The images.
-            model: The trained model in evaluation mode, on its device, which names
-                `requires`; None where that is None.
+            model: The trained model in evaluation mode, on its device, which declares
+                `requires`; None if that is None.
         """
 
 

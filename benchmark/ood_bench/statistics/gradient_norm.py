@@ -25,8 +25,8 @@ ROOT = "model"
 GRADIENT_VALUES = 2**24
 """Maximum values of per-image gradients held at a time, 64 MiB."""
 LAYER_VALUES = {"cpu": 2**23, "cuda": 2**28}
-"""Numbers that all layers yield for the images of one pass, by type of device: on a CPU 64
-images 1×28×28 of a small Glow, 8 of a PixelCNN. More outgrow its cache."""
+"""Maximum outputs of all layers per pass, by device type: on a CPU those of 64 images 1×28×28 of a
+small Glow, or 8 of a PixelCNN. More outgrow its cache."""
 TOLERANCE = 1e-3
 """Largest relative difference between the two ways to compute a norm, in float32."""
 

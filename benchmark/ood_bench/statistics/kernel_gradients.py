@@ -68,7 +68,7 @@ def _patches(
     padding: Sequence[int],
     dilation: Sequence[int],
 ) -> Tensor:
-    """Return what a kernel sees at each position, a view `(N, H', W', height, width, C)`."""
+    """Return the input patch at each position, a view `(N, H', W', height, width, C)`."""
     rows = x.permute(0, 2, 3, 1)
     if any(padding):
         rows = pad(rows, (0, 0, padding[1], padding[1], padding[0], padding[0]))

@@ -13,7 +13,7 @@ from ood_bench.statistics.batches import float_like, frozen, in_batches
 
 TEMPERATURE = 1000.0
 STEP = 0.0014
-"""Both as in the paper, for images on [0, 1], which tuned the step on one OOD set."""
+"""Both are the paper's, for images on [0, 1]; the paper tuned the step on one OOD set."""
 
 
 class Odin(Statistic):
@@ -38,7 +38,7 @@ class Odin(Statistic):
         def confidence(x: Tensor) -> dict[str, Tensor]:
             y = (float_like(model, x) / 255.0).requires_grad_()
             likeliest = log_probabilities(classifier.classify(y).logits).amax(dim=1)
-            # Divided by T, gradients near zero would be lost; their signs are those of T times.
+            # The division by T would round gradients near zero to 0; times T they keep their signs.
             (gradient,) = torch.autograd.grad(TEMPERATURE * likeliest.sum(), y)
             with torch.no_grad():
                 moved = y + STEP * gradient.sign()

@@ -90,7 +90,7 @@ def gradients_at_once(
     with meetings:
         total = log_prob(x).sum()
     if not meetings.leaves:
-        raise UnruledError("no weight meets an image")
+        raise UnruledError("no operation takes both a weight and images")
     copies = torch.autograd.grad(total, meetings.leaves, allow_unused=True)
     for add, gradient in _zip(meetings.on_leaf, copies):
         if gradient is not None and add is not None:

@@ -1,4 +1,4 @@
-"""Suites that extend another: mappings are merged, all else is replaced."""
+"""Suites that extend another: mappings are merged, all other values replaced."""
 
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +13,7 @@ from ood_bench.zoo import PREFIX
 KEY = "extends"
 
 Written: TypeAlias = Path | Mapping[str, Any]
-"""A suite as a YAML file, or as the value of one."""
+"""A suite: the path of its YAML file, or a mapping with the file's content."""
 
 Where = TypeVar("Where")
 
@@ -21,13 +21,13 @@ Where = TypeVar("Where")
 def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> SuiteSource:
     """Read a suite and, where its first key is `extends`, what it extends below it.
 
-    `extends: paper.yaml` names a file beside this one. Keys of both are merged, mappings within
-    mappings; a list or a value of this file replaces the other's, and so does a model whose
-    `checkpoint` is of the zoo, with which its options come.
+    `extends: paper.yaml` names a file beside this one. The keys of both are merged, and so are
+    mappings within mappings. A list or a value of this file replaces the other's, and so does a
+    model with a `checkpoint` of the zoo, which brings its own options.
 
     Args:
-        suite: The YAML file, or its value.
-        below: The files that led here, to find a circle.
+        suite: The YAML file, or its content.
+        below: The files that extend this one, to detect a cycle.
 
     Raises:
         SuiteError: If a file cannot be read, or extends itself.

@@ -1,4 +1,4 @@
-"""A suite that a program gives: a mapping, taken for what a YAML file would hold."""
+"""A suite given as a mapping, in place of a YAML file."""
 
 import json
 import math
@@ -12,14 +12,14 @@ from ood_bench.errors import SuiteError
 from ood_bench.suite.source import SuiteSource
 
 GIVEN = Path("suite given as a mapping")
-"""What such a suite is called in messages and in the record of its run."""
+"""The name of such a suite in messages and in the record of its run."""
 
 
 def read_mapping(data: Mapping[str, Any]) -> SuiteSource:
-    """Return a mapping as a suite's source; what the caller changes of it later changes nothing.
+    """Return a copy of a mapping as a suite's source; later changes to the mapping do not matter.
 
     Raises:
-        SuiteError: If a value in it is none that YAML has, or a key is no text.
+        SuiteError: If YAML has no such value, or a key is not a text.
     """
     lines: dict[KeyPath, tuple[Path, int]] = {}
     return SuiteSource(GIVEN, _plain(data, (), lines, str(GIVEN)), lines)
@@ -32,7 +32,7 @@ def assignments_of(settings: Mapping[str, Any] | Sequence[str] | str) -> tuple[s
         settings: Such assignments, or values by their paths.
 
     Raises:
-        SuiteError: If a value is none that YAML has.
+        SuiteError: If YAML has no such value.
 
     Example:
         >>> assignments_of({"seeds": (0, 1), "training.steps": 100})
@@ -49,7 +49,7 @@ def assignments_of(settings: Mapping[str, Any] | Sequence[str] | str) -> tuple[s
 
 
 def _plain(value: Any, place: KeyPath, lines: dict[KeyPath, tuple[Path, int]], where: str) -> Any:
-    """Return a value as YAML's core schema has it, and note each place in it."""
+    """Return a value in the types of YAML's core schema, and record each place in it."""
     lines[place] = GIVEN, 0
     if value is None or isinstance(value, bool | str):
         return value

@@ -1,4 +1,4 @@
-"""JSON Schema of suites, with which an editor completes keys, explains and underlines them."""
+"""JSON Schema of suites, with which an editor completes and explains keys and marks mistakes."""
 
 from typing import Any, TypeAlias
 
@@ -16,8 +16,8 @@ Schema: TypeAlias = dict[str, Any]
 def json_schema() -> Schema:
     """Return the JSON Schema of a suite's file, draft 2020-12.
 
-    What it accepts is a little more than what a run does: it knows neither plugins' options nor
-    which names a suite has, and asks a suite that extends another for nothing.
+    It accepts a little more than a run: it checks neither the options of plugins nor whether the
+    names in a suite exist, and requires no key of a suite that extends another.
     """
     schema = Suite.model_json_schema(schema_generator=_Untitled)
     definitions: dict[str, Schema] = schema["$defs"]

@@ -38,14 +38,14 @@ class LoadedSuite:
         return self.source.path.parent
 
     def path(self, place: KeyPath, written: Path) -> Path:
-        """Return a path of the suite as this process finds it.
+        """Resolve a path that the suite gives.
 
-        A path is relative to the file in which it stands; to the working directory where `--set`
-        gives it, or the suite is read from standard input.
+        A path is relative to the file in which it stands. If `--set` gives it or the suite is read
+        from standard input, it is relative to the working directory.
 
         Raises:
-            SuiteError: If nothing is there, but something at the same path from the working
-                directory.
+            SuiteError: If it does not exist, but exists relative to the working directory; or if
+                it cannot be looked up.
         """
         try:
             wanted = written.expanduser()
@@ -74,7 +74,7 @@ class LoadedSuite:
         return (*model, "training", option) if option in found else ("training", option)
 
     def data_options(self, name: str) -> DataOptions:
-        """Return what the suite says about a data set, its path as this process finds it."""
+        """Return the suite's options of a data set, with its path resolved."""
         options = self.suite.data_options(name)
         kind = options.own
         if kind is None or kind == "hub":
@@ -83,7 +83,7 @@ class LoadedSuite:
         return options.model_copy(update={kind: path})
 
     def plugin(self, place: KeyPath, use: str) -> str:
-        """Return what a plugin is called from the suite's folder, `./file.py:Class` for a file.
+        """Return the name of a plugin, `./file.py:Class` for a file relative to the suite's folder.
 
         Raises:
             SuiteError: As `path`.
@@ -103,8 +103,8 @@ def load_suite(
     """Read and check a suite; no plugin is imported.
 
     Args:
-        written: The YAML file, which may extend another; `-` for standard input. Or its value, in
-            which paths are relative to the working directory.
+        written: The YAML file, which may extend another; `-` for standard input. Or a mapping with
+            its content, in which paths are relative to the working directory.
         assignments: `path=value` settings on top of it, in order.
         scale: Factor on every number of training steps, warm-up included.
 
@@ -207,7 +207,7 @@ def _messages(
 
 
 def _refuse_changes(given: Any, taken: object, source: SuiteSource, root: KeyPath) -> None:
-    """Refuse values that were taken for another kind, or for a text that is not as written.
+    """Refuse values whose type was converted, unless the text is still the one written.
 
     Raises:
         SuiteError: With one line for each.
@@ -223,7 +223,7 @@ def _refuse_changes(given: Any, taken: object, source: SuiteSource, root: KeyPat
 
 
 def _unwrapped(found: Any) -> Any:
-    """Return the first model among the types that a value may have, or else the first of them."""
+    """Return the first pydantic model among the types of a value, or else the first type."""
     if get_origin(found) is Annotated:
         return _unwrapped(get_args(found)[0])
     if get_origin(found) not in (Union, types.UnionType):
@@ -251,7 +251,7 @@ def _fields_at(model: type[BaseModel], loc: tuple[str | int, ...]) -> list[str]:
 
 
 def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> None:
-    """Check the names in what a suite says of roles, of the comparison and of the literature."""
+    """Check the names in the roles, the baseline and the published values of a suite."""
     roles, baseline = suite.roles, suite.evaluation.baseline
     for role, named in (("background", roles.background), ("members", roles.members)):
         for i, model in enumerate((named.models or ()) if named else ()):
@@ -292,7 +292,7 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
 
 
 def _check_names(loaded: LoadedSuite) -> None:
-    """Check that pairs and claims name models and data sets in a way that can be followed."""
+    """Check the names of models, data sets and seeds in ensembles, pairs, roles and claims."""
     suite = loaded.suite
     mistakes: list[str] = []
 

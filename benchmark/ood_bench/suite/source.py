@@ -13,7 +13,7 @@ from ood_bench.errors import SuiteError
 Where = TypeVar("Where")
 
 STANDARD_INPUT = Path("standard input")
-"""What a suite that `-` names is called in messages and in the record of its run."""
+"""The name of a suite from standard input, in messages and in the record of its run."""
 
 _ASSIGNMENT = re.compile(r'(?P<path>(?:"[^"]*"|[^"=])*)=(?P<value>.*)', re.DOTALL)
 _STEP = re.compile(r'"(?P<quoted>[^"]*)"|\[(?P<index>[^\]]*)\]|(?P<name>[^."\[\]]+)')
@@ -25,11 +25,11 @@ class SuiteSource:
 
     Attributes:
         path: The file.
-        data: Its value.
-        lines: File and line at which each value stands; line 0 where it stands in no file. The
-            file is another one for a value of a suite that this one extends.
-        written: How each value that is no text is written.
-        overrides: What was set on top, by its place.
+        data: Its content.
+        lines: File and line of each value; line 0 for a value that stands in no file. A value of
+            a suite that this one extends has the file of that suite.
+        written: The spelling of each value that is not a text.
+        overrides: The `--set` assignments, by the place that they set.
     """
 
     path: Path
@@ -53,8 +53,8 @@ class SuiteSource:
     def folder(self, place: KeyPath) -> Path:
         """Return the folder that a path at a place is relative to.
 
-        It is that of the file in which the path stands, or the working directory where `--set`
-        gives it.
+        It is the folder of the file in which the path stands, or the working directory if `--set`
+        gives the path.
         """
         for length in range(len(place), -1, -1):
             if place[:length] in self.overrides:
@@ -92,8 +92,8 @@ def read_yaml(path: Path) -> SuiteSource:
 def override(source: SuiteSource, assignment: str) -> SuiteSource:
     """Set one value, given as `path=value`, on top of a file's data.
 
-    A step of the path names a key, or an item of a list by number in brackets. A key that has a
-    dot in it is found where it is there; a new one is written in double quotes.
+    A step of the path names a key, or an item of a list by its number in brackets. An existing key
+    may contain dots; a new one with dots is written in double quotes.
 
     Raises:
         SuiteError: If the assignment has no `=`, its value is not YAML, or its path leads
@@ -117,7 +117,7 @@ def override(source: SuiteSource, assignment: str) -> SuiteSource:
 
 
 def _place(path: str, data: Any, assignment: str) -> KeyPath:
-    """Return the place that a path leads to in some data, as far as there is any."""
+    """Return the keys and indices that a path consists of, given the data that it leads into."""
     steps: list[re.Match[str]] = []
     at = 0
     while at < len(path):
@@ -146,7 +146,7 @@ def _place(path: str, data: Any, assignment: str) -> KeyPath:
 
 
 def _key(steps: list[re.Match[str]], data: Any, assignment: str) -> tuple[str, int]:
-    """Return the key that names with dots between them begin with, and of how many it is made."""
+    """Return the key that the first steps spell, dots included, and the number of these steps."""
     names: list[str] = []
     for step in steps:
         if step["name"] is None:
@@ -171,7 +171,7 @@ def _below(data: Any, step: str | int) -> Any:
 
 
 def _without(places: Mapping[KeyPath, Where], gone: KeyPath) -> dict[KeyPath, Where]:
-    """Return what is known of places, but for those at and below one."""
+    """Return places without those at and below one."""
     return {place: where for place, where in places.items() if place[: len(gone)] != gone}
 
 

@@ -31,7 +31,7 @@ class ClassifierContract:
 
     @classmethod
     def subject(cls) -> ClassifierSubject:
-        """Return the classifier as the laws take it.
+        """Return the classifier as the subject of its laws.
 
         Raises:
             PluginError: If it cannot be loaded, is no classifier, or refuses its options.

@@ -32,7 +32,7 @@ def logits_and_features_are_a_finite_row_an_image(subject: ClassifierSubject) ->
     logits, features = found
     require(
         logits.shape == (6, subject.classes),
-        f"of 6 images and {subject.classes} classes the logits have the shape "
+        f"the logits of 6 images and {subject.classes} classes have the shape "
         f"{tuple(logits.shape)}, not {(6, subject.classes)}",
     )
     require(
@@ -42,7 +42,7 @@ def logits_and_features_are_a_finite_row_an_image(subject: ClassifierSubject) ->
     for name, table in found._asdict().items():
         require(
             table.dtype in (torch.float32, torch.float64),
-            f"the {name} are {table.dtype}; in so few digits images cannot be told apart",
+            f"the {name} are {table.dtype}, which is too coarse to tell images apart",
         )
         require(table.isfinite().all(), f"the {name} of random images are not all finite")
     return f"{features.shape[1]} features, on images of {model.shape}"
@@ -50,7 +50,7 @@ def logits_and_features_are_a_finite_row_an_image(subject: ClassifierSubject) ->
 
 @torch.no_grad()
 def logits_are_an_affine_function_of_the_features(subject: ClassifierSubject) -> str:
-    """One matrix and one vector lead from the features to the logits, for all images."""
+    """The logits are an affine function of the features, the same one for all images."""
     model, rounding = subject.precise()
     width = model.classify(intensities(model, random_images(model.shape, 1))).features.shape[1]
     x = random_images(model.shape, width + 33)
@@ -62,18 +62,18 @@ def logits_are_an_affine_function_of_the_features(subject: ClassifierSubject) ->
     error = float((fitted - logits).norm() / logits.norm().clamp(min=1e-12))
     require(
         error < 100 * rounding,
-        f"the best affine function of the {width} features misses the logits by {error:.1e} of "
-        "their size",
+        f"the best affine function of the {width} features misses the logits by a relative "
+        f"error of {error:.1e}",
     )
     return f"to {error:.0e}, on {len(x)} images"
 
 
 def logits_have_a_gradient_in_the_images(subject: ClassifierSubject) -> None:
-    """The largest logit of each image can be differentiated in that image, with weights frozen."""
+    """The largest logit of each image has a gradient in that image, with frozen weights."""
     model = subject.small().requires_grad_(requires_grad=False)
     y = intensities(model, random_images(model.shape, 6)).requires_grad_()
     largest = model.classify(y).logits.max(dim=1).values
-    require(largest.requires_grad, "the logits are cut off from the images")
+    require(largest.requires_grad, "no gradient flows from the logits to the images")
     (gradient,) = torch.autograd.grad(largest.sum(), y, allow_unused=True)
     require(gradient is not None, "the logits do not depend on the images")
     require(gradient.isfinite().all(), "the gradient in the images is not finite")
@@ -106,10 +106,10 @@ def training_tells_dark_images_from_bright_ones(subject: ClassifierSubject) -> s
                 break
     require(
         right > RIGHT,
-        f"{right:.0%} of dark and bright images are classified rightly after {STEPS} steps of "
-        "training on such",
+        f"{right:.0%} of dark and bright images are classified correctly after {STEPS} steps of "
+        "training on such images",
     )
-    return f"{right:.0%} rightly after {step + 1} steps"
+    return f"{right:.0%} correct after {step + 1} steps"
 
 
 def _dark_and_bright(shape: tuple[int, ...], n: int, *, seed: int) -> tuple[Tensor, Tensor]:
@@ -133,14 +133,14 @@ CLASSIFIER_LAWS: tuple[Law[ClassifierSubject], ...] = (
     ),
     Law(
         scores_do_not_change_from_call_to_call,
-        "Something is drawn anew in evaluation: dropout by function in place of nn.Dropout, or "
-        "augmentation.",
+        "Something is drawn at random in evaluation: functional dropout in place of nn.Dropout, "
+        "or augmentation.",
     ),
     Law(
         logits_are_an_affine_function_of_the_features,
-        "Features are what the last linear layer takes, and nothing may come after it: ViM and "
-        "the nearest neighbours read them as that. No activation, no normalisation, no "
-        "temperature that depends on the image between the two.",
+        "Features are the input of the last linear layer, whose output is the logits: ViM and "
+        "the nearest neighbours rely on it. No activation, no normalisation and no "
+        "temperature that depends on the image may lie between the two.",
     ),
     Law(
         logits_have_a_gradient_in_the_images,
@@ -154,8 +154,8 @@ CLASSIFIER_LAWS: tuple[Law[ClassifierSubject], ...] = (
     ),
     Law(
         training_tells_dark_images_from_bright_ones,
-        "The logits hardly follow the loss: a softmax before them, a gradient that is cut off, "
-        "or a scale at which Adam at 3e-3 does not train.",
+        "Training hardly changes the logits: they have passed a softmax, their gradient is cut "
+        "off, or their scale is one at which Adam at 3e-3 does not train.",
     ),
     Law(
         weights_survive_a_round_trip,

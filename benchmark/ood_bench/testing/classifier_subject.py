@@ -15,12 +15,12 @@ from ood_bench.registry import Registry, arguments
 from ood_bench.testing.subject import SMALL, ImageSubject, loaded
 
 CLASSES = 3
-"""Unless the options say another number; ten would not show that the option is unread."""
+"""Default number of classes; not the usual ten, so that a model that ignores the option fails."""
 
 
 @dataclass(frozen=True)
 class ClassifierSubject(ImageSubject[ClassifierModule]):
-    """A classifier, with the options and shapes that its laws are tried with."""
+    """A classifier to test, with its options and the shapes to try."""
 
     @classmethod
     def of(
@@ -31,7 +31,7 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
         shape: Shape | None = None,
         registry: Registry | None = None,
     ) -> "ClassifierSubject":
-        """Return a classifier as its laws take it.
+        """Return a classifier as the subject of its laws.
 
         Args:
             model: A class, or what a suite's `use` may say: a registered name,
@@ -56,7 +56,7 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
 
     @property
     def classes(self) -> int:
-        """The number of classes that the model was asked for."""
+        """The number of classes in the model's options."""
         number: int = self.options["classes"]
         return number
 
@@ -65,11 +65,11 @@ class ClassifierSubject(ImageSubject[ClassifierModule]):
         return torch.cat(model.classify(intensities(model, x)), dim=1)
 
     def loss(self, model: ClassifierModule, x: Tensor) -> Tensor:
-        """Return the cross-entropy of classes dealt out in turn."""
+        """Return the cross-entropy for the labels 0, 1, … in turn."""
         labels = torch.arange(len(x)) % self.classes
         return cross_entropy(model.classify(intensities(model, x)).logits, labels)
 
 
 def intensities(model: ClassifierModule, x: Tensor) -> Tensor:
-    """Return uint8 images as a classifier takes them, on [0, 1] in its own precision."""
+    """Convert uint8 images to a classifier's input: floats on [0, 1] of the model's dtype."""
     return x.to(model.dtype) / 255.0

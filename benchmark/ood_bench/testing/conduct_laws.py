@@ -29,7 +29,7 @@ def log_prob_is_one_finite_number_an_image(subject: ModelSubject) -> str:
     )
     require(
         found.dtype in (torch.float32, torch.float64),
-        f"log_prob returns {found.dtype}; in so few digits images cannot be told apart",
+        f"log_prob returns {found.dtype}, which is too coarse to tell images apart",
     )
     require(found.isfinite().all(), f"log_prob of random images is {found.tolist()}")
     return f"on images of {model.shape}"
@@ -47,7 +47,7 @@ def samples_depend_on_the_seed_alone(subject: ModelSubject) -> None:
 
 
 def other_inputs_are_refused(subject: ModelSubject) -> None:
-    """Float images, and images of another shape, are a ValueError."""
+    """Float images, and images of another shape, raise a ValueError."""
     model = subject.small()
     x = random_images(model.shape, 2)
     _refuses(ValueError, lambda: model.log_prob(x / 255), "float images")
@@ -56,10 +56,10 @@ def other_inputs_are_refused(subject: ModelSubject) -> None:
 
 
 def an_untrained_model_refuses_to_score(subject: ModelSubject) -> None:
-    """A model that has seen no training data raises, rather than set itself up when scoring."""
+    """A model that has seen no training data raises, rather than initialise itself in scoring."""
     fresh = subject.fresh().eval()
     x = random_images(fresh.shape, 2)
-    _refuses(RuntimeError, lambda: fresh.log_prob(x), "to be scored untrained")
+    _refuses(RuntimeError, lambda: fresh.log_prob(x), "images before it has seen training data")
 
 
 def _described(found: object) -> str:
@@ -79,18 +79,19 @@ ADMIT = "Begin log_prob with self.dequantize(x), or with self.admit(x) where it 
 CONDUCT_LAWS: tuple[Law[ModelSubject], ...] = (
     Law(
         log_prob_is_one_finite_number_an_image,
-        "Sum over dimensions and never over images: log_prob.flatten(1).sum(dim=1). Keep "
-        "half precision to the networks (self.autocast()).",
+        "Sum over dimensions and never over images: log_prob.flatten(1).sum(dim=1). Use "
+        "half precision in the networks only (self.autocast()).",
     ),
     Law(
         scores_do_not_depend_on_the_batch,
         "Something is shared between images: batch normalisation, a mean over the batch, or "
-        "noise that depends on an image's place. Use self.dequantize(x) and "
+        "noise that depends on the place in the batch. Use self.dequantize(x) and "
         "ood_bench.noise, and no batch statistics in evaluation.",
     ),
     Law(
         scores_do_not_change_from_call_to_call,
-        "Noise is drawn anew (torch.rand, dropout, a posterior sample). self.dequantize(x) and "
+        "Noise differs between calls (torch.rand, dropout, a posterior sample). self.dequantize(x) "
+        "and "
         "ood_bench.noise give noise that is a function of the image.",
     ),
     Law(
@@ -104,10 +105,10 @@ CONDUCT_LAWS: tuple[Law[ModelSubject], ...] = (
         "Something that scores depend on is not in the state_dict. Register it: "
         "nn.Parameter, register_buffer, nn.ModuleList in place of a list.",
     ),
-    Law(samples_depend_on_the_seed_alone, "Draw with torch.Generator().manual_seed(seed) alone."),
+    Law(samples_depend_on_the_seed_alone, "Draw from torch.Generator().manual_seed(seed) only."),
     Law(other_inputs_are_refused, ADMIT),
     Law(
         an_untrained_model_refuses_to_score,
-        f"{ADMIT} What starts from data belongs into prepare().",
+        f"{ADMIT} Initialisation from data belongs in prepare().",
     ),
 )

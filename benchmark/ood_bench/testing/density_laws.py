@@ -1,4 +1,4 @@
-"""Laws of probability: what a log-likelihood of the 8-bit image cannot help but obey."""
+"""Laws of probability that every log-likelihood of the 8-bit image obeys."""
 
 import math
 
@@ -68,14 +68,14 @@ def volume_is_the_jacobian_of_encode(subject: ModelSubject) -> str:
 
 @torch.no_grad()
 def volume_is_that_of_the_linear_part(subject: ModelSubject) -> None:
-    """`log_volume` is that of the matrices for every image, or differs where there are none."""
+    """`log_volume` is that of the matrices for every image; without them it varies by image."""
     model = subject.small().double()
     linear_part = capable(model, ConstantVolume).linear_part
     x = random_images(model.shape, 8)
     volumes = capable(model, Decomposes).decompose(x).log_volume
     levels = linear_part(model.dequantize(x)[0])
     if levels is None:
-        require(volumes.std() > 1e-6, "all images have one volume, yet there is no linear part")
+        require(volumes.std() > 1e-6, "all images have one log_volume, yet linear_part is None")
         return
     expected = torch.tensor(-model.shape.dims * math.log(256))
     for level in levels:
@@ -89,7 +89,7 @@ def volume_is_that_of_the_linear_part(subject: ModelSubject) -> None:
 
 @torch.no_grad()
 def samples_have_the_density_they_are_scored_with(subject: ModelSubject) -> str:
-    """The mean of 1/p over own samples, counted where they fall in the image box, is one."""
+    """The mean of 1/p over the model's samples, with 0 for those outside the image box, is one."""
     if has(subject.kind, Infers):
         raise NotApplicable("its log_prob is a lower bound on the density")
     capable(subject.kind, Samples)
@@ -135,7 +135,8 @@ def density_is_that_of_the_dequantized_image(subject: ModelSubject) -> None:
     log_density = capable(model, Differentiable).log_density
     x = random_images(model.shape, 8)
     expected = log_density(model.dequantize(x)) - model.shape.dims * math.log(256)
-    require(torch.allclose(model.log_prob(x), expected), "log_density is not that of log_prob")
+    same = torch.allclose(model.log_prob(x), expected)
+    require(same, "log_prob is not log_density at the dequantized image, less D·ln 256")
 
 
 @torch.no_grad()
@@ -160,7 +161,7 @@ def decode_inverts_encode(subject: ModelSubject) -> None:
 DENSITY_LAWS: tuple[Law[ModelSubject], ...] = (
     Law(
         probabilities_add_up_to_at_most_one,
-        "log_prob is that of a density and not of the 8-bit image, or has a term too many. Most "
+        "log_prob is that of a density and not of the 8-bit image, or has an extra term. Most "
         "often −D·ln 256, the width of a pixel's bin on [0, 1], is missing: log_prob = log "
         "p(dequantize(x)) − shape.dims · math.log(256). Then: log|det dz/dx| with the wrong "
         "sign, or a mean over dimensions in place of their sum.",
@@ -184,8 +185,8 @@ DENSITY_LAWS: tuple[Law[ModelSubject], ...] = (
     ),
     Law(
         samples_have_the_density_they_are_scored_with,
-        "sample() and log_prob() are not of one distribution: a layer is inverted wrongly, the "
-        "prior is drawn with another scale than it is scored with, or log_prob has a wrong term.",
+        "sample() and log_prob() describe different distributions: a layer is inverted wrongly, "
+        "the prior is drawn and scored at different scales, or log_prob has a wrong term.",
     ),
     Law(terms_add_up, "Write log_prob as the sum of what decompose returns."),
     Law(

@@ -27,7 +27,7 @@ class DetectorContract:
 
     @classmethod
     def subject(cls) -> DetectorSubject:
-        """Return the detector as the laws take it.
+        """Return the detector as the subject of its laws.
 
         Raises:
             PluginError: If it cannot be loaded, is no detector, or refuses its options.

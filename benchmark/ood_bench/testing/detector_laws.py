@@ -20,7 +20,7 @@ IMAGES = 40
 
 @dataclass(frozen=True)
 class DetectorSubject(PluginSubject[Detector]):
-    """A detector, with the options that its laws are tried with."""
+    """A detector to test, with its options."""
 
     plugins, parent = "detectors", Detector
     package, writes = "ood_bench.detectors", "needs and fit"
@@ -42,17 +42,17 @@ class DetectorSubject(PluginSubject[Detector]):
         """
         detector = self.build()
         if detector.group > 1:
-            raise NotApplicable("the scores of groups depend on their images")
+            raise NotApplicable("it scores groups of images, not single ones")
         return detector
 
 
 def it_states_what_it_reads_and_reads_no_more(subject: DetectorSubject) -> str:
-    """From the columns that it names, and no others, it makes one finite score an image."""
+    """It reads only the columns that it names, and returns one finite score per image."""
     detector = subject.build()
     needs = getattr(detector, "needs", ())
     require(
         isinstance(needs, tuple) and needs and all(isinstance(name, str) for name in needs),
-        f"needs is {needs!r}, not a tuple of names of columns",
+        f"needs is {needs!r}, not a tuple of column names",
     )
     scorer = detector.fit(subject.held_out())
     require(callable(scorer), f"fit returns {scorer!r}, not a function from columns to scores")
@@ -93,11 +93,11 @@ def a_score_does_not_depend_on_the_images_beside_it(subject: DetectorSubject) ->
 
 
 def fitting_again_gives_the_same_scores(subject: DetectorSubject) -> None:
-    """Another detector of the same options, fitted on the same columns, scores the same."""
+    """Another detector with the same options, fitted on the same columns, scores the same."""
     known, images = subject.held_out(), subject.images()
     scores = subject.build().fit(known)(images)
     again = subject.build().fit(known)(images)
-    require(np.array_equal(scores, again), "fitted twice on the same columns, scores differ")
+    require(np.array_equal(scores, again), "two fits on the same columns give different scores")
 
 
 def columns_are_left_as_they_were(subject: DetectorSubject) -> None:
@@ -115,7 +115,7 @@ def columns_are_left_as_they_were(subject: DetectorSubject) -> None:
 
 
 def scores_are_finite_at_any_finite_value(subject: DetectorSubject) -> None:
-    """However far an image is from those it was fitted on, its score is a number."""
+    """However far an image is from the held-out ones, its score is finite."""
     detector = subject.build()
     scorer = detector.fit(subject.held_out())
     images = subject.images(max(10, detector.group))
@@ -126,11 +126,11 @@ def scores_are_finite_at_any_finite_value(subject: DetectorSubject) -> None:
             scores = scorer({**images, name: extreme[name]})
             require(np.isfinite(scores).all(), f"where {name} is {value:g}, a score is not finite")
         scores = scorer(extreme)
-        require(np.isfinite(scores).all(), f"where all is {value:g}, a score is not finite")
+        require(np.isfinite(scores).all(), f"where all are {value:g}, a score is not finite")
 
 
 def a_missing_value_is_not_hidden(subject: DetectorSubject) -> None:
-    """It is a missing score of that image alone, or an error."""
+    """A nan in a column gives that image alone the score nan, or raises an error."""
     scorer = subject.single().fit(subject.held_out())
     images = subject.images(10)
     read = _read(scorer, images)
@@ -204,7 +204,7 @@ DETECTOR_LAWS: tuple[Law[DetectorSubject], ...] = (
     Law(
         scores_are_finite_at_any_finite_value,
         "A logarithm of 0, an overflow of exp or a division by 0: work with logarithms "
-        "(np.logaddexp, scipy's logsumexp) and with a floor under what is divided by.",
+        "(np.logaddexp, scipy's logsumexp) and keep divisors above a floor.",
     ),
     Law(
         a_missing_value_is_not_hidden,

@@ -13,9 +13,9 @@ from ood_bench.testing.law import NotApplicable
 from ood_bench.units import bits_per_dim
 
 WINDOW = 50
-"""Steps whose mean loss is compared with that of as many before."""
+"""Steps per window; the mean losses of successive windows are compared."""
 FLAT = 0.01
-"""Bits per dimension that the mean loss changes by from one window to the next at most."""
+"""Maximum change of a flat loss from one window to the next, in bits per dimension."""
 
 
 @dataclass(frozen=True)
@@ -38,16 +38,16 @@ class LossCourse:
         return len(self.bits) > 1 and abs(self.bits[-1] - self.bits[-2]) < FLAT
 
 
-def fit(
+def fit_until_flat(
     model: DensityModule, images: Callable[[int], Tensor], *, rate: float, most: int
 ) -> LossCourse:
     """Minimise minus the mean log-likelihood by Adam until the loss is flat.
 
     Args:
-        model: It is trained in place, and in evaluation afterwards.
-        images: Step to uint8 images `(B, C, H, W)`.
+        model: The model; it is trained in place and left in evaluation mode.
+        images: Maps a step to uint8 images `(B, C, H, W)`.
         rate: Learning rate.
-        most: Steps at most.
+        most: Maximum number of steps.
 
     Raises:
         NotApplicable: If it has no parameters to train.

@@ -9,13 +9,13 @@ from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.subject import random_images
 
 STEPS = (1e-4, 1e-5)
-"""Steps of the central differences, which must agree for a loss to count as smooth."""
+"""Step sizes of the central differences, which must agree for a loss to count as smooth."""
 
 
 def the_gradient_is_that_of_the_loss(subject: ModelSubject) -> str:
     """In every parameter, the gradient of the likelihood agrees with central differences."""
     if subject.kind.loss is not DensityModule.loss:
-        raise NotApplicable("it trains on a loss of its own")
+        raise NotApplicable("it overrides loss()")
     model, _ = subject.precise()
     if model.dtype != torch.float64:
         raise NotApplicable("it does not compute in float64")
@@ -39,7 +39,7 @@ def the_gradient_is_that_of_the_loss(subject: ModelSubject) -> str:
             wrong.append(f"{name} ({found:.4g} by autograd, {narrow:.4g} by differences)")
     if not smooth:
         raise NotApplicable("its loss is not smooth in any parameter")
-    require(not wrong, f"the loss changes otherwise than its gradient says in {', '.join(wrong)}")
+    require(not wrong, f"the gradient of the loss is wrong in {', '.join(wrong)}")
     return f"in {smooth} of {len(named)} parameter tensors"
 
 

@@ -12,7 +12,7 @@ Subject = TypeVar("Subject")
 
 
 class NotApplicable(SkipTest):
-    """A law says nothing of a subject; pytest shows this as a skip, with the reason."""
+    """A law does not apply to a subject; pytest shows this as a skip, with the reason."""
 
 
 @dataclass(frozen=True)
@@ -20,9 +20,8 @@ class Law(Generic[Subject]):
     """Something that is true of every model, or of every detector.
 
     Attributes:
-        check: Raises AssertionError where the law is broken and NotApplicable where it says
-            nothing; may return a remark. Its name and the first line of its docstring say
-            what is true.
+        check: Raises AssertionError if the law is broken and NotApplicable if it does not apply;
+            may return a remark. Its name and the first line of its docstring state the law.
         advice: What a failure usually means, and what to do.
     """
 
@@ -35,7 +34,7 @@ class Law(Generic[Subject]):
         return self.check.__name__
 
     def judge(self, subject: Subject) -> "Verdict":
-        """Return the verdict for a subject; an exception of the subject's is a failure."""
+        """Return the verdict for a subject; an exception that the subject raises is a failure."""
         try:
             with warnings.catch_warnings(action="ignore"):
                 remark = self.check(subject)
@@ -51,7 +50,7 @@ class Law(Generic[Subject]):
         """Raise AssertionError, with the advice, unless the law holds.
 
         Raises:
-            NotApplicable: If it says nothing of this subject.
+            NotApplicable: If it does not apply to this subject.
         """
         try:
             self.check(subject)
@@ -77,7 +76,7 @@ class Verdict:
 
 
 def add_tests(contract: type[Any], laws: Iterable[Law[Any]]) -> None:
-    """Give a contract a test method for each law, which holds its `subject()` to the law."""
+    """Add to a contract a test method for each law, which checks the contract's `subject()`."""
     for law in laws:
         setattr(contract, f"test_{law.name}", _test_of(law))
 

@@ -13,19 +13,19 @@ from ood_bench.testing.law import Law, Verdict, add_tests, require
 from ood_bench.testing.plugin_subject import PluginSubject
 
 CLOSE = 0.05
-"""How far from chance a metric may be on some thousand random scores."""
+"""Maximum distance of a metric from its value at chance, on a few thousand random scores."""
 
 
 @dataclass(frozen=True)
 class MetricSubject(PluginSubject[DetectionMetric]):
-    """A metric, with the options that its laws are tried with."""
+    """A metric to test, with its options."""
 
     plugins, parent = "metrics", DetectionMetric
     package, writes = "ood_bench.metrics", "heading and value"
 
 
 def it_says_how_it_reads(subject: MetricSubject) -> str:
-    """It has a heading, a positive class or none, a better direction, and a value at chance."""
+    """It states its heading, its positive class, which direction is better, and its chance."""
     metric = subject.build()
     heading = getattr(metric, "heading", None)
     require(isinstance(heading, str) and heading, f"heading is {heading!r}, not a text")
@@ -46,7 +46,7 @@ def it_says_how_it_reads(subject: MetricSubject) -> str:
 
 
 def it_is_a_share_of_any_scores(subject: MetricSubject) -> None:
-    """Of few and many images, with ties and without, it is a number from 0 to 1."""
+    """For few or many images, with ties and without, it is a number from 0 to 1."""
     metric = subject.build()
     for inside, outside in _samples():
         value = metric.value(tally(inside, outside))
@@ -57,7 +57,7 @@ def it_is_a_share_of_any_scores(subject: MetricSubject) -> None:
 
 
 def scores_that_separate_all_images_give_its_best_value(subject: MetricSubject) -> None:
-    """Where every OOD image scores higher than every ID image, it is 1, or 0 if lower is better."""
+    """If every OOD image scores higher than every ID image, it is 1, or 0 if lower is better."""
     metric = subject.build()
     best = 1.0 if metric.higher_is_better else 0.0
     value = metric.value(tally(np.arange(200.0), np.arange(200.0, 300.0)))
@@ -65,7 +65,7 @@ def scores_that_separate_all_images_give_its_best_value(subject: MetricSubject) 
 
 
 def random_scores_give_its_value_at_chance(subject: MetricSubject) -> None:
-    """Where scores have nothing to do with the side, it is near what it states as chance."""
+    """For random scores it is near the value that it states as chance."""
     metric = subject.build()
     random = np.random.default_rng(0)
     inside, outside = random.normal(size=6000), random.normal(size=4000)
@@ -76,7 +76,7 @@ def random_scores_give_its_value_at_chance(subject: MetricSubject) -> None:
 
 
 def its_interval_holds_its_value_and_is_the_same_again(subject: MetricSubject) -> None:
-    """The interval is within 0 and 1, holds the value, and the same seed gives it again."""
+    """The interval lies in [0, 1], contains the value, and is the same for the same seed."""
     metric = subject.build()
     for inside, outside in _samples():
         found = metric(inside, outside, resamples=50)
@@ -141,7 +141,7 @@ class MetricContract:
 
     @classmethod
     def subject(cls) -> MetricSubject:
-        """Return the metric as the laws take it.
+        """Return the metric as the subject of its laws.
 
         Raises:
             PluginError: If it cannot be loaded, is no metric, or refuses its options.

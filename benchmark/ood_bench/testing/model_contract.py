@@ -23,17 +23,16 @@ MODEL_LAWS: tuple[Law[ModelSubject], ...] = (
 class ModelContract:
     """Base class of a pytest class that holds a model to every law, one test a law.
 
-    Laws that say nothing of a model (no `encode`, no samples) are skipped with the reason.
+    Laws that do not apply to a model (no `encode`, no samples) are skipped with the reason.
     pytest collects a subclass whose name begins with `Test`.
 
     Attributes:
         model: The model's class, or its name as a suite's `use` gives it.
         options: Options of its constructor; small ones keep the tests fast.
-        tiny_options: On top of these for images of two pixels, where it needs others.
+        tiny_options: Options that override these for images of two pixels.
         exact: Whether the probabilities of all images add up to exactly one, as they do for a
             model of the 8-bit image itself (an autoregressive one, say).
-        shape: The one shape of image to try; the first of a few that the model takes, unless
-            given.
+        shape: The only shape to test; default: the first of a few that it accepts.
 
     Example:
         >>> class TestGlow(ModelContract):
@@ -51,7 +50,7 @@ class ModelContract:
 
     @classmethod
     def subject(cls) -> ModelSubject:
-        """Return the model as the laws take it.
+        """Return the model as the subject of its laws.
 
         Raises:
             PluginError: If it cannot be loaded, is no density, or refuses its options.

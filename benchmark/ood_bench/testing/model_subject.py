@@ -19,13 +19,13 @@ FOUR_PIXELS = Shape(1, 2, 2)
 
 @dataclass(frozen=True)
 class ModelSubject(ImageSubject[DensityModule]):
-    """A density, with the options and shapes that its laws are tried with.
+    """A density to test, with its options and the shapes to try.
 
     Attributes:
         kind: The model's class.
         options: Options of its constructor.
         shapes: Shapes to try for all laws that are not about two pixels.
-        tiny_options: On top of the options for images of two pixels.
+        tiny_options: Options that override these for images of two pixels.
         exact: Whether the probabilities of all images add up to one, as they do for a model of
             the 8-bit image itself; those of a density over floats add up to at most one.
     """
@@ -44,13 +44,13 @@ class ModelSubject(ImageSubject[DensityModule]):
         shape: Shape | None = None,
         registry: Registry | None = None,
     ) -> "ModelSubject":
-        """Return a model as its laws take it.
+        """Return a model as the subject of its laws.
 
         Args:
             model: A class, or what a suite's `use` may say: a registered name,
                 `package.module:Class` or `./file.py:Class`.
             options: Options of its constructor.
-            tiny_options: On top of these for images of two pixels.
+            tiny_options: Options that override these for images of two pixels.
             exact: Whether the probabilities of all images add up to one; they must for a model
                 that says so, with `log_prob_is = "exact"`.
             shape: The only shape to test; default: the first of a few that the model accepts.
@@ -85,25 +85,25 @@ class ModelSubject(ImageSubject[DensityModule]):
         return -model.log_prob(x).mean()
 
     def two_pixels(self) -> DensityModule:
-        """Return the model displaced, on images of two pixels.
+        """Return the `displaced` model for images of two pixels.
 
         Raises:
-            NotApplicable: If it does not take any.
+            NotApplicable: If it accepts none.
         """
         return next(iter(self.all_two_pixels()))
 
     def few_pixels(self) -> DensityModule:
-        """Return the model displaced, on images of two pixels or of the first shape it takes."""
+        """Return the `displaced` model for images of two pixels, or else of the first shape."""
         try:
             return self.two_pixels()
         except NotApplicable:
             return self.small()
 
     def all_few_pixels(self) -> Iterable[DensityModule]:
-        """Yield the model displaced on each shape of two or four pixels that it takes.
+        """Yield the `displaced` model for each shape of two or four pixels that it accepts.
 
         Raises:
-            NotApplicable: If it does not take any.
+            NotApplicable: If it accepts none.
         """
         try:
             yield from self.all_two_pixels()
@@ -113,13 +113,13 @@ class ModelSubject(ImageSubject[DensityModule]):
             yield displaced(build(self.kind, FOUR_PIXELS, self.options, 0))
 
     def all_two_pixels(self) -> Iterable[DensityModule]:
-        """Yield the model on each shape of two pixels that it takes, as `two_pixels`."""
+        """Yield the `displaced` model for each shape of two pixels that it accepts."""
         options = {**self.options, **self.tiny_options}
         refusals = {shape: self.refusal(shape, options, score=True) for shape in TWO_PIXELS}
         if all(refusals.values()):
             raise NotApplicable(
-                f"it takes no images of two pixels ({refusals[TWO_PIXELS[0]]}); options for such "
-                "are tiny_options, or --tiny option=value"
+                f"it takes no images of two pixels ({refusals[TWO_PIXELS[0]]}); give options for "
+                "these as tiny_options, or --tiny option=value"
             )
         for shape, refusal in refusals.items():
             if not refusal:

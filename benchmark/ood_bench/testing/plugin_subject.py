@@ -13,7 +13,7 @@ Plugin = TypeVar("Plugin")
 
 @dataclass(frozen=True)
 class PluginSubject(Generic[Plugin]):
-    """A plugin, with the options that its laws are tried with.
+    """A plugin to test, with its options.
 
     Attributes:
         kind: The plugin's class.
@@ -42,7 +42,7 @@ class PluginSubject(Generic[Plugin]):
         *,
         base: Path | None = None,
     ) -> Self:
-        """Return a plugin as its laws take it.
+        """Return a plugin as the subject of its laws.
 
         Args:
             plugin: A class, or what a suite's `use` may say.

@@ -26,7 +26,7 @@ def scores_do_not_depend_on_the_batch(subject: ImageSubject[Any]) -> None:
 
 @torch.no_grad()
 def scores_do_not_change_from_call_to_call(subject: ImageSubject[Any]) -> None:
-    """In evaluation nothing is drawn: the same image has the same score, whatever the seed."""
+    """Nothing is drawn at random in evaluation: an image has one score, whatever the seed."""
     model = subject.small()
     x = random_images(model.shape, 8)
     with torch.random.fork_rng(devices=[]):

@@ -14,7 +14,7 @@ from ood_bench.testing.subject import ImageSubject, random_images
 
 
 def speed(subject: ImageSubject[Any], seconds: float = 0.5) -> Verdict:
-    """Measure images a second, scored and trained on, at the size of MNIST where it is taken."""
+    """Measure images scored and trained on per second, of MNIST's shape if it is accepted."""
     shape = Shape(1, 28, 28)
     try:
         model = build(subject.kind, shape, subject.options, 0)
@@ -42,8 +42,8 @@ def speed(subject: ImageSubject[Any], seconds: float = 0.5) -> Verdict:
     return Verdict(
         "speed",
         "measured",
-        f"{rates[0]:,.0f} images of {shape} scored a second, {rates[1]:,.0f} trained on, in "
-        f"batches of {len(x)} with {torch.get_num_threads()} of the CPU's threads",
+        f"{rates[0]:,.0f} images of {shape} scored per second, {rates[1]:,.0f} trained on, in "
+        f"batches of {len(x)} (CPU threads: {torch.get_num_threads()})",
     )
 
 

@@ -18,7 +18,7 @@ from ood_bench.registry import Registry, construct
 Model = TypeVar("Model", bound=ImageModule)
 
 SMALL = tuple(Shape(*s) for s in ((1, 4, 4), (2, 4, 4), (1, 8, 8), (1, 28, 28), (3, 32, 32)))
-"""Shapes that laws are tried on: the first that a model takes."""
+"""Shapes to test: a model is tested on the first that it accepts."""
 
 MOST_PARAMETERS = 100_000_000
 """A larger model takes minutes for each law."""
@@ -31,7 +31,7 @@ def random_images(shape: Shape, n: int, *, seed: int = 0) -> Tensor:
 
 
 def displaced(model: Model, *, scale: float = 0.03, seed: int = 0) -> Model:
-    """Initialise a model on random images and move all parameters off where they start.
+    """Initialise a model on random images and move every parameter off its initial value.
 
     Zero-initialised layers hide mistakes: a log-determinant of the wrong sign is right at 0.
     """
@@ -45,7 +45,7 @@ def displaced(model: Model, *, scale: float = 0.03, seed: int = 0) -> Model:
 
 @dataclass(frozen=True)
 class ImageSubject(ABC, Generic[Model]):
-    """A model of images, with the options and shapes that its laws are tried with.
+    """A model of images to test, with its options and the shapes to try.
 
     Attributes:
         kind: The model's class.
@@ -67,16 +67,16 @@ class ImageSubject(ABC, Generic[Model]):
 
     @cached_property
     def shape(self) -> Shape:
-        """The first of the shapes that the model takes and scores, or else that it takes."""
+        """The first of the shapes that the model accepts and scores, or else accepts."""
         scored = (s for s in self.shapes if not self.refusal(s, self.options, score=True))
         taken = (s for s in self.shapes if not self.refusal(s, self.options))
         return next(scored, None) or next(taken, self.shapes[-1])
 
     def require_a_score(self, name: str) -> None:
-        """Refuse a model that scores none of the shapes, of which no law can be asked.
+        """Raise unless the model scores one of the shapes; otherwise no law could be checked.
 
         Raises:
-            PluginError: If there is none; says why the first that it takes is not scored.
+            PluginError: If it scores none; says why the first that it accepts is not scored.
             TooLargeError: If it needs more memory than the machine has.
         """
         shape = self.shape
@@ -95,11 +95,11 @@ class ImageSubject(ABC, Generic[Model]):
         return build(self.kind, self.shape, self.options, seed)
 
     def small(self) -> Model:
-        """Return the model displaced, on images of a few pixels."""
+        """Return the `displaced` model for images of a few pixels."""
         return displaced(self.fresh())
 
     def precise(self) -> tuple[Model, float]:
-        """Return `small` in float64 where it computes in it, and the rounding to allow for."""
+        """Return `small`, in float64 if the model can compute in it, and a relative tolerance."""
         model = self.small().double()
         try:
             self.scores(model, random_images(model.shape, 2))
@@ -108,7 +108,7 @@ class ImageSubject(ABC, Generic[Model]):
         return model, 1e-9
 
     def refusal(self, shape: Shape, options: Mapping[str, Any], *, score: bool = False) -> str:
-        """Return why the model does not take images of a shape; empty if it does.
+        """Return why the model refuses images of a shape; empty if it accepts them.
 
         Raises:
             TooLargeError: If it needs more memory than the machine has, or has too many parameters.
@@ -122,7 +122,7 @@ class ImageSubject(ABC, Generic[Model]):
         return ""
 
     def _try(self, shape: Shape, options: Mapping[str, Any], *, score: bool) -> None:
-        """Build the model, and let it score two images; raises whatever it raises."""
+        """Build the model, and let it score two images; raises what the model raises."""
         name = self.kind.__name__
         model = outline(name, lambda: build(self.kind, shape, options, 0), most=MOST_PARAMETERS)
         refuse_too_large(name, Size.of(model), most=MOST_PARAMETERS)

@@ -8,8 +8,8 @@ from torch import Tensor
 from ood_bench.capabilities import Infers, has
 from ood_bench.lit import DensityModule
 from ood_bench.lit.sanity import mean_bits
-from ood_bench.testing.fitted import LossCourse, fit
-from ood_bench.testing.floats_of import log_probs_of_draws, masses, takes_noise
+from ood_bench.testing.fitted import LossCourse, fit_until_flat
+from ood_bench.testing.float_density import log_probs_of_draws, masses, takes_noise
 from ood_bench.testing.law import Law, NotApplicable, require
 from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.subject import random_images
@@ -18,15 +18,15 @@ from ood_bench.units import LN2, bits_per_dim
 STEPS = 600
 BY_HEART = 400
 FAR = 11.0
-"""Bits per dimension where a flat loss on random images is no longer put down to a slow model;
-log2 P for ln P has 11.54."""
+"""Bits per dimension above which a flat loss on random images means a wrong log_prob, not a slow
+model; log2 P in place of ln P gives 11.54."""
 WORSE = 0.5
 """Bits per dimension by which a training may end above its best."""
 TOLERANCE = 0.01
 
 
 def training_on_random_images_comes_near_eight_bits(subject: ModelSubject) -> str:
-    """Trained on uniformly random images to a flat loss, they have 8 bits or a little more."""
+    """After training on uniformly random images, they have 8 bits or slightly more."""
     model = subject.small()
     course = _on_random_images(model, rate=3e-3, most=STEPS)
     require(course.finite, f"the loss is not finite after {course.steps} steps")
@@ -44,7 +44,7 @@ def training_on_random_images_comes_near_eight_bits(subject: ModelSubject) -> st
 
 
 def probabilities_add_up_after_training(subject: ModelSubject) -> str:
-    """Trained on random images of two pixels, all images together still have at most 1."""
+    """After training on random images of two pixels, the probabilities add up to at most 1."""
     model = subject.two_pixels()
     course = _on_random_images(model, rate=1e-2, most=STEPS // 2)
     if not course.finite:
@@ -82,7 +82,7 @@ def the_density_of_floats_integrates_to_one(subject: ModelSubject) -> str:
 
 
 def an_image_learnt_by_heart_has_at_most_probability_one(subject: ModelSubject) -> str:
-    """Trained on one image alone, that image comes to a probability of 1 and no further."""
+    """After training on a single image, its probability is at most 1."""
     if has(subject.kind, Infers):
         raise NotApplicable("its bound has noise of its own")
     if subject.kind.log_prob_is == "estimate":
@@ -90,7 +90,7 @@ def an_image_learnt_by_heart_has_at_most_probability_one(subject: ModelSubject) 
     if subject.exact:
         raise NotApplicable("all its probabilities add up to one")
     if subject.kind.dequantize is DensityModule.dequantize and takes_noise(subject.few_pixels()):
-        raise NotApplicable("its noise fills each bin of what integrates to one")
+        raise NotApplicable("its density integrates to one, and its noise fills each pixel's bin")
     said = [_by_heart(subject.few_pixels(), level) for level in (0, 127)]
     return " and ".join(said)
 
@@ -117,18 +117,18 @@ def _on_random_images(model: DensityModule, *, rate: float, most: int) -> LossCo
     def images(step: int) -> Tensor:
         return random_images(model.shape, 64, seed=step + 10)
 
-    return fit(model, images, rate=rate, most=most)
+    return fit_until_flat(model, images, rate=rate, most=most)
 
 
 def _by_heart(model: DensityModule, level: int) -> str:
-    """Train on one gray image and return its bits per dimension; refuse less than none.
+    """Train on one gray image and return its bits per dimension; fail if they are negative.
 
-    A scale grows without end only where the image's latent stays where the prior is, so that
-    Adam finds it at one level sooner than at another.
+    A scale grows without end only while the image's latent stays where the prior is, which
+    Adam reaches sooner at one gray level than at another.
     """
     image = torch.full((1, *model.shape), level, dtype=torch.uint8)
     batch = image.expand(8, *model.shape)
-    course = fit(model, lambda _: batch, rate=3e-2, most=BY_HEART)
+    course = fit_until_flat(model, lambda _: batch, rate=3e-2, most=BY_HEART)
     log_prob = log_probs_of_draws(model, image, 64)[:, 0]
     if not log_prob.isfinite().all():
         return f"level {level} diverges after {course.steps} steps"
@@ -173,8 +173,8 @@ TRAINED_LAWS: tuple[Law[ModelSubject], ...] = (
     ),
     Law(
         training_on_random_images_comes_near_eight_bits,
-        "Below 8: log|det dz/dx| has a wrong sign or lacks a factor, which training makes the most "
-        "of. Far above: log_prob is too small (in bits in place of nats, −D·ln 256 taken off "
+        "Below 8: log|det dz/dx| has a wrong sign or lacks a factor, which training exploits. "
+        "Far above: log_prob is too small (in bits in place of nats, −D·ln 256 taken off "
         f"twice), or Adam at 3e-3 does not train this model: try smaller options. {_GRADIENT}",
     ),
     Law(
@@ -184,7 +184,7 @@ TRAINED_LAWS: tuple[Law[ModelSubject], ...] = (
     Law(
         an_image_learnt_by_heart_has_at_most_probability_one,
         "log_prob is a density's value and not an image's probability: without noise over the "
-        "whole width of a pixel's bin, self.dequantize(x), a density that narrows on the levels "
-        "grows without end.",
+        "whole width of a pixel's bin, as self.dequantize(x) adds it, a density that narrows on "
+        "the levels grows without end.",
     ),
 )

@@ -10,7 +10,7 @@ from tests.unit.data import sets
 from ood_bench.data import Shape, Transform
 from ood_bench.data.catalogue import catalogue
 from ood_bench.data.pictures import Decoded, Encoded
-from ood_bench.data.transform import apply, describe, fit
+from ood_bench.data.transform import apply, describe, fit_shape
 from ood_bench.errors import DataError
 
 
@@ -130,8 +130,8 @@ def test_files_and_arrays_go_through_the_same_pipeline(transform: Transform, cha
     stays = not (transform.resize or transform.pad)
     target = Shape(channels, 20, 20) if stays else Shape(3, 24, 24)
     files = [(str(i), sets.encoded(one)) for i, one in enumerate(images)]
-    from_files = fit(Encoded(9, labels, lambda: iter(files)), transform, target, name="a")
-    from_array = fit(Decoded(images, labels), transform, target, name="b")
+    from_files = fit_shape(Encoded(9, labels, lambda: iter(files)), transform, target, name="a")
+    from_array = fit_shape(Decoded(images, labels), transform, target, name="b")
     assert np.array_equal(from_files.pixels, from_array.pixels)
     assert from_files.native == from_array.native == Shape(channels, 20, 20)
 
@@ -140,7 +140,9 @@ def test_large_files_come_in_order_though_threads_decode_them() -> None:
     images, _ = sets.random_pixels(300, 3, 64, 64)
     files = [(str(i), sets.encoded(one)) for i, one in enumerate(images)]
     assert len(files[0][1]) > 8192
-    fitted = fit(Encoded(300, None, lambda: iter(files)), Transform(), Shape(3, 64, 64), name="a")
+    fitted = fit_shape(
+        Encoded(300, None, lambda: iter(files)), Transform(), Shape(3, 64, 64), name="a"
+    )
     assert np.array_equal(fitted.pixels, images)
 
 
@@ -158,16 +160,16 @@ def test_every_default_transform_fits_every_shape() -> None:
 def test_a_shape_that_does_not_fit_is_answered_with_the_transform_to_write() -> None:
     images = Decoded(sets.random_pixels(2, 3, 32, 32).images, None)
     with pytest.raises(DataError) as caught:
-        fit(images, Transform(), Shape(1, 28, 28), name="cifar10")
+        fit_shape(images, Transform(), Shape(1, 28, 28), name="cifar10")
     assert str(caught.value) == (
         "'cifar10' is 3×32×32 but 1×28×28 is wanted; give it a transform: "
         "datasets.cifar10.transform: {resize: bicubic, channels: match}"
     )
     with pytest.raises(DataError, match=r"after its transform 1×32×32, but 1×28×28 is wanted"):
-        fit(images, Transform(channels="gray"), Shape(1, 28, 28), name="cifar10")
+        fit_shape(images, Transform(channels="gray"), Shape(1, 28, 28), name="cifar10")
     gray = Decoded(sets.random_pixels(2, 1, 4, 4).images, None)
     with pytest.raises(DataError, match=r"is 1×4×4, after its transform 3×4×4, but 1×4×4"):
-        fit(gray, Transform(channels="rgb"), Shape(1, 4, 4), name="gray")
+        fit_shape(gray, Transform(channels="rgb"), Shape(1, 4, 4), name="gray")
 
 
 def test_mixed_sizes_need_resize() -> None:
@@ -177,8 +179,8 @@ def test_mixed_sizes_need_resize() -> None:
     ]
     mixed = Encoded(2, None, lambda: iter(files))
     with pytest.raises(DataError, match=r"b\.png is 3×8×9, unlike 3×8×8 before it"):
-        fit(mixed, Transform(), Shape(3, 8, 8), name="own")
-    fitted = fit(mixed, Transform(resize="bicubic"), Shape(3, 8, 8), name="own")
+        fit_shape(mixed, Transform(), Shape(3, 8, 8), name="own")
+    fitted = fit_shape(mixed, Transform(resize="bicubic"), Shape(3, 8, 8), name="own")
     assert fitted.native is None
 
 

@@ -4,7 +4,7 @@ import csv
 import io
 
 from ood_bench.report import run_document, terminal_table
-from ood_bench.report.html.matrix import matrix
+from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.measured import bits_table, detection_table
 from ood_bench.report.sections import found_on_pairs
 from ood_bench.report.texttable import TextTable
@@ -45,7 +45,7 @@ def test_the_terminal_names_the_numbers_of_either_side(results: Results) -> None
 def test_the_html_matrix_has_the_counts_of_either_side(results: Results) -> None:
     found = {
         (row["outside"], cell["inside"], cell["outside"])
-        for row in matrix(found_on_pairs(results), {})["rows"]
+        for row in detection_matrix(found_on_pairs(results), {})["rows"]
         for cell in row["cells"]
         if "values" in cell
     }

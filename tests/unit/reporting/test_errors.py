@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from ood_bench.analyses import Study
-from ood_bench.analyses.errors import Errors, threshold
+from ood_bench.analyses.errors import Errors, threshold_bits
 from ood_bench.analyses.thumbnails import from_png
 from ood_bench.metrics.thresholds import tally
 
@@ -21,9 +21,9 @@ def test_the_shares_of_accepted_images_are_those_of_the_metric(study: Study) -> 
 
 
 def test_images_as_likely_as_the_threshold_are_accepted() -> None:
-    assert threshold(np.array([1.0] * 19 + [2.0])) == 1.0
-    assert threshold(np.array([1.0] * 18 + [2.0] * 2)) == 2.0
-    assert threshold(np.array([3.0])) == 3.0
+    assert threshold_bits(np.array([1.0] * 19 + [2.0])) == 1.0
+    assert threshold_bits(np.array([1.0] * 18 + [2.0] * 2)) == 2.0
+    assert threshold_bits(np.array([3.0])) == 3.0
 
 
 def test_images_are_spread_over_the_ranks_and_are_those_of_their_rows(study: Study) -> None:

@@ -231,8 +231,8 @@ def test_the_figure_shows_a_line_of_each_data_set_and_the_examples(
     [
         ({"factors": (1.0, -0.1)}, "factors must lie between 0 and 1"),
         ({"factors": (1.0, float("nan"))}, "factors must lie between 0 and 1"),
-        ({"factors": (0.5, 0.0)}, "factors must hold 1, the image as it is, and another"),
-        ({"factors": (1.0, 1.0)}, "factors must hold 1, the image as it is, and another"),
+        ({"factors": (0.5, 0.0)}, "factors must include 1 and at least one other"),
+        ({"factors": (1.0, 1.0)}, "factors must include 1 and at least one other"),
         ({"examples": 0}, "examples must lie between 1 and count, got examples=0"),
         ({"count": 2}, "examples must lie between 1 and count, got examples=3, count=2"),
     ],

@@ -6,7 +6,7 @@ import pytest
 from ood_bench import Evaluation, metrics
 from ood_bench.metrics import SPECS, STANDARD, MetricSpec, evaluate
 from ood_bench.metrics.thresholds import tally
-from ood_bench.report.html.matrix import matrix
+from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.measured import detection_table
 from ood_bench.report.sections import found_on_pairs, measured_sections
 from ood_bench.report.tidy import ordered
@@ -46,7 +46,9 @@ def test_every_reader_has_it(spec: MetricSpec, results: Results) -> None:
     assert f"**{spec.heading}**" in said
     assert spec.heading in " ".join(detection_table(results).headers)
     (shown,) = [
-        one for one in matrix(found_on_pairs(results), {})["metrics"] if one["id"] == spec.name
+        one
+        for one in detection_matrix(found_on_pairs(results), {})["metrics"]
+        if one["id"] == spec.name
     ]
     assert (shown["name"], shown["chance"]) == (spec.heading, spec.chance)
 

@@ -12,12 +12,12 @@ import pytest
 from ood_bench.report import run_document, terminal_table, write_report, write_run_comparison
 from ood_bench.report.findings import findings_table
 from ood_bench.report.html import html
-from ood_bench.report.html.matrix import matrix
+from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown as written
 from ood_bench.report.measured import bits_table, detection_table
 from ood_bench.report.provenance import claims_table
-from ood_bench.report.ranking import difference_table, quotation_table, ranking_table
+from ood_bench.report.ranking import difference_table, published_table, ranking_table
 from ood_bench.report.run_comparison import auroc_table, compared_claims_table, run_comparison_note
 from ood_bench.report.sections import found_on_pairs, measured_sections
 from ood_bench.report.texttable import TextTable
@@ -26,7 +26,7 @@ from ood_bench.results import (
     ComparedClaim,
     ComparedRow,
     Difference,
-    Quotation,
+    PublishedAuroc,
     Ranking,
     Results,
     Row,
@@ -50,7 +50,7 @@ def compared(results: Results) -> Results:
                 Difference("glow", *pair, "input_complexity", 0.7, 0.6, 0.8, 0.0, 0.0, ONE),
             ),
             costs=(),
-            quotations=(Quotation("likelihood", *pair, (0.08,), "a paper"),),
+            quotations=(PublishedAuroc("likelihood", *pair, (0.08,), "a paper"),),
         ),
     )
 
@@ -94,7 +94,7 @@ TABLES: dict[str, Callable[[Results], TextTable]] = {
     "terminal": terminal_table,
     "claims": claims_table,
     "differences": difference_table,
-    "quoted": quotation_table,
+    "quoted": published_table,
     "findings": lambda results: findings_table(results.findings),
 }
 
@@ -156,12 +156,12 @@ def test_no_verdict_of_one_training_speaks_of_the_model(compared: Results) -> No
     assert "| reproduced |" not in page
     assert "Of 2 claims: 1 reproduced, 1 not run, each by one training." in page
     assert "; one training of each model." in page
-    verdict = quotation_table(compared).rows[0][-2]
+    verdict = published_table(compared).rows[0][-2]
     assert verdict == "one training differs"
     several = markdown(of_several(compared))
     assert "| reproduced |" in several
     assert ONE not in several.split("## Detection")[0].split("A claim counts")[0]
-    assert quotation_table(of_several(compared)).rows[0][-2] == "differs"
+    assert published_table(of_several(compared)).rows[0][-2] == "differs"
 
 
 def test_the_html_report_says_so_beside_claims_and_in_the_matrix(compared: Results) -> None:
@@ -170,7 +170,11 @@ def test_the_html_report_says_so_beside_claims_and_in_the_matrix(compared: Resul
     assert '<p class="small">one training</p>' in page
     assert "claims reproduced by one training" in page
     assert "Interval: that of its one term" in page
-    cells = [cell for row in matrix(found_on_pairs(compared), {})["rows"] for cell in row["cells"]]
+    cells = [
+        cell
+        for row in detection_matrix(found_on_pairs(compared), {})["rows"]
+        for cell in row["cells"]
+    ]
     assert {cell["trainings"] for cell in cells if "values" in cell} == {ONE}
     assert "cell.trainings" in page
 

@@ -58,11 +58,11 @@ class Unpacked:
         for folder in roots.below((self.folder,)):
             listings = self.layout(folder) if folder.is_dir() else {}
             if listings:
-                return listed("data root, image files", listings)
+                return from_listings("data root, image files", listings)
         return None
 
 
-def listed(title: str, listings: Mapping[str, Listing]) -> Found:
+def from_listings(title: str, listings: Mapping[str, Listing]) -> Found:
     """Return a data set whose images are files, listed by split."""
 
     def read(split: str, limit: int | None) -> Encoded:
@@ -98,11 +98,11 @@ def own_folder(folder: Path, *, on_bad: OnBad = "error") -> Found:
         raise DataError(f"{folder}: there is no such folder")
     below, beside = _splits(folder, on_bad)
     if not below:
-        return listed("folder", {"all": _classes(folder, on_bad=on_bad)})
+        return from_listings("folder", {"all": _classes(folder, on_bad=on_bad)})
     listings = {split: _classes(path, on_bad=on_bad) for split, path in below.items()}
     for split, listing in listings.items():
         listings[split] = listing._replace(left_out=Counter(listing.left_out) + beside)
-    return listed("folder", listings)
+    return from_listings("folder", listings)
 
 
 def _splits(folder: Path, on_bad: OnBad) -> tuple[dict[str, Path], Counter[str]]:

@@ -26,14 +26,14 @@ _SYSTEM = frozenset(
 _NOWHERE = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
-class RecordedCell(NamedTuple):
+class ImageFiles(NamedTuple):
     """Image files in the order of their paths, and how many others were left out, by reason."""
 
     paths: tuple[Path, ...]
     left_out: Counter[str]
 
 
-def image_files(folder: Path, *, on_bad: OnBad = "error") -> RecordedCell:
+def image_files(folder: Path, *, on_bad: OnBad = "error") -> ImageFiles:
     """Return all images below a folder; links are followed as torchvision does, loops end.
 
     Args:
@@ -60,7 +60,7 @@ def image_files(folder: Path, *, on_bad: OnBad = "error") -> RecordedCell:
     if faults and on_bad == "error":
         head = f"{folder}: {len(faults):,} files are no images that can be read"
         raise listed(head, sorted(faults), "`on_bad: skip` leaves {} out")
-    return RecordedCell(tuple(sorted(paths)), left_out)
+    return ImageFiles(tuple(sorted(paths)), left_out)
 
 
 _FAULTS = {

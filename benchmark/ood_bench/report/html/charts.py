@@ -34,5 +34,5 @@ def _drawing(chart: Chart) -> dict[str, Any]:
 
 
 def _steps(places: Sequence[int]) -> list[int]:
-    """Return how far each bin lies from the one before, which takes fewer digits."""
+    """Return the distance of each bin from the one before, which takes fewer digits."""
     return [place - before for place, before in zip(places, [0, *places], strict=False)]

@@ -11,12 +11,14 @@ from ood_bench.results import untrained
 DIGITS = 6
 
 
-def matrix(detections: Detections, charts: Mapping[tuple[str, str], str]) -> dict[str, Any]:
-    """Return metrics, detectors, and a row for each model and pair with a cell a detector.
+def detection_matrix(
+    detections: Detections, charts: Mapping[tuple[str, str], str]
+) -> dict[str, Any]:
+    """Return metrics, detectors, and a row for each model and pair with a cell per detector.
 
     Args:
-        detections: What was measured on every pair.
-        charts: The element of the likelihood histogram of each (model, inside).
+        detections: The detectors' values on every pair.
+        charts: The id of the element with the likelihood histogram of each (model, inside).
     """
     found = detections.found
     measured = [entry for entry in found if entry.pooled]
@@ -79,7 +81,7 @@ def _explain(
     rows: Mapping[tuple[str, str, str], list[dict[str, Any]]],
     names: list[str],
 ) -> None:
-    """Say in the cells that an omission concerns why they are empty."""
+    """Add to empty cells the reasons of the omissions that concern them."""
     for address, cells in rows.items():
         wanted = (entry.model, entry.inside, entry.outside)
         if any(part not in ("", own) for part, own in zip(wanted, address, strict=True)):

@@ -26,7 +26,7 @@ from ood_bench.report.document import (
 )
 from ood_bench.report.formats import Format
 from ood_bench.report.html.charts import chart_data
-from ood_bench.report.html.matrix import matrix
+from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.numbers import ABSENT, count, with_interval
 from ood_bench.results import ClaimResult
 
@@ -39,7 +39,7 @@ PLACES = {
     "omitted": ("failed", "left-out"),
     "others": ("beside", "circumstances"),
 }
-"""Where the page has the sections that it knows; others come first."""
+"""Names of the sections at each place of the page; sections not named here come first."""
 D = TypeVar("D", ClaimList, Detections, DataCards)
 _STRESSED = re.compile(r"\*\*(.+?)\*\*")
 
@@ -56,7 +56,7 @@ class Html(Format):
 
 
 def html(document: Document) -> str:
-    """Return the whole page; it refers to nothing outside itself."""
+    """Return the whole page, which loads nothing from outside."""
     sections = {section.name: section for section in (*document.sections, *document.closing)}
     claims, cards = _detail(sections, ClaimList), _detail(sections, DataCards)
     charted = document.of(Chart)
@@ -74,7 +74,7 @@ def html(document: Document) -> str:
         script=Markup(script),
         data={
             "level": percent(document.level),
-            "matrix": matrix(detections, places),
+            "matrix": detection_matrix(detections, places),
             "charts": charts,
         },
         sections=sections,
@@ -100,7 +100,7 @@ def _placed(document: Document, sections: Mapping[str, Section]) -> dict[str, li
 
 
 def _detail(sections: Mapping[str, Section], kind: type[D]) -> D | None:
-    """Return the detail of a kind that a section has, if one has it."""
+    """Return the first detail of a type among the sections; None without one."""
     found = (section.detail for section in sections.values())
     return next((detail for detail in found if isinstance(detail, kind)), None)
 
@@ -131,7 +131,7 @@ def _policy(style: str, script: str) -> str:
 
 
 def _meaning(section: Section) -> Markup:
-    """Return what a section's columns mean; what stands between `**` is strong."""
+    """Return a section's conventions as HTML; words between `**` are strong."""
     return Markup(_STRESSED.sub(r"<strong>\1</strong>", str(escape(section.meaning(ROWS)))))
 
 
@@ -147,10 +147,10 @@ def _claim(claim: ClaimResult) -> dict[str, Any]:
 
 
 def _uri(png: bytes) -> str:
-    """Return a PNG file as a URI that holds it."""
+    """Return a PNG file as a data URI."""
     return f"data:image/png;base64,{base64.b64encode(png).decode()}"
 
 
 def _anchor(name: str) -> str:
-    """Return a name as that of an element."""
+    """Return the id of the element for a name."""
     return re.sub(r"[^A-Za-z0-9]+", "-", name)

@@ -1,4 +1,4 @@
-"""A model's `log_prob` as a density of floats: with its noise replaced, and its integral."""
+"""The density of floats behind a model's `log_prob`, and its integral."""
 
 import math
 from typing import NamedTuple
@@ -54,7 +54,7 @@ def log_density(model: DensityModule, y: Tensor, x: Tensor | None = None) -> Ten
 
 @torch.no_grad()
 def log_probs_of_draws(model: DensityModule, x: Tensor, draws: int) -> Tensor:
-    """Return `log_prob` with other noise in each row, float64 `(draws, B)`, in nats."""
+    """Return `log_prob` with different noise in each row, float64 `(draws, B)`, in nats."""
     kind, rows = type(model), []
 
     def noised(images: Tensor) -> Tensor:
@@ -75,19 +75,19 @@ def log_probs_of_draws(model: DensityModule, x: Tensor, draws: int) -> Tensor:
 
 
 def masses(model: DensityModule) -> Masses:
-    """Return what the density of the dequantized image integrates to.
+    """Integrate the density of the dequantized image.
 
-    By randomised quasi-Monte Carlo, points of a scrambled Sobol sequence: in the box as they
-    are, in space through the quantiles of a Cauchy distribution. Where the density is not
-    finite it counts as 0; where it is refused outside of a larger box, as the logit's is, space
-    is that box.
+    By randomised quasi-Monte Carlo with a scrambled Sobol sequence: over the box as it is, over
+    all floats by the quantiles of a Cauchy distribution. A density that is not finite counts as
+    0. If the model refuses floats outside a larger box, as a logit does, the second integral is
+    over that box.
 
     Raises:
         NotApplicable: If `log_prob` is not a function of `dequantize(x)` alone.
     """
     if not takes_noise(model):
         kind = type(model).__name__
-        raise NotApplicable(f"log_prob of {kind} is no function of dequantize(x) alone")
+        raise NotApplicable(f"log_prob of {kind} is not a function of dequantize(x) alone")
     boxes, spaces = [], []
     margin = _margin(model)
     for draw in range(DRAWS):
@@ -106,7 +106,7 @@ def masses(model: DensityModule) -> Masses:
 
 
 def _margin(model: DensityModule) -> float:
-    """Return how far around the image box the density is not refused; infinite without an end."""
+    """Return how far beyond the image box the model accepts floats; infinite without a limit."""
     sides = torch.cartesian_prod(*[torch.tensor([0.0, 0.5, 1.0])] * model.shape.dims)
     sides = sides.view(-1, *model.shape).double()
 
