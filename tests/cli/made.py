@@ -25,6 +25,7 @@ name: made
 title: Made-up numbers
 about: No model is trained.
 seeds: [0, 1]
+training: {optimizer: adam, learning_rate: 1.0e-3, schedule: halvings, clip_norm: null}
 ensembles: {both: {of: glow, seeds: [0, 1]}}
 models: {glow: {}, cv-glow: {}}
 detectors:

@@ -273,7 +273,7 @@ def test_options_are_json_and_come_back() -> None:
         "latent": 50,
         "channels": [4, 8],
         "likelihood": "bernoulli",
-        "components": 10,
+        "components": 5,
         "samples": 16,
     }
     assert construct(VAE, "vae", resolved, SHAPE).samples == 16
