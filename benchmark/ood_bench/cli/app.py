@@ -4,6 +4,7 @@ from typing import cast, get_args
 
 import typer
 
+from ood_bench.cli.cluster import cluster_app
 from ood_bench.cli.compare import compare
 from ood_bench.cli.console import log_to_terminal
 from ood_bench.cli.data import data_app
@@ -38,6 +39,7 @@ app.command()(compare)
 app.command()(archive)
 app.command()(score)
 app.command()(schema)
+app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(store_app, name="store")
