@@ -114,8 +114,15 @@ def run(
     from ood_bench.runs import RunRecord, run_folder, write_record
 
     plan, store, follower = prepared.plan, prepared.store, _Follower(progress)
+    asked = {"embedded": embedded, "only": globs(only), "skip": globs(skip)}
+    folder = run_folder(folder_of_all, prepared.loaded.suite, asked)
     context = WorkContext(
-        prepared.registry, prepared.library, prepared.device, follower, checkpoint_seconds
+        prepared.registry,
+        prepared.library,
+        prepared.device,
+        follower,
+        checkpoint_seconds,
+        folder.name,
     )
     chosen = given or usual_executor(plan, device=prepared.device, jobs=jobs)
     manifest = {
@@ -133,8 +140,6 @@ def run(
         ),
         planned=tuple(cell.key for cell in prepared.whole.cells if cell.key not in kept),
     )
-    asked = {"embedded": embedded, "only": globs(only), "skip": globs(skip)}
-    folder = run_folder(folder_of_all, prepared.loaded.suite, asked)
     write_record(folder, replace(record, manifest=manifest))
     with _cleared(store, folder):
         if fresh:
