@@ -7,6 +7,7 @@ read as JSON of known types.
 """
 
 import json
+import logging
 import os
 import shutil
 import time
@@ -14,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -23,11 +24,16 @@ from ood_bench.files import write_whole
 from ood_bench.owner import Owner
 from ood_bench.typed import Count, Key, read_limited, typed
 
+if TYPE_CHECKING:
+    from ood_bench.lit import TrainingProgress
+
 FOLDER = "slurm"
 """The folder beside the store in which each run on a cluster has one."""
 
 PROGRESS_SECONDS = 2.0
 """Minimum time between two writings of a training's progress."""
+
+log = logging.getLogger(__name__)
 
 Number = Annotated[str, StringConstraints(pattern=r"^[0-9]+$")]
 JobId = Annotated[str, StringConstraints(pattern=r"^[0-9]+(_[0-9]+)?$")]
@@ -111,6 +117,12 @@ class Training(_Read):
     images_per_second: float
     seconds_left: float | None = None
 
+    def progress(self) -> "TrainingProgress":
+        """Return the progress without the cell."""
+        from ood_bench.lit import TrainingProgress
+
+        return TrainingProgress(**self.model_dump(exclude={"key"}))
+
 
 @dataclass
 class Tail:
@@ -127,8 +139,7 @@ class Tail:
     def read(self) -> list[Entry]:
         """Return the new entries; a line that is still being written waits.
 
-        Raises:
-            StoreError: If a line is no entry.
+        A line that is no entry is named in a warning and ignored.
         """
         found: list[Entry] = []
         for path in sorted(self.folder.glob("*.jsonl"), key=_written):
@@ -141,7 +152,11 @@ class Tail:
                 continue
             whole = text[: text.rfind(b"\n") + 1]
             self._offsets[path.name] = offset + len(whole)
-            found += [typed(line, Entry, path) for line in whole.splitlines()]
+            for line in whole.splitlines():
+                try:
+                    found.append(typed(line, Entry, path))
+                except StoreError as error:
+                    log.warning("%s; the line is ignored", error)
         self.entries += found
         return found
 

@@ -108,6 +108,7 @@ class _Running:
         name: The name of the submission.
         tail: What its jobs have written.
         missing: When Slurm was first seen not to know the job any more.
+        queued: Whether the job began and is in the queue again.
         cell: The cell that the job works on.
         shown: The progress that was last passed on.
     """
@@ -117,6 +118,7 @@ class _Running:
     name: str
     tail: Tail
     missing: float | None = None
+    queued: bool = False
     cell: str = ""
     shown: Training | None = None
 
@@ -318,8 +320,11 @@ class _Driver:
                     log.warning(
                         "%s: started again on %s, job %s", one.bundle.name, entry.host, entry.job
                     )
-                restarted = True
-            elif entry.event == "stopped" and not quiet:
+                restarted, one.queued = True, False
+            elif entry.event == "stopped":
+                one.queued = True
+                if quiet:
+                    continue
                 log.warning(
                     "%s: stopped on %s, preempted or out of time; job %s is in the queue again "
                     "and will resume",
@@ -352,22 +357,19 @@ class _Driver:
 
     def _show(self, one: _Running) -> None:
         """Pass the progress of a bundle's training on, if there is any news."""
-        from ood_bench.lit import TrainingProgress
-
         if one.cell in self.outcomes:
             return
         training = one.tail.training()
         if training is None or training == one.shown or training.key != one.cell:
             return
         one.shown = training
-        progress = TrainingProgress(**training.model_dump(exclude={"key"}))
-        self.context.progress(Step(self.cells[training.key], progress))
+        self.context.progress(Step(self.cells[training.key], training.progress()))
 
     def _ask(self) -> None:
         """Ask Slurm which jobs are left; those that are gone without an end are lost."""
         self.asked = time.monotonic()
         try:
-            alive = {job.id for job in own_jobs()}
+            alive = {job.id: job.state for job in own_jobs()}
         except SlurmError as error:
             log.warning("%s; asking again", error)
             return
@@ -375,6 +377,8 @@ class _Driver:
         for one in list(self.running.values()):
             if one.job in alive:
                 one.missing = None
+                if alive[one.job] == "PENDING":
+                    self._queued(one)
             elif one.missing is None:
                 one.missing = time.monotonic()
             elif time.monotonic() - one.missing > GRACE_SECONDS:
@@ -383,6 +387,14 @@ class _Driver:
                     lost.append(one)
         for one in lost:
             self._lost(one)
+
+    def _queued(self, one: _Running) -> None:
+        """Tell once that Slurm has put a job back in the queue, as it does if a node is lost."""
+        if not one.queued and any(entry.job == one.job for entry in one.tail.entries):
+            one.queued = True
+            log.warning(
+                "%s: lost its node; Slurm has queued job %s again", one.bundle.name, one.job
+            )
 
     def _lost(self, one: _Running) -> None:
         """Submit a bundle again whose job was lost, or let its cells fail."""
