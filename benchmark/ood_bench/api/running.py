@@ -64,7 +64,7 @@ def run(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         jobs: Number of concurrent cells, each in a process with its share of the threads; default:
             the number of threads or of models, whichever is smaller, and 1 on a GPU.
-        executor: The executor: `inline`, `processes`, the name of a plugin,
+        executor: The executor: `inline`, `processes`, `slurm`, the name of a plugin,
             `package.module:Class`, `./file.py:Class`, or an object; default: `inline` for one job,
             `processes` for more.
         cluster: For an executor that submits to a cluster: the YAML file of the cluster, or a

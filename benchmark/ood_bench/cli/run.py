@@ -99,8 +99,8 @@ def run(
         typer.Option(
             metavar="NAME",
             callback=_known_executor,
-            help="How cells are run: inline, processes, or an executor of your own. Default: "
-            "inline for one job, processes for more.",
+            help="How cells are run: inline, processes, slurm, or an executor of your own. "
+            "Default: inline for one job, processes for more.",
             show_default=False,
         ),
     ] = None,
