@@ -34,8 +34,9 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         path = str(ROOT / "results" / "reference" / name)
         target = f"figures/{Path(name).name}"
         files.append(File.generated(config, target, abs_src_path=path))
-    schema = str(ROOT / "suites" / "schema.json")
-    files.append(File.generated(config, "schema.json", abs_src_path=schema))
+    for name in ("schema.json", "cluster.schema.json"):
+        schema = str(ROOT / "suites" / name)
+        files.append(File.generated(config, name, abs_src_path=schema))
     files.append(File.generated(config, "reference/cli.md", content=_commands()))
     for kind, about in PLUGINS.items():
         page = _plugins(kind, about)

@@ -12,6 +12,7 @@ import yaml
 from tests.conftest import Command
 from tests.packaging.pages import ROOT, blocks, run_page
 
+from ood_bench.execute import load_cluster
 from ood_bench.suite import load_suite
 
 DOCS = ROOT / "docs"
@@ -58,7 +59,9 @@ def test_what_a_page_says_to_type_works(
 def test_every_suite_of_a_page_is_valid(page: Path, tmp_path: Path) -> None:
     (tmp_path / "suites").symlink_to(ROOT / "suites")
     for i, block in enumerate(blocks(page.read_text(encoding="utf-8"))):
-        if block.language == "yaml":
+        if block.title == "cluster.yaml":
+            load_cluster(yaml.safe_load(block.code))
+        elif block.language == "yaml":
             content = yaml.safe_load(block.code)
             whole = (
                 content if "name" in content else {"extends": "suites/quickstart.yaml"} | content

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from ood_bench.api.auditing import AuditedData, audit_data, audit_suite
     from ood_bench.api.checking import Check, check
+    from ood_bench.api.cluster_status import BundleStatus, status
+    from ood_bench.api.clusters import JobArray, job_arrays
     from ood_bench.api.evaluation import Evaluation, evaluate
     from ood_bench.api.events import Begun, Drawn, Event
     from ood_bench.api.frames import Run, load_run
@@ -19,31 +21,37 @@ if TYPE_CHECKING:
 _MODULES = {
     "auditing": ("AuditedData", "audit_data", "audit_suite"),
     "checking": ("Check", "check"),
+    "clusters": ("JobArray", "job_arrays"),
     "evaluation": ("Evaluation", "evaluate"),
     "events": ("Begun", "Drawn", "Event"),
     "frames": ("Run", "load_run"),
     "planning": ("DryRun", "dry_run"),
     "running": ("run",),
     "scoring": ("score",),
+    "cluster_status": ("BundleStatus", "status"),
 }
 
 __all__ = [
     "AuditedData",
     "Begun",
+    "BundleStatus",
     "Check",
     "Drawn",
     "DryRun",
     "Evaluation",
     "Event",
+    "JobArray",
     "Run",
     "audit_data",
     "audit_suite",
     "check",
     "dry_run",
     "evaluate",
+    "job_arrays",
     "load_run",
     "run",
     "score",
+    "status",
 ]
 
 

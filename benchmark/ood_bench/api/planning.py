@@ -66,11 +66,13 @@ def prepare(
     device: str,
     lenient: bool,
     remember: bool,
+    elsewhere: bool = False,
 ) -> Prepared:
     """Read a suite and plan it.
 
-    The arguments are those of `run`, and two more: `lenient` skips pairs whose data is missing,
-    otherwise an error; `remember` caches the digests of data sets for the next run.
+    The arguments are those of `run`, and three more: `lenient` skips pairs whose data is missing,
+    otherwise an error; `remember` caches the digests of data sets for the next run; `elsewhere`
+    leaves the device to the machines that compute.
 
     Raises:
         OodBenchError: If there is a mistake in the suite, a plugin or the data.
@@ -86,7 +88,7 @@ def prepare(
     from ood_bench.registry import Registry
     from ood_bench.store import Store
 
-    found = device_named(device)
+    found = device if elsewhere else device_named(device)
     root = data or os.environ.get("OOD_BENCH_DATA")
     registry = Registry(loaded.folder)
     library = Library(

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ood_bench.api.planning import Globs, Prepared, Settings, SuiteLike, globs, prepare
+from ood_bench.api.planning import Globs, Settings, SuiteLike, globs, prepare
 from ood_bench.errors import SuiteError
 from ood_bench.files import write_whole
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ood_bench.api.events import Event, Progress
     from ood_bench.api.frames import Run
     from ood_bench.execute import Executor, Failed
+    from ood_bench.execute.cluster import ClusterLike
     from ood_bench.store import Store
 
 
@@ -33,6 +34,8 @@ def run(
     device: str = "auto",
     jobs: int | None = None,
     executor: "str | Executor | None" = None,
+    cluster: "ClusterLike | None" = None,
+    detach: bool = False,
     checkpoint_seconds: float = 30.0,
     progress: "Progress | None" = None,
 ) -> "Run":
@@ -61,9 +64,13 @@ def run(
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         jobs: Number of concurrent cells, each in a process with its share of the threads; default:
             the number of threads or of models, whichever is smaller, and 1 on a GPU.
-        executor: The executor: `inline`, `processes`, the name of a plugin,
+        executor: The executor: `inline`, `processes`, `slurm`, the name of a plugin,
             `package.module:Class`, `./file.py:Class`, or an object; default: `inline` for one job,
             `processes` for more.
+        cluster: For an executor that submits to a cluster: the YAML file of the cluster, or a
+            mapping with its content.
+        detach: Leave what was submitted to a cluster running when the run is interrupted; the same
+            call joins it.
         checkpoint_seconds: Time between two training checkpoints.
         progress: Called with each `Event`, whose text is one line, so `print` works. If it raises
             an error, the run ends after the current cell. Default: silent.
@@ -82,6 +89,7 @@ def run(
     """
     began = time.perf_counter()
     folder_of_all = Path(results)
+    given = _given(executor, jobs, cluster, detach=detach)
     prepared = prepare(
         suite,
         data=data,
@@ -95,20 +103,28 @@ def run(
         device=device,
         lenient=skip_missing or embedded,
         remember=True,
+        elsewhere=given is not None and given.elsewhere,
     )
 
     from ood_bench.api.events import Begun
     from ood_bench.api.frames import Run
-    from ood_bench.execute import WorkContext
+    from ood_bench.execute import WorkContext, usual_executor
     from ood_bench.execute.environment import setting
     from ood_bench.results import Omission
     from ood_bench.runs import RunRecord, run_folder, write_record
 
     plan, store, follower = prepared.plan, prepared.store, _Follower(progress)
+    asked = {"embedded": embedded, "only": globs(only), "skip": globs(skip)}
+    folder = run_folder(folder_of_all, prepared.loaded.suite, asked)
     context = WorkContext(
-        prepared.registry, prepared.library, prepared.device, follower, checkpoint_seconds
+        prepared.registry,
+        prepared.library,
+        prepared.device,
+        follower,
+        checkpoint_seconds,
+        folder.name,
     )
-    chosen = _chosen(executor, prepared, jobs)
+    chosen = given or usual_executor(plan, device=prepared.device, jobs=jobs)
     manifest = {
         "suite": str(prepared.loaded.source.path),
         **chosen.manifest(plan, context),
@@ -124,8 +140,6 @@ def run(
         ),
         planned=tuple(cell.key for cell in prepared.whole.cells if cell.key not in kept),
     )
-    asked = {"embedded": embedded, "only": globs(only), "skip": globs(skip)}
-    folder = run_folder(folder_of_all, prepared.loaded.suite, asked)
     write_record(folder, replace(record, manifest=manifest))
     with _cleared(store, folder):
         if fresh:
@@ -173,17 +187,29 @@ class _Follower:
             raise self._raised
 
 
-def _chosen(executor: "str | Executor | None", prepared: Prepared, jobs: int | None) -> "Executor":
-    from ood_bench.execute import load_executor, usual_executor
+def _given(
+    executor: "str | Executor | None",
+    jobs: int | None,
+    cluster: "ClusterLike | None",
+    *,
+    detach: bool,
+) -> "Executor | None":
+    """Return the executor that was asked for; None leaves the choice to the plan."""
+    from ood_bench.execute import load_cluster, load_executor
 
     if jobs is not None and jobs < 1:
         raise SuiteError(f"jobs={jobs}: there must be one at least")
     if executor is None:
-        return usual_executor(prepared.plan, device=prepared.device, jobs=jobs)
+        if cluster is not None or detach:
+            option = "--detach" if cluster is None else "--cluster"
+            raise SuiteError(f"{option}: name the executor too, such as --executor slurm")
+        return None
     if isinstance(executor, str):
-        return load_executor(executor, jobs=jobs)
-    if jobs is not None:
-        raise SuiteError(f"jobs={jobs}: give it to the executor itself")
+        found = None if cluster is None else load_cluster(cluster)
+        return load_executor(executor, jobs=jobs, cluster=found, detach=detach)
+    for name, value in (("jobs", jobs), ("cluster", cluster), ("detach", detach or None)):
+        if value is not None:
+            raise SuiteError(f"{name}={value}: give it to the executor itself")
     return executor
 
 

@@ -74,6 +74,11 @@ class Analyse(Spec):
     course: Annotated[Key | None, Role()] = None
     images: Annotated[Mapping[str, Wanted], NotHashed] = field(default_factory=dict)
 
+    @property
+    def calls_model(self) -> bool:
+        """Whether the analysis calls the trained model."""
+        return self.trained is not None
+
     @staticmethod
     def named(*parts: str) -> str:
         """Return the name of columns, scores or images: the parts joined by slashes."""

@@ -54,6 +54,7 @@ class WorkContext:
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         progress: Called when a cell begins, and with the progress of its training.
         checkpoint_seconds: Least time between two training checkpoints.
+        run: The name of the run's folder; empty outside of a run.
     """
 
     registry: Registry
@@ -61,6 +62,7 @@ class WorkContext:
     device: str = "auto"
     progress: Callable[[Step], None] = field(default=lambda _: None)
     checkpoint_seconds: float = 30.0
+    run: str = ""
 
     def images(self, wanted: Wanted | None) -> Images:
         """Load the images that a cell asks for.

@@ -62,6 +62,11 @@ class Score(Spec):
     member: Inputs = field(default_factory=dict)
     images: Annotated[Wanted | None, NotHashed] = None
 
+    @property
+    def calls_model(self) -> bool:
+        """Whether the statistic is that of a model; an ensemble's is computed from columns."""
+        return self.model is not None
+
     def work(self, task: "Task") -> None:
         """Compute the columns."""
         write_columns(task.folder / COLUMNS, self._columns(task.cell.name, task.worker))

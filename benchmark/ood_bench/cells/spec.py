@@ -62,6 +62,11 @@ class Spec(ABC):
     def work(self, task: "Task") -> None:
         """Compute the cell and write its files to the task's folder."""
 
+    @property
+    def calls_model(self) -> bool:
+        """Whether the work trains or calls a model, which is faster on a GPU."""
+        return False
+
     @cached_property
     def hashed(self) -> dict[str, Any]:
         """Everything that the result depends on beside its inputs, as JSON."""

@@ -70,6 +70,11 @@ class Train(Spec):
     training: Annotated[Recipe | None, NotHashed] = None
     weights: Annotated[Path | None, NotHashed] = None
 
+    @property
+    def calls_model(self) -> bool:
+        """True."""
+        return True
+
     def build(self, worker: "Worker") -> "ImageModule":
         """Return the model with its initial weights, on the worker's device."""
         from ood_bench.lit import build

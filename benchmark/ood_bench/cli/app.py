@@ -4,6 +4,7 @@ from typing import cast, get_args
 
 import typer
 
+from ood_bench.cli.cluster import cluster_app
 from ood_bench.cli.compare import compare
 from ood_bench.cli.console import log_to_terminal
 from ood_bench.cli.data import data_app
@@ -13,6 +14,7 @@ from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
 from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
+from ood_bench.cli.status import status
 from ood_bench.cli.store import store_app
 from ood_bench.errors import OodBenchError
 from ood_bench.registry import Kind
@@ -38,6 +40,8 @@ app.command()(compare)
 app.command()(archive)
 app.command()(score)
 app.command()(schema)
+app.command()(status)
+app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(store_app, name="store")

@@ -99,11 +99,27 @@ def run(
         typer.Option(
             metavar="NAME",
             callback=_known_executor,
-            help="How cells are run: inline, processes, or an executor of your own. Default: "
-            "inline for one job, processes for more.",
+            help="How cells are run: inline, processes, slurm, or an executor of your own. "
+            "Default: inline for one job, processes for more.",
             show_default=False,
         ),
     ] = None,
+    cluster: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="The YAML file of the cluster that the executor submits to.",
+            show_default=False,
+        ),
+    ] = None,
+    detach: Annotated[
+        bool,
+        typer.Option(
+            "--detach",
+            help="Leave submitted jobs running when this command is stopped; the same command "
+            "joins them.",
+        ),
+    ] = False,
     checkpoint_seconds: Annotated[
         float, typer.Option(min=0, help="Seconds between two training checkpoints.")
     ] = 30.0,
@@ -145,6 +161,8 @@ def run(
             device=device,
             jobs=jobs,
             executor=executor,
+            cluster=cluster,
+            detach=detach,
             checkpoint_seconds=checkpoint_seconds,
             progress=display,
         )

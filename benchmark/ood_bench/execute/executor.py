@@ -3,7 +3,7 @@
 from abc import ABC, abstractmethod
 from collections.abc import Generator
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import ClassVar, TypeAlias
 
 from ood_bench.cells import Cell
 from ood_bench.cells.context import WorkContext
@@ -66,8 +66,15 @@ class Executor(ABC):
     """Base of executor plugins: computes the cells that the store lacks, anywhere, in any order.
 
     Options are keyword arguments of the constructor. `--jobs` sets the option `jobs`, the number
-    of concurrent cells.
+    of concurrent cells; `--cluster` sets `cluster`, a checked `Cluster`; `--detach` sets `detach`,
+    whether what was submitted goes on when the run is interrupted.
+
+    Attributes:
+        elsewhere: Whether cells are computed on other machines, which may have other devices;
+            the name of the device is then passed on as it is.
     """
+
+    elsewhere: ClassVar[bool] = False
 
     @abstractmethod
     def run(self, plan: Plan, store: Store, context: WorkContext) -> Generator[Outcome, None, None]:

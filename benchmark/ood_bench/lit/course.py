@@ -5,6 +5,7 @@
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import Any
 
 from pytorch_lightning import Callback, LightningModule, Trainer
@@ -20,17 +21,28 @@ PROGRESS_SECONDS = 0.5
 
 @dataclass(frozen=True)
 class TrainingProgress:
-    """Progress of a training. `loss` is that of the last batch in words; lower is better."""
+    """Progress of a training.
+
+    Attributes:
+        step: Steps done, including those before a resume.
+        steps: All steps.
+        loss: The loss of the last batch in words; lower is better.
+        images_per_second: Images per second since the start or resume.
+        seconds_left: Seconds to the last step at that speed; None if unknown.
+    """
 
     step: int
     steps: int
     loss: str
     images_per_second: float
+    seconds_left: float | None = None
 
     def __str__(self) -> str:
         """Return one line."""
+        left = self.seconds_left
         return (
             f"{self.loss}, {self.images_per_second:.0f} images/s, step {self.step} of {self.steps}"
+            + ("" if left is None else f", {timedelta(seconds=round(left))} left")
         )
 
 
@@ -67,10 +79,12 @@ class CourseCallback(Callback):
         self.progress = progress
         self.seconds = 0.0
         self._images = 0
+        self._begun = 0
         self._first = self._clock = self._saved = self._shown = 0.0
 
     def on_train_start(self, trainer: Trainer, pl_module: LightningModule) -> None:
         """Start the clocks."""
+        self._begun = trainer.global_step
         self._first = self._clock = self._saved = time.monotonic()
 
     def on_train_batch_end(
@@ -92,7 +106,9 @@ class CourseCallback(Callback):
             self._shown = now
             loss = self.model.in_words(float(loss_of(outputs)))
             rate = self._images / (now - self._first)
-            self.progress(TrainingProgress(trainer.global_step, trainer.max_steps, loss, rate))
+            step, steps = trainer.global_step, trainer.max_steps
+            left = (steps - step) * (now - self._first) / (step - self._begun)
+            self.progress(TrainingProgress(step, steps, loss, rate, left))
         if not done and now - self._saved >= self.every:
             self.checkpoint.save(trainer)
             self._saved = time.monotonic()

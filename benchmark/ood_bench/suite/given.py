@@ -15,14 +15,19 @@ GIVEN = Path("suite given as a mapping")
 """The name of such a suite in messages and in the record of its run."""
 
 
-def read_mapping(data: Mapping[str, Any]) -> SuiteSource:
+def read_mapping(data: Mapping[str, Any], *, name: Path = GIVEN) -> SuiteSource:
     """Return a copy of a mapping as a suite's source; later changes to the mapping do not matter.
+
+    Args:
+        data: The mapping.
+        name: What messages call it.
 
     Raises:
         SuiteError: If YAML has no such value, or a key is not a text.
     """
     lines: dict[KeyPath, tuple[Path, int]] = {}
-    return SuiteSource(GIVEN, _plain(data, (), lines, str(GIVEN)), lines)
+    plain = _plain(data, (), lines, str(name))
+    return SuiteSource(name, plain, dict.fromkeys(lines, (name, 0)))
 
 
 def assignments_of(settings: Mapping[str, Any] | Sequence[str] | str) -> tuple[str, ...]:
@@ -66,6 +71,6 @@ def _plain(value: Any, place: KeyPath, lines: dict[KeyPath, tuple[Path, int]], w
             return [_plain(item, (*place, i), lines, where) for i, item in enumerate(value)]
     name = f"{spell(place)}: " if place else ""
     raise SuiteError(
-        f"{where}: {name}a suite holds mappings with texts as keys, lists, texts, finite numbers, "
+        f"{where}: {name}YAML holds mappings with texts as keys, lists, texts, finite numbers, "
         f"true, false and None, got {ascii(value)[:60]}"
     )

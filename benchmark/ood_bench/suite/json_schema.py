@@ -2,6 +2,7 @@
 
 from typing import Any, TypeAlias
 
+from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from ood_bench.recipe import Recipe
@@ -47,6 +48,18 @@ def json_schema() -> Schema:
     schema |= {"if": {"required": [KEY]}, "then": {}, "else": {"required": required}}
     _tidy(schema)
     return {"$schema": DIALECT, "title": "A suite of ood-bench", **schema}
+
+
+def schema_of(model: type[BaseModel], title: str) -> Schema:
+    """Return the JSON Schema of a YAML file, draft 2020-12.
+
+    Args:
+        model: What its data is checked against.
+        title: What the file is.
+    """
+    schema: Schema = model.model_json_schema(schema_generator=_Untitled)
+    _tidy(schema)
+    return {"$schema": DIALECT, "title": title, **schema}
 
 
 class _Untitled(GenerateJsonSchema):

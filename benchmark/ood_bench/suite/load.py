@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Annotated, Any, Union, get_args, get_origin
+from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
@@ -19,6 +19,8 @@ from ood_bench.scalars import changes, refusal
 from ood_bench.suite.extend import KEY, Written, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
 from ood_bench.suite.source import SuiteSource, override
+
+M = TypeVar("M", bound=BaseModel)
 
 
 @dataclass(frozen=True)
@@ -116,14 +118,23 @@ def load_suite(
     source = read_suite(written)
     for assignment in assignments:
         source = override(source, assignment)
-    try:
-        suite = Suite.model_validate(source.data)
-    except ValidationError as error:
-        raise SuiteError("\n".join(_messages(error, Suite, source, ()))) from error
-    _refuse_changes(source.data, suite, source, ())
-    loaded = LoadedSuite(_scaled(suite, source, scale), source)
+    loaded = LoadedSuite(_scaled(validated(source, Suite), source, scale), source)
     _check_names(loaded)
     return loaded
+
+
+def validated(source: SuiteSource, model: type[M]) -> M:
+    """Check the data of a YAML file against a model.
+
+    Raises:
+        SuiteError: With one line for each mistake: file, line, path and near match.
+    """
+    try:
+        found = model.model_validate(source.data)
+    except ValidationError as error:
+        raise SuiteError("\n".join(_messages(error, model, source, ()))) from error
+    _refuse_changes(source.data, found, source, ())
+    return found
 
 
 def _scaled(suite: Suite, source: SuiteSource, scale: float) -> Suite:

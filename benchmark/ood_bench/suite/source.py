@@ -64,8 +64,12 @@ class SuiteSource:
         return self.path.parent
 
 
-def read_yaml(path: Path) -> SuiteSource:
+def read_yaml(path: Path, *, what: str = "the suite") -> SuiteSource:
     """Read a YAML file whose keys are names, each given once; `-` is standard input.
+
+    Args:
+        path: The file.
+        what: What messages call its content.
 
     Raises:
         SuiteError: If the file cannot be read or is not such YAML; one line, with the line.
@@ -77,14 +81,14 @@ def read_yaml(path: Path) -> SuiteSource:
             text = path.read_text(encoding="utf-8")
     except (OSError, ValueError) as error:
         reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
-        raise SuiteError(f"{path}: cannot read the suite: {reason}") from error
+        raise SuiteError(f"{path}: cannot read {what}: {reason}") from error
     try:
         found = read_text(text)
     except YamlError as error:
         line = f":{error.line}" if error.line else ""
         raise SuiteError(f"{path}{line}: {error}") from error
     if not found.lines:
-        raise SuiteError(f"{path}: the suite is empty")
+        raise SuiteError(f"{path}: {what} is empty")
     lines = {place: (path, line) for place, line in found.lines.items()}
     return SuiteSource(path, found.data, lines, found.written)
 

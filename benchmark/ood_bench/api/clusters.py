@@ -1,0 +1,101 @@
+"""What a run on a cluster would submit."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ood_bench.api.planning import Globs, Settings, SuiteLike, prepare
+
+if TYPE_CHECKING:
+    from ood_bench.execute.cluster import ClusterLike, Option
+    from ood_bench.plan import Bundle
+
+
+@dataclass(frozen=True)
+class JobArray:
+    """Bundles that are submitted together, and what each asks for.
+
+    Attributes:
+        wave: Number of the wave, from 1; a wave begins when the one before it has ended.
+        gpu: Whether each is given a GPU.
+        bundles: The bundles.
+        to_run: How many cells of each bundle are not stored.
+        options: The options of `sbatch`.
+        preparation: The lines of shell that run before each bundle.
+    """
+
+    wave: int
+    gpu: bool
+    bundles: "tuple[Bundle, ...]"
+    to_run: tuple[int, ...]
+    options: "Mapping[str, Option]"
+    preparation: tuple[str, ...]
+
+
+def job_arrays(
+    suite: SuiteLike,
+    *,
+    cluster: "ClusterLike",
+    data: str | Path | None = None,
+    results: str | Path = "results",
+    embedded: bool = False,
+    scale: float = 1.0,
+    set: Settings = (),
+    only: Globs = (),
+    skip: Globs = (),
+    device: str = "auto",
+) -> tuple[JobArray, ...]:
+    """Return what `run` would submit to a cluster with the same arguments; nothing is submitted.
+
+    Args:
+        suite: As in `run`, and so are the other arguments.
+        cluster: The cluster's YAML file, or a mapping with its content.
+        data: The data root.
+        results: The folder for the store and the reports.
+        embedded: Use the bundled subsets.
+        scale: Factor on training steps.
+        set: Values to set.
+        only: Globs over cell names to run.
+        skip: Globs over cell names to leave out.
+        device: The device of bundles that train or call a model; with `cpu` no GPU is asked for.
+
+    Raises:
+        OodBenchError: If there is a mistake in the cluster, the suite, a plugin or the data.
+    """
+    from ood_bench.execute.cluster import load_cluster
+    from ood_bench.execute.waves import arrays_of
+    from ood_bench.plan import bundles_of
+
+    found = load_cluster(cluster)
+    prepared = prepare(
+        suite,
+        data=data,
+        results=Path(results),
+        embedded=embedded,
+        scale=scale,
+        set=set,
+        only=only,
+        skip=skip,
+        fresh=False,
+        device=device,
+        elsewhere=True,
+        lenient=True,
+        remember=False,
+    )
+    stored = {cell.key for cell in prepared.plan.cells if prepared.store.has(cell.key)}
+    made = []
+    waves = arrays_of(bundles_of(prepared.plan.cells), stored)
+    for number, wave in enumerate(waves, 1):
+        for bundles in wave:
+            gpu = bundles[0].gpu and found.gpus > 0 and device != "cpu"
+            array = JobArray(
+                number,
+                gpu,
+                bundles,
+                tuple(sum(cell.key not in stored for cell in one.cells) for one in bundles),
+                {**found.options(gpu=gpu), "array": found.array(len(bundles))},
+                tuple(found.preparation(gpu=gpu)),
+            )
+            made.append(array)
+    return tuple(made)

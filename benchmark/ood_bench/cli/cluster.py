@@ -1,0 +1,105 @@
+"""`ood-bench cluster`: what a run would submit to a cluster."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.table import Table
+
+from ood_bench.cli.console import say, terminal
+from ood_bench.cli.options import DataRoot, ResultsRoot
+
+if TYPE_CHECKING:
+    from ood_bench.api.clusters import JobArray
+
+cluster_app = typer.Typer(help="Show what a cluster would be given.", no_args_is_help=True)
+
+Globs = list[str]
+
+
+@cluster_app.callback()
+def _group() -> None:
+    """Show what a cluster would be given."""
+
+
+@cluster_app.command()
+def show(
+    suite: Annotated[
+        Path,
+        typer.Argument(metavar="SUITE", help="A suite's YAML file, or the name of a bundled one."),
+    ],
+    cluster: Annotated[
+        Path,
+        typer.Option("--cluster", metavar="FILE", help="The YAML file that describes the cluster."),
+    ],
+    data: DataRoot = None,
+    results: ResultsRoot = Path("results"),
+    embedded: Annotated[
+        bool, typer.Option("--embedded", help="Use the bundled subsets of data sets.")
+    ] = False,
+    scale: Annotated[float, typer.Option(help="Factor on training steps.")] = 1.0,
+    assignments: Annotated[
+        Globs | None,
+        typer.Option(
+            "--set", metavar="PATH=VALUE", help="Set a value of the suite.", show_default=False
+        ),
+    ] = None,
+    only: Annotated[
+        Globs | None,
+        typer.Option(
+            metavar="GLOB", help="Run only these cells and what they need.", show_default=False
+        ),
+    ] = None,
+    skip: Annotated[
+        Globs | None,
+        typer.Option(
+            metavar="GLOB", help="Skip these cells and what needs them.", show_default=False
+        ),
+    ] = None,
+    device: Annotated[
+        str,
+        typer.Option(metavar="DEVICE", help="auto, cuda, or cpu to ask for no GPU."),
+    ] = "auto",
+) -> None:
+    """Show the job arrays that `run --executor slurm` would submit, and the options of each.
+
+    Nothing is submitted, and no cluster is asked.
+    """
+    from ood_bench.api.clusters import job_arrays
+
+    arrays = job_arrays(
+        suite,
+        cluster=cluster,
+        data=data,
+        results=results,
+        embedded=embedded,
+        scale=scale,
+        set=assignments or (),
+        only=only or (),
+        skip=skip or (),
+        device=device,
+    )
+    if not arrays:
+        say("all cells are stored: nothing would be submitted")
+        return
+    for array in arrays:
+        _print(array)
+    cells = sum(sum(array.to_run) for array in arrays)
+    bundles = sum(len(array.bundles) for array in arrays)
+    say(f"to run: {cells:,} cells in {bundles:,} bundles, {arrays[-1].wave} waves")
+
+
+def _print(array: "JobArray") -> None:
+    kind = "with a GPU" if array.gpu else "without a GPU"
+    count = len(array.bundles)
+    say(f"wave {array.wave}: {count:,} bundle{'s' if count > 1 else ''} {kind}")
+    table = Table(box=None)
+    table.add_column("cells", justify="right")
+    table.add_column("bundle", no_wrap=True)
+    for bundle, to_run in zip(array.bundles, array.to_run, strict=True):
+        table.add_row(f"{to_run:,}", bundle.name)
+    terminal().print(table)
+    for name, value in sorted(array.options.items()):
+        say(f"  #SBATCH --{name}" + ("" if value is True else f"={value}"))
+    for line in array.preparation:
+        say(f"  {line}")
