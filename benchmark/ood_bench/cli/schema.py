@@ -5,6 +5,8 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
+import typer
+
 from ood_bench.cli.console import say
 from ood_bench.cli.options import output_file_option
 from ood_bench.files import write_whole
