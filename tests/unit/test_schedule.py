@@ -45,6 +45,16 @@ def test_a_cell_is_ready_when_its_inputs_have_an_outcome() -> None:
     assert not schedule
 
 
+def test_cells_are_handed_out_by_whether_they_call_a_model() -> None:
+    training = Cell("training", TRAINING)
+    schedule = Schedule([OTHER, training])
+    assert schedule.ready() == OTHER
+    assert schedule.ready(calls_model=True) == training
+    schedule.take(OTHER)
+    assert schedule.ready(calls_model=False) is None
+    assert schedule.ready() == training
+
+
 def test_what_needs_a_failed_cell_is_lost_and_names_it() -> None:
     schedule = Schedule([TRAIN, SCORE, OTHER, DETECT])
     schedule.settle(Failed(TRAIN, "no"))
@@ -104,11 +114,20 @@ def test_an_input_that_went_missing_and_fails_fails_what_needs_it() -> None:
 
 @pytest.mark.parametrize(
     ("trainings", "threads", "device", "jobs"),
-    [(3, 2, "cpu", 2), (1, 16, "cpu", 1), (0, 4, "cpu", 1), (40, 64, "cpu", 8), (9, 9, "cuda", 1)],
+    [
+        (3, 2, "cpu", 2),
+        (1, 16, "cpu", 1),
+        (0, 4, "cpu", 1),
+        (40, 64, "cpu", 8),
+        (9, 9, "cuda:0", 1),
+        (9, 2, "cuda", 4),
+        (3, 9, "cuda", 3),
+    ],
 )
-def test_processes_are_no_more_than_models_and_threads_and_one_on_a_gpu(
-    trainings: int, threads: int, device: str, jobs: int
+def test_processes_are_no_more_than_models_and_threads_or_gpus(
+    trainings: int, threads: int, device: str, jobs: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("torch.cuda.device_count", lambda: 4)
     cells = tuple(Cell(f"train {i}", replace(TRAINING, seed=i)) for i in range(trainings))
     plan = Plan(cells)
     assert jobs_for(plan, device=device, threads=threads) == jobs

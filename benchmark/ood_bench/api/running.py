@@ -63,7 +63,8 @@ def run(
         fresh: Read all data and compute all cells again, even stored ones.
         device: `auto`, `cpu`, `cuda` or `cuda:N`.
         jobs: Number of concurrent cells, each in a process with its share of the threads; default:
-            the number of threads or of models, whichever is smaller, and 1 on a GPU.
+            the number of threads or of models, whichever is smaller; on GPUs one for each of
+            them, and as many beside them for cells that need none.
         executor: The executor: `inline`, `processes`, `slurm`, the name of a plugin,
             `package.module:Class`, `./file.py:Class`, or an object; default: `inline` for one job,
             `processes` for more.

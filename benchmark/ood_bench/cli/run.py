@@ -90,7 +90,7 @@ def run(
             min=1,
             envvar="OOD_BENCH_JOBS",
             help="Number of processes that share the CPU's threads. Default: as many as there are "
-            "threads, at most one for each model; 1 on a GPU.",
+            "threads, at most one for each model; with --device cuda one for each GPU.",
             show_default=False,
         ),
     ] = None,

@@ -53,7 +53,7 @@ def usual_executor(plan: Plan, *, device: str, jobs: int | None = None) -> Execu
         plan: The cells.
         device: The device that models run on.
         jobs: Number of concurrent cells; default: the number of threads or of trained models,
-            whichever is smaller, and 1 on a GPU.
+            whichever is smaller; on GPUs at most one for each.
     """
     jobs = jobs or jobs_for(plan, device=device, threads=threads_at_hand())
     return Inline() if jobs == 1 else Processes(jobs=jobs)

@@ -1,4 +1,6 @@
-"""Resolve the name of a device, and count the threads of this process."""
+"""Resolve the name of a device, and count the GPUs and threads of this process."""
+
+import os
 
 from ood_bench.errors import SuiteError
 
@@ -22,6 +24,21 @@ def device_named(name: str) -> str:
     except (RuntimeError, AssertionError) as error:
         raise SuiteError(f"--device {name}: there is no such device here") from error
     return name
+
+
+def gpus_of(device: str) -> tuple[str, ...]:
+    """Return the GPUs that a device stands for, as CUDA_VISIBLE_DEVICES names them.
+
+    `cuda` stands for all that this process sees; `cuda:1` and other devices for none.
+    """
+    if device != "cuda":
+        return ()
+    import torch
+
+    count = torch.cuda.device_count()
+    given = os.environ.get("CUDA_VISIBLE_DEVICES", "")
+    names = [name.strip() for name in given.split(",")] if given else map(str, range(count))
+    return tuple(names)[:count]
 
 
 def threads_at_hand() -> int:

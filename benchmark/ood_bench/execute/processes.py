@@ -8,7 +8,7 @@ import threading
 import time
 from collections.abc import Generator, Iterator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import cast
@@ -16,7 +16,7 @@ from typing import cast
 from ood_bench.cells import Cell
 from ood_bench.cells.context import Step, WorkContext
 from ood_bench.cells.worker import Worker
-from ood_bench.execute.devices import device_named, threads_at_hand
+from ood_bench.execute.devices import device_named, gpus_of, threads_at_hand
 from ood_bench.execute.executor import Done, Executor, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
 from ood_bench.execute.schedule import Schedule
@@ -33,17 +33,49 @@ MOST_JOBS = 8
 
 _THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
+_GPUS = "CUDA_VISIBLE_DEVICES"
+
 
 def jobs_for(plan: Plan, *, device: str, threads: int) -> int:
-    """Return the default number of processes: at most one per thread and per training.
+    """Return the default number of processes: at most one per training, and per thread or GPU.
 
     Args:
         plan: The cells.
-        device: The device that models run on; a GPU gets one process.
+        device: The device that models run on; each GPU gets one process.
         threads: Number of threads to share.
     """
     trainings = sum(cell.kind == "train" for cell in plan.cells)
-    return 1 if device != "cpu" else max(1, min(threads, trainings, MOST_JOBS))
+    most = min(threads, MOST_JOBS) if device == "cpu" else len(gpus_of(device))
+    return max(1, min(most, trainings))
+
+
+@dataclass(frozen=True)
+class _Slot:
+    """What one process computes, and on which device.
+
+    Attributes:
+        number: Number of the slot.
+        device: The device.
+        gpu: The GPU that it sees, empty for none; None for all.
+        calls_model: Whether its cells train or call a model; None for all cells.
+    """
+
+    number: int
+    device: str
+    gpu: str | None = None
+    calls_model: bool | None = None
+
+
+def _slots(jobs: int, device: str, gpus: tuple[str, ...]) -> list[_Slot]:
+    """Return the slots of the processes.
+
+    With several GPUs, each process that calls models sees one, in turn, and has one beside it that
+    sees none, for the other cells.
+    """
+    if len(gpus) < 2:
+        return [_Slot(number, device) for number in range(jobs)]
+    own = [_Slot(i, device, gpus[i % len(gpus)], calls_model=True) for i in range(jobs)]
+    return own + [_Slot(jobs + i, "cpu", "", calls_model=False) for i in range(jobs)]
 
 
 class Processes(Executor):
@@ -53,9 +85,13 @@ class Processes(Executor):
     If a process dies, its cell fails and a new process replaces it. If the calling process
     dies, in whatever way, its processes end too.
 
+    On a machine with several GPUs, each process that trains or calls models sees one of them
+    (CUDA_VISIBLE_DEVICES); cells that do neither are computed in as many processes beside them.
+
     Args:
-        jobs: Number of processes, which share the threads equally; default: the number of
-            threads or of trained models, whichever is smaller, and 1 on a GPU.
+        jobs: Number of processes, which share the threads equally; with several GPUs, of those
+            that use one. Default: the number of trained models, or of threads or GPUs if that is
+            smaller.
     """
 
     def __init__(self, *, jobs: int | None = None) -> None:
@@ -63,37 +99,56 @@ class Processes(Executor):
             raise ValueError(f"jobs must be positive, got {jobs}")
         self.jobs = jobs
 
-    def _share(self, plan: Plan, device: str) -> tuple[int, int]:
-        """Return the number of processes, and of threads in each."""
-        threads = threads_at_hand()
-        jobs = self.jobs or jobs_for(plan, device=device_named(device), threads=threads)
-        return jobs, max(1, threads // jobs)
+    def _share(self, plan: Plan, device: str) -> tuple[list[_Slot], int]:
+        """Return the slots of the processes, and the number of threads in each."""
+        threads, device = threads_at_hand(), device_named(device)
+        jobs = self.jobs or jobs_for(plan, device=device, threads=threads)
+        slots = _slots(jobs, device, gpus_of(device))
+        return slots, max(1, threads // len(slots))
 
     def manifest(self, plan: Plan, context: WorkContext) -> dict[str, str]:
         """Return the number of threads and processes."""
-        jobs, threads = self._share(plan, context.device)
-        return {"threads": f"{threads} in each of {jobs} processes"}
+        slots, threads = self._share(plan, context.device)
+        gpus = {slot.gpu for slot in slots if slot.gpu}
+        told = f", {len(gpus)} GPUs" if gpus else ""
+        return {"threads": f"{threads} in each of {len(slots)} processes{told}"}
 
     def run(self, plan: Plan, store: Store, context: WorkContext) -> Generator[Outcome, None, None]:
         """Yield an outcome for every cell; `context.progress` is called in this process."""
-        jobs, threads = self._share(plan, context.device)
+        free, threads = self._share(plan, context.device)
+        kinds = tuple({slot.calls_model for slot in free})
         schedule = Schedule(plan.cells)
-        idle: list[_Worker] = []
+        idle: dict[_Slot, _Worker] = {}
         busy: dict[Connection, tuple[_Worker, Cell]] = {}
+
+        def known(cell: Cell) -> Outcome | None:
+            return schedule.lost(cell) or _stored(cell, store)
+
+        def give(cell: Cell, slot: _Slot) -> None:
+            worker = idle.pop(slot, None)
+            if worker is None or not worker.process.is_alive():
+                worker = _Worker(context, store, threads, slot)
+            free.remove(slot)
+            schedule.take(cell)
+            worker.give(cell)
+            busy[worker.connection] = worker, cell
+
         try:
             while True:
-                while (cell := schedule.ready()) is not None:
-                    known = schedule.lost(cell) or _stored(cell, store)
-                    if known is None and len(busy) == jobs:
-                        break
-                    if known is not None:
-                        yield from _new(schedule.settle(known))
-                        continue
-                    idle = [worker for worker in idle if worker.process.is_alive()]
-                    worker = idle.pop() if idle else _Worker(context, store, threads)
-                    schedule.take(cell)
-                    worker.give(cell)
-                    busy[worker.connection] = worker, cell
+                settled = True
+                while settled:  # an outcome may make cells of the other kind ready
+                    settled = False
+                    for kind in kinds:
+                        while (cell := schedule.ready(calls_model=kind)) is not None:
+                            outcome = known(cell)
+                            slot = next((one for one in free if one.calls_model == kind), None)
+                            if outcome is not None:
+                                settled = True
+                                yield from _new(schedule.settle(outcome))
+                            elif slot is not None:
+                                give(cell, slot)
+                            else:
+                                break
                 if not busy:  # none in progress and none ready: all have an outcome
                     return
                 for connection in wait(busy):
@@ -103,11 +158,11 @@ class Processes(Executor):
                         context.progress(message)
                         continue
                     del busy[worker.connection]
-                    if isinstance(message, OSError):
-                        idle.append(worker)
-                        raise message
+                    free.append(worker.slot)
                     if message is not None:
-                        idle.append(worker)
+                        idle[worker.slot] = worker
+                    if isinstance(message, OSError):
+                        raise message
                     if isinstance(message, Missing):
                         for key in message.keys:
                             store.forget(key)
@@ -115,7 +170,7 @@ class Processes(Executor):
         finally:
             for worker, _ in busy.values():
                 worker.process.terminate()
-            for worker in (*idle, *(worker for worker, _ in busy.values())):
+            for worker in (*idle.values(), *(worker for worker, _ in busy.values())):
                 worker.stop()
 
 
@@ -131,15 +186,23 @@ def _new(outcome: Outcome | None) -> Iterator[Outcome]:
 class _Worker:
     """The parent's handle of a process that works on one cell at a time."""
 
-    def __init__(self, context: WorkContext, store: Store, threads: int) -> None:
+    def __init__(self, context: WorkContext, store: Store, threads: int, slot: _Slot) -> None:
+        self.slot = slot
         spawn = multiprocessing.get_context("spawn")
         self.connection, theirs = spawn.Pipe()
         self.process = spawn.Process(
             target=_work,
-            args=(theirs, replace(context, progress=_ignore), store.root, threads),
+            args=(
+                theirs,
+                replace(context, device=slot.device, progress=_ignore),
+                store.root,
+                threads,
+            ),
             daemon=False,  # a daemon may not start processes, and statistics do
         )
         variables = {name: str(threads) for name in _THREADS}
+        if slot.gpu is not None:
+            variables[_GPUS] = slot.gpu
         with without_main(), _environment(variables), _interrupts_blocked():
             self.process.start()
         theirs.close()

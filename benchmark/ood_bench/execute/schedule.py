@@ -30,7 +30,7 @@ class Schedule:
         self._open = set(self._cells)
         self._taken: set[str] = set()
         self._waits_for = {key: len(needs) for key, needs in self._needs.items()}
-        self._ready: list[tuple[int, str]] = []
+        self._ready: dict[bool, list[tuple[int, str]]] = {True: [], False: []}
         self._failed: dict[str, str] = {}
         self._shown: set[str] = set()
         self._returns: Counter[str] = Counter()
@@ -43,15 +43,25 @@ class Schedule:
 
     def _push(self, key: str) -> None:
         if not self._waits_for[key]:
-            heappush(self._ready, (self._place[key], key))
+            heappush(self._ready[self._cells[key].spec.calls_model], (self._place[key], key))
 
-    def ready(self) -> Cell | None:
-        """Return the first cell not taken whose inputs all have an outcome; None if none."""
-        while self._ready:
-            _, key = self._ready[0]
+    def ready(self, *, calls_model: bool | None = None) -> Cell | None:
+        """Return the first cell not taken whose inputs all have an outcome; None if none.
+
+        Args:
+            calls_model: Whether it trains or calls a model; default: either.
+        """
+        kinds = (True, False) if calls_model is None else (calls_model,)
+        first = min((found for kind in kinds if (found := self._first(kind))), default=None)
+        return None if first is None else self._cells[first[1]]
+
+    def _first(self, calls_model: bool) -> tuple[int, str] | None:
+        ready = self._ready[calls_model]
+        while ready:
+            _, key = ready[0]
             if key in self._open and key not in self._taken and not self._waits_for[key]:
-                return self._cells[key]
-            heappop(self._ready)
+                return ready[0]
+            heappop(ready)
         return None
 
     def take(self, cell: Cell) -> None:
