@@ -18,7 +18,7 @@ from tests.conftest import SUITE, write_tiny
 
 SUITES = Path(__file__).parents[2] / "suites"
 SCRIPT = Path(__file__).with_name("cluster.sh")
-LONG = SUITE.replace("steps: 20,", "steps: 1000,").replace("[high, black]", "[high]")
+LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[high, black]", "[high]")
 LONG = LONG.partition("claims:")[0]
 CLUSTER = "partition: main\ntime: 60\nat_a_time: 2\n"
 
@@ -54,7 +54,7 @@ def nothing_is_left(slurm: Path) -> Iterator[None]:
     while STARTED:
         process = STARTED.pop()
         process.kill()
-        process.communicate()
+        process.wait()
     subprocess.run(["scancel", f"--user={os.getuid()}", "--signal=KILL"], check=True)
     subprocess.run(["scancel", f"--user={os.getuid()}"], check=True)
     until(lambda: not jobs())
