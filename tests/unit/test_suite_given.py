@@ -74,7 +74,7 @@ def test_a_mapping_extends_a_file_and_its_mistakes_are_told_apart(tmp_path: Path
 )
 def test_a_value_that_yaml_has_not_is_one_line(value: object, named: str) -> None:
     said = refused(given() | {"title": value})
-    assert said.startswith(f"suite given as a mapping: {named}a suite holds")
+    assert said.startswith(f"suite given as a mapping: {named}YAML holds")
     assert len(said.splitlines()) == 1
 
 
