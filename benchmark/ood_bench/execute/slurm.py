@@ -421,6 +421,7 @@ class _Driver:
         text = "%s: job %s was lost: %s; it is submitted again, %d of %d times"
         log.warning(text, one.bundle.name, one.job, why, times, MOST_TIMES)
         self._submit([one.bundle])
+        self.running[one.bundle.key].tail = one.tail  # what was read is not told again
 
     def _fail(self, one: _Running, why: str) -> None:
         """Let the cells of a bundle fail that have no outcome."""
