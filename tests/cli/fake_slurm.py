@@ -11,6 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+STATE = os.environ.get("FAKE_SLURM_STATE", "RUNNING|None")
 FOLDER = Path(os.environ["FAKE_SLURM"])
 
 
@@ -28,7 +29,7 @@ def main() -> int:
         for path in sorted(FOLDER.glob("*")):
             name, pid = path.read_text().split()
             if Path(f"/proc/{pid}").exists():
-                sys.stdout.write(f"{path.name}|RUNNING|{name}\n")
+                sys.stdout.write(f"{path.name}|{STATE}|{name}\n")
     if command == "scancel":
         for path in FOLDER.glob("*"):
             name, pid = path.read_text().split()

@@ -51,11 +51,16 @@ def folder(tiny: Path) -> Path:
 
 
 def test_a_run_gives_the_same_bytes_and_leaves_no_files(
-    tiny: Path, fake: Callable[[str], None], ood_bench: Command
+    tiny: Path,
+    fake: Callable[[str], None],
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     fake("run")
+    monkeypatch.setenv("FAKE_SLURM_STATE", "PENDING|PartitionTimeLimit")
     ran = ood_bench("run", tiny, "--executor", SLURM)
     assert ran.status == 0, ran.err
+    assert ran.err.count("job 1 waits: PartitionTimeLimit") == 1
     lines = ran.err.splitlines()
     assert [line for line in lines if line.startswith("submitted job")] == [
         "submitted job 1: 2 bundles without a GPU",

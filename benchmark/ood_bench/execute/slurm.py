@@ -18,7 +18,7 @@ from ood_bench.execute.cluster import Cluster
 from ood_bench.execute.executor import Done, Executor, Failed, Outcome
 from ood_bench.execute.journal import FOLDER, Part, RunFiles, Submission, Tail, Training
 from ood_bench.execute.schedule import Schedule
-from ood_bench.execute.slurm_jobs import SlurmError, cancel, last_state, own_jobs
+from ood_bench.execute.slurm_jobs import Job, SlurmError, cancel, last_state, own_jobs
 from ood_bench.execute.waves import arrays_of
 from ood_bench.hashing import digest
 from ood_bench.plan import Bundle, Plan, bundles_of
@@ -144,6 +144,7 @@ class _Driver:
         self.running: dict[str, _Running] = {}
         self.submissions: list[Submission] = []
         self.times: Counter[str] = Counter()
+        self.told: set[tuple[str, str]] = set()
         self.asked = 0.0
 
     def run(self) -> Iterator[Outcome]:
@@ -369,7 +370,7 @@ class _Driver:
         """Ask Slurm which jobs are left; those that are gone without an end are lost."""
         self.asked = time.monotonic()
         try:
-            alive = {job.id: job.state for job in own_jobs()}
+            alive = {job.id: job for job in own_jobs()}
         except SlurmError as error:
             log.warning("%s; asking again", error)
             return
@@ -377,7 +378,8 @@ class _Driver:
         for one in list(self.running.values()):
             if one.job in alive:
                 one.missing = None
-                if alive[one.job] == "PENDING":
+                self._tell_why(alive[one.job])
+                if alive[one.job].state == "PENDING":
                     self._queued(one)
             elif one.missing is None:
                 one.missing = time.monotonic()
@@ -387,6 +389,13 @@ class _Driver:
                     lost.append(one)
         for one in lost:
             self._lost(one)
+
+    def _tell_why(self, job: Job) -> None:
+        """Tell once for what a job waits, unless it waits for its turn."""
+        number = job.id.partition("_")[0]
+        if job.stuck and (number, job.reason) not in self.told:
+            self.told.add((number, job.reason))
+            log.warning("job %s waits: %s; squeue and scontrol tell more", number, job.reason)
 
     def _queued(self, one: _Running) -> None:
         """Tell once that Slurm has put a job back in the queue, as it does if a node is lost."""
@@ -412,6 +421,7 @@ class _Driver:
         text = "%s: job %s was lost: %s; it is submitted again, %d of %d times"
         log.warning(text, one.bundle.name, one.job, why, times, MOST_TIMES)
         self._submit([one.bundle])
+        self.running[one.bundle.key].tail = one.tail  # what was read is not told again
 
     def _fail(self, one: _Running, why: str) -> None:
         """Let the cells of a bundle fail that have no outcome."""

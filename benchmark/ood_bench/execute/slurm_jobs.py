@@ -11,6 +11,9 @@ from ood_bench.errors import OodBenchError
 SECONDS = 60
 """How long a command of Slurm may take."""
 
+_USUAL = ("None", "Priority", "Resources", "BeginTime", "JobArrayTaskLimit", "Prolog", "Cleaning")
+"""Reasons to wait that pass by themselves."""
+
 _STATE = re.compile(r"\bJobState=(\w+)")
 
 
@@ -24,12 +27,19 @@ class Job(NamedTuple):
     Attributes:
         id: Its number, with the place in its array.
         state: Such as `PENDING` or `RUNNING`.
+        reason: Why it waits.
         name: Its name.
     """
 
     id: str
     state: str
+    reason: str
     name: str
+
+    @property
+    def stuck(self) -> bool:
+        """Whether it waits for something other than its turn, such as a user or another limit."""
+        return self.state == "PENDING" and self.reason not in _USUAL
 
 
 def own_jobs() -> list[Job]:
@@ -38,9 +48,9 @@ def own_jobs() -> list[Job]:
     Raises:
         SlurmError: If Slurm does not answer.
     """
-    out = _run("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%i|%T|%j")
-    lines = (line.strip().split("|", 2) for line in out.splitlines())
-    return [Job(*line) for line in lines if len(line) == 3]
+    out = _run("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%i|%T|%r|%j")
+    lines = (line.strip().split("|", 3) for line in out.splitlines())
+    return [Job(*line) for line in lines if len(line) == 4]
 
 
 def last_state(job: str) -> str:
