@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_kill import outputs
 from tests.conftest import Command
 
-from ood_bench.execute import slurm
+from ood_bench.execute import slurm_driver
 from ood_bench.execute.journal import Entry, RunFiles, Training, Writer
 
 pytest.importorskip("submitit")
@@ -28,14 +28,12 @@ def fake(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str]
     commands.mkdir()
     state.mkdir()
     for name in ("sbatch", "srun", "squeue", "scancel", "scontrol"):
-        (commands / name).write_text(f"#!/bin/sh\nexec {sys.executable} - $0 <<'E'\nE\n")
-        script = f"#!{sys.executable}\n{FAKE.read_text()}"
-        (commands / name).write_text(script)
+        (commands / name).write_text(f"#!{sys.executable}\n{FAKE.read_text()}")
         (commands / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_SLURM", str(state))
     for name, seconds in (("POLL", 0.2), ("QUEUE", 0.2), ("GRACE", 0.5)):
-        monkeypatch.setattr(slurm, f"{name}_SECONDS", seconds)
+        monkeypatch.setattr(slurm_driver, f"{name}_SECONDS", seconds)
     yield lambda mode: monkeypatch.setenv("FAKE_SLURM_MODE", mode)
     for path in state.glob("*"):
         _, pid = path.read_text().split()

@@ -1,12 +1,20 @@
-"""Jobs as Slurm's own commands show them; accounting, which many clusters lack, is not asked."""
+"""Jobs of Slurm: submitted by submitit, and as Slurm's own commands show them.
+
+Accounting, which many clusters lack, is not asked.
+"""
 
 import os
 import re
 import subprocess
 from collections.abc import Sequence
-from typing import NamedTuple
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ood_bench.errors import OodBenchError
+
+if TYPE_CHECKING:
+    from ood_bench.execute.bundle_job import BundleJob
+    from ood_bench.execute.cluster import Cluster
 
 SECONDS = 60
 """How long a command of Slurm may take."""
@@ -51,6 +59,43 @@ def own_jobs() -> list[Job]:
     out = _run("squeue", "--noheader", "--array", f"--user={os.getuid()}", "--format=%i|%T|%r|%j")
     lines = (line.strip().split("|", 3) for line in out.splitlines())
     return [Job(*line) for line in lines if len(line) == 4]
+
+
+def submitted(
+    cluster: "Cluster", logs: Path, name: str, jobs: "list[BundleJob]", *, gpu: bool
+) -> str:
+    """Submit jobs as an array and return its number.
+
+    Args:
+        cluster: What each job asks for.
+        logs: The folder of submitit, with the jobs' logs.
+        name: The name of the jobs, which no other submission has.
+        jobs: The jobs.
+        gpu: Whether each is given a GPU.
+
+    Raises:
+        SlurmError: If Slurm refuses them.
+    """
+    import submitit
+
+    options: dict[str, Any] = dict(cluster.options(gpu=gpu))
+    cpus = options.pop("cpus-per-task")
+    executor = submitit.SlurmExecutor(logs, max_num_timeout=cluster.timeouts)
+    try:
+        executor.update_parameters(
+            job_name=name,
+            time=options.pop("time"),
+            cpus_per_task=cpus,
+            setup=cluster.preparation(gpu=gpu),
+            srun_args=[f"--cpus-per-task={cpus}"],  # which srun does not take from sbatch
+            array_parallelism=cluster.at_a_time,
+            additional_parameters=options,
+        )
+        submitted = executor.submit_array(jobs)
+    except (RuntimeError, ValueError) as error:
+        said = " ".join(str(error).split())
+        raise SlurmError(f"sbatch: {said}") from error
+    return str(submitted[0].job_id).partition("_")[0]
 
 
 def last_state(job: str) -> str:
