@@ -12,7 +12,7 @@ import sys
 from pathlib import Path
 
 STATE = os.environ.get("FAKE_SLURM_STATE", "RUNNING|None")
-FOLDER = Path(os.environ["FAKE_SLURM"])
+FOLDER = Path(os.environ.get("FAKE_SLURM", "fake"))
 
 
 def main() -> int:

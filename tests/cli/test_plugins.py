@@ -34,7 +34,7 @@ def test_every_plugin_can_be_shown(kind: str, ood_bench: Command) -> None:
 
 def test_options_are_shown_with_types_and_defaults(ood_bench: Command) -> None:
     page = ood_bench("models", "show", "vae").out
-    assert "  channels: tuple[int, ...], default (8, 16, 32, 64, 64)" in page
+    assert "  channels: tuple[int, ...], default (32, 64, 64, 64, 64)" in page
     assert "  likelihood: categorical or logistic_mixture or bernoulli, default" in page
     assert "Capabilities: DensityModel, Samples, Infers, InfersGaussian" in page
     assert "Its log_prob is a lower bound." in page
