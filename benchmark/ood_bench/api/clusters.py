@@ -88,7 +88,7 @@ def job_arrays(
     waves = arrays_of(bundles_of(prepared.plan.cells), stored)
     for number, wave in enumerate(waves, 1):
         for bundles in wave:
-            gpu = bundles[0].gpu and found.gpus > 0 and device != "cpu"
+            gpu = found.gives_gpu(gpu=bundles[0].gpu, device=device)
             array = JobArray(
                 number,
                 gpu,

@@ -7,14 +7,21 @@ import typer
 from rich.table import Table
 
 from ood_bench.cli.console import say, terminal
-from ood_bench.cli.options import DataRoot, ResultsRoot
+from ood_bench.cli.options import (
+    Assignments,
+    DataRoot,
+    Embedded,
+    Only,
+    ResultsRoot,
+    Scale,
+    Skip,
+    SuiteFile,
+)
 
 if TYPE_CHECKING:
     from ood_bench.api.clusters import JobArray
 
 cluster_app = typer.Typer(help="Show what a cluster would be given.", no_args_is_help=True)
-
-Globs = list[str]
 
 
 @cluster_app.callback()
@@ -24,38 +31,18 @@ def _group() -> None:
 
 @cluster_app.command()
 def show(
-    suite: Annotated[
-        Path,
-        typer.Argument(metavar="SUITE", help="A suite's YAML file, or the name of a bundled one."),
-    ],
+    suite: SuiteFile,
     cluster: Annotated[
         Path,
         typer.Option("--cluster", metavar="FILE", help="The YAML file that describes the cluster."),
     ],
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
-    embedded: Annotated[
-        bool, typer.Option("--embedded", help="Use the bundled subsets of data sets.")
-    ] = False,
-    scale: Annotated[float, typer.Option(help="Factor on training steps.")] = 1.0,
-    assignments: Annotated[
-        Globs | None,
-        typer.Option(
-            "--set", metavar="PATH=VALUE", help="Set a value of the suite.", show_default=False
-        ),
-    ] = None,
-    only: Annotated[
-        Globs | None,
-        typer.Option(
-            metavar="GLOB", help="Run only these cells and what they need.", show_default=False
-        ),
-    ] = None,
-    skip: Annotated[
-        Globs | None,
-        typer.Option(
-            metavar="GLOB", help="Skip these cells and what needs them.", show_default=False
-        ),
-    ] = None,
+    embedded: Embedded = False,
+    scale: Scale = 1.0,
+    assignments: Assignments = None,
+    only: Only = None,
+    skip: Skip = None,
     device: Annotated[
         str,
         typer.Option(metavar="DEVICE", help="auto, cuda, or cpu to ask for no GPU."),

@@ -145,3 +145,48 @@ ComparisonFormat: TypeAlias = Annotated[
         show_default=False,
     ),
 ]
+
+Globs = list[str]
+
+SuiteFile: TypeAlias = Annotated[
+    Path,
+    typer.Argument(
+        metavar="SUITE",
+        help="A suite's YAML file, or the name of a bundled one, such as quickstart; - for "
+        "standard input.",
+    ),
+]
+
+Embedded: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--embedded",
+        help="Use the bundled subsets of data sets, and skip pairs whose data is missing.",
+    ),
+]
+
+Scale: TypeAlias = Annotated[
+    float, typer.Option(help="Factor on training steps; 0.05 for a quick try.")
+]
+
+Assignments: TypeAlias = Annotated[
+    Globs | None,
+    typer.Option(
+        "--set",
+        metavar="PATH=VALUE",
+        help="Set a value of the suite. Put a new key that contains a dot in double quotes.",
+        show_default=False,
+    ),
+]
+
+Only: TypeAlias = Annotated[
+    Globs | None,
+    typer.Option(
+        metavar="GLOB", help="Run only these cells and what they need.", show_default=False
+    ),
+]
+
+Skip: TypeAlias = Annotated[
+    Globs | None,
+    typer.Option(metavar="GLOB", help="Skip these cells and what needs them.", show_default=False),
+]

@@ -8,14 +8,21 @@ from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.console import terminal
-from ood_bench.cli.options import DataRoot, ResultsRoot
+from ood_bench.cli.options import (
+    Assignments,
+    DataRoot,
+    Embedded,
+    Only,
+    ResultsRoot,
+    Scale,
+    Skip,
+    SuiteFile,
+)
 from ood_bench.cli.progress import Display
 from ood_bench.cli.report import print_run
 
 if TYPE_CHECKING:
     from ood_bench.api import DryRun
-
-Globs = list[str]
 
 
 def _known_executor(name: str | None) -> str | None:
@@ -28,23 +35,10 @@ def _known_executor(name: str | None) -> str | None:
 
 
 def run(
-    suite: Annotated[
-        Path,
-        typer.Argument(
-            metavar="SUITE",
-            help="A suite's YAML file, or the name of a bundled one, such as quickstart; - for "
-            "standard input.",
-        ),
-    ],
+    suite: SuiteFile,
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
-    embedded: Annotated[
-        bool,
-        typer.Option(
-            "--embedded",
-            help="Use the bundled subsets of data sets, and skip pairs whose data is missing.",
-        ),
-    ] = False,
+    embedded: Embedded = False,
     skip_missing: Annotated[
         bool,
         typer.Option("--skip-missing", help="Skip pairs whose data is missing."),
@@ -53,30 +47,10 @@ def run(
         bool,
         typer.Option("--dry-run", help="Print the plan and stop: what is stored, to run, skipped."),
     ] = False,
-    scale: Annotated[
-        float, typer.Option(help="Factor on training steps; 0.05 for a quick try.")
-    ] = 1.0,
-    assignments: Annotated[
-        Globs | None,
-        typer.Option(
-            "--set",
-            metavar="PATH=VALUE",
-            help="Set a value of the suite. Put a new key that contains a dot in double quotes.",
-            show_default=False,
-        ),
-    ] = None,
-    only: Annotated[
-        Globs | None,
-        typer.Option(
-            metavar="GLOB", help="Run only these cells and what they need.", show_default=False
-        ),
-    ] = None,
-    skip: Annotated[
-        Globs | None,
-        typer.Option(
-            metavar="GLOB", help="Skip these cells and what needs them.", show_default=False
-        ),
-    ] = None,
+    scale: Scale = 1.0,
+    assignments: Assignments = None,
+    only: Only = None,
+    skip: Skip = None,
     fresh: Annotated[
         bool,
         typer.Option("--fresh", help="Read all data and compute all cells again, stored ones too."),

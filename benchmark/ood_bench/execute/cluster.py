@@ -149,6 +149,15 @@ class Cluster(_Frozen):
     cpu: CpuOnly = CpuOnly()
     """What bundles that need no GPU ask for instead of the above."""
 
+    def gives_gpu(self, *, gpu: bool, device: str) -> bool:
+        """Return whether bundles are given a GPU.
+
+        Args:
+            gpu: Whether they train or call a model.
+            device: The device that the run names; with `cpu` no GPU is asked for.
+        """
+        return gpu and self.gpus > 0 and device != "cpu"
+
     def options(self, *, gpu: bool) -> dict[str, Option]:
         """Return the options of `sbatch` that say what a bundle asks for.
 

@@ -62,13 +62,11 @@ class Submission(_Read):
 
     Attributes:
         name: The name of the job, which no other submission has.
-        gpu: Whether each was given a GPU.
         parts: The bundles, in the order of the array.
         job: The number that Slurm gave the job; None as long as it is unknown.
     """
 
     name: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]+$")]
-    gpu: bool
     parts: tuple[Part, ...]
     job: Number | None = None
 

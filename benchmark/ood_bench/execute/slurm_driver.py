@@ -44,7 +44,6 @@ class _Running:
     Attributes:
         bundle: The bundle.
         job: Its job.
-        name: The name of the submission.
         tail: What its jobs have written.
         missing: When Slurm was first seen not to know the job any more.
         queued: Whether the job began and is in the queue again.
@@ -54,7 +53,6 @@ class _Running:
 
     bundle: Bundle
     job: str
-    name: str
     tail: Tail
     missing: float | None = None
     queued: bool = False
@@ -74,6 +72,7 @@ class Driver:
         self.files = files
         self.cells = {cell.key: cell for cell in plan.cells}
         self.bundles = bundles_of(plan.cells)
+        self.by_key = {one.key: one for one in self.bundles}
         self.schedule = Schedule(plan.cells)
         self.outcomes: dict[str, Outcome] = {}
         self.arrived: deque[str] = deque()
@@ -162,7 +161,7 @@ class Driver:
         parts = tuple(
             Part(key=key, name=one.name, cells=len(cells)) for key, (one, cells) in work.items()
         )
-        submission = Submission(name=name, gpu=gpu, parts=parts)
+        submission = Submission(name=name, parts=parts)
         place = len(self.submissions)
         self.submissions.append(submission)
         self.files.keep(submission, place)
@@ -177,7 +176,7 @@ class Driver:
             )
             for key, (_, cells) in work.items()
         ]
-        given = gpu and self.cluster.gpus > 0 and self.context.device != "cpu"
+        given = self.cluster.gives_gpu(gpu=gpu, device=self.context.device)
         number = submitted(self.cluster, self.files.logs, name, jobs, gpu=given)
         submission = submission.model_copy(update={"job": number})
         self.submissions[place] = submission
@@ -206,11 +205,10 @@ class Driver:
 
     def _follow(self, submission: Submission) -> None:
         """Follow the jobs of a submission."""
-        bundles = {one.key: one for one in self.bundles}
         for key, job in submission.jobs().items():
             former = self.running.get(key)
             tail = former.tail if former else self.files.tail(key)
-            self.running[key] = _Running(bundles[key], job, submission.name, tail)
+            self.running[key] = _Running(self.by_key[key], job, tail)
 
     def _join(self) -> None:
         """Find what an earlier process of this run has submitted, if it is still in the queue.
@@ -227,8 +225,7 @@ class Driver:
         if not any(one.name in number for one in former):
             self.files.forget()
             return
-        known = {one.key for one in self.bundles}
-        if any(part.key not in known for one in former for part in one.parts):
+        if any(part.key not in self.by_key for one in former for part in one.parts):
             log.warning("cancelled jobs of this run as it was planned before")
             for one in former:
                 self.files.cancel(one.name)
