@@ -11,7 +11,7 @@ import pytest
 from tests.cli.test_kill import outputs
 from tests.conftest import Command
 
-from ood_bench.execute import slurm_driver
+from ood_bench.execute import driver, slurm_driver
 from ood_bench.execute.journal import Entry, RunFiles, Training, Writer
 
 pytest.importorskip("submitit")
@@ -32,8 +32,9 @@ def fake(tiny: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str]
         (commands / name).chmod(0o755)
     monkeypatch.setenv("PATH", f"{commands}{os.pathsep}{os.environ['PATH']}")
     monkeypatch.setenv("FAKE_SLURM", str(state))
-    for name, seconds in (("POLL", 0.2), ("QUEUE", 0.2), ("GRACE", 0.5)):
-        monkeypatch.setattr(slurm_driver, f"{name}_SECONDS", seconds)
+    monkeypatch.setattr(driver, "POLL_SECONDS", 0.2)
+    monkeypatch.setattr(slurm_driver, "QUEUE_SECONDS", 0.2)
+    monkeypatch.setattr(slurm_driver, "GRACE_SECONDS", 0.5)
     yield lambda mode: monkeypatch.setenv("FAKE_SLURM_MODE", mode)
     for path in state.glob("*"):
         _, pid = path.read_text().split()

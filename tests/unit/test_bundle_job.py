@@ -10,8 +10,8 @@ import pytest
 
 from ood_bench.cells.context import WorkContext
 from ood_bench.data import Library
-from ood_bench.execute.bundle_job import BundleJob
 from ood_bench.execute.journal import RunFiles
+from ood_bench.execute.slurm_task import SlurmTask
 from ood_bench.plan import Bundle, Plan, bundles_of
 from ood_bench.registry import Registry
 from ood_bench.store import Store
@@ -28,11 +28,11 @@ def node(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     signal.signal(signal.SIGTERM, before)
 
 
-def job(bundle: Bundle, tiny: Path) -> BundleJob:
+def job(bundle: Bundle, tiny: Path) -> SlurmTask:
     library = Library(root=None, index=None)
     context = WorkContext(Registry(tiny.parent), library, device="auto")
     folder = tiny.parent / "run"
-    return BundleJob(bundle.key, bundle.cells, bundle.gpu, folder, tiny.parent / "store", context)
+    return SlurmTask(bundle.key, bundle.cells, bundle.gpu, folder, tiny.parent / "store", context)
 
 
 def images_alone(plan: Plan) -> Bundle:

@@ -1,15 +1,10 @@
-"""The work of one job of a cluster: the cells of a bundle, one after the other."""
+"""The work of a job on another machine: the cells of a bundle, one after the other."""
 
-import logging
-import os
-import platform
-import signal
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from types import FrameType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ood_bench.cells import Cell
 from ood_bench.cells.context import Step, WorkContext
@@ -17,13 +12,9 @@ from ood_bench.cells.worker import Worker
 from ood_bench.execute.devices import device_named
 from ood_bench.execute.executor import Done, Failed, Outcome
 from ood_bench.execute.finish import finish
-from ood_bench.execute.journal import Entry, RunFiles, Training, Writer
+from ood_bench.execute.journal import Entry, Training, Writer
 from ood_bench.execute.schedule import Schedule
 from ood_bench.store import Lock, Store
-from ood_bench.streams import steady_streams
-
-if TYPE_CHECKING:
-    from submitit.helpers import DelayedSubmission
 
 INPUT_SECONDS = 60.0
 """How long a job waits for cells of other jobs to become visible; file systems show them late."""
@@ -34,7 +25,7 @@ LOCK_SECONDS = 1.0
 
 @dataclass(frozen=True)
 class BundleJob:
-    """A bundle as a job; called on a node of the cluster.
+    """A bundle as a job.
 
     Attributes:
         bundle: The key of the bundle.
@@ -52,31 +43,19 @@ class BundleJob:
     root: Path
     context: WorkContext
 
-    def __call__(self) -> None:
-        """Compute the cells, and write what comes of each to the run's files."""
-        steady_streams()
-        logging.basicConfig(level=logging.WARNING, format="%(message)s")
-        files = RunFiles(self.folder)
-        _end_if_cancelled(files)
-        writer = self._writer(files)
+    def compute(self, writer: Writer) -> list[Entry]:
+        """Compute the cells, write what comes of each to the run's files, and return that too."""
         writer.say("began")
+        written = []
         try:
             for outcome in self._outcomes(writer):
-                writer.write(_entry(outcome))
+                written.append(writer.entry(**_told(outcome)))
+                writer.write(written[-1])
         except Exception as error:
             writer.say("broken", message=" ".join(f"{type(error).__name__}: {error}".split()))
             raise
         writer.say("ended")
-
-    def checkpoint(self) -> "DelayedSubmission":
-        """Return what Slurm runs when it starts the job again, preempted or out of time."""
-        from submitit.helpers import DelayedSubmission
-
-        self._writer(RunFiles(self.folder)).say("stopped")
-        return DelayedSubmission(self)
-
-    def _writer(self, files: RunFiles) -> Writer:
-        return Writer(files, self.bundle, job=_job(), host=_host())
+        return written
 
     def _outcomes(self, writer: Writer) -> Iterator[Outcome]:
         """Yield the outcome of each cell.
@@ -151,48 +130,23 @@ class _Teller:
         self._writer.train(told, last=training.step == training.steps)
 
 
-def _entry(outcome: Outcome) -> Entry:
-    about: dict[str, Any] = {"job": _job(), "host": _host(), "key": outcome.cell.key}
+def _told(outcome: Outcome) -> dict[str, Any]:
+    """Return the fields of an entry that say what came of a cell."""
+    about: dict[str, Any] = {"key": outcome.cell.key}
     if isinstance(outcome, Done):
-        return Entry(event="done", stored=outcome.stored, seconds=outcome.seconds, **about)
-    return Entry(
-        event="failed",
-        message=outcome.message,
-        traceback=outcome.traceback,
-        mistake=outcome.mistake,
+        return {**about, "event": "done", "stored": outcome.stored, "seconds": outcome.seconds}
+    return {
         **about,
-    )
+        "event": "failed",
+        "message": outcome.message,
+        "traceback": outcome.traceback,
+        "mistake": outcome.mistake,
+    }
 
 
-def outcome_of(entry: Entry, cell: Cell, log: Path) -> Outcome:
-    """Return what an entry says of a cell; a failure names the job's log."""
+def outcome_of(entry: Entry, cell: Cell, log: Path | None) -> Outcome:
+    """Return what an entry says of a cell; a failure names the job's log, if it has one."""
     if entry.event == "done":
         return Done(cell, stored=entry.stored, seconds=entry.seconds)
-    message = f"{entry.message}; log: {log}"
+    message = f"{entry.message}; log: {log}" if log else entry.message
     return Failed(cell, message, entry.traceback, mistake=entry.mistake)
-
-
-def _job() -> str:
-    """Return the number of this job, with its place in an array."""
-    array = os.environ.get("SLURM_ARRAY_JOB_ID")
-    if array:
-        return f"{array}_{os.environ['SLURM_ARRAY_TASK_ID']}"
-    return os.environ["SLURM_JOB_ID"]
-
-
-def _host() -> str:
-    return os.environ.get("SLURMD_NODENAME") or platform.node()
-
-
-def _end_if_cancelled(files: RunFiles) -> None:
-    """End at SIGTERM if the driver cancelled the job, so that locks are released at once.
-
-    Slurm also sends it before a preemption, where the job goes on until its checkpoint.
-    """
-    name = os.environ.get("SLURM_JOB_NAME", "")
-
-    def end(number: int, _: FrameType | None) -> None:
-        if files.cancelled(name):
-            raise SystemExit(128 + number)
-
-    signal.signal(signal.SIGTERM, end)

@@ -15,7 +15,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, StringConstraints
 
@@ -261,7 +261,11 @@ class Writer:
         message: str = "",
     ) -> None:
         """Append an entry about the job, or that a cell begins."""
-        self.write(Entry(event=event, job=self._job, host=self._host, key=key, message=message))
+        self.write(self.entry(event=event, key=key, message=message))
+
+    def entry(self, **fields: Any) -> Entry:
+        """Return an entry of this job."""
+        return Entry(job=self._job, host=self._host, **fields)
 
     def train(self, training: Training, *, last: bool) -> None:
         """Write the progress of a training, now and then and at its last step."""

@@ -9,7 +9,7 @@ from ood_bench.errors import PluginError
 from ood_bench.execute.cluster import Cluster
 from ood_bench.execute.executor import Executor, Outcome
 from ood_bench.execute.journal import FOLDER, RunFiles
-from ood_bench.execute.slurm_driver import Driver
+from ood_bench.execute.slurm_driver import SlurmDriver
 from ood_bench.hashing import digest
 from ood_bench.plan import Plan
 from ood_bench.store import Lock, Store
@@ -64,7 +64,7 @@ class Slurm(Executor):
             log.warning("waiting for another process that drives this run")
 
         with Lock(files.folder / "driver", waiting=waiting):
-            driver = Driver(self.cluster, plan, store, context, files)
+            driver = SlurmDriver(self.cluster, plan, store, context, files)
             ended = False
             try:
                 yield from driver.run()

@@ -3,27 +3,21 @@
 import logging
 import secrets
 import time
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
-from ood_bench.cells import Cell
-from ood_bench.cells.context import Step, WorkContext
-from ood_bench.execute.bundle_job import BundleJob, outcome_of
+from ood_bench.cells.context import WorkContext
 from ood_bench.execute.cluster import Cluster
-from ood_bench.execute.executor import Done, Failed, Outcome
-from ood_bench.execute.journal import Part, RunFiles, Submission, Tail, Training
-from ood_bench.execute.schedule import Schedule
+from ood_bench.execute.driver import MOST_TIMES, Driver, Running, ignore
+from ood_bench.execute.executor import Outcome
+from ood_bench.execute.journal import Entry, Part, RunFiles, Submission
 from ood_bench.execute.slurm_jobs import Job, SlurmError, cancel, last_state, own_jobs, submitted
+from ood_bench.execute.slurm_task import SlurmTask
 from ood_bench.execute.waves import arrays_of
-from ood_bench.plan import Bundle, Plan, bundles_of
+from ood_bench.plan import Bundle, Plan
 from ood_bench.store import Store
-
-POLL_SECONDS = 1.0
-"""Time between two looks at the files of the jobs; more for many bundles."""
-
-BUNDLES_A_SECOND = 50
-"""How many bundles' files are looked at in a second."""
 
 QUEUE_SECONDS = 5.0
 """Time between two questions to Slurm."""
@@ -31,55 +25,29 @@ QUEUE_SECONDS = 5.0
 GRACE_SECONDS = 20.0
 """How long the files of a job that has ended may show less than it wrote."""
 
-MOST_TIMES = 3
-"""How often a lost bundle is submitted again."""
-
 log = logging.getLogger(__name__)
 
 
 @dataclass
-class _Running:
-    """A bundle whose job has not ended, as far as is known.
+class _Submitted(Running):
+    """A bundle that was submitted to Slurm.
 
     Attributes:
-        bundle: The bundle.
-        job: Its job.
-        tail: What its jobs have written.
         missing: When Slurm was first seen not to know the job any more.
-        queued: Whether the job began and is in the queue again.
-        cell: The cell that the job works on.
-        shown: The progress that was last passed on.
     """
 
-    bundle: Bundle
-    job: str
-    tail: Tail
     missing: float | None = None
-    queued: bool = False
-    cell: str = ""
-    shown: Training | None = None
 
 
-class Driver:
-    """Submits bundles, follows their jobs, and reports the outcomes of cells."""
+class SlurmDriver(Driver[_Submitted]):
+    """Submits bundles as jobs of Slurm, follows them, and reports the outcomes of cells."""
 
     def __init__(
         self, cluster: Cluster, plan: Plan, store: Store, context: WorkContext, files: RunFiles
     ) -> None:
+        super().__init__(plan, store, context, files)
         self.cluster = cluster
-        self.store = store
-        self.context = context
-        self.files = files
-        self.cells = {cell.key: cell for cell in plan.cells}
-        self.bundles = bundles_of(plan.cells)
         self.by_key = {one.key: one for one in self.bundles}
-        self.schedule = Schedule(plan.cells)
-        self.outcomes: dict[str, Outcome] = {}
-        self.arrived: deque[str] = deque()
-        self.settled: set[str] = set()
-        self.failed: set[str] = set()
-        self.waiting: set[str] = set()
-        self.running: dict[str, _Running] = {}
         self.submissions: list[Submission] = []
         self.times: Counter[str] = Counter()
         self.told: set[tuple[str, str]] = set()
@@ -89,13 +57,13 @@ class Driver:
         """Yield the outcome of each cell."""
         self._join()
         while True:
-            yield from self._new()
+            yield from self.new()
             if not self.schedule:
                 return
             if not self.running:
                 self._submit_wave()
                 continue
-            time.sleep(max(POLL_SECONDS, len(self.running) / BUNDLES_A_SECOND))
+            time.sleep(self.pause)
             for one in list(self.running.values()):
                 self._read(one)
             if time.monotonic() - self.asked > QUEUE_SECONDS:
@@ -123,29 +91,13 @@ class Driver:
                 log.warning("cancelled the jobs of this run")
             self.files.forget()
 
-    def _new(self) -> Iterator[Outcome]:
-        """Yield the outcomes that are known and whose inputs have one."""
-        while True:
-            cell = self.schedule.ready()
-            while cell is None and self.arrived:
-                key = self.arrived.popleft()
-                cell = self.cells[key] if key in self.waiting else None
-            if cell is None:
-                return
-            found = self.schedule.lost(cell) or self.outcomes.get(cell.key)
-            if found is None and self.store.has(cell.key):
-                found = Done(cell, stored=True, seconds=0.0)
-            if found is None:
-                self.schedule.take(cell)
-                self.waiting.add(cell.key)
-                continue
-            self.waiting.discard(cell.key)
-            self.settled.add(cell.key)
-            if isinstance(found, Failed):
-                self.failed.add(cell.key)
-            outcome = self.schedule.settle(found)
-            if outcome is not None:
-                yield outcome
+    def place(self, entry: Entry) -> str:
+        """Return the node and the job."""
+        return f"{entry.host}, job {entry.job}"
+
+    def log(self, job: str) -> Path:
+        """Return the job's standard error."""
+        return self.files.log(job)
 
     def _submit_wave(self) -> None:
         """Submit the first wave of bundles that have cells without an outcome."""
@@ -155,7 +107,7 @@ class Driver:
 
     def _submit(self, bundles: Iterable[Bundle]) -> None:
         """Submit bundles of one kind as one job array."""
-        work = {one.key: (one, self._to_compute(one)) for one in bundles}
+        work = {one.key: (one, self.to_compute(one)) for one in bundles}
         gpu = next(iter(work.values()))[0].gpu
         name = f"ood-bench-{secrets.token_hex(4)}"
         parts = tuple(
@@ -166,13 +118,13 @@ class Driver:
         self.submissions.append(submission)
         self.files.keep(submission, place)
         jobs = [
-            BundleJob(
+            SlurmTask(
                 bundle=key,
                 cells=cells,
                 gpu=gpu,
                 folder=self.files.folder,
                 root=self.store.root.absolute(),
-                context=replace(self.context, progress=_ignore),
+                context=replace(self.context, progress=ignore),
             )
             for key, (_, cells) in work.items()
         ]
@@ -187,28 +139,12 @@ class Driver:
         what = f"{count} bundles {kind}" if count > 1 else f"{parts[0].name}, {kind}"
         log.warning("submitted job %s: %s", number, what)
 
-    def _to_compute(self, bundle: Bundle) -> tuple[Cell, ...]:
-        """Return the cells of a bundle without an outcome that need no failed cell."""
-        lost = set(self.failed)
-        found = []
-        for cell in bundle.cells:
-            known = self.outcomes.get(cell.key)
-            if isinstance(known, Failed):
-                lost.add(cell.key)
-            if known is not None or cell.key in self.settled:
-                continue
-            if lost.isdisjoint(cell.inputs.values()):
-                found.append(cell)
-            else:
-                lost.add(cell.key)
-        return tuple(found)
-
     def _follow(self, submission: Submission) -> None:
         """Follow the jobs of a submission."""
         for key, job in submission.jobs().items():
             former = self.running.get(key)
             tail = former.tail if former else self.files.tail(key)
-            self.running[key] = _Running(self.by_key[key], job, tail)
+            self.running[key] = _Submitted(self.by_key[key], job, tail)
 
     def _join(self) -> None:
         """Find what an earlier process of this run has submitted, if it is still in the queue.
@@ -247,60 +183,10 @@ class Driver:
         jobs = ", ".join(sorted({number[one.name] for one in former if one.name in number}))
         log.warning("joined job %s of this run", jobs)
 
-    def _read(self, one: _Running, *, quiet: bool = False) -> None:
-        """Read what the job of a bundle has written since, and pass it on."""
-        ended = False
-        restarted = any(entry.event == "began" for entry in one.tail.entries)
-        for entry in one.tail.read():
-            if entry.event == "began":
-                if restarted and not quiet:
-                    log.warning(
-                        "%s: started again on %s, job %s", one.bundle.name, entry.host, entry.job
-                    )
-                restarted, one.queued = True, False
-            elif entry.event == "stopped":
-                one.queued = True
-                if quiet:
-                    continue
-                log.warning(
-                    "%s: stopped on %s, preempted or out of time; job %s is in the queue again "
-                    "and will resume",
-                    one.bundle.name,
-                    entry.host,
-                    entry.job,
-                )
-            elif entry.event == "ended" and entry.job == one.job:
-                ended = True
-            cell = self.cells.get(entry.key or "")
-            if cell is None:
-                continue
-            if entry.event == "cell":
-                one.cell = cell.key
-                if cell.key not in self.outcomes and not quiet:
-                    self.context.progress(Step(cell))
-            elif entry.event in ("done", "failed"):
-                self._know(outcome_of(entry, cell, self.files.log(entry.job)))
-        if ended and not self._to_compute(one.bundle):
+    def _read(self, one: _Submitted, *, quiet: bool = False) -> None:
+        """Read what the job of a bundle has written; it is followed until it has ended."""
+        if self.read(one, quiet=quiet) and not self.to_compute(one.bundle):
             self.running.pop(one.bundle.key, None)
-        elif not ended:
-            self._show(one)
-
-    def _know(self, outcome: Outcome) -> None:
-        """Keep the first outcome of a cell."""
-        key = outcome.cell.key
-        if key not in self.outcomes:
-            self.outcomes[key] = outcome
-            self.arrived.append(key)
-
-    def _show(self, one: _Running) -> None:
-        """Pass the progress of a bundle's training on, if there is any news."""
-        if one.cell in self.outcomes:
-            return
-        training = one.tail.training()
-        if training is None or training == one.shown or training.key != one.cell:
-            return
-        one.shown = training
-        self.context.progress(Step(self.cells[training.key], training.progress()))
 
     def _ask(self) -> None:
         """Ask Slurm which jobs are left; those that are gone without an end are lost."""
@@ -310,7 +196,7 @@ class Driver:
         except SlurmError as error:
             log.warning("%s; asking again", error)
             return
-        lost: list[_Running] = []
+        lost: list[_Submitted] = []
         for one in list(self.running.values()):
             if one.job in alive:
                 one.missing = None
@@ -333,18 +219,18 @@ class Driver:
             self.told.add((number, job.reason))
             log.warning("job %s waits: %s; squeue and scontrol tell more", number, job.reason)
 
-    def _queued(self, one: _Running) -> None:
+    def _queued(self, one: _Submitted) -> None:
         """Tell once that Slurm has put a job back in the queue, as it does if a node is lost."""
-        if not one.queued and any(entry.job == one.job for entry in one.tail.entries):
+        if one.began == one.job and not one.queued:
             one.queued = True
             log.warning(
                 "%s: lost its node; Slurm has queued job %s again", one.bundle.name, one.job
             )
 
-    def _lost(self, one: _Running) -> None:
+    def _lost(self, one: _Submitted) -> None:
         """Submit a bundle again whose job was lost, or let its cells fail."""
         del self.running[one.bundle.key]
-        if not self._to_compute(one.bundle):
+        if not self.to_compute(one.bundle):
             return
         state = last_state(one.job)
         broken = [entry.message for entry in one.tail.entries if entry.event == "broken"]
@@ -352,22 +238,10 @@ class Driver:
         self.times[one.bundle.key] += 1
         times = self.times[one.bundle.key]
         if state == "CANCELLED" or times > MOST_TIMES:
-            self._fail(one, f"its job {one.job} was lost: {why}")
+            self.fail(one.bundle, f"its job {one.job} was lost: {why}; log: {self.log(one.job)}")
             return
         text = "%s: job %s was lost: %s; it is submitted again, %d of %d times"
         log.warning(text, one.bundle.name, one.job, why, times, MOST_TIMES)
         self._submit([one.bundle])
-        self.running[one.bundle.key].tail = one.tail  # what was read is not told again
-
-    def _fail(self, one: _Running, why: str) -> None:
-        """Let the cells of a bundle fail that have no outcome."""
-        message = f"{why}; log: {self.files.log(one.job)}"
-        for cell in one.bundle.cells:
-            if not self.store.has(cell.key):
-                self._know(Failed(cell, message))
-            else:
-                self._know(Done(cell, stored=False, seconds=self.store.seconds(cell.key)))
-
-
-def _ignore(_: Step) -> None:
-    """Ignore progress."""
+        again = self.running[one.bundle.key]
+        again.tail, again.began = one.tail, one.began  # what was read is not told again

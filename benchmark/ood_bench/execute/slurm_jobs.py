@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from ood_bench.errors import OodBenchError
 
 if TYPE_CHECKING:
-    from ood_bench.execute.bundle_job import BundleJob
     from ood_bench.execute.cluster import Cluster
+    from ood_bench.execute.slurm_task import SlurmTask
 
 SECONDS = 60
 """How long a command of Slurm may take."""
@@ -62,7 +62,7 @@ def own_jobs() -> list[Job]:
 
 
 def submitted(
-    cluster: "Cluster", logs: Path, name: str, jobs: "list[BundleJob]", *, gpu: bool
+    cluster: "Cluster", logs: Path, name: str, jobs: "list[SlurmTask]", *, gpu: bool
 ) -> str:
     """Submit jobs as an array and return its number.
 

@@ -1,0 +1,221 @@
+"""What the drivers of bundles on other machines share: outcomes, and what the jobs have written."""
+
+import logging
+from abc import ABC, abstractmethod
+from collections import Counter, deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Generic, TypeVar
+
+from ood_bench.cells import Cell
+from ood_bench.cells.context import Step, WorkContext
+from ood_bench.execute.bundle_job import outcome_of
+from ood_bench.execute.executor import Done, Failed, Outcome
+from ood_bench.execute.journal import Entry, RunFiles, Tail, Training
+from ood_bench.execute.schedule import Schedule
+from ood_bench.plan import Bundle, Plan, bundles_of
+from ood_bench.store import Store
+
+POLL_SECONDS = 1.0
+"""Time between two looks at the files of the jobs; more for many bundles."""
+
+BUNDLES_A_SECOND = 50
+"""How many bundles' files are looked at in a second."""
+
+MOST_TIMES = 3
+"""How often a lost bundle is submitted again."""
+
+log = logging.getLogger(__name__)
+
+
+@dataclass
+class Running:
+    """A bundle whose job has not ended, as far as is known.
+
+    Attributes:
+        bundle: The bundle.
+        job: Its job.
+        tail: What its jobs have written.
+        began: The job that began last; empty if none has.
+        queued: Whether the job began and is in the queue again.
+        cell: The cell that the job works on.
+        shown: The progress that was last passed on.
+    """
+
+    bundle: Bundle
+    job: str
+    tail: Tail
+    began: str = field(default="", kw_only=True)
+    queued: bool = field(default=False, kw_only=True)
+    cell: str = field(default="", kw_only=True)
+    shown: Training | None = field(default=None, kw_only=True)
+
+
+R = TypeVar("R", bound=Running)
+
+
+class Driver(ABC, Generic[R]):
+    """Submits bundles, follows their jobs, and reports the outcomes of cells.
+
+    Args:
+        plan: The cells.
+        store: The store that all machines see.
+        context: Plugins, data sets and the progress callback.
+        files: The files that jobs write.
+
+    Attributes:
+        bundles: The bundles of the plan, each after those that it needs.
+        outcomes: The outcomes that are known, by key of the cell.
+        settled: Keys of the cells whose outcome was reported.
+        unsettled: How many cells of each bundle are not, by key of the bundle.
+        failed: Keys of the cells that failed.
+        running: The bundles whose jobs have not ended, by key.
+    """
+
+    def __init__(self, plan: Plan, store: Store, context: WorkContext, files: RunFiles) -> None:
+        self.store = store
+        self.context = context
+        self.files = files
+        self.cells = {cell.key: cell for cell in plan.cells}
+        self.bundles = bundles_of(plan.cells)
+        self.schedule = Schedule(plan.cells)
+        self.outcomes: dict[str, Outcome] = {}
+        self.settled: set[str] = set()
+        self.unsettled = Counter({one.key: len(one.cells) for one in self.bundles})
+        self.failed: set[str] = set()
+        self.running: dict[str, R] = {}
+        self._bundle = {cell.key: one.key for one in self.bundles for cell in one.cells}
+        self._arrived: deque[str] = deque()
+        self._waiting: set[str] = set()
+
+    @abstractmethod
+    def run(self) -> Iterator[Outcome]:
+        """Yield the outcome of each cell."""
+
+    @abstractmethod
+    def place(self, entry: Entry) -> str:
+        """Return where the job of an entry runs, in words."""
+
+    @abstractmethod
+    def log(self, job: str) -> Path | None:
+        """Return the log of a job; None if it has none."""
+
+    def new(self) -> Iterator[Outcome]:
+        """Yield the outcomes that are known and whose inputs have one."""
+        while True:
+            cell = self.schedule.ready()
+            while cell is None and self._arrived:
+                key = self._arrived.popleft()
+                cell = self.cells[key] if key in self._waiting else None
+            if cell is None:
+                return
+            found = self.schedule.lost(cell) or self.outcomes.get(cell.key)
+            if found is None and self.store.has(cell.key):
+                found = Done(cell, stored=True, seconds=0.0)
+            if found is None:
+                self.schedule.take(cell)
+                self._waiting.add(cell.key)
+                continue
+            self._waiting.discard(cell.key)
+            self.settled.add(cell.key)
+            self.unsettled[self._bundle[cell.key]] -= 1
+            if isinstance(found, Failed):
+                self.failed.add(cell.key)
+            outcome = self.schedule.settle(found)
+            if outcome is not None:
+                yield outcome
+
+    def to_compute(self, bundle: Bundle) -> tuple[Cell, ...]:
+        """Return the cells of a bundle without an outcome that need no failed cell."""
+        lost = set(self.failed)
+        found = []
+        for cell in bundle.cells:
+            known = self.outcomes.get(cell.key)
+            if isinstance(known, Failed):
+                lost.add(cell.key)
+            if known is not None or cell.key in self.settled:
+                continue
+            if lost.isdisjoint(cell.inputs.values()):
+                found.append(cell)
+            else:
+                lost.add(cell.key)
+        return tuple(found)
+
+    def read(self, one: R, *, quiet: bool = False) -> bool:
+        """Read what the job of a bundle has written since, and pass it on.
+
+        Args:
+            one: The bundle.
+            quiet: Whether to say nothing of what is read.
+
+        Returns:
+            Whether the job says that it has ended.
+        """
+        ended = False
+        for entry in one.tail.read():
+            if entry.event == "began":
+                if one.began and not quiet:
+                    log.warning("%s: started again on %s", one.bundle.name, self.place(entry))
+                one.began, one.queued = entry.job, False
+            elif entry.event == "stopped":
+                one.queued = True
+                if not quiet:
+                    log.warning(
+                        "%s: stopped on %s, preempted or out of time; it is in the queue again and "
+                        "will resume",
+                        one.bundle.name,
+                        entry.host,
+                    )
+            elif entry.event == "ended" and entry.job == one.job:
+                ended = True
+            self._pass_on(entry, one, quiet=quiet)
+        if not ended:
+            self._show(one)
+        return ended
+
+    def _pass_on(self, entry: Entry, one: R, *, quiet: bool) -> None:
+        """Pass on what an entry says of a cell."""
+        cell = self.cells.get(entry.key or "")
+        if cell is None:
+            return
+        if entry.event == "cell":
+            one.cell = cell.key
+            if cell.key not in self.outcomes and not quiet:
+                self.context.progress(Step(cell))
+        elif entry.event in ("done", "failed"):
+            self.know(outcome_of(entry, cell, self.log(entry.job)))
+
+    def know(self, outcome: Outcome) -> None:
+        """Keep the first outcome of a cell."""
+        key = outcome.cell.key
+        if key not in self.outcomes:
+            self.outcomes[key] = outcome
+            self._arrived.append(key)
+
+    def _show(self, one: R) -> None:
+        """Pass the progress of a bundle's training on, if there is any news."""
+        if one.cell not in self.cells or one.cell in self.outcomes:
+            return
+        training = one.tail.training()
+        if training is None or training == one.shown or training.key != one.cell:
+            return
+        one.shown = training
+        self.context.progress(Step(self.cells[training.key], training.progress()))
+
+    def fail(self, bundle: Bundle, message: str) -> None:
+        """Let the cells of a bundle fail that have no outcome and are not stored."""
+        for cell in bundle.cells:
+            if not self.store.has(cell.key):
+                self.know(Failed(cell, message))
+            else:
+                self.know(Done(cell, stored=False, seconds=self.store.seconds(cell.key)))
+
+    @property
+    def pause(self) -> float:
+        """Seconds until the files of the jobs are looked at again."""
+        return max(POLL_SECONDS, len(self.running) / BUNDLES_A_SECOND)
+
+
+def ignore(_: Step) -> None:
+    """Ignore progress; it can be sent to another process."""
