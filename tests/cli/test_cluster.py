@@ -32,6 +32,15 @@ def test_show_prints_waves_bundles_and_options(
     assert "gpus-per-node" not in none
 
 
+def test_show_prints_what_a_task_of_ray_takes(tiny: Path, ood_bench: Command) -> None:
+    path = tiny.parent / "cluster.yaml"
+    path.write_text("ray: {gpu_share: 0.5}\n")
+    lines = ood_bench("cluster", "show", tiny, "--cluster", path).out.splitlines()
+    assert "  ray.remote(num_cpus=1, num_gpus=0.5)" in lines
+    assert "  ray.remote(num_cpus=1)" in lines
+    assert not [line for line in lines if "SBATCH" in line]
+
+
 def test_show_leaves_out_what_is_stored(tiny: Path, cluster: Path, ood_bench: Command) -> None:
     assert ood_bench("run", tiny, "--only", "train/glow@low/0").status == 0
     shown = ood_bench(
@@ -47,6 +56,11 @@ def test_show_leaves_out_what_is_stored(tiny: Path, cluster: Path, ood_bench: Co
     ("arguments", "said"),
     [
         (("--cluster", "cluster.yaml"), "--cluster: name the executor too, such as --executor sl"),
+        (
+            ("--executor", "ray", "--cluster", "cluster.yaml"),
+            "the cluster's file is for Slurm; one for Ray has",
+        ),
+        (("--executor", "ray", "--detach"), "--detach: the executor 'ray' has no such option"),
         (("--detach",), "--detach: name the executor too"),
         (("--executor", "inline", "--cluster", "cluster.yaml"), "--cluster: the executor 'inline'"),
         (("--executor", "processes", "--detach"), "--detach: the executor 'processes' has no such"),

@@ -5,25 +5,32 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import psutil
 import pytest
 from tests.cli.test_kill import outputs
-from tests.conftest import SUITE, write_tiny
+from tests.conftest import write_tiny
+from tests.driven import (
+    ENDLESS,
+    LONG,
+    end_all,
+    ended,
+    interrupted,
+    locks,
+    said,
+    start,
+    training,
+    until,
+)
 from tests.packaging.pages import QUICK
 
 SUITES = Path(__file__).parents[2] / "suites"
 SCRIPT = Path(__file__).with_name("cluster.sh")
-LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[high, black]", "[high]")
-LONG = LONG.partition("claims:")[0]
 CLUSTER = "partition: main\ntime: 60\nat_a_time: 2\n"
-
-STARTED: "list[subprocess.Popen[str]]" = []
 
 LACKS = [
     *(name for name in ("slurmctld", "slurmd", "munged", "sbatch") if shutil.which(name) is None),
@@ -54,10 +61,7 @@ def slurm(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 def nothing_is_left(slurm: Path) -> Iterator[None]:
     """End the drivers and jobs that a test has left."""
     yield
-    while STARTED:
-        process = STARTED.pop()
-        process.kill()
-        process.wait()
+    end_all()
     subprocess.run(["scancel", f"--user={os.getuid()}", "--signal=KILL"], check=True)
     subprocess.run(["scancel", f"--user={os.getuid()}"], check=True)
     until(lambda: not jobs())
@@ -89,42 +93,8 @@ def undisturbed(
     return outputs(path, "results")
 
 
-def start(suite: Path, *arguments: object) -> "subprocess.Popen[str]":
-    command = [sys.executable, "-m", "ood_bench", "run", suite, "--checkpoint-seconds", 0.5]
-    process = subprocess.Popen(
-        [*map(str, command), *map(str, arguments)],
-        cwd=suite.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    STARTED.append(process)
-    return process
-
-
 def driven(suite: Path, *arguments: object) -> "subprocess.Popen[str]":
     return start(suite, "--executor", "slurm", "--cluster", "cluster.yaml", *arguments)
-
-
-def ended(process: "subprocess.Popen[str]", status: int = 0) -> list[str]:
-    """Wait for a run, and return its lines."""
-    _, err = process.communicate(timeout=1800)
-    assert process.returncode == status, err
-    return err.splitlines()
-
-
-def until(what: Callable[[], object], seconds: float = 180.0) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + seconds
-    while not what():
-        assert time.monotonic() < end
-        time.sleep(0.2)
-
-
-def training(suite: Path) -> None:
-    """Wait until both trainings have left a checkpoint."""
-    store = suite.parent / "results" / "store"
-    until(lambda: len(list(store.glob("partial/*/training/last.ckpt"))) == 2)
 
 
 def jobs() -> dict[str, str]:
@@ -132,10 +102,6 @@ def jobs() -> dict[str, str]:
     command = ["squeue", "--noheader", "--array", "--states=R", "--format=%i|%N"]
     out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     return dict(line.strip().split("|") for line in out.splitlines())
-
-
-def said(lines: list[str], text: str) -> list[str]:
-    return [line for line in lines if text in line]
 
 
 def test_a_preempted_job_resumes_and_a_driver_that_dies_is_replaced(
@@ -198,11 +164,10 @@ def of_node(process: psutil.Process, node: str) -> bool:
 
 
 def test_an_interrupted_run_cancels_its_jobs_and_a_detached_one_leaves_them(long: Path) -> None:
-    long.write_text(LONG.replace("steps: 600,", "steps: 60000,"))  # which end by signals alone
+    long.write_text(ENDLESS)
     run = driven(long, "--detach")
     training(long)
-    run.send_signal(signal.SIGINT)
-    assert len(said(ended(run, 130), "left running: job")) == 1
+    assert len(said(interrupted(run), "left running: job")) == 1
     assert len(jobs()) == 2
     run = driven(long)
     until(lambda: psutil.Process(run.pid).cpu_times().user > 0 and len(jobs()) == 2)
@@ -210,11 +175,9 @@ def test_an_interrupted_run_cancels_its_jobs_and_a_detached_one_leaves_them(long
     for line in run.stderr:
         if "joined job" in line:
             break
-    run.send_signal(signal.SIGINT)
-    assert len(said(ended(run, 130), "cancelled the jobs of this run")) == 1
+    assert len(said(interrupted(run), "cancelled the jobs of this run")) == 1
     until(lambda: not jobs(), 20.0)
-    held = long.parent / "results" / "store" / "held"
-    assert not list(held.glob("[0-9a-f]*"))  # the locks were given back
+    assert not locks(long)
 
 
 def test_the_quickstart_gives_the_same_bytes(

@@ -70,6 +70,21 @@ def test_without_gpus_nothing_asks_for_one() -> None:
     assert "gpus-per-node" not in Cluster(gpus=0).options(gpu=True)
 
 
+def test_a_bundle_takes_of_a_ray_cluster_what_the_file_says() -> None:
+    text = "cpus: 4\nmemory: 8G\ngpu_type: A100\nenvironment: {A: b}\ncpu: {cpus: 1, memory: 2G}\n"
+    text += "ray: {address: '10.0.0.1:6379', gpu_share: 0.25, resources: {fast: 1}}\n"
+    cluster = load_cluster(yaml.safe_load(text))
+    assert cluster.resources(gpu=True) == {
+        "num_cpus": 4,
+        "num_gpus": 0.25,
+        "memory": 8 << 30,
+        "accelerator_type": "A100",
+        "resources": {"fast": 1},
+    }
+    assert cluster.resources(gpu=False) == {"num_cpus": 1, "memory": 2 << 30}
+    assert load_cluster({"ray": None, "gpus": 0}).resources(gpu=True) == {"num_cpus": 1}
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
@@ -87,6 +102,10 @@ def test_without_gpus_nothing_asks_for_one() -> None:
         ("slurm: {exclusive: false}", "leave 'exclusive' out"),
         ('setup: ["a\\nb"]', "setup[0]: String should match pattern"),
         ("", "the cluster is empty"),
+        ("ray: {}\ntime: 60\n", "'time' is for Slurm; leave it out beside 'ray'"),
+        ("ray:\ncpu: {partition: short}\n", "'cpu.partition' is for Slurm"),
+        ("ray: {address: 'ray://node:10001'}\n", "ray.address"),
+        ("ray: {gpu_share: 2}\n", "ray.gpu_share"),
     ],
 )
 def test_a_mistake_is_one_line_with_its_place(tmp_path: Path, text: str, said: str) -> None:

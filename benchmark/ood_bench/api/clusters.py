@@ -3,12 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from ood_bench.api.planning import Globs, Settings, SuiteLike, prepare
 
 if TYPE_CHECKING:
-    from ood_bench.execute.cluster import ClusterLike, Option
+    from ood_bench.execute.cluster import ClusterLike
     from ood_bench.plan import Bundle
 
 
@@ -17,19 +17,22 @@ class JobArray:
     """Bundles that are submitted together, and what each asks for.
 
     Attributes:
-        wave: Number of the wave, from 1; a wave begins when the one before it has ended.
+        engine: `slurm` or `ray`.
+        wave: Number of the wave, from 1. On Slurm it begins when the one before it has ended; on
+            Ray a bundle begins when those that it needs have.
         gpu: Whether each is given a GPU.
         bundles: The bundles.
         to_run: How many cells of each bundle are not stored.
-        options: The options of `sbatch`.
+        options: The options of `sbatch`, or the arguments of `ray.remote`.
         preparation: The lines of shell that run before each bundle.
     """
 
+    engine: Literal["slurm", "ray"]
     wave: int
     gpu: bool
     bundles: "tuple[Bundle, ...]"
     to_run: tuple[int, ...]
-    options: "Mapping[str, Option]"
+    options: "Mapping[str, object]"
     preparation: tuple[str, ...]
 
 
@@ -89,13 +92,12 @@ def job_arrays(
     for number, wave in enumerate(waves, 1):
         for bundles in wave:
             gpu = found.gives_gpu(gpu=bundles[0].gpu, device=device)
-            array = JobArray(
-                number,
-                gpu,
-                bundles,
-                tuple(sum(cell.key not in stored for cell in one.cells) for one in bundles),
-                {**found.options(gpu=gpu), "array": found.array(len(bundles))},
-                tuple(found.preparation(gpu=gpu)),
-            )
-            made.append(array)
+            to_run = tuple(sum(cell.key not in stored for cell in one.cells) for one in bundles)
+            if found.ray is None:
+                options = {**found.options(gpu=gpu), "array": found.array(len(bundles))}
+                lines = tuple(found.preparation(gpu=gpu))
+                made.append(JobArray("slurm", number, gpu, bundles, to_run, options, lines))
+            else:
+                taken = found.resources(gpu=gpu)
+                made.append(JobArray("ray", number, gpu, bundles, to_run, taken, ()))
     return tuple(made)

@@ -65,7 +65,7 @@ def run(
         jobs: Number of concurrent cells, each in a process with its share of the threads; default:
             the number of threads or of models, whichever is smaller; on GPUs one for each of
             them, and as many beside them for cells that need none.
-        executor: The executor: `inline`, `processes`, `slurm`, the name of a plugin,
+        executor: The executor: `inline`, `processes`, `slurm`, `ray`, the name of a plugin,
             `package.module:Class`, `./file.py:Class`, or an object; default: `inline` for one job,
             `processes` for more.
         cluster: For an executor that submits to a cluster: the YAML file of the cluster, or a

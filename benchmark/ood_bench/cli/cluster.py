@@ -48,7 +48,7 @@ def show(
         typer.Option(metavar="DEVICE", help="auto, cuda, or cpu to ask for no GPU."),
     ] = "auto",
 ) -> None:
-    """Show the job arrays that `run --executor slurm` would submit, and the options of each.
+    """Show what `run --executor slurm` or `ray` would submit, and what each bundle asks for.
 
     Nothing is submitted, and no cluster is asked.
     """
@@ -86,6 +86,10 @@ def _print(array: "JobArray") -> None:
     for bundle, to_run in zip(array.bundles, array.to_run, strict=True):
         table.add_row(f"{to_run:,}", bundle.name)
     terminal().print(table)
+    if array.engine == "ray":
+        taken = ", ".join(f"{name}={value!r}" for name, value in array.options.items())
+        say(f"  ray.remote({taken})")
+        return
     for name, value in sorted(array.options.items()):
         say(f"  #SBATCH --{name}" + ("" if value is True else f"={value}"))
     for line in array.preparation:

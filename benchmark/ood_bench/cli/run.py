@@ -73,7 +73,7 @@ def run(
         typer.Option(
             metavar="NAME",
             callback=_known_executor,
-            help="How cells are run: inline, processes, slurm, or an executor of your own. "
+            help="How cells are run: inline, processes, slurm, ray, or an executor of your own. "
             "Default: inline for one job, processes for more.",
             show_default=False,
         ),

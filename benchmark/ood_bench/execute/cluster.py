@@ -4,9 +4,18 @@ import re
 import shlex
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, TypeAlias
+from typing import Annotated, Any, Self, TypeAlias
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 
 from ood_bench.suite.given import read_mapping
 from ood_bench.suite.json_schema import Schema, schema_of
@@ -30,6 +39,7 @@ _HAVE_KEYS = {
     "gpus-per-node": "gpus",
 }
 _OURS = ("array", "dependency", "error", "job-name", "nodes", "ntasks", "open-mode", "output")
+_OF_SLURM = ("partition", "account", "time", "timeouts", "setup", "slurm")
 _TIME = re.compile(
     r"(?:(?P<days>\d+)-(?P<hours>\d+)(?::(?P<minutes>\d+)(?::\d+)?)?"
     r"|(?P<h>\d+):(?P<m>\d+):\d+|(?P<only>\d+)(?::\d+)?)"
@@ -65,6 +75,17 @@ def minutes_of(time: int | str) -> int:
         raise ValueError("write minutes, hours:minutes:seconds or days-hours:minutes:seconds")
     days, hours = int(found["days"] or 0), int(found["hours"] or found["h"] or 0)
     return 60 * (24 * days + hours) + int(found["minutes"] or found["m"] or found["only"] or 0)
+
+
+def bytes_of(size: str) -> int:
+    """Return the bytes of a size in Slurm's form.
+
+    Example:
+        >>> bytes_of("2K"), bytes_of("16GB")
+        (2048, 17179869184)
+    """
+    number, unit = size.rstrip("B")[:-1], size.rstrip("B")[-1]
+    return int(number) << 10 * ("KMGT".index(unit) + 1)
 
 
 def _options(given: dict[str, Option]) -> dict[str, Option]:
@@ -118,8 +139,20 @@ class CpuOnly(_Frozen):
     """Further options of `sbatch`, which replace those of the same name."""
 
 
+class RayCluster(_Frozen):
+    """A Ray cluster: how it is reached, and what else a bundle takes."""
+
+    address: str | None = Field(default=None, pattern=r"^(auto|[A-Za-z0-9.-]+:[0-9]+)$")
+    """Address of a node, such as `10.0.0.1:6379`, or `auto` for the cluster that this machine is
+    part of; default: `RAY_ADDRESS`, otherwise this machine alone."""
+    gpu_share: float = Field(default=1.0, gt=0, le=1)
+    """Part of a GPU that a bundle takes: with 0.25, four share one."""
+    resources: dict[str, Annotated[float, Field(gt=0)]] = {}
+    """Other resources of Ray that a bundle takes which trains or calls a model."""
+
+
 class Cluster(_Frozen):
-    """A Slurm cluster: what each bundle asks for, and how many run at a time."""
+    """A Slurm or Ray cluster: what each bundle asks for, and how many run at a time."""
 
     partition: str | None = None
     """Partition; default: Slurm's."""
@@ -148,6 +181,27 @@ class Cluster(_Frozen):
     """Further options of `sbatch` without dashes, such as `{qos: normal, exclusive: true}`."""
     cpu: CpuOnly = CpuOnly()
     """What bundles that need no GPU ask for instead of the above."""
+    ray: RayCluster | None = None
+    """With this key, even without a value, the file is for the executor `ray`, and only `memory`,
+    `cpus`, `gpus`, `gpu_type`, `at_a_time`, `environment` and `cpu` may stand beside it."""
+
+    @field_validator("ray", mode="before")
+    @classmethod
+    def _a_bare_key(cls, given: object) -> object:
+        return {} if given is None else given
+
+    @model_validator(mode="after")
+    def _no_keys_of_slurm(self) -> Self:
+        if self.ray is None:
+            return self
+        for fields, names, where in (
+            (self.model_fields_set, _OF_SLURM, ""),
+            (self.cpu.model_fields_set, _OF_SLURM, "cpu."),
+        ):
+            found = next((name for name in names if name in fields), None)
+            if found is not None:
+                raise ValueError(f"'{where}{found}' is for Slurm; leave it out beside 'ray'")
+        return self
 
     def gives_gpu(self, *, gpu: bool, device: str) -> bool:
         """Return whether bundles are given a GPU.
@@ -180,6 +234,29 @@ class Cluster(_Frozen):
             "gpus-per-node": f"{kind}{self.gpus}" if gpu and self.gpus else None,
             **self.slurm,
             **less.slurm,
+        }
+        return {name: value for name, value in stated.items() if value is not None}
+
+    def resources(self, *, gpu: bool) -> dict[str, Any]:
+        """Return what a bundle takes on a Ray cluster, as arguments of `ray.remote`.
+
+        Args:
+            gpu: Whether it is given a GPU.
+
+        Example:
+            >>> cluster = Cluster(memory="16G", ray=RayCluster(gpu_share=0.5))
+            >>> cluster.resources(gpu=True)
+            {'num_cpus': 1, 'num_gpus': 0.5, 'memory': 17179869184}
+        """
+        ray = self.ray or RayCluster()
+        less = CpuOnly() if gpu else self.cpu
+        memory = less.memory or self.memory
+        stated = {
+            "num_cpus": less.cpus or self.cpus,
+            "num_gpus": ray.gpu_share if gpu and self.gpus else None,
+            "memory": bytes_of(memory) if memory else None,
+            "accelerator_type": self.gpu_type if gpu and self.gpus else None,
+            "resources": ray.resources if gpu and ray.resources else None,
         }
         return {name: value for name, value in stated.items() if value is not None}
 

@@ -2,7 +2,7 @@
 
 import logging
 from abc import ABC, abstractmethod
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -68,7 +68,6 @@ class Driver(ABC, Generic[R]):
         bundles: The bundles of the plan, each after those that it needs.
         outcomes: The outcomes that are known, by key of the cell.
         settled: Keys of the cells whose outcome was reported.
-        unsettled: How many cells of each bundle are not, by key of the bundle.
         failed: Keys of the cells that failed.
         running: The bundles whose jobs have not ended, by key.
     """
@@ -82,10 +81,8 @@ class Driver(ABC, Generic[R]):
         self.schedule = Schedule(plan.cells)
         self.outcomes: dict[str, Outcome] = {}
         self.settled: set[str] = set()
-        self.unsettled = Counter({one.key: len(one.cells) for one in self.bundles})
         self.failed: set[str] = set()
         self.running: dict[str, R] = {}
-        self._bundle = {cell.key: one.key for one in self.bundles for cell in one.cells}
         self._arrived: deque[str] = deque()
         self._waiting: set[str] = set()
 
@@ -119,7 +116,6 @@ class Driver(ABC, Generic[R]):
                 continue
             self._waiting.discard(cell.key)
             self.settled.add(cell.key)
-            self.unsettled[self._bundle[cell.key]] -= 1
             if isinstance(found, Failed):
                 self.failed.add(cell.key)
             outcome = self.schedule.settle(found)

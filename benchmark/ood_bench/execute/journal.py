@@ -27,8 +27,11 @@ from ood_bench.typed import Count, Key, read_limited, typed
 if TYPE_CHECKING:
     from ood_bench.lit import TrainingProgress
 
-FOLDER = "slurm"
-"""The folder beside the store in which each run on a cluster has one."""
+SLURM_FOLDER = "slurm"
+"""The folder beside the store in which each run on Slurm has one."""
+
+RAY_FOLDER = "ray"
+"""The same for runs on Ray."""
 
 PROGRESS_SECONDS = 2.0
 """Minimum time between two writings of a training's progress."""
@@ -280,6 +283,7 @@ class Writer:
 
 def runs_of(results: Path) -> Iterator[tuple[str, RunFiles]]:
     """Yield the name and the files of each run on a cluster that has not ended."""
-    for folder in sorted((results / FOLDER).glob("*")):
-        if (folder / "submissions").is_dir():
-            yield folder.name, RunFiles(folder)
+    for kind in (SLURM_FOLDER, RAY_FOLDER):
+        for folder in sorted((results / kind).glob("*")):
+            if (folder / "submissions").is_dir():
+                yield folder.name, RunFiles(folder)

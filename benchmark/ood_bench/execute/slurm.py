@@ -8,7 +8,7 @@ from ood_bench.cells.context import WorkContext
 from ood_bench.errors import PluginError
 from ood_bench.execute.cluster import Cluster
 from ood_bench.execute.executor import Executor, Outcome
-from ood_bench.execute.journal import FOLDER, RunFiles
+from ood_bench.execute.journal import SLURM_FOLDER, RunFiles
 from ood_bench.execute.slurm_driver import SlurmDriver
 from ood_bench.hashing import digest
 from ood_bench.plan import Plan
@@ -41,6 +41,8 @@ class Slurm(Executor):
             ) from error
         if shutil.which("sbatch") is None or shutil.which("srun") is None:
             raise PluginError("this machine has no sbatch and srun; use a login node of a cluster")
+        if cluster is not None and cluster.ray is not None:
+            raise PluginError("the cluster's file is for Ray: it has the key 'ray'")
         self.cluster = cluster or Cluster()
         self.detach = detach
 
@@ -58,7 +60,7 @@ class Slurm(Executor):
             SlurmError: If Slurm refuses a submission.
         """
         name = context.run or digest([cell.key for cell in plan.cells])[:8]
-        files = RunFiles(store.root.absolute().parent / FOLDER / name)
+        files = RunFiles(store.root.absolute().parent / SLURM_FOLDER / name)
 
         def waiting() -> None:
             log.warning("waiting for another process that drives this run")
