@@ -119,10 +119,14 @@ class ImageModule(LightningModule, ABC):
     def autocast(self) -> torch.autocast:
         """Return the context for heavy networks: bfloat16 in a training in bf16.
 
-        Log-determinants and priors stay outside it. Evaluation is always in full precision.
+        Log-determinants and priors stay outside it. Evaluation is always in full precision, and
+        so is a device for which PyTorch has no autocast.
         """
+        kind = self.device.type
+        if not torch.amp.is_autocast_available(kind):
+            return torch.autocast("cpu", dtype=torch.bfloat16, enabled=False)
         enabled = self.training and self.training_state.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule, stepped once a batch."""
