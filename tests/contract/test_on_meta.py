@@ -43,12 +43,28 @@ READS: dict[str, set[str]] = {
 """The values that a statistic reads on the device, beside its results; no other statistic does."""
 
 
+class ToCpu(torch.autograd.Function):
+    """Zeros on the CPU for a tensor of the meta device, and back for its gradient."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        return torch.zeros(x.shape, dtype=x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, *gradients: Tensor) -> Tensor:
+        return gradients[0].to("meta")
+
+
 class Values(TorchFunctionMode):
-    """Gives values of tensors of the meta device where they are read, and notes what read them."""
+    """Gives values of tensors of the meta device where they are read, and notes what read them.
+
+    `doubles` are the functions that return a float64 tensor of the meta device.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.reads: set[str] = set()
+        self.doubles: set[str] = set()
 
     def __torch_function__(
         self,
@@ -59,15 +75,19 @@ class Values(TorchFunctionMode):
     ) -> Any:
         first = args[0] if args else None
         if isinstance(first, Tensor) and first.is_meta:
-            if func is Tensor.cpu:
-                return torch.zeros(first.shape, dtype=first.dtype)
+            if func is Tensor.cpu or (func is Tensor.to and args[1] == torch.device("cpu")):
+                found: Tensor = ToCpu.apply(first)  # type: ignore[no-untyped-call]  # as torch says
+                return found
             if func is Tensor.__bool__:
                 self.reads.add("a condition")
                 return True
             if func in (Tensor.__getitem__, Tensor.__setitem__) and _is_mask(args[1]):
                 self.reads.add("a mask")
                 args = (first, slice(None), *args[2:])
-        return func(*args, **(kwargs or {}))
+        result = func(*args, **(kwargs or {}))
+        if isinstance(result, Tensor) and result.is_meta and result.dtype == torch.float64:
+            self.doubles.add(func.__name__)
+        return result
 
 
 def _is_mask(index: object) -> bool:
@@ -104,9 +124,12 @@ def test_a_model_and_its_gradients_follow_its_device(model: ImageModule, trainin
     assert all(p.grad is not None and p.grad.is_meta for p in model.parameters())
 
 
+@pytest.mark.parametrize("float64", [True, False])
 def test_every_statistic_of_a_model_follows_its_device(
-    model: ImageModule, monkeypatch: pytest.MonkeyPatch
+    model: ImageModule, float64: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not float64:
+        monkeypatch.setattr("ood_bench.float64.LACKING", {"meta"})
     monkeypatch.setattr(likelihood_regret, "CHECK", 2)
     monkeypatch.setattr(likelihood_regret, "STEPS", 4)
     images = random_images(SHAPE, 3).numpy()
@@ -120,7 +143,10 @@ def test_every_statistic_of_a_model_follows_its_device(
             made.samples = draws
             with Values() as values:
                 columns = made.compute(images, model)
-            assert values.reads == READS.get(name, set()), name
+            if float64:
+                assert values.reads == READS.get(name, set()), name
+            else:
+                assert not values.doubles, name
             assert columns, name
             for column in columns.values():
                 assert column.shape == (3,), name

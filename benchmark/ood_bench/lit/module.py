@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from ood_bench.capabilities import Classification, Classifies, DensityModel, LogProbKind
 from ood_bench.data import Shape
+from ood_bench.float64 import in_float64
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
 from ood_bench.lit.state import TrainingState
@@ -180,7 +181,7 @@ class DensityModule(ImageModule, DensityModel, ABC):
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return `bpd_validation`, the mean bits per dimension."""
-        parts = [self.log_prob(x).double() for x in batches if isinstance(x, Tensor)]
+        parts = [in_float64(self.log_prob(x)) for x in batches if isinstance(x, Tensor)]
         return {"bpd_validation": bits_per_dim(float(torch.cat(parts).mean()), self.shape.dims)}
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
@@ -225,11 +226,11 @@ class ClassifierModule(ImageModule, Classifies, ABC):
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return `accuracy_validation`, the share of correctly classified images."""
-        right = [(self._logits(x).argmax(dim=1) == label).double() for x, label in batches]
+        right = [in_float64(self._logits(x).argmax(dim=1) == label) for x, label in batches]
         return {"accuracy_validation": float(torch.cat(right).mean())}
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Log the accuracy."""
         x, label = batch
-        right = (self._logits(x).argmax(dim=1) == label).double().mean()
+        right = in_float64(self._logits(x).argmax(dim=1) == label).mean()
         self.log("val/accuracy", right, batch_size=len(x))
