@@ -1,9 +1,14 @@
-"""Noise as a function of the image, identical on every device."""
+"""Noise as a function of the image, identical on every device.
+
+It is computed on the images' device; for `mps`, which has no 64-bit floats, on the CPU.
+"""
 
 from collections.abc import Callable
 
 import torch
 from torch import Tensor
+
+from ood_bench.float64 import where_float64_is
 
 __all__ = [
     "mutated",
@@ -94,6 +99,7 @@ def mutated(x: Tensor, rate: float, salt: int) -> Tensor:
 
 def _words(x: Tensor, count: int, salt: int | Tensor, stream: int) -> Tensor:
     """Return int64 words `(B, count)`, a function of each image, the salt and the stream."""
+    x = x.to(where_float64_is(x.device))
     pixels = x.flatten(1).long()
     image = _mix(((pixels + 1) * (_mix(_counter(pixels.shape[1], x)) | 1)).sum(dim=1))
     salt = torch.as_tensor(salt, dtype=torch.int64, device=x.device)
@@ -113,14 +119,14 @@ def _odd(words: Tensor, bits: int) -> Tensor:
 
 def _uniform(x: Tensor, salt: int | Tensor) -> Tensor:
     words = _words(x, x[0].numel(), salt, _MIXERS[0])
-    return (_odd(words, _BITS).float() * 2.0 ** -(_BITS + 1)).view(x.shape)
+    return (_odd(words, _BITS).float() * 2.0 ** -(_BITS + 1)).view(x.shape).to(x.device)
 
 
 def _normal(x: Tensor, count: int, salt: int | Tensor) -> Tensor:
     words = _words(x, count, salt, _MIXERS[1])
     uniform = _odd(words, _BITS_64).double() * 2.0 ** -(_BITS_64 + 1)
     normal: Tensor = torch.special.ndtri(uniform)
-    return normal.float()
+    return normal.float().to(x.device)
 
 
 # torch.compile would fold the constants in wider integers, which do not wrap.

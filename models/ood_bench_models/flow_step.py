@@ -4,6 +4,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import conv2d, logsigmoid
 
+from ood_bench.float64 import in_float64
 from ood_bench_models.coupling_networks import LOG_SCALE_FACTOR, CouplingNetwork
 
 
@@ -53,7 +54,7 @@ class Mixing(nn.Module):
     def inverse(self, y: Tensor) -> Tensor:
         """Return the x that `forward` maps to y."""
         matrix, offset = self.affine()
-        inverse = matrix.double().inverse().to(y.dtype)
+        inverse = in_float64(matrix).inverse().to(y)
         return conv2d(y - offset[:, None, None], inverse[:, :, None, None])
 
     def prepare(self, x: Tensor) -> None:

@@ -286,7 +286,9 @@ def test_a_dry_run_writes_nothing(place: Path, ood_bench: Command) -> None:
     assert sorted(place.rglob("*")) == before
 
 
-@pytest.mark.parametrize("device", ["cpu:1", "cpu:0", "meta", "cuda:99", "toaster", ""])
+@pytest.mark.parametrize(
+    "device", ["cpu:1", "cpu:0", "meta", "cuda:99", "mps", "xpu:1", "toaster", ""]
+)
 def test_a_refused_device_is_one_line_and_leaves_nothing(
     place: Path, ood_bench: Command, device: str
 ) -> None:

@@ -15,7 +15,7 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError, PluginError
-from ood_bench.lit import TrainingProgress, TrainingState, build, fit
+from ood_bench.lit import TrainingProgress, TrainingState, accelerator, build, fit
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.guard import ATTEMPTS
 from ood_bench.lit.module import Batch
@@ -73,6 +73,18 @@ def test_the_trained_model_is_in_evaluation_and_scores_what_was_reported(
     scores = normal.log_prob(torch.tensor(images[60:])).detach().double()
     expected = -float(scores.mean()) / (16 * np.log(2))
     assert report.bpd_validation == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize("recipe", [tiny(), tiny(validate_every=4, clip_norm=0.1)])
+def test_a_device_that_lightning_does_not_know_trains_the_same_weights(
+    images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, recipe: Recipe
+) -> None:
+    known, unknown = model(), model()
+    expected = trained(known, images, tmp_path / "a", recipe)
+    monkeypatch.delitem(accelerator.OF_LIGHTNING, "cpu")
+    found = trained(unknown, images, tmp_path / "b", recipe)
+    assert torch.equal(known.mean, unknown.mean)
+    assert (found.bpd_validation, found.device) == (expected.bpd_validation, "cpu")
 
 
 def test_the_same_seed_trains_the_same_weights_and_another_does_not(

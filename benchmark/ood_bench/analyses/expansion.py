@@ -13,6 +13,7 @@ from torch import Tensor, nn
 
 from ood_bench.capabilities import Differentiable
 from ood_bench.detectors import Scores
+from ood_bench.float64 import where_float64_is
 from ood_bench.metrics.measure import Measure, normal_quantile
 from ood_bench.statistics.batches import device_of
 
@@ -67,9 +68,10 @@ class Expansion:
     """
 
     def __init__(self, model: Differentiable, centre: Floats) -> None:
-        self.device = device_of(model)
+        self.device = where_float64_is(device_of(model))
         if isinstance(model, nn.Module):
-            model = cast(Differentiable, copy.deepcopy(model).double().requires_grad_(False))
+            copied = copy.deepcopy(model).to(self.device, torch.float64).requires_grad_(False)
+            model = cast(Differentiable, copied)
         self.model = model
         self.centre = torch.tensor(centre, dtype=torch.float64, device=self.device)
 

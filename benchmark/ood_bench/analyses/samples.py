@@ -119,7 +119,7 @@ def _samples(study: Study, count: int, temperature: float) -> pd.DataFrame:
 
     model = cast(Samples, study.trained())
     with torch.inference_mode():
-        drawn = model.sample(count, temperature=temperature, seed=SEED).double().cpu().numpy()
+        drawn = model.sample(count, temperature=temperature, seed=SEED).cpu().double().numpy()
     each = (1, 2, 3)
     broken = np.asarray(np.isnan(drawn).any(axis=each))
     clipped = ((drawn < 0) | (drawn > 1)).mean(axis=each)

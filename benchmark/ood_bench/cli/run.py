@@ -56,7 +56,7 @@ def run(
         typer.Option("--fresh", help="Read all data and compute all cells again, stored ones too."),
     ] = False,
     device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N, mps or xpu.")
     ] = "auto",
     jobs: Annotated[
         int | None,

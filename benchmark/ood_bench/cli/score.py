@@ -81,7 +81,7 @@ def score(
         ),
     ] = None,
     device: Annotated[
-        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda or cuda:N.")
+        str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N, mps or xpu.")
     ] = "auto",
     trust_code: TrustCode = False,
 ) -> None:

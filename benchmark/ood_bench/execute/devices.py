@@ -6,7 +6,9 @@ from ood_bench.errors import SuiteError
 
 
 def device_named(name: str) -> str:
-    """Return PyTorch's name of a device; `auto` is a GPU if there is one, otherwise the CPU.
+    """Return PyTorch's name of a device, such as `cpu`, `cuda:1`, `mps` or `xpu`.
+
+    `auto` is a CUDA GPU if there is one, otherwise the CPU.
 
     Raises:
         SuiteError: If there is no such device, or it does not work.
@@ -18,7 +20,7 @@ def device_named(name: str) -> str:
     if name != "cpu" and name.startswith("cpu"):
         raise SuiteError(f"--device {name}: the CPU has no number; write cpu")
     if name.startswith("meta"):
-        raise SuiteError(f"--device {name}: it holds no numbers; write cpu or cuda")
+        raise SuiteError(f"--device {name}: it holds no numbers; write cpu, cuda, mps or xpu")
     try:
         torch.empty(0, device=name)
     except (RuntimeError, AssertionError) as error:

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor
 
+from ood_bench.float64 import in_float64
 from ood_bench.hashing import seed_for
 from ood_bench.lit.module import DensityModule
 
@@ -29,7 +30,7 @@ def importance_weighted(model: DensityModule, x: Tensor, samples: int) -> Tensor
     try:
         for k in range(samples):
             model.draw = seed_for("dequantization", k) if k else 0
-            draws.append(model.log_prob(x).double())
+            draws.append(in_float64(model.log_prob(x)))
     finally:
         model.draw = 0
     return torch.logsumexp(torch.stack(draws), dim=0) - math.log(samples)

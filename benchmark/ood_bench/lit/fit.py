@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from pytorch_lightning import Trainer
 from torch import Tensor
 
+from ood_bench.lit.accelerator import trainer_device
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.batches import Batches, Slices
 from ood_bench.lit.checkpoint import Checkpoint
@@ -143,8 +144,7 @@ def fit(
     slices = Slices(torch.tensor(validation, device=device), recipe.batch_size, other)
     with _quiet(), state.attached_to(model):
         trainer = Trainer(
-            accelerator="gpu" if device.type == "cuda" else device.type,
-            devices=1 if device.index is None else [device.index],
+            **trainer_device(device),
             plugins=[LightningEnvironment()],
             logger=logger_for(recipe, workdir),
             callbacks=[callback for callback in (average, guard, probing, course) if callback],

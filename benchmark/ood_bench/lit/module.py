@@ -14,6 +14,7 @@ from torch.nn.functional import cross_entropy
 
 from ood_bench.capabilities import Classification, Classifies, DensityModel, LogProbKind
 from ood_bench.data import Shape
+from ood_bench.float64 import in_float64
 from ood_bench.hashing import seed_for
 from ood_bench.lit.optimizers import optimizer_for
 from ood_bench.lit.state import TrainingState
@@ -119,10 +120,14 @@ class ImageModule(LightningModule, ABC):
     def autocast(self) -> torch.autocast:
         """Return the context for heavy networks: bfloat16 in a training in bf16.
 
-        Log-determinants and priors stay outside it. Evaluation is always in full precision.
+        Log-determinants and priors stay outside it. Evaluation is always in full precision, and
+        so is a device for which PyTorch has no autocast.
         """
+        kind = self.device.type
+        if not torch.amp.is_autocast_available(kind):
+            return torch.autocast("cpu", dtype=torch.bfloat16, enabled=False)
         enabled = self.training and self.training_state.precision == "bf16"
-        return torch.autocast(self.device.type, dtype=torch.bfloat16, enabled=enabled)
+        return torch.autocast(kind, dtype=torch.bfloat16, enabled=enabled)
 
     def configure_optimizers(self) -> OptimizerLRSchedulerConfig:
         """Return the recipe's optimiser and its schedule, stepped once a batch."""
@@ -176,7 +181,7 @@ class DensityModule(ImageModule, DensityModel, ABC):
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return `bpd_validation`, the mean bits per dimension."""
-        parts = [self.log_prob(x).double() for x in batches if isinstance(x, Tensor)]
+        parts = [in_float64(self.log_prob(x)) for x in batches if isinstance(x, Tensor)]
         return {"bpd_validation": bits_per_dim(float(torch.cat(parts).mean()), self.shape.dims)}
 
     def validation_step(self, x: Tensor, batch_idx: int) -> None:
@@ -221,11 +226,11 @@ class ClassifierModule(ImageModule, Classifies, ABC):
     @torch.no_grad()
     def validate(self, batches: Iterable[Batch]) -> dict[str, float]:
         """Return `accuracy_validation`, the share of correctly classified images."""
-        right = [(self._logits(x).argmax(dim=1) == label).double() for x, label in batches]
+        right = [in_float64(self._logits(x).argmax(dim=1) == label) for x, label in batches]
         return {"accuracy_validation": float(torch.cat(right).mean())}
 
     def validation_step(self, batch: tuple[Tensor, Tensor], batch_idx: int) -> None:
         """Log the accuracy."""
         x, label = batch
-        right = (self._logits(x).argmax(dim=1) == label).double().mean()
+        right = in_float64(self._logits(x).argmax(dim=1) == label).mean()
         self.log("val/accuracy", right, batch_size=len(x))

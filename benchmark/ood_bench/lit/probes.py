@@ -115,7 +115,7 @@ class Probes(Callback):
         self.seconds += time.perf_counter() - began
 
     def _log_prob(self, batch: Tensor) -> Tensor:
-        return self.model.log_prob(batch.to(self.model.device)).double().cpu()
+        return self.model.log_prob(batch.to(self.model.device)).cpu().double()
 
     def state_dict(self) -> dict[str, Any]:
         """Return the state for a checkpoint."""

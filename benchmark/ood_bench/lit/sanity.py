@@ -67,7 +67,7 @@ def bits_of_noise(model: DensityModule, n: int = NOISE_IMAGES) -> tuple[float, f
 @torch.no_grad()
 def mean_bits(model: DensityModule, x: Tensor) -> tuple[float, float]:
     """Return mean bits per dimension of uint8 images `(N, C, H, W)`, and its standard error."""
-    parts = [model.log_prob(part.to(model.device)).double().cpu() for part in torch.split(x, 64)]
+    parts = [model.log_prob(part.to(model.device)).cpu().double() for part in torch.split(x, 64)]
     bits = bits_per_dim(torch.cat(parts), model.shape.dims)
     return float(bits.mean()), float(bits.std()) / math.sqrt(len(x))
 

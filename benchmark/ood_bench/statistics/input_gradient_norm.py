@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ood_bench.capabilities import Differentiable, named
 from ood_bench.detectors import Columns
+from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, frozen, in_batches
 
@@ -31,7 +32,7 @@ class InputGradientNorm(Statistic):
         def norm(x: Tensor) -> dict[str, Tensor]:
             y = ((float_like(model, x) + 0.5) / 256.0).requires_grad_()
             (gradient,) = torch.autograd.grad(density.log_density(y).sum(), y)
-            return {"input_gradient_norm": gradient.flatten(1).double().norm(dim=1)}
+            return {"input_gradient_norm": in_float64(gradient.flatten(1)).norm(dim=1)}
 
         with frozen(model):
             return in_batches(images, model, norm, gradients=True)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ood_bench.capabilities import Encodes, named
 from ood_bench.detectors import Columns
+from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, in_batches
 
@@ -29,6 +30,6 @@ class LatentNorm(Statistic):
 
         def norm(x: Tensor) -> dict[str, Tensor]:
             z = flow.encode((float_like(model, x) + 0.5) / 256.0)
-            return {"latent_norm": z.double().norm(dim=1)}
+            return {"latent_norm": in_float64(z).norm(dim=1)}
 
         return in_batches(images, model, norm)

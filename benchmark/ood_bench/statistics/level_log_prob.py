@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ood_bench.capabilities import DecomposesByLevel, named
 from ood_bench.detectors import Columns
+from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
 
@@ -30,7 +31,7 @@ class LevelLogProb(Statistic):
 
         def parts(x: Tensor) -> dict[str, Tensor]:
             return {
-                f"level_log_prob.{number}": log_prior.double() + log_volume.double()
+                f"level_log_prob.{number}": in_float64(log_prior) + in_float64(log_volume)
                 for number, (log_prior, log_volume) in enumerate(flow.decompose_levels(x))
             }
 

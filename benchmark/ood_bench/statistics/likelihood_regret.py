@@ -7,6 +7,7 @@ from torch import Tensor
 
 from ood_bench.capabilities import InfersGaussian, named
 from ood_bench.detectors import Columns
+from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import frozen, in_batches
 
@@ -72,7 +73,7 @@ def regret(model: InfersGaussian, x: Tensor) -> Tensor:
         moments = torch.cat(model.posterior(x), dim=1)
         start = _bound(model, x, moments)
     best = start.clone()
-    left = torch.arange(len(x), device=x.device)
+    left = torch.arange(len(x), device=best.device)
     average = moments
     slope, scale = torch.zeros_like(moments), torch.zeros_like(moments)
     for step in range(1, STEPS + 1):
@@ -88,7 +89,8 @@ def regret(model: InfersGaussian, x: Tensor) -> Tensor:
             climbing = bound > best[left] + TOLERANCE
             best[left[higher]] = bound[higher]
             left, x, moments, average, slope, scale = (
-                values[climbing] for values in (left, x, moments, average, slope, scale)
+                values[climbing.to(values.device)]
+                for values in (left, x, moments, average, slope, scale)
             )
             if not len(left):
                 break
@@ -106,4 +108,4 @@ def _gradient(model: InfersGaussian, x: Tensor, moments: Tensor, step: int) -> T
 
 @torch.no_grad()
 def _bound(model: InfersGaussian, x: Tensor, moments: Tensor) -> Tensor:
-    return model.bound_given(x, *moments.chunk(2, dim=1)).double()
+    return in_float64(model.bound_given(x, *moments.chunk(2, dim=1)))

@@ -8,6 +8,7 @@ from torch.nn.functional import log_softmax
 
 from ood_bench.capabilities import Classifies, named
 from ood_bench.detectors import Columns
+from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, frozen, in_batches
 
@@ -51,4 +52,4 @@ class Odin(Statistic):
 
 def log_probabilities(logits: Tensor) -> Tensor:
     """Return the log-softmax of logits / T in float64."""
-    return log_softmax(logits.double() / TEMPERATURE, dim=1)
+    return log_softmax(in_float64(logits) / TEMPERATURE, dim=1)

@@ -6,6 +6,7 @@ from torch import Tensor
 
 from ood_bench.capabilities import InfersGaussian, named
 from ood_bench.detectors import Columns
+from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
 
@@ -22,6 +23,6 @@ class PosteriorNorm(Statistic):
 
         def norm(x: Tensor) -> dict[str, Tensor]:
             mean, _ = inferring.posterior(x)
-            return {"latent_norm": mean.double().norm(dim=1)}
+            return {"latent_norm": in_float64(mean).norm(dim=1)}
 
         return in_batches(images, model, norm)
