@@ -12,6 +12,7 @@ from ood_bench.cli.datasets import datasets_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
+from ood_bench.cli.runs import runs
 from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
 from ood_bench.cli.status import status
@@ -36,6 +37,7 @@ app = typer.Typer(
 )
 app.command()(run)
 app.command()(report)
+app.command()(runs)
 app.command()(compare)
 app.command()(archive)
 app.command()(score)
