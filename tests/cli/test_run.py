@@ -36,6 +36,40 @@ def test_a_run_ends_with_a_table_and_the_reports_path(tiny: Path, ood_bench: Com
         assert list(report.parent.glob(f"figures/*{figure}*.png"))
 
 
+def test_a_name_means_the_whole_run_and_a_scaled_one_says_what_it_is(
+    tiny: Path, ood_bench: Command
+) -> None:
+    few = ("--only", "metric/glow@*/bpd")
+    assert ood_bench("run", tiny, "--scale", "0.5", *few).status == 0
+    (part,) = (tiny.parent / "results").glob("tiny-*")
+    done = ood_bench("report", "tiny")
+    assert "no run of tiny is of the whole suite: using tiny-" in done.err
+    assert ood_bench("run", tiny).status == 0
+    assert ood_bench("run", tiny, "--scale", "0.5", *few).status == 0
+    (whole,) = (path for path in (tiny.parent / "results").glob("tiny-*") if path != part)
+    for name, folder in (("tiny", whole), ("tiny@latest", part), (part.name, part)):
+        done = ood_bench("report", name)
+        assert (Path(done.out.strip()).parent.name, done.err) == (folder.name, "")
+    first = part.joinpath("report.md").read_text().splitlines()[2]
+    assert first.startswith("> Not the whole suite as it is written: --scale 0.5 --only 'metric/")
+    assert "opposite" in first
+    assert "Not the whole suite" not in whole.joinpath("report.md").read_text()
+    for format, name, after in (("html", "report.html", "<dl"), ("latex", "report.tex", "1 model")):
+        assert ood_bench("report", part.name, "--format", format).status == 0
+        page = part.joinpath(name).read_text()
+        assert page.index("Not the whole suite") < page.index(after)
+    scored = ood_bench("score", "--model", "glow", "--data", "high.npz", "-o", "scores.csv")
+    assert scored.status == 0, scored.err
+    listed = ood_bench("runs").out.splitlines()
+    (line,) = (line for line in listed if whole.name in line)
+    assert line.startswith("tiny *")
+    assert "35 of 35" in line
+    (line,) = (line for line in listed if part.name in line)
+    assert "0.5" in line
+    assert "--only" in line
+    assert "35 of 35" not in line
+
+
 def test_a_second_run_computes_nothing_and_says_the_same(tiny: Path, ood_bench: Command) -> None:
     ood_bench("run", tiny)
     before = {

@@ -76,6 +76,45 @@ def test_the_wheel_carries_the_suites(wheel: zipfile.ZipFile, tmp_path: Path) ->
     assert len(found) == 4
 
 
+CLUSTER = "partition: p\ntime: 60\nmemory: 4G\ncpus: 1\n"
+FEW = (
+    *("--set", "datasets.fashion_mnist.limit={test: 30}"),
+    *("--set", "datasets.mnist.limit={test: 30}", "--set", "datasets.noise.count=10"),
+    *("--set", "evaluation.train_images=100"),
+)
+
+
+def test_the_wheel_alone_runs_a_suite_by_its_name(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    site, here = tmp_path / "site", tmp_path / "here"
+    wheel.extractall(site)
+    here.mkdir()
+    (here / "mine.yaml").write_text("extends: quickstart\nname: mine\n")
+    (here / "cluster.yaml").write_text(CLUSTER)
+    environment = {key: text for key, text in os.environ.items() if key != "OOD_BENCH_DATA"}
+
+    def typed(*words: str) -> str:
+        return subprocess.run(
+            [sys.executable, "-m", "ood_bench", *words],
+            cwd=here,
+            env={**environment, "PYTHONPATH": str(site)},
+            check=True,
+            capture_output=True,
+            text=True,
+        ).stdout
+
+    (line,) = (
+        one for one in typed("run", "mine.yaml", "--dry-run").splitlines() if "cells:" in one
+    )
+    assert " 0 skipped" in line
+    embedded = ("quickstart-train", "--embedded", "--cluster", "cluster.yaml")
+    assert "bundles" in typed("cluster", "show", *embedded).splitlines()[-1]
+    assert " 0 failed" in typed("detectors", "check", "likelihood").splitlines()[-1]
+    only = ("--only", "metric/glow@*", "--only", "train/*")
+    printed = typed("run", "quickstart", *FEW, *only)
+    (folder,) = here.glob("results/quickstart-*")
+    assert str(folder.relative_to(here) / "report.md") in printed.splitlines()[-1]
+
+
 def test_the_wheel_carries_small_models_with_names(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
     code = (
         "from pathlib import Path; from ood_bench.scoring import find_model\n"

@@ -13,7 +13,7 @@ from ood_bench.errors import OodBenchError, PluginError
 from ood_bench.files import read_sealed, write_sealed
 from ood_bench.plan import Plan
 from ood_bench.registry import Registry
-from ood_bench.runs import RunRecord, collect, read_record, write_record
+from ood_bench.runs import Changes, RunRecord, collect, read_record, write_record
 from ood_bench.runs.archive import without_figures
 from ood_bench.store import Store
 
@@ -66,6 +66,28 @@ def former(record: RunRecord) -> dict[str, Any]:
     content["scored"] = [cell.key for cell in held_out]
     content["planned"] = [cell.key for cell in record.cells]
     return content
+
+
+@pytest.mark.parametrize(
+    ("note", "changes"),
+    [
+        ("Training steps scaled by 0.02.", Changes(scale=0.02)),
+        ("Training steps scaled by 1e-05.", Changes(scale=1e-5)),
+        ("Set on top of the suite: seeds=[1], a.b=c.", Changes(set=("seeds=[1], a.b=c",))),
+        ("Bundled subsets used (20,000 training images each).", Changes(embedded=True)),
+        ("Something else.", Changes()),
+    ],
+)
+def test_the_notes_of_a_record_without_changes_tell_of_them(
+    note: str, changes: Changes, record: RunRecord, tmp_path: Path
+) -> None:
+    content = {**replace(record, notes=(note,)).content, "mark": ""}
+    del content["changes"]
+    write_sealed(tmp_path / "run.json", content)
+    assert read_record(tmp_path).changes == changes
+    made = replace(record, changes=changes)
+    write_record(tmp_path, made)
+    assert read_record(tmp_path).changes == changes
 
 
 def test_a_record_of_the_former_format_is_read(record: RunRecord, tmp_path: Path) -> None:

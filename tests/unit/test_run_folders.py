@@ -16,17 +16,37 @@ from tests.unit.test_store import cell, finish
 from ood_bench.errors import OodBenchError
 from ood_bench.files import read_sealed, write_sealed
 from ood_bench.hashing import canonical, digest
-from ood_bench.runs import RunRecord, own, read_record, upkeep, write_record, zipped
-from ood_bench.runs.record import find_run, run_folder
+from ood_bench.runs import (
+    Changes,
+    RunRecord,
+    find_run,
+    list_runs,
+    own,
+    read_record,
+    run_folder,
+    upkeep,
+    write_record,
+    zipped,
+)
 from ood_bench.store import Store
 from ood_bench.suite import load_suite
 
 
-def runs(results: Path, *names: str, archives: tuple[str, ...] = ()) -> None:
-    """Make runs, the first the oldest."""
+def runs(results: Path, *names: str, archives: tuple[str, ...] = (), **changed: Changes) -> None:
+    """Make runs, the first the oldest; `changed` has those of part of a suite, `_` for a dash."""
     for i, name in enumerate(names):
-        (results / name).mkdir(parents=True)
-        (results / name / "run.json").write_text("{}")
+        record = RunRecord(
+            suite=name.rpartition("-")[0] or name,
+            title="",
+            about="",
+            level=0.95,
+            claims=(),
+            cells=(),
+            data=(),
+            skips=(),
+            changes=changed.get(name.replace("-", "_"), Changes()),
+        )
+        write_record(results / name, record)
         os.utime(results / name / "run.json", (1000 + i, 1000 + i))
         if name in archives:
             (results / name / "cells.zip").write_bytes(b"")
@@ -39,11 +59,47 @@ def test_a_run_is_a_folder_a_name_in_the_results_a_suite_or_the_latest(tmp_path:
     assert find_run(results, str(tmp_path / "elsewhere/kept")) == tmp_path / "elsewhere/kept"
     for name, found in (("a-b-2", "a-b-2"), ("a-b", "a-b-1"), ("b", "b-1"), (None, "paper-9")):
         assert find_run(results, name) == results / found
-    assert find_run(results, None, archives=False) == results / "a-b-1"
+    assert find_run(results, None, trained=True) == results / "a-b-1"
     (results / "b-1/cells.zip").write_bytes(b"")
     (results / "a-b-1/cells.zip").write_bytes(b"")
     (results / "a-b-2/cells.zip").write_bytes(b"")
-    assert find_run(results, None, archives=False) == results / "paper-9", "there is no other"
+    assert find_run(results, None, trained=True) == results / "paper-9", "there is no other"
+
+
+PARTS = (
+    Changes(scale=0.02),
+    Changes(set=("seeds=[1]",)),
+    Changes(only=("train/*",)),
+    Changes(skip=("analysis/*",)),
+    Changes(embedded=True),
+)
+
+
+@pytest.mark.parametrize("part", PARTS, ids=str)
+def test_a_name_stands_for_the_newest_whole_run_and_not_for_a_later_part(
+    part: Changes, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    runs(tmp_path, "a-1", "a-2", "a-3", "b-4", a_3=part, b_4=part)
+    assert find_run(tmp_path, "a") == tmp_path / "a-2"
+    assert find_run(tmp_path, "a@latest") == find_run(tmp_path, "a-3") == tmp_path / "a-3"
+    assert find_run(tmp_path, None) == tmp_path / "b-4", "the newest, which its report tells"
+    assert find_run(tmp_path, None, trained=True) == tmp_path / "a-2"
+    assert not caplog.messages
+    assert find_run(tmp_path, "b") == tmp_path / "b-4"
+    assert caplog.messages == [f"no run of b is of the whole suite: using b-4 ({part})"]
+    meant = {run.id for run in list_runs(tmp_path) if run.meant}
+    assert meant == {"a-2", "b-4"}
+    assert [run.id for run in list_runs(tmp_path)] == ["b-4", "a-3", "a-2", "a-1"]
+
+
+def test_a_damaged_run_is_listed_and_stops_a_name_that_may_mean_it(tmp_path: Path) -> None:
+    runs(tmp_path, "a-1", "a-2")
+    (tmp_path / "a-2/run.json").write_text("{}")
+    (damaged,) = (run for run in list_runs(tmp_path) if run.damage)
+    assert (damaged.id, "carries no checksum" in damaged.damage) == ("a-2", True)
+    with pytest.raises(OodBenchError, match="a-2/run.json carries no checksum"):
+        find_run(tmp_path, "a")
+    assert find_run(tmp_path, "a-1") == tmp_path / "a-1"
 
 
 def test_a_run_that_is_not_there_is_one_line_with_a_near_name(tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ood_bench.errors import SuiteError
-from ood_bench.suite import load_suite
+from ood_bench.suite import load_suite, suite_named
 from ood_bench.suite.source import override, read_yaml
 
 GOOD = """\
@@ -219,6 +219,19 @@ def test_a_suite_extends_another_key_by_key(tmp_path: Path) -> None:
     assert [pair.inside for pair in suite.pairs] == ["mnist"]
 
 
+def test_a_suite_extends_a_bundled_one_by_its_name_or_a_file_beside_it_of_that_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = extended(tmp_path, "extends: quickstart\nname: more\n")
+    (tmp_path / "quickstart").mkdir()
+    monkeypatch.chdir(tmp_path)
+    assert suite_named(Path("quickstart")).name == "quickstart.yaml"
+    assert {"glow", "vae"} < {*load_suite(path).suite.models}
+    (tmp_path / "quickstart").rmdir()
+    (tmp_path / "quickstart").write_bytes((tmp_path / "suite.yaml").read_bytes())
+    assert list(load_suite(path).suite.models) == ["glow"]
+
+
 def test_a_mistake_is_said_with_the_file_that_holds_it(tmp_path: Path) -> None:
     path = extended(tmp_path, "extends: suite.yaml\nmodels: {glow: {optoins: {}}}\n")
     (said,) = mistakes(path)
@@ -233,6 +246,7 @@ def test_a_mistake_is_said_with_the_file_that_holds_it(tmp_path: Path) -> None:
     ("text", "message"),
     [
         ("extends: gone.yaml\n", "gone.yaml: cannot read the suite"),
+        ("extends: quickstat\n", "bundled suite; did you mean 'quickstart'?"),
         ("extends: more.yaml\n", "leads back to a suite that extends it"),
         ("extends: [suite.yaml]\n", "must be the path of a suite"),
         ("extends: ''\n", "must be the path of a suite"),

@@ -334,6 +334,7 @@ class Run:
         lines = [
             f"{self.name}: {self.results.title}",
             f"  folder     {self.folder}",
+            *([f"  changed    {self.record.changes}"] if self.record.changes else []),
             f"  models     {_listed(row.model for row in rows)}",
             f"  detectors  {_listed(row.detector for row in rows if row.detector)}",
             f"  pairs      {_listed(f'{inside} → {outside}' for inside, outside in sorted(pairs))}",
@@ -350,7 +351,9 @@ def load_run(
     """Read a finished run, or an archive of one.
 
     Args:
-        run: The run's folder, its name, or its suite's name; default: the latest.
+        run: The run's folder or the name of that folder; or its suite's name, which stands for
+            the newest run of the whole suite (`"quickstart@latest"` for the newest of all);
+            default: the latest run.
         results: The folder of all runs.
         trust_code: Whether to run code that the run names and that no installed package registers,
             such as a detector whose scores were not stored. Your own runs are trusted anyway.

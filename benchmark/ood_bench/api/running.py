@@ -18,6 +18,11 @@ if TYPE_CHECKING:
     from ood_bench.execute.cluster import ClusterLike
     from ood_bench.store import Store
 
+_BUNDLED = (
+    "Bundled subsets used (20,000 training images each, all test images); pairs whose data is "
+    "neither bundled nor available are skipped."
+)
+
 
 def run(
     suite: SuiteLike,
@@ -112,7 +117,7 @@ def run(
     from ood_bench.execute import WorkContext, usual_executor
     from ood_bench.execute.environment import setting
     from ood_bench.results import Omission
-    from ood_bench.runs import RunRecord, run_folder, write_record
+    from ood_bench.runs import Changes, RunRecord, run_folder, write_record
 
     plan, store, follower = prepared.plan, prepared.store, _Follower(progress)
     asked = {"embedded": embedded, "only": globs(only), "skip": globs(skip)}
@@ -132,11 +137,19 @@ def run(
         **setting(),
     }
     kept = {cell.key for cell in prepared.reported.cells}
+    changes = Changes(
+        scale=scale,
+        set=prepared.settings,
+        only=tuple(globs(only)),
+        skip=tuple(globs(skip)),
+        embedded=embedded,
+    )
     record = replace(
         RunRecord.begun(
             prepared.loaded.suite,
             prepared.reported,
-            notes=_notes(embedded=embedded, scale=scale, settings=prepared.settings),
+            changes=changes,
+            notes=(*filter(None, (changes.note, _BUNDLED if embedded else "")),),
             base=prepared.loaded.folder,
         ),
         planned=tuple(cell.key for cell in prepared.whole.cells if cell.key not in kept),
@@ -225,21 +238,6 @@ def _cleared(store: "Store", folder: Path) -> Iterator[None]:
         yield
     finally:
         store.clear()
-
-
-def _notes(*, embedded: bool, scale: float, settings: Sequence[str]) -> tuple[str, ...]:
-    """Return the notes above every table."""
-    notes = []
-    if embedded:
-        notes.append(
-            "Bundled subsets used (20,000 training images each, all test images); pairs whose "
-            "data is neither bundled nor available are skipped."
-        )
-    if scale != 1.0:
-        notes.append(f"Training steps scaled by {scale:g}.")
-    if settings:
-        notes.append(f"Set on top of the suite: {', '.join(settings)}.")
-    return tuple(notes)
 
 
 def _log_tracebacks(folder: Path, failures: "Sequence[Failed]") -> None:

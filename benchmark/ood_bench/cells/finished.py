@@ -4,7 +4,7 @@ import hashlib
 import json
 import logging
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -259,20 +259,28 @@ class Cells(ABC):
         content = self.read(key, name)
         self._metadata(key, name, content)
         try:
-            return pq.read_table(pa.BufferReader(content))
+            return pq.ParquetFile(pa.BufferReader(content)).read()  # `read_table` loads pandas
         except (pa.ArrowException, OSError, ValueError, TypeError) as error:
             raise self._no_table(key, name, error) from error
 
     def read_frame(self, key: str, name: str = TABLE) -> "pd.DataFrame":
         """Return a Parquet file of a finished cell as a data frame."""
-        try:
-            table = self.read_table(key, name)
-            if len({*table.column_names}) < table.num_columns:
-                raise ValueError("two columns have the same name")
-            found: pd.DataFrame = table.to_pandas(ignore_metadata=True)
-        except (pa.ArrowException, LookupError, ValueError, TypeError) as error:
-            raise self._no_table(key, name, error) from error
-        return found
+        return self.framed(key, name)()
+
+    def framed(self, key: str, name: str = TABLE) -> "Callable[[], pd.DataFrame]":
+        """Read a Parquet file of a finished cell, and return what makes a data frame of it."""
+        table = self.read_table(key, name)
+        if len({*table.column_names}) < table.num_columns:
+            raise self._no_table(key, name, ValueError("two columns have the same name"))
+
+        def frame() -> "pd.DataFrame":
+            try:
+                found: pd.DataFrame = table.to_pandas(ignore_metadata=True)
+            except (pa.ArrowException, LookupError, ValueError, TypeError) as error:
+                raise self._no_table(key, name, error) from error
+            return found
+
+        return frame
 
     def _metadata(self, key: str, name: str, content: bytes) -> pq.FileMetaData:
         try:

@@ -1,17 +1,19 @@
 """The `ood-bench` command: its subcommands."""
 
-from typing import cast, get_args
+from typing import Annotated, cast, get_args
 
 import typer
 
+from ood_bench import __version__
 from ood_bench.cli.cluster import cluster_app
 from ood_bench.cli.compare import compare
-from ood_bench.cli.console import log_to_terminal
+from ood_bench.cli.console import log_to_terminal, say
 from ood_bench.cli.data import data_app
 from ood_bench.cli.datasets import datasets_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
+from ood_bench.cli.runs import runs
 from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
 from ood_bench.cli.status import status
@@ -31,11 +33,32 @@ app = typer.Typer(
     help="Measure whether a generative model tells in-distribution from out-of-distribution "
     "images.",
     no_args_is_help=True,
-    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     pretty_exceptions_enable=False,
 )
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        say(f"ood-bench {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _top(
+    version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    pass
+
+
 app.command()(run)
 app.command()(report)
+app.command()(runs)
 app.command()(compare)
 app.command()(archive)
 app.command()(score)
@@ -64,7 +87,7 @@ def run_app() -> int | None:
     """
     log_to_terminal()
     try:
-        status = app(standalone_mode=False)
+        status = app(prog_name="ood-bench", standalone_mode=False)
     except typer.Abort:
         raise KeyboardInterrupt from None
     except _UsageMistake as error:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ood_bench.cli.console import say, terminal
-from ood_bench.cli.options import ComparisonFormat, ResultsRoot, output_option
+from ood_bench.cli.options import RUN, ComparisonFormat, ResultsRoot, output_option
 from ood_bench.cli.tables import print_sections
 
 if TYPE_CHECKING:
@@ -19,8 +19,7 @@ def compare(
         list[str],
         typer.Argument(
             metavar="RUN RUN...",
-            help="Folders of runs or archives, names of runs, or names of suites. All are compared "
-            "with the first.",
+            help=f"{RUN} All are compared with the first.",
             show_default=False,
         ),
     ],

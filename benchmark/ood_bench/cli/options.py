@@ -146,6 +146,11 @@ ComparisonFormat: TypeAlias = Annotated[
     ),
 ]
 
+RUN = (
+    "A run's folder, its id as in `ood-bench runs`, or its suite's name, which stands for the "
+    "newest run of the whole suite; NAME@latest for the newest of all."
+)
+
 Globs = list[str]
 
 SuiteFile: TypeAlias = Annotated[

@@ -8,7 +8,7 @@ from rich.console import Console
 
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.console import say
-from ood_bench.cli.options import ReportFormat, ResultsRoot, TrustCode, output_option
+from ood_bench.cli.options import RUN, ReportFormat, ResultsRoot, TrustCode, output_option
 from ood_bench.cli.progress import Display
 from ood_bench.cli.tables import rich_table
 
@@ -19,7 +19,7 @@ Run = Annotated[
     str | None,
     typer.Argument(
         metavar="[RUN]",
-        help="A run's folder, its name, or its suite's name; default: the latest run.",
+        help=f"{RUN} Default: the latest run.",
         show_default=False,
     ),
 ]
@@ -30,8 +30,7 @@ def report(
         list[str] | None,
         typer.Argument(
             metavar="[RUN]...",
-            help="A run's folder, its name, or its suite's name; default: the latest run. Several "
-            "runs are compared with the first.",
+            help=f"{RUN} Default: the latest run. Several runs are compared with the first.",
             show_default=False,
         ),
     ] = None,

@@ -6,7 +6,14 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from ood_bench.cli.console import say
-from ood_bench.cli.options import ResultsRoot, TrustCode, folder, output_file_option, output_option
+from ood_bench.cli.options import (
+    RUN,
+    ResultsRoot,
+    TrustCode,
+    folder,
+    output_file_option,
+    output_option,
+)
 from ood_bench.errors import SuiteError
 from ood_bench.files import unfinished, write_whole
 from ood_bench.spreadsheet import guarded
@@ -21,7 +28,7 @@ Run = Annotated[
     typer.Option(
         "--run",
         metavar="RUN",
-        help="The run that MODEL belongs to; default: the latest run.",
+        help=f"The run that MODEL belongs to. {RUN} Default: the newest of a whole suite.",
         show_default=False,
     ),
 ]

@@ -13,8 +13,6 @@ from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.optimize import brentq
-from scipy.special import ndtr, owens_t
 
 from ood_bench.metrics.measure import Measure, normal_quantile
 
@@ -43,6 +41,8 @@ def auroc_moments(separation: float, inside: int, outside: int) -> ScoreMoments:
         Bamber, The area above the ordinal dominance graph and the area below the receiver
         operating characteristic graph, Journal of Mathematical Psychology 1975.
     """
+    from scipy.special import ndtr, owens_t
+
     normal = separation / math.sqrt(2.0)
     area = float(ndtr(normal))
     below = float(ndtr(-normal))
@@ -61,6 +61,8 @@ def precision_moments(separation: float, positives: int, negatives: int) -> Scor
     an image counts through its own precision and through that of all positives below it, by
     $\pi (1 - \pi) / u$ if it is a positive and by $-\lambda \pi^2 / u$ if not.
     """
+    from scipy.special import ndtr
+
     low, high = min(0.0, separation) - _TAIL, max(0.0, separation) + _TAIL
     scores = np.linspace(high, low, round((high - low) / _STEP))
     found, mistaken = ndtr(separation - scores), ndtr(-scores)
@@ -131,6 +133,9 @@ def _root(falling: Callable[[float], float], low: float, high: float) -> float:
         return low
     if falling(high) >= 0.0:
         return high
+
+    from scipy.optimize import brentq
+
     return float(brentq(falling, low, high, xtol=1e-8))
 
 

@@ -4,8 +4,6 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.special import ndtri, stdtrit
 
 from ood_bench.metrics.measure import Measure, normal_quantile
 
@@ -52,6 +50,9 @@ def pool(
         raise ValueError("there are no measures to pool")
     if len(measures) == 1:
         return measures[0], math.nan
+
+    from scipy.special import stdtrit
+
     value, low, high = np.array(measures).T
     mean, spread = float(value.mean()), float(value.std(ddof=1))
     student = float(stdtrit(len(value) - 1, (1 + level) / 2))
@@ -96,6 +97,9 @@ def pooled_p(measures: Sequence[Measure], *, level: float = 0.95) -> float:
     seeds = float(value.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
     if images == seeds == 0.0 or mean == 0.0:
         return float(mean == 0.0)
+
+    from scipy.optimize import brentq
+    from scipy.special import ndtri, stdtrit
 
     def spare(log_p: float) -> float:
         half = math.exp(log_p) / 2

@@ -48,8 +48,10 @@ def latex(document: Document) -> dict[str, str]:
     """Return the files of the document by their paths."""
     files = {"preamble.tex": PREAMBLE}
     summary = "".join(map(_span, document.summary))
-    body = [rf"\section*{{{tex(document.title)}}}", tex(document.about), summary]
-    body += [rf"\emph{{{tex(note)}}}" for note in (*document.caveats, *document.notes)]
+    caveats, notes = (
+        [rf"\emph{{{tex(note)}}}" for note in said] for said in (document.caveats, document.notes)
+    )
+    body = [rf"\section*{{{tex(document.title)}}}", *caveats, tex(document.about), summary, *notes]
     for section in document.sections:
         body.append(_placed(section, files))
         body += [_figure(one.path, one.title, one.caption) for one in section.overviews]

@@ -26,7 +26,7 @@ class Markdown(Format):
 def markdown(document: Document) -> str:
     """Return the whole page."""
     caveats = [_quoted(document.caveats)]
-    blocks = [f"# {escape(document.title)}", paragraph(document.about)]
+    blocks = [f"# {escape(document.title)}", *caveats, paragraph(document.about)]
     blocks += ["".join(map(_span, document.summary)), _quoted(document.notes)]
     for section in document.sections:
         blocks += [f"## {section.heading}", *caveats, *_section(section)]

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import TYPE_CHECKING, Literal
 
 from ood_bench.metrics.spec import MetricSpec
@@ -10,6 +11,8 @@ from ood_bench.results.audit import Audit
 from ood_bench.results.trainings import verdict_in_words
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     import pandas as pd
 
 Metric = Literal[StandardMetric, "bpd_inside", "bpd_outside", "bpd_train"]
@@ -137,15 +140,21 @@ class Omission:
 class AnalysisTable:
     """The finished table of one analysis of one model on one inside data set.
 
-    `digest` identifies the stored table and the analysis's options; empty if it was not stored.
+    `make` makes the table, which is kept. `digest` identifies the stored table and the analysis's
+    options; empty if it was not stored.
     """
 
     analysis: str
     model: str
     inside: str
     seed: int
-    table: "pd.DataFrame"
+    make: "Callable[[], pd.DataFrame]"
     digest: str = ""
+
+    @cached_property
+    def table(self) -> "pd.DataFrame":
+        """The table."""
+        return self.make()
 
 
 Verdict = Literal["reproduced", "not reproduced", "not run"]

@@ -2,11 +2,14 @@
 
 from ood_bench.runs.archive import archive, is_archive, store_of, without_figures
 from ood_bench.runs.audit import collect_audit, combine_audits
+from ood_bench.runs.changes import Changes
 from ood_bench.runs.collect import collect
-from ood_bench.runs.record import RunRecord, find_run, read_record, run_folder, write_record
+from ood_bench.runs.find import find_run, list_runs
+from ood_bench.runs.record import RunRecord, read_record, run_folder, write_record
 from ood_bench.runs.run_comparison import ComparedRun, compare_runs
 
 __all__ = [
+    "Changes",
     "ComparedRun",
     "RunRecord",
     "archive",
@@ -16,6 +19,7 @@ __all__ = [
     "compare_runs",
     "find_run",
     "is_archive",
+    "list_runs",
     "read_record",
     "run_folder",
     "store_of",

@@ -88,7 +88,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
                 model=cell.at.model,
                 inside=cell.at.inside,
                 seed=cell.at.seed,
-                table=store.read_frame(cell.key),
+                make=store.framed(cell.key),
                 digest=digest(
                     [
                         store.manifest(cell.key)["files"][TABLE],

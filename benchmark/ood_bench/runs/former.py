@@ -1,6 +1,7 @@
-"""Records in format 1, with one list per kind of result; converted to the current format."""
+"""Records of earlier versions, converted to the current format."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,6 +10,7 @@ from typing import Any
 from ood_bench.typed import typed
 
 FORMAT = 1
+"""Format number of records with one list per kind of result."""
 
 _LISTS = {
     "trainings": "train",
@@ -57,3 +59,19 @@ def brought_up(content: Mapping[str, Any], path: Path) -> dict[str, Any]:
         name: value for name, value in content.items() if name not in (*_LISTS, "scored", "cells")
     }
     return {**kept, "cells": [*former.cells()], "zipped": content.get("cells", "")}
+
+
+def changes_of(notes: Any) -> dict[str, Any]:
+    """Return the changes that the notes of an earlier record tell of; it had no field of its own.
+
+    `--only` and `--skip` were not noted.
+    """
+    found: dict[str, Any] = {}
+    for note in notes if isinstance(notes, list) else ():
+        if scale := re.fullmatch(r"Training steps scaled by (\d[\d.e+-]*)\.", str(note)):
+            found["scale"] = float(scale[1])
+        elif assigned := re.fullmatch(r"Set on top of the suite: (.*)\.", str(note), re.DOTALL):
+            found["set"] = [assigned[1]]
+        elif str(note).startswith("Bundled subsets used"):
+            found["embedded"] = True
+    return found

@@ -11,13 +11,14 @@ from pydantic import Field, TypeAdapter, ValidationError
 
 from ood_bench.cells import Address, RecordedCell
 from ood_bench.claims import Claim
-from ood_bench.errors import OodBenchError, StoreError, did_you_mean
+from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import write_sealed
 from ood_bench.hashing import digest
 from ood_bench.plan import DataRead, Plan
 from ood_bench.results import Omission
+from ood_bench.runs.changes import WHOLE, Changes
 from ood_bench.runs.former import FORMAT as FORMER
-from ood_bench.runs.former import brought_up
+from ood_bench.runs.former import brought_up, changes_of
 from ood_bench.runs.own import made_here, mark
 from ood_bench.spreadsheet import unicode_text
 from ood_bench.suite import Quoted, Suite
@@ -67,6 +68,7 @@ class RunRecord:
         manifest: Suite file, settings, machine, versions, wall time.
         base: The folder that plugins in files are relative to, the suite's; empty in an archive.
         zipped: The checksum of an archive's `cells.zip`; otherwise empty.
+        changes: How the run differs from the whole suite as it is written.
         planned: Keys of further cells of the suite, which freeing the store keeps; None in an
             archive.
         own: Whether this user made the run on this machine, so that its plugins are trusted; not
@@ -92,6 +94,7 @@ class RunRecord:
     hidden: tuple[str, ...] = ()
     base: str = ""
     zipped: str = ""
+    changes: Changes = WHOLE
     planned: tuple[str, ...] | None = None
     own: bool = False
     checksum: str = ""
@@ -123,13 +126,20 @@ class RunRecord:
 
     @classmethod
     def begun(
-        cls, suite: Suite, plan: Plan, *, notes: tuple[str, ...] = (), base: Path | None = None
+        cls,
+        suite: Suite,
+        plan: Plan,
+        *,
+        changes: Changes = WHOLE,
+        notes: tuple[str, ...] = (),
+        base: Path | None = None,
     ) -> "RunRecord":
         """Return the record of a run that has a plan but no outcomes yet.
 
         Args:
             suite: The suite.
             plan: Its plan.
+            changes: How the run differs from the whole suite.
             notes: Shown above every table.
             base: The folder that plugins in files are relative to.
         """
@@ -142,6 +152,7 @@ class RunRecord:
             cells=tuple(listed for cell in plan.cells for listed in cell.listed),
             data=plan.data,
             skips=plan.skips,
+            changes=changes,
             notes=notes,
             baseline=suite.evaluation.baseline,
             quoted=suite.quoted,
@@ -198,6 +209,8 @@ def read_record(folder: Path) -> RunRecord:
         if _plain(content) != content:
             raise StoreError(f"{path} is damaged: it holds control characters")
         today = brought_up(content, path) if form == FORMER else content
+        if "changes" not in today:
+            today = {**today, "changes": changes_of(today.get("notes"))}
         record = typed(json.dumps(today), RunRecord, path)
         _check(record, path)
     except FileNotFoundError as error:
@@ -252,35 +265,3 @@ def _plain(value: Any) -> Any:
     if isinstance(value, str):
         return _CONTROL.sub(lambda found: ascii(found[0])[1:-1], unicode_text(value))
     return value
-
-
-def find_run(results: Path, name: str | None, *, archives: bool = True) -> Path:
-    """Find a run's folder.
-
-    Args:
-        results: The folder of all runs.
-        name: A folder, the name of one in `results`, or a suite's name, which means its latest
-            run. None for the latest run of all.
-        archives: Whether archives in `results` count for the latest run of all.
-
-    Raises:
-        OodBenchError: If there is no such run.
-    """
-    if name is not None and (Path(name) / RECORD).is_file():
-        return Path(name)
-    runs = sorted(results.glob(f"*/{RECORD}"), key=lambda path: path.stat().st_mtime)
-    if not runs:
-        raise OodBenchError(f"{results}: no run lies here; start one with 'ood-bench run SUITE'")
-    folders = [path.parent for path in runs]
-    if name is None:
-        kept = [folder for folder in folders if archives or not (folder / CELLS).exists()]
-        return (kept or folders)[-1]
-    matching = [
-        folder
-        for folder in folders
-        if folder.name == name or folder.name.rpartition("-")[0] == name
-    ]
-    if not matching:
-        known = {folder.name for folder in folders}
-        raise OodBenchError(f"no run '{name}' in {results}{did_you_mean(name, known)}")
-    return matching[-1]

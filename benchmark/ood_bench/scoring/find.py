@@ -26,7 +26,7 @@ def find_model(
             model of a run as `model`, `model@inside` or `model@inside/seed`, as long as it is
             unique.
         results: The folder of all runs.
-        run: The run, as for `find_run`; default: the latest.
+        run: The run, as for `find_run`; default: the newest of a whole suite.
         trust_code: Whether to run code that comes with the model and that no installed package
             registers. The user's own runs are trusted anyway.
 
@@ -48,7 +48,7 @@ def find_model(
 
 
 def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> TrainedModel:
-    folder = find_run(results, run, archives=False)
+    folder = find_run(results, run, trained=True)
     record = read_record(folder)
     labels = {cell.at.label: cell.key for cell in record.of("train")}
     matching = [

@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 
 import numpy as np
-from scipy.special import logsumexp
 
 from ood_bench.detectors import Scores
 
@@ -25,4 +24,6 @@ def mixture_log_prob(members: Sequence[Scores]) -> Scores:
         >>> mixture_log_prob([np.log([0.2]), np.log([0.4])]).round(4) == np.log([0.3]).round(4)
         array([ True])
     """
+    from scipy.special import logsumexp
+
     return np.asarray(logsumexp(np.stack(members), axis=0) - np.log(len(members)), np.float64)

@@ -7,6 +7,7 @@ from typing import Any, TypeAlias, TypeVar
 from ood_bench.core_yaml import KeyPath
 from ood_bench.errors import SuiteError
 from ood_bench.suite.given import read_mapping
+from ood_bench.suite.shipped import suite_named
 from ood_bench.suite.source import SuiteSource, read_yaml
 from ood_bench.zoo import PREFIX
 
@@ -21,7 +22,8 @@ Where = TypeVar("Where")
 def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> SuiteSource:
     """Read a suite and, where its first key is `extends`, what it extends below it.
 
-    `extends: paper.yaml` names a file beside this one. The keys of both are merged, and so are
+    `extends: paper.yaml` names a file beside this one, and `extends: quickstart`, if there is no
+    such file, a suite that comes with the package. The keys of both are merged, and so are
     mappings within mappings. A list or a value of this file replaces the other's, and so does a
     model with a `checkpoint` of the zoo, which brings its own options.
 
@@ -40,6 +42,11 @@ def read_suite(suite: Written, *, below: tuple[Path, ...] = ()) -> SuiteSource:
     if not isinstance(given, str) or not given:
         raise SuiteError(f"{where}must be the path of a suite, got {given!r}")
     base_path = source.path.parent / given
+    if not base_path.is_file():
+        try:
+            base_path = source.path.parent / suite_named(Path(given))
+        except SuiteError as error:
+            raise SuiteError(f"{where}{error}") from error
     chain = (*below, source.path.resolve())
     if base_path.resolve() in chain:
         raise SuiteError(f"{where}'{given}' leads back to a suite that extends it")

@@ -40,7 +40,7 @@ def json_schema() -> Schema:
         if field.get("type") == "string":
             field["type"] = ["string", "number"]
     required = schema.pop("required")
-    extends = "Path of another suite, of which this one is a variant."
+    extends = "Path of another suite, or name of a bundled one, of which this one is a variant."
     schema["properties"] = {
         KEY: {"type": "string", "minLength": 1, "description": extends},
         **schema["properties"],

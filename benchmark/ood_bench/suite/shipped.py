@@ -27,7 +27,7 @@ def suite_named(path: Path) -> Path:
     Raises:
         SuiteError: If it is a name that no such suite has.
     """
-    if path.suffix or len(path.parts) != 1 or path.exists() or str(path) == "-":
+    if path.suffix or len(path.parts) != 1 or path.is_file() or str(path) == "-":
         return path
     known = shipped_suites()
     if path.name not in known:

@@ -214,7 +214,9 @@ def results() -> Results:
             ),
         ),
         analyses=(
-            AnalysisTable("histogram", "glow", "fashion_mnist", 0, Histogram().tabulate(study)),
+            AnalysisTable(
+                "histogram", "glow", "fashion_mnist", 0, lambda: Histogram().tabulate(study)
+            ),
         ),
         findings=(*FINDINGS, *(replace(row, seed="all") for row in FINDINGS)),
         skips=(

@@ -169,7 +169,7 @@ class Mine(Analysis):
 
 
 def page(results: Results, tmp_path: Path, shows: str) -> str:
-    table = AnalysisTable("own", "glow", "mnist", 0, pd.DataFrame({"shows": [shows]}))
+    table = AnalysisTable("own", "glow", "mnist", 0, lambda: pd.DataFrame({"shows": [shows]}))
     shown = replace(results, analyses=(table,))
     return write_report(shown, tmp_path, format="html", analyses={"own": Mine()}).read_text()
 

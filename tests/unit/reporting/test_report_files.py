@@ -91,7 +91,9 @@ def test_writing_again_gives_the_same_bytes_and_leaves_nothing_behind(
 def test_the_images_in_a_table_are_base64_in_its_csv(
     results: Results, study: Study, tmp_path: Path
 ) -> None:
-    table = AnalysisTable("extremes", "glow", "fashion_mnist", 0, Extremes(count=2).tabulate(study))
+    table = AnalysisTable(
+        "extremes", "glow", "fashion_mnist", 0, lambda: Extremes(count=2).tabulate(study)
+    )
     shown = replace(results, analyses=(table,))
     write_report(shown, tmp_path, format="markdown", analyses={"extremes": Extremes(count=2)})
     stored = pd.read_csv(tmp_path / "tables/extremes-glow-fashion_mnist-0.csv")
@@ -106,7 +108,7 @@ def test_a_table_without_its_analysis_is_an_error(results: Results, tmp_path: Pa
 
 def test_names_that_no_file_system_likes_give_safe_and_different_files() -> None:
     stems = [
-        file_stem(AnalysisTable("a", name, "mnist", 0, pd.DataFrame()))
+        file_stem(AnalysisTable("a", name, "mnist", 0, pd.DataFrame))
         for name in ("../../etc", "..\\..\\etc", "a b(c)", "a b[c]")
     ]
     assert len(set(stems)) == 4

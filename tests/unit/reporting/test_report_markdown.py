@@ -72,8 +72,8 @@ def normal(text: str) -> str:
 def test_the_page_opens_with_its_title_and_what_was_run(results: Results) -> None:
     lines = markdown(results).splitlines()
     assert lines[0] == "# Glow on FashionMNIST"
-    assert "2 models (glow and cv_glow) trained on 1 data set (fashion_mnist_20k)" in lines[4]
-    assert "Of 2 claims: 1 reproduced, 1 not run, each by one training." in lines[4]
+    assert "2 models (glow and cv_glow) trained on 1 data set (fashion_mnist_20k)" in lines[6]
+    assert "Of 2 claims: 1 reproduced, 1 not run, each by one training." in lines[6]
 
 
 def test_notes_stand_above_every_table_of_results(results: Results) -> None:
