@@ -8,6 +8,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ood_bench.api.planning import globs
 from ood_bench.api.trainings import one_training, sides_of, training_of
 from ood_bench.cells import SCORES, RecordedCell
 from ood_bench.cells.columns import columns_of
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from ood_bench.api.events import Progress
+    from ood_bench.report.compact import CompactTable, Spread
 
 Part = Literal["test", "held_out", "train"]
 
@@ -231,6 +233,44 @@ class Run:
             format,
             small=is_archive(self.folder),
             progress=progress,
+        )
+
+    def compact_table(
+        self,
+        metric: str | Sequence[str] = "auroc",
+        *,
+        models: str | Sequence[str] = (),
+        detectors: str | Sequence[str] = (),
+        pairs: str | Sequence[str] = (),
+        seeds: "Spread" = "mean-sd",
+    ) -> "CompactTable":
+        """Return a table for a paper: detectors down, pairs across, the best of a column bold.
+
+        An AUROC that the paired test does not tell from the best is underlined. `frame()` of the
+        table has the means, `markdown()` and `latex()` its text.
+
+        Args:
+            metric: One or several metrics, by their names in `metrics`.
+            models: Globs over models; default: all.
+            detectors: Globs over detectors; default: all.
+            pairs: Globs over pairs, written `inside:outside`; default: all.
+            seeds: What stands beside the mean over seeds: `mean-sd`, `mean-interval`, or `mean`
+                for nothing.
+
+        Raises:
+            OodBenchError: If a metric is unknown, or a glob matches nothing.
+        """
+        from ood_bench.api.comparing import paired_test
+        from ood_bench.report import compact_table
+
+        return compact_table(
+            self.results,
+            metrics=globs(metric),
+            models=globs(models),
+            detectors=globs(detectors),
+            pairs=globs(pairs),
+            spread=seeds,
+            tied=paired_test(self.record, self._store, self._scores),
         )
 
     def archive(

@@ -1,7 +1,7 @@
 """`ood-bench report`: tables and figures of a run, from the store alone."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal, cast
 
 import typer
 from rich.console import Console
@@ -11,9 +11,14 @@ from ood_bench.cli.console import say
 from ood_bench.cli.options import RUN, ReportFormat, ResultsRoot, TrustCode, output_option
 from ood_bench.cli.progress import Display
 from ood_bench.cli.tables import rich_table
+from ood_bench.errors import SuiteError
+from ood_bench.files import write_whole
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from ood_bench import api
+    from ood_bench.report.compact import Spread
 
 Run = Annotated[
     str | None,
@@ -43,6 +48,40 @@ def report(
         ),
     ] = None,
     format: ReportFormat = "markdown",
+    table: Annotated[
+        Literal["compact"] | None,
+        typer.Option(
+            help="Write this table alone, for a paper: detectors down, pairs across, the best of "
+            "each column bold. With --format markdown or latex.",
+            show_default=False,
+        ),
+    ] = None,
+    metric: Annotated[
+        str | None,
+        typer.Option(metavar="NAME,...", help="Of the table. Default: auroc.", show_default=False),
+    ] = None,
+    models: Annotated[
+        str | None,
+        typer.Option(metavar="GLOB,...", help="Of the table. Default: all.", show_default=False),
+    ] = None,
+    detectors: Annotated[
+        str | None,
+        typer.Option(metavar="GLOB,...", help="Of the table. Default: all.", show_default=False),
+    ] = None,
+    pairs: Annotated[
+        str | None,
+        typer.Option(
+            metavar="INSIDE:OUTSIDE,...",
+            help="Globs over the pairs of the table. Default: all.",
+            show_default=False,
+        ),
+    ] = None,
+    seeds: Annotated[
+        Literal["mean-sd", "mean-interval", "mean"] | None,
+        typer.Option(
+            help="What stands beside a mean in the table. Default: mean-sd.", show_default=False
+        ),
+    ] = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Write the tables and figures of a run: Markdown, one HTML file, LaTeX, tidy CSV, or JSON.
@@ -52,6 +91,19 @@ def report(
     """
     from ood_bench import api
 
+    chosen = {
+        "--metric": metric,
+        "--models": models,
+        "--detectors": detectors,
+        "--pairs": pairs,
+        "--seeds": seeds,
+    }
+    if table is not None:
+        say(_compact(runs or [], results, output, format, chosen, trust_code=trust_code))
+        return
+    for option, value in chosen.items():
+        if value is not None:
+            raise SuiteError(f"{option}: it is of --table compact")
     if runs and len(runs) > 1:
         say(write_comparison(runs, results, output, format))
         return
@@ -59,6 +111,34 @@ def report(
     with Display() as display:
         path = found.report(format, output=output, progress=display)
     say(path)
+
+
+def _compact(
+    runs: list[str],
+    results: Path,
+    output: Path | None,
+    format: str,
+    chosen: "Mapping[str, str | None]",
+    *,
+    trust_code: bool,
+) -> Path:
+    """Write the compact table, and return its path."""
+    from ood_bench import api
+
+    if format not in ("markdown", "latex"):
+        raise SuiteError(f"--format {format}: the compact table is markdown or latex")
+    if len(runs) > 1:
+        raise SuiteError("--table compact: give one run")
+    found = api.load_run(runs[0] if runs else None, results=results, trust_code=trust_code)
+    globs = {
+        name.removeprefix("--"): [one.strip() for one in value.split(",")]
+        for name, value in chosen.items()
+        if value is not None and name != "--seeds"
+    }
+    seeds = cast("Spread", chosen["--seeds"] or "mean-sd")
+    made = found.compact_table(globs.pop("metric", "auroc"), **globs, seeds=seeds)
+    text, suffix = (made.latex(), "tex") if format == "latex" else (made.markdown(), "md")
+    return write_whole((output or found.folder) / f"compact.{suffix}", text)
 
 
 def archive(

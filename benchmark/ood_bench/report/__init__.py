@@ -1,5 +1,6 @@
 """The report: one document about one or several runs, and the formats that write it."""
 
+from ood_bench.report.compact import CompactTable, compact_table
 from ood_bench.report.compose import run_document
 from ood_bench.report.document import Document, Section
 from ood_bench.report.formats import Format, load_format
@@ -10,11 +11,13 @@ from ood_bench.report.texttable import TextTable
 from ood_bench.report.write import write_report, write_run_comparison
 
 __all__ = [
+    "CompactTable",
     "Document",
     "Format",
     "Section",
     "TextTable",
     "audit_sections",
+    "compact_table",
     "load_format",
     "run_comparison_document",
     "run_document",

@@ -33,6 +33,7 @@ _SPECIAL = {
     "…": r"\dots{}",
     "·": r"\textperiodcentered{}",
     "•": r"\textbullet{}",
+    "†": r"\textdagger{}",
     "\N{NO-BREAK SPACE}": "~",
     "\N{NARROW NO-BREAK SPACE}": "~",
 }
