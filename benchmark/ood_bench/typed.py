@@ -50,14 +50,14 @@ Count = Annotated[int, Field(ge=0)]
 
 
 def typed(
-    text: bytes | str, kind: type[T], where: Path | str, *, more: Mapping[str, Any] | None = None
+    text: bytes | str, kind: type[T], where: object, *, more: Mapping[str, Any] | None = None
 ) -> T:
     """Return what a JSON text holds, which must have exactly the types that it is read into.
 
     Args:
         text: The text.
         kind: A pydantic model, a dataclass, a named tuple, or a type made of these.
-        where: What to call the text in a message.
+        where: What to call the text in a message; its `str` is taken only for one.
         more: Fields that are put beside those of the text.
 
     Raises:

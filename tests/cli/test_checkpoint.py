@@ -7,6 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tests.conftest import Command
+from tests.stored import members
 
 OPTIONS = "{levels: 1, steps: 2, width: 8}"
 
@@ -16,7 +17,7 @@ def trained(tiny: Path, ood_bench: Command) -> Path:
     """The weights of a Glow that a run has trained, beside a suite that does not train it."""
     done = ood_bench("run", tiny, "--only", "metric/glow@low/0/high/likelihood")
     assert done.status == 0, done.err
-    (weights,) = tiny.parent.glob("results/store/cells/*/weights.safetensors")
+    (weights,) = members(tiny.parent / "results", "weights.safetensors").values()
     path = tiny.parent / "glow.safetensors"
     path.write_bytes(weights.read_bytes())
     suite(tiny.parent, "glow.safetensors")
@@ -32,9 +33,11 @@ def suite(folder: Path, checkpoint: str, options: str = OPTIONS) -> None:
 
 
 def auroc(folder: Path, name: str) -> dict[str, object]:
-    for path in folder.glob("results/store/cells/*/manifest.json"):
+    for key, path in members(folder / "results").items():
         if json.loads(path.read_text())["name"] == name:
-            found: dict[str, object] = json.loads((path.parent / "metrics.json").read_text())
+            found: dict[str, object] = json.loads(
+                members(folder / "results", "metrics.json")[key].read_text()
+            )
             return found
     raise LookupError(name)
 

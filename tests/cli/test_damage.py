@@ -10,8 +10,10 @@ from typing import NamedTuple
 
 import pytest
 from tests.conftest import Command
+from tests.stored import members, unpack
 
 from ood_bench.cells import KINDS
+from ood_bench.store import Store
 
 DEEP = b"[" * 100_000
 
@@ -99,26 +101,29 @@ def rows(path: Path) -> set[tuple[str, ...]]:
 ALL = [*DAMAGES, "missing", "folder"]
 
 
+@pytest.mark.parametrize("packed", [True, False])
 @pytest.mark.parametrize("kind", sorted({kind.family for kind in KINDS}))
 def test_a_damaged_cell_is_named_and_no_other_value_is_reported(
-    at_hand: Places, ood_bench: Command, tmp_path: Path, kind: str
+    at_hand: Places, ood_bench: Command, tmp_path: Path, kind: str, *, packed: bool
 ) -> None:
     results = ("--results", at_hand.results)
     assert answered(ood_bench, "report", *results, "--format=csv", "-o", tmp_path / "a")[0] == 0
     sound = rows(tmp_path / "a/results.csv")
-    cell = next(
-        manifest.parent
-        for manifest in sorted(at_hand.results.glob("store/cells/*/manifest.json"))
+    key = next(
+        key
+        for key, manifest in members(at_hand.results).items()
         if json.loads(manifest.read_text())["kind"] == kind
     )
-    for path in sorted(cell.iterdir()):
+    file = at_hand.results / f"store/cells/{key}.zip"
+    cell = file if packed else unpack(file)
+    for path in [file] if packed else sorted(cell.iterdir()):
         for damage in ALL:
             with damaged(path, damage):
                 status, said = answered(
                     ood_bench, "report", *results, "--format=csv", "-o", tmp_path / "b"
                 )
                 assert status == 0
-                assert str(cell) in said, (path.name, damage)
+                assert str(cell) in said or (packed and damage == "missing"), path.name
                 found = {row[:-1] for row in rows(tmp_path / "b/results.csv") if row[5] != "all"}
                 assert found <= {row[:-1] for row in sound}
 
@@ -209,18 +214,12 @@ def test_a_damaged_file_of_a_model_is_one_line_that_names_it(
 def test_a_damaged_cell_that_has_nothing_to_do_with_it_does_not_keep_a_model_from_scoring(
     at_hand: Places, ood_bench: Command, tmp_path: Path
 ) -> None:
-    store = at_hand.results / "store/cells"
+    store = Store(at_hand.results / "store")
     results = ("--results", at_hand.results)
-    odd = next(
-        path
-        for path in sorted(store.glob("*/manifest.json"))
-        if json.loads(path.read_text())["name"].startswith("audit/")
-    )
-    training = next(
-        path.parent
-        for path in store.glob("*/manifest.json")
-        if json.loads(path.read_text())["name"] == "train/glow@low/0"
-    )
+    names = {store.manifest(key)["name"]: key for key in store.finished_keys()}
+    odd = store.path(next(names[name] for name in sorted(names) if name.startswith("audit/")))
+    odd = odd if odd.is_file() else odd / "manifest.json"
+    training = store.path(names["train/glow@low/0"])
     for damage in ALL:
         with damaged(odd, damage):
             for model in ("glow", training):

@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 from tests.conftest import Command
+from tests.stored import members as files
 
 SMALL = ("--set", "analyses=[histogram, course]", "--set", "claims=[]")
 
@@ -18,10 +19,10 @@ def members(tiny: Path, seeds: str) -> tuple[str, ...]:
 def columns(folder: Path) -> dict[str, np.ndarray]:
     """Read the log_prob columns of the outside's test images by the cell's name."""
     found = {}
-    for manifest in folder.glob("store/cells/*/manifest.json"):
+    for key, manifest in files(folder).items():
         cell = json.loads(manifest.read_text())
         if cell["kind"] == "score" and "/high/test/" in cell["name"]:
-            table = pq.read_table(manifest.parent / "columns.parquet")
+            table = pq.read_table(files(folder, "columns.parquet")[key].open("rb"))
             if "log_prob" in table.column_names:
                 found[cell["name"].split("/high")[0]] = table["log_prob"].to_numpy()
     return found

@@ -9,6 +9,7 @@ import psutil
 import pytest
 from tests.cli.test_kill import LONG, finish, outputs, start
 from tests.conftest import SUITE, Command
+from tests.stored import members
 
 DEADLY = """\
 import os, signal
@@ -86,8 +87,7 @@ def test_a_process_that_dies_fails_its_cell_alone(tiny: Path, ood_bench: Command
     assert all("ended by SIGKILL" in line for line in lines)
     metrics = [line for line in ran.err.splitlines() if line.startswith("failed: metric/glow@low")]
     assert all("needs detect/" in line for line in metrics)
-    cells = tiny.parent / "results" / "store" / "cells"
-    scores = list(cells.glob("*/scores.parquet"))
+    scores = members(tiny.parent / "results", "scores.parquet")
     assert len(scores) == 2 * 2 * 3  # two models, two detectors, three data sets
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import SUITE
+from tests.stored import members
 
 from ood_bench.files import UNFINISHED
 
@@ -39,9 +40,9 @@ def outputs(tiny: Path, results: str) -> dict[str, bytes]:
         *("course.parquet", "table.parquet", "findings.json"),
     )
     return {
-        f"{path.parent.name}/{path.name}": path.read_bytes()
+        f"{key}/{name}": path.read_bytes()
         for name in names
-        for path in (tiny.parent / results / "store" / "cells").glob(f"*/{name}")
+        for key, path in members(tiny.parent / results, name).items()
     }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import NORMAL, Command
+from tests.stored import members
 
 
 @pytest.fixture
@@ -21,7 +22,7 @@ def own(tiny: Path) -> Path:
 
 
 def trained(folder: Path) -> list[dict[str, object]]:
-    cells = (json.loads(p.read_text()) for p in folder.glob("results/store/cells/*/manifest.json"))
+    cells = (json.loads(path.read_text()) for path in members(folder / "results").values())
     return [cell for cell in cells if cell["kind"] == "train"]
 
 

@@ -10,6 +10,7 @@ import pytest
 import torch
 from sklearn.datasets import load_digits
 from tests.conftest import Command
+from tests.stored import members
 
 ROLES = """\
 extends: tiny.yaml
@@ -86,7 +87,7 @@ def rows(folder: Path, name: str = "results") -> list[dict[str, str]]:
 
 
 def names(folder: Path, kind: str) -> list[str]:
-    manifests = folder.glob("results/store/cells/*/manifest.json")
+    manifests = members(folder / "results").values()
     cells = [json.loads(manifest.read_text()) for manifest in manifests]
     return sorted(cell["name"] for cell in cells if cell["kind"] == kind)
 

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.conftest import SUITE, Command
+from tests.stored import members
 
 
 def the_report(results: Path) -> Path:
@@ -17,10 +18,7 @@ def the_report(results: Path) -> Path:
 
 
 def metrics(results: Path) -> dict[str, bytes]:
-    return {
-        path.parent.name: path.read_bytes()
-        for path in (results / "store" / "cells").glob("*/metrics.json")
-    }
+    return {key: path.read_bytes() for key, path in members(results, "metrics.json").items()}
 
 
 def test_a_run_ends_with_a_table_and_the_reports_path(tiny: Path, ood_bench: Command) -> None:
@@ -120,10 +118,7 @@ def test_results_can_be_deleted_and_only_what_is_missing_comes_back(
 ) -> None:
     ood_bench("run", tiny)
     whole = metrics(tiny.parent / "results")
-    victim = tiny.parent / "results/store/cells" / sorted(whole)[0]
-    for path in victim.iterdir():
-        path.unlink()
-    victim.rmdir()
+    (tiny.parent / f"results/store/cells/{sorted(whole)[0]}.zip").unlink()
     outcome = ood_bench("run", tiny)
     assert ", 1 of them" not in outcome.err
     assert metrics(tiny.parent / "results") == whole
@@ -135,13 +130,16 @@ def test_a_flipped_byte_is_named_and_the_cell_computed_again(
     ood_bench("run", tiny)
     results = tiny.parent / "results"
     whole = metrics(results)
-    weights = sorted(results.glob("store/cells/*/weights.safetensors"))[0]
-    content = bytearray(weights.read_bytes())
+    cell = results / f"store/cells/{next(iter(members(results, 'weights.safetensors')))}.zip"
+    content = bytearray(cell.read_bytes())
     content[len(content) // 2] ^= 1
-    weights.write_bytes(bytes(content))
+    cell.write_bytes(bytes(content))
     outcome = ood_bench("run", tiny)
     assert outcome.status == 0
-    assert f"{weights.relative_to(tiny.parent)} is not what was written" in outcome.err
+    assert (
+        f"{cell.relative_to(tiny.parent)}/weights.safetensors is not what was written"
+        in outcome.err
+    )
     assert metrics(results) == whole
     assert "is not what was written" not in ood_bench("run", tiny).err
 
@@ -160,8 +158,7 @@ def test_only_runs_the_cells_named_and_what_they_need(tiny: Path, ood_bench: Com
     outcome = ood_bench("run", tiny, "--only", "metric/glow@low/0/high/likelihood")
     assert outcome.status == 0
     kinds = [
-        json.loads(path.read_text())["kind"]
-        for path in tiny.parent.glob("results/store/cells/*/manifest.json")
+        json.loads(path.read_text())["kind"] for path in members(tiny.parent / "results").values()
     ]
     assert sorted(kinds) == ["detect", "detect", "metric", "score", "score", "score", "train"]
 
@@ -170,8 +167,7 @@ def test_skip_leaves_out_cells_and_all_that_need_them(tiny: Path, ood_bench: Com
     outcome = ood_bench("run", tiny, "--skip", "train/cv-glow*")
     assert outcome.status == 0
     names = {
-        json.loads(path.read_text())["name"]
-        for path in tiny.parent.glob("results/store/cells/*/manifest.json")
+        json.loads(path.read_text())["name"] for path in members(tiny.parent / "results").values()
     }
     assert names
     assert not any("cv-glow" in name for name in names)
@@ -182,9 +178,9 @@ def test_fresh_computes_everything_again(tiny: Path, ood_bench: Command) -> None
     ood_bench("run", tiny)
     results = tiny.parent / "results"
     whole = metrics(results)
-    before = {path: path.stat().st_ino for path in results.glob("store/cells/*/metrics.json")}
+    before = {path: path.stat().st_ino for path in results.glob("store/cells/*")}
     ood_bench("run", tiny, "--fresh")
-    after = {path: path.stat().st_ino for path in results.glob("store/cells/*/metrics.json")}
+    after = {path: path.stat().st_ino for path in results.glob("store/cells/*")}
     assert before.keys() == after.keys()
     assert metrics(results) == whole
     assert any(before[path] != after[path] for path in before)
@@ -199,7 +195,7 @@ def test_set_and_scale_change_what_is_run_and_the_report_says_so(
     assert "models.glow.training.batch\\_size=8" in page or "batch_size=8" in page
     steps = {
         json.loads(path.read_text())["steps"]
-        for path in tiny.parent.glob("results/store/cells/*/training.json")
+        for path in members(tiny.parent / "results", "training.json").values()
     }
     assert steps == {10}
 
@@ -211,14 +207,13 @@ def test_adding_a_detector_computes_only_its_own_cells(tiny: Path, ood_bench: Co
         )
     )
     ood_bench("run", tiny)
-    cells = tiny.parent / "results/store/cells"
-    before = {path.name for path in cells.iterdir()}
+    before = members(tiny.parent / "results").keys()
     tiny.write_text(SUITE.replace("analyses: [histogram, roc, extremes, course]\n", ""))
     ood_bench("run", tiny)
     added = [
-        json.loads((path / "manifest.json").read_text())["name"]
-        for path in cells.iterdir()
-        if path.name not in before
+        json.loads(path.read_text())["name"]
+        for key, path in members(tiny.parent / "results").items()
+        if key not in before
     ]
     assert len(added) == 10
     assert all(name.endswith("/typicality") for name in added)

@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 from tests.conftest import NORMAL, Command
+from tests.stored import members, unpack
 
 from ood_bench.hashing import file_sha256
 from ood_bench.zoo import summary
@@ -105,17 +106,21 @@ def test_an_exported_model_has_a_card_and_can_be_fetched_by_a_name(
     )
 
 
-def test_the_folder_of_a_training_cell_is_a_model(
-    finished: Path, photos: Path, ood_bench: Command
+def test_the_file_of_a_training_cell_is_a_model_and_so_is_the_folder_of_an_old_one(
+    finished: Path, photos: Path, tmp_path: Path, ood_bench: Command
 ) -> None:
-    (folder,) = (
-        manifest.parent
-        for manifest in finished.glob("results/store/cells/*/manifest.json")
+    shutil.copytree(finished / "results", tmp_path / "results")
+    (key,) = (
+        key
+        for key, manifest in members(tmp_path / "results").items()
         if json.loads(manifest.read_text())["name"] == "train/glow@low/0"
     )
-    cell = scored(ood_bench, finished, "--model", folder, "--data", photos)
+    file = tmp_path / f"results/store/cells/{key}.zip"
     named = scored(ood_bench, finished, "--model=glow@low", "--data", photos)
+    cell = scored(ood_bench, tmp_path, "--model", file, "--data", photos)
     pd.testing.assert_frame_equal(cell, named)
+    old = scored(ood_bench, tmp_path, "--model", unpack(file), "--data", photos)
+    pd.testing.assert_frame_equal(old, named)
 
 
 def test_scores_are_written_as_csv_or_parquet(

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from tests.conftest import SUITE, Command
+from tests.stored import unpack
 
 from ood_bench.files import UNFINISHED
 from ood_bench.runs.record import read_record, write_record
@@ -23,7 +24,7 @@ def store(tiny: Path, finished: Path) -> Store:
 def extra(store: Store) -> Path:
     """Add a cell that no run needs, and unfinished work of another, and return the first."""
     some = store.finished_keys()[0]
-    shutil.copytree(store.path(some), store.path("0" * 32))
+    shutil.copyfile(store.path(some), store.path("0" * 32))
     checkpoint = store.training("1" * 32) / "last.ckpt"
     checkpoint.parent.mkdir(parents=True)
     checkpoint.write_text("state")
@@ -80,7 +81,7 @@ def test_the_cells_of_a_suite_that_is_named_are_needed(
 
 def test_what_a_living_process_works_on_stays(store: Store, ood_bench: Command) -> None:
     unneeded = extra(store)
-    with store.lock(unneeded.name):
+    with store.lock(unneeded.stem):
         assert ood_bench("store", "clean").status == 0
         assert unneeded.exists()
     assert ood_bench("store", "clean").status == 0
@@ -112,13 +113,25 @@ def test_work_that_is_left_of_a_finished_cell_is_counted_and_goes(
     assert ood_bench("store", "clean", "--dry-run").out == f"{said}would free 2.0 kB\n"
     assert ood_bench("store", "clean").out == f"{said}freed 2.0 kB\n"
     assert not left.parent.parent.exists()
-    assert store.path(left.parent.parent.name).is_dir()
+    assert store.path(left.parent.parent.name).is_file()
 
 
 def test_a_damaged_cell_is_called_so(store: Store, ood_bench: Command) -> None:
     key = store.finished_keys()[0]
-    (store.path(key) / "manifest.json").write_text("[" * 10_000)
+    store.path(key).write_text("[" * 10_000)
     assert "damaged" in ood_bench("store", "show").out
+
+
+def test_the_kind_of_a_cell_that_an_earlier_version_stored_is_known(
+    store: Store, ood_bench: Command
+) -> None:
+    before = ood_bench("store", "show").out.splitlines()
+    for key in store.finished_keys():
+        (unpack(store.path(key)) / "manifest.json").stat()
+    now = ood_bench("store", "show").out.splitlines()
+    counts = [[line.split()[:2] for line in lines] for lines in (before, now)]
+    assert counts[0] == counts[1]
+    assert "damaged" not in str(now)
 
 
 def test_what_broken_off_writers_left_in_a_runs_folder_goes(

@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import Command, within_pytest, write_tiny
+from tests.stored import members
 
 from ood_bench.data import Library
 from ood_bench.data.options import DataOptions
@@ -107,10 +108,10 @@ def run_bundled(
 
 def measured(results: Path, name: str) -> dict[str, list[float]]:
     """Return the measures of a cell, by its name."""
-    for path in results.glob("store/cells/*/manifest.json"):
+    for key, path in members(results).items():
         if json.loads(path.read_text())["name"] == name:
             found: dict[str, list[float]]
-            found = json.loads((path.parent / "metrics.json").read_text())["measures"]
+            found = json.loads(members(results, "metrics.json")[key].read_text())["measures"]
             return found
     raise LookupError(name)
 
@@ -269,10 +270,12 @@ def test_the_held_out_images_of_a_subset_are_those_that_were_never_trained_on(
 ) -> None:
     run_bundled(tmp_path, ood_bench, monkeypatch, detector="likelihood")
     columns = {}
-    for path in tmp_path.glob("results/store/cells/*/manifest.json"):
+    for key, path in members(tmp_path / "results").items():
         name = json.loads(path.read_text())["name"]
         if name.endswith("/clothes/held_out/decomposition"):
-            columns = pq.read_table(path.parent / "columns.parquet").to_pydict()
+            columns = pq.read_table(
+                members(tmp_path / "results", "columns.parquet")[key].open("rb")
+            ).to_pydict()
     (exported,) = Path(__file__).parents[2].glob("results/zoo/glow-fashion_mnist/held_out.parquet")
     theirs = pq.read_table(exported).to_pydict()["log_prob"]
     digest = "e9558368261a11c41749d72b0343b1c8"

@@ -41,7 +41,7 @@ def test_a_reference_model_loads_and_is_what_its_suite_trains(folder: Path) -> N
     plugin = Registry().load("models", model.plugin)
     assert plugin.revision == model.revision
     module = build(plugin, model.shape, model.options, 0)
-    load_pretrained(module, model.weights)
+    load_pretrained(module, model.weights.path)
     assert sum(p.numel() for p in module.parameters()) == trained["parameters"]
     assert data["digest"] == model.data["digest"]
 

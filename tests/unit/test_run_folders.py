@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from tests.stored import unpack
 from tests.unit.test_store import cell, finish
 
 from ood_bench.errors import OodBenchError
@@ -219,7 +220,7 @@ def test_what_a_store_holds_is_counted_by_kind_with_what_no_run_needs(tmp_path: 
     store, kept, other = Store(tmp_path / "store"), cell("score/kept"), cell("score/other")
     finish(store, kept)
     finish(store, other, "longer than that")
-    damaged = store.path("0" * 32)
+    damaged = tmp_path / "store/cells" / ("0" * 32)
     damaged.mkdir()
     (damaged / "manifest.json").write_text('{"kind": "not a kind"}')
     begun = "1" * 32
@@ -229,8 +230,12 @@ def test_what_a_store_holds_is_counted_by_kind_with_what_no_run_needs(tmp_path: 
     stray = store.partial("2" * 32)
     stray.write_bytes(b"y" * 10)
     sizes = {
-        key: sum(path.stat().st_size for path in store.path(key).iterdir())
-        for key in (kept.key, other.key, damaged.name)
+        key: sum(path.stat().st_size for path in places)
+        for key, places in (
+            (kept.key, unpack(store.path(kept.key)).iterdir()),
+            (other.key, [store.path(other.key)]),
+            (damaged.name, damaged.iterdir()),
+        )
     }
     both = sizes[kept.key] + sizes[other.key]
     found = upkeep.space_of(store, {kept.key, begun})

@@ -3,14 +3,17 @@
 import errno
 import json
 import multiprocessing
+import shutil
 import zipfile
 from collections.abc import Callable, Collection
 from dataclasses import replace
 from pathlib import Path
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pytest
+from tests.stored import unpack
 
 from ood_bench.cells import KINDS, MANIFEST, SEAL, Address, Cell, required, seal
 from ood_bench.cells.context import Wanted
@@ -20,6 +23,7 @@ from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import UNFINISHED, unfinished
 from ood_bench.hashing import digest, file_sha256
 from ood_bench.owner import Owner
+from ood_bench.packed import StoredFile, pack
 from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store, write_columns, write_table
 
@@ -47,7 +51,35 @@ def test_a_finished_cell_is_there_with_its_files(tmp_path: Path) -> None:
     assert not store.has(what.key)
     finish(store, what)
     assert Store(tmp_path).has(what.key)
-    assert Store(tmp_path).file(what.key, "a.txt").read_text() == "hello"
+    assert Store(tmp_path).read(what.key, "a.txt") == b"hello"
+    Store(tmp_path).file(what.key, "a.txt").copy(tmp_path / "copy")
+    assert (tmp_path / "copy").read_text() == "hello"
+
+
+def test_a_finished_cell_is_one_file_that_any_zip_program_reads(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    finish(store, what)
+    assert [path for path in tmp_path.rglob("*") if path.is_file()] == [store.path(what.key)]
+    with zipfile.ZipFile(store.path(what.key)) as file:
+        assert file.testzip() is None
+        assert file.namelist() == ["a.txt", "columns.parquet", MANIFEST, SEAL]
+        assert file.read("a.txt") == b"hello"
+
+
+def test_a_cell_that_an_earlier_version_stored_is_read_and_left_as_it_is(tmp_path: Path) -> None:
+    what = cell()
+    finish(Store(tmp_path), what)
+    folder = unpack(Store(tmp_path).path(what.key))
+    before = {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*")}
+    store = Store(tmp_path)
+    assert store.has(what.key)
+    assert store.finished_keys() == [what.key]
+    assert store.path(what.key) == folder
+    assert store.read(what.key, "a.txt") == b"hello"
+    assert store.file(what.key, "a.txt") == StoredFile(folder / "a.txt")
+    finish(store, what, "another")
+    assert Store(tmp_path).read(what.key, "a.txt") == b"hello"
+    assert {path: path.stat().st_mtime_ns for path in folder.parent.rglob("*")} == before
 
 
 def test_columns_come_back_as_they_were(tmp_path: Path) -> None:
@@ -100,17 +132,66 @@ def test_every_flipped_byte_of_every_file_is_seen_and_named(
 ) -> None:
     what = cell()
     finish(Store(tmp_path), what)
-    for path in sorted(Store(tmp_path).path(what.key).iterdir()):
-        content = path.read_bytes()
-        for position in range(len(content)):
-            flipped = bytearray(content)
-            flipped[position] ^= 0x20
-            path.write_bytes(bytes(flipped))
-            caplog.clear()
-            assert not Store(tmp_path).has(what.key)
-            assert str(path.parent) in caplog.text
-        path.write_bytes(content)
+    file = Store(tmp_path).path(what.key)
+    packed = file.read_bytes()
+    check_flips(file, what.key, caplog)
+    for path in sorted(unpack(file).iterdir()):
+        check_flips(path, what.key, caplog)
     assert Store(tmp_path).has(what.key)
+    file.write_bytes(packed)
+    for length in range(len(packed)):
+        file.write_bytes(packed[:length])
+        assert not Store(tmp_path).has(what.key)
+    file.write_bytes(packed + b"x")
+    assert not Store(tmp_path).has(what.key)
+
+
+def check_flips(path: Path, key: str, caplog: pytest.LogCaptureFixture) -> None:
+    """Flip a bit of each byte of a file of a cell in turn; each is seen and named."""
+    content = path.read_bytes()
+    (root,) = (folder.parent for folder in path.parents if folder.name == "cells")
+    for position in range(len(content)):
+        flipped = bytearray(content)
+        flipped[position] ^= 0x20
+        path.write_bytes(bytes(flipped))
+        caplog.clear()
+        assert not Store(root).has(key)
+        assert str(Store(root).path(key)) in caplog.text
+    path.write_bytes(content)
+    assert Store(root).has(key)
+
+
+def test_a_member_that_is_lacking_or_foreign_or_of_another_content_is_seen(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    store, what = Store(tmp_path), cell()
+    finish(store, what)
+    files = store.read_files(what.key)
+    path = store.path(what.key)
+    new = tmp_path / "new"
+    new.mkdir()
+    for name, content in files.items():
+        (new / name).write_bytes(content)
+    path.unlink()
+    pack(new, path)
+    assert Store(tmp_path).has(what.key)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("../b.txt", b"x")
+    assert not Store(tmp_path).has(what.key)
+    for name, content in (("a.txt", b"hellO"), ("a.txt", None), (SEAL, None), ("b.txt", b"")):
+        changed = {**files, name: content}
+        shutil.rmtree(new)
+        new.mkdir()
+        for other, text in changed.items():
+            if text is not None:
+                (new / other).write_bytes(text)
+        path.unlink()
+        pack(new, path)
+        assert not Store(tmp_path).has(what.key)
+    path.write_bytes(b"a stranger's file")
+    caplog.clear()
+    assert not Store(tmp_path).has(what.key)
+    assert f"{path} is not what was written" in caplog.text
 
 
 @pytest.mark.parametrize(
@@ -120,7 +201,7 @@ def test_a_cell_sealed_without_a_file_that_its_kind_must_have_is_not_finished(
     tmp_path: Path, caplog: pytest.LogCaptureFixture, kind: str, name: str
 ) -> None:
     key = digest({"kind": kind, "options": {}, "inputs": {}})
-    folder = Store(tmp_path).path(key)
+    folder = tmp_path / "cells" / key
     folder.mkdir(parents=True)
     for file in REQUIRED[kind]:
         (folder / file).write_bytes(b"content")
@@ -143,7 +224,7 @@ def test_a_cell_of_a_kind_that_is_not_known_is_not_finished(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = digest({"kind": "poem", "options": {}, "inputs": {}})
-    folder = Store(tmp_path).path(key)
+    folder = tmp_path / "cells" / key
     folder.mkdir(parents=True)
     sealed(folder, "poem", ())
     assert not Store(tmp_path).has(key)
@@ -163,19 +244,25 @@ def sealed(folder: Path, kind: str, names: Collection[str]) -> None:
 def test_a_file_that_went_missing_is_seen(tmp_path: Path, name: str) -> None:
     what = cell()
     finish(Store(tmp_path), what)
-    (Store(tmp_path).path(what.key) / name).unlink()
+    (unpack(Store(tmp_path).path(what.key)) / name).unlink()
     assert not Store(tmp_path).has(what.key)
 
 
-def test_a_damaged_cell_is_replaced_by_a_new_one(tmp_path: Path) -> None:
-    what = cell()
-    finish(Store(tmp_path), what)
-    store = Store(tmp_path)
-    (store.path(what.key) / "a.txt").write_text("hellO")
+@pytest.mark.parametrize("packed", [True, False])
+def test_a_damaged_cell_is_replaced_by_a_new_one(tmp_path: Path, *, packed: bool) -> None:
+    store, what = Store(tmp_path), cell()
+    finish(store, what)
+    place = store.path(what.key)
+    if packed:
+        place.write_bytes(place.read_bytes().replace(b"hello", b"hellO"))
+    else:
+        (unpack(place) / "a.txt").write_text("hellO")
+    store.forget(what.key)
     assert not store.has(what.key)
     finish(store, what)
-    assert Store(tmp_path).file(what.key, "a.txt").read_text() == "hello"
+    assert Store(tmp_path).read(what.key, "a.txt") == b"hello"
     assert not store.partial(what.key).exists()
+    assert list(place.parent.iterdir()) == [place]
 
 
 def test_a_cell_whose_work_failed_is_not_there_and_keeps_its_checkpoints(tmp_path: Path) -> None:
@@ -281,10 +368,13 @@ def test_of_two_writers_of_a_cell_the_first_counts_and_neither_fails(tmp_path: P
     assert left(tmp_path) == []
 
 
+@pytest.mark.parametrize("suffix", ["", ".zip"])
 @pytest.mark.parametrize("damage", ["file", "empty folder", "folder", "other bytes"])
-def test_whatever_stands_in_a_cells_place_is_replaced(tmp_path: Path, damage: str) -> None:
+def test_whatever_stands_in_a_cells_place_is_replaced(
+    tmp_path: Path, damage: str, suffix: str
+) -> None:
     store, what = Store(tmp_path), cell()
-    place = store.path(what.key)
+    place = tmp_path / "cells" / f"{what.key}{suffix}"
     place.parent.mkdir(parents=True)
     if damage == "file":
         place.write_text("a file")
@@ -297,6 +387,7 @@ def test_whatever_stands_in_a_cells_place_is_replaced(tmp_path: Path, damage: st
     finish(store, what)
     assert Store(tmp_path).has(what.key)
     assert left(tmp_path) == []
+    assert [path.name for path in place.parent.iterdir()] == [f"{what.key}.zip"]
 
 
 def test_clearing_leaves_finished_cells_and_checkpoints_alone_and_nothing_else(
@@ -342,14 +433,14 @@ def test_a_file_that_was_replaced_on_a_file_server_is_read_again(
 ) -> None:
     what, left_over = cell(), times
     finish(Store(tmp_path), what)
-    real = Path.read_bytes
+    real = Path.open
 
-    def stale(path: Path) -> bytes:
+    def stale(path: Path, mode: str) -> IO[Any]:
         nonlocal left_over
         if left_over:
             left_over -= 1
             raise OSError(errno.ESTALE, "Stale file handle")
-        return real(path)
+        return real(path, mode)
 
-    monkeypatch.setattr(Path, "read_bytes", stale)
+    monkeypatch.setattr(Path, "open", stale)
     assert Store(tmp_path).has(what.key)

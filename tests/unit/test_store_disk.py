@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import time
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
@@ -11,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+from tests.stored import unpack
 from tests.unit.test_store import cell, finish, left
 
 from ood_bench.cells import MANIFEST, Cell
@@ -18,6 +20,7 @@ from ood_bench.cells.score import Score
 from ood_bench.data.partition import Whole
 from ood_bench.errors import StoreError
 from ood_bench.hashing import file_sha256
+from ood_bench.packed import Packed
 from ood_bench.store import Store, folder, write_columns, write_table
 
 
@@ -51,10 +54,7 @@ def test_a_cell_takes_its_place_once_all_of_it_is_on_the_disk(
 ) -> None:
     store, what = Store(tmp_path), cell()
     finish(store, what)
-    new = store.partial(what.key) / "new"
-    files = {"a.txt", "columns.parquet", "manifest.json", "manifest.sha256"}
-    assert {*synced[:4]} == {new / name for name in files}
-    assert synced[4:] == [new, tmp_path / "cells"]
+    assert synced == [store.partial(what.key) / "new.zip", tmp_path / "cells"]
 
 
 @pytest.mark.parametrize("number", [errno.EINVAL, errno.ENOTSUP])
@@ -81,8 +81,8 @@ def test_a_manifest_says_what_its_cell_is_of(tmp_path: Path) -> None:
     read = cell("score/read").key
     what = Cell("score/ä", Score(statistic="s", data="d", whole=Whole("e", 9), model=read))
     finish(Store(tmp_path), what)
-    place = Store(tmp_path).path(what.key)
-    assert place == tmp_path / "cells" / what.key
+    assert Store(tmp_path).path(what.key) == tmp_path / "cells" / f"{what.key}.zip"
+    place = unpack(Store(tmp_path).path(what.key))
     expected = {
         "kind": "score",
         "name": "score/ä",
@@ -95,16 +95,18 @@ def test_a_manifest_says_what_its_cell_is_of(tmp_path: Path) -> None:
     assert Store(tmp_path).manifest(what.key) == expected
 
 
-def test_files_of_a_cell_are_readable_by_all_whom_the_umask_lets(tmp_path: Path) -> None:
+def test_a_cell_is_readable_by_all_whom_the_umask_lets(tmp_path: Path) -> None:
     before = os.umask(0o027)
     try:
         store, what = Store(tmp_path), cell()
         with store.write(what) as new:
             (new / "columns.parquet").touch(0o600)
-        modes = {path.stat().st_mode & 0o777 for path in store.path(what.key).iterdir()}
+        mode = store.path(what.key).stat().st_mode & 0o777
     finally:
         os.umask(before)
-    assert modes == {0o640}
+    assert mode == 0o640
+    with zipfile.ZipFile(store.path(what.key)) as file:
+        assert {info.external_attr >> 16 for info in file.infolist()} == {0o644}
 
 
 @pytest.mark.parametrize(("failures", "slept"), [(0, []), (2, [0.01, 0.1]), (3, [0.01, 0.1, 1.0])])
@@ -125,20 +127,31 @@ def test_an_error_that_stays_is_told(
     finish(store, what)
     pauses: list[float] = []
     monkeypatch.setattr(time, "sleep", pauses.append)
-    monkeypatch.setattr(Path, "read_bytes", refusing(number))
-    place = store.path(what.key) / "a.txt"
-    with pytest.raises(StoreError, match=f"^{place} cannot be read$"):
-        store.read(what.key, "a.txt")
+    place = store.path(what.key)
+    with monkeypatch.context() as patch:
+        patch.setattr(Path, "open", refusing(number))
+        with pytest.raises(StoreError, match=f"^{place} cannot be read$"):
+            store.read(what.key, "a.txt")
     assert len(pauses) == slept
+    file = unpack(place) / "a.txt"
+    monkeypatch.setattr(Path, "read_bytes", refusing(number))
+    with pytest.raises(StoreError, match=f"^{file} cannot be read$"):
+        store.read(what.key, "a.txt")
 
 
 def test_a_cell_whose_files_cannot_be_opened_is_not_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     finish(Store(tmp_path), cell())
+    place = Store(tmp_path).path(cell().key)
+    with monkeypatch.context() as patch:
+        patch.setattr(Packed, "sha256", refusing(errno.EIO))
+        assert not Store(tmp_path).has(cell().key)
+    assert f"{place} cannot be read" in caplog.text
+    file = unpack(place) / "a.txt"
     monkeypatch.setattr(folder, "file_sha256", refusing(errno.EIO))
     assert not Store(tmp_path).has(cell().key)
-    assert f"{Store(tmp_path).path(cell().key) / 'a.txt'} cannot be read" in caplog.text
+    assert f"{file} cannot be read" in caplog.text
 
 
 def test_removing_a_cell_takes_its_files_and_all_work_on_it(tmp_path: Path) -> None:
@@ -172,12 +185,13 @@ def test_a_link_in_a_cells_place_goes_and_what_it_leads_to_stays(tmp_path: Path)
 def test_a_damage_that_was_seen_is_looked_at_again_once_it_is_forgotten(tmp_path: Path) -> None:
     store, what = Store(tmp_path), cell()
     finish(store, what)
-    path = store.path(what.key) / "a.txt"
-    path.write_text("hellO")
+    path = store.path(what.key)
+    sound = path.read_bytes()
+    path.write_bytes(sound[:-1])
     assert store.has(what.key), "what was written here is not read again"
     store.forget(what.key)
     assert not store.has(what.key)
-    path.write_text("hello")
+    path.write_bytes(sound)
     assert not store.has(what.key), "a damage is told once"
     store.forget(what.key)
     assert store.has(what.key)
@@ -187,27 +201,32 @@ def test_a_damage_that_was_seen_is_looked_at_again_once_it_is_forgotten(tmp_path
 def test_a_cell_that_cannot_be_moved_to_its_place_is_an_error(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
 ) -> None:
-    monkeypatch.setattr(Path, "rename", refusing(number))
-    with pytest.raises(OSError, match=os.strerror(number)):
-        finish(Store(tmp_path), cell())
+    monkeypatch.setattr(os, "link", refusing(number))
+    store = Store(tmp_path)
+    with pytest.raises(OSError, match=os.strerror(number)), store.write(cell()) as new:
+        (new / "columns.parquet").touch()
+    assert left(tmp_path) == []
+
+
+@pytest.mark.parametrize("number", [errno.EPERM, errno.ENOTSUP, errno.EMLINK])
+def test_a_file_system_without_hard_links_is_good_enough(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, number: int
+) -> None:
+    monkeypatch.setattr(os, "link", refusing(number))
+    finish(Store(tmp_path), cell())
+    assert Store(tmp_path).has(cell().key)
     assert left(tmp_path) == []
 
 
 def test_a_damaged_cell_that_cannot_be_replaced_is_not_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    store, what, rename = Store(tmp_path), cell(), Path.rename
+    store, what = Store(tmp_path), cell()
     finish(store, what)
-    (store.path(what.key) / "a.txt").write_text("hellO")
-
-    def full(path: Path, target: Path) -> Path:
-        if target == store.path(what.key):
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        return rename(path, target)
-
-    monkeypatch.setattr(Path, "rename", full)
-    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)):
-        finish(store, what)
+    store.path(what.key).write_bytes(b"hellO")
+    monkeypatch.setattr(os, "link", refusing(errno.ENOSPC))
+    with pytest.raises(OSError, match=os.strerror(errno.ENOSPC)), store.write(what) as new:
+        (new / "columns.parquet").touch()
     assert not store.has(what.key)
 
 
@@ -216,14 +235,15 @@ def test_a_place_that_others_keep_filling_is_given_up(
 ) -> None:
     tried: list[Path] = []
 
-    def rename(path: Path, target: Path) -> None:
+    def link(path: Path, _: Path) -> None:
         tried.append(path)
-        raise OSError(errno.ENOTEMPTY, os.strerror(errno.ENOTEMPTY))
+        raise FileExistsError
 
-    monkeypatch.setattr(Path, "rename", rename)
-    place = Store(tmp_path).path(cell().key)
-    with pytest.raises(StoreError, match=f"^{place}: what stands there can neither be used nor"):
-        finish(Store(tmp_path), cell())
+    monkeypatch.setattr(os, "link", link)
+    store, place = Store(tmp_path), Store(tmp_path).path(cell().key)
+    said = f"^{place}: what stands there can neither be used nor"
+    with pytest.raises(StoreError, match=said), store.write(cell()) as new:
+        (new / "columns.parquet").touch()
     assert len(tried) == 10
 
 
@@ -285,3 +305,13 @@ def test_floats_are_split_by_bytes_and_all_else_has_a_dictionary(tmp_path: Path)
     assert {column.compression for column in found.values()} == {"ZSTD"}
     write_columns(tmp_path / "c", {"b": np.array([1.0]), "a": np.array([2.0])})
     assert pq.read_table(tmp_path / "c").column_names == ["b", "a"]
+
+
+def test_a_folder_that_work_leaves_is_no_part_of_a_cell(tmp_path: Path) -> None:
+    store, what = Store(tmp_path), cell()
+    with store.write(what) as new:
+        (new / "columns.parquet").touch()
+        (new / "scratch").mkdir()
+        (new / "scratch" / "a.txt").touch()
+    assert Store(tmp_path).has(what.key)
+    assert [*store.manifest(what.key)["files"]] == ["columns.parquet"]

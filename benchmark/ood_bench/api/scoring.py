@@ -40,8 +40,8 @@ def score(
     """Score images: log-likelihood, detector score, and a verdict on each image.
 
     Args:
-        model: The folder of an exported model or of a training's cell, the name of a model in a
-            run (`glow`, or `glow@mnist/0`), or a model in memory, in evaluation mode, whose
+        model: The folder of an exported model, the file of a training's cell, the name of a model
+            in a run (`glow`, or `glow@mnist/0`), or a model in memory, in evaluation mode, whose
             `log_prob` takes uint8 images.
         images: uint8, shape `(N, C, H, W)`; or a folder, an `.npz` archive, or the name of a
             data set of the catalogue.

@@ -5,8 +5,10 @@ import json
 import logging
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -20,7 +22,8 @@ from ood_bench.cells.kinds import required
 from ood_bench.cells.score import COLUMNS
 from ood_bench.cells.spec import Spec
 from ood_bench.errors import StoreError
-from ood_bench.hashing import bytes_sha256, digest
+from ood_bench.hashing import digest
+from ood_bench.packed import StoredFile
 from ood_bench.typed import FileName, Key, Sha256, typed
 
 if TYPE_CHECKING:
@@ -74,8 +77,25 @@ class Environment(BaseModel):
     seconds: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
 
 
+class OpenCell(Protocol):
+    """The files of a cell while it is open; any of them may be damaged."""
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all files."""
+        ...
+
+    def content(self, name: str) -> bytes:
+        """Return the content of a file."""
+        ...
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of the content of a file, in hexadecimal."""
+        ...
+
+
 class Cells(ABC):
-    """Finished cells by key, in a folder or in an archive.
+    """Finished cells by key, in a store or in an archive.
 
     A cell consists of its files, `manifest.json` with their checksums, options and inputs, and
     `manifest.sha256` with the manifest's own checksum. It has all files that its kind requires,
@@ -94,19 +114,12 @@ class Cells(ABC):
         """Return the path of a finished cell, whether or not it exists."""
 
     @abstractmethod
-    def _names(self, key: str) -> Collection[str]:
-        """Return the names of all files of a cell; none if there is no such cell."""
-
-    @abstractmethod
-    def _content(self, key: str, name: str) -> bytes:
-        """Return the content of a file of a cell.
+    def _open(self, key: str) -> AbstractContextManager[OpenCell | None]:
+        """Open a cell; None if there is no such cell.
 
         Raises:
-            StoreError: If it cannot be read.
+            OodBenchError: If it cannot be read, now or while it is open.
         """
-
-    def _sha256(self, key: str, name: str) -> str:
-        return bytes_sha256(self._content(key, name))
 
     def has(self, key: str) -> bool:
         """Return whether a cell is finished and all its checksums match.
@@ -115,36 +128,44 @@ class Cells(ABC):
         """
         if key in self._sound:
             return True
-        if key in self._damaged or not self._names(key):
+        if key in self._damaged:
             return False
         try:
-            self._sound[key] = self._verified(key)
+            found = self._verified(key)
         except StoreError as error:
             log.warning("%s; the cell will be computed again", error)
             self._damaged.add(key)
             return False
+        if found is None:
+            return False
+        self._sound[key] = found
         return True
 
-    def _verified(self, key: str) -> dict[str, Any]:
-        """Return a cell's manifest, after checking every file against it."""
-        folder, names = self.path(key), self._names(key)
-        if not {MANIFEST, SEAL} <= {*names}:
-            raise StoreError(f"{folder / SEAL} is damaged or missing")
-        text = self._content(key, MANIFEST)
-        if self._content(key, SEAL) != seal(text):
-            raise StoreError(f"{folder / MANIFEST} is not what was written")
-        manifest = typed(text, Manifest, folder / MANIFEST)
+    def _verified(self, key: str) -> dict[str, Any] | None:
+        """Return a cell's manifest, after checking every file; None if there is no such cell."""
+        with self._open(key) as cell:
+            return None if cell is None else self._checked(key, cell)
+
+    def _checked(self, key: str, cell: OpenCell) -> dict[str, Any]:
+        """Return the manifest of an open cell, after checking every file against it."""
+        place = _Place(self, key)
+        if not {MANIFEST, SEAL} <= {*cell.names}:
+            raise StoreError(f"{place}/{SEAL} is damaged or missing")
+        text = cell.content(MANIFEST)
+        if cell.content(SEAL) != seal(text):
+            raise StoreError(f"{place}/{MANIFEST} is not what was written")
+        manifest = typed(text, Manifest, _Place(self, key, MANIFEST))
         if manifest.key != key:
-            raise StoreError(f"{folder / MANIFEST} is that of another cell")
+            raise StoreError(f"{place}/{MANIFEST} is that of another cell")
         try:
             lacking = required(manifest.kind) - {*manifest.files} - self.left_out
         except LookupError as error:
-            raise StoreError(f"{folder / MANIFEST}: no kind {manifest.kind!a} is known") from error
+            raise StoreError(f"{place}/{MANIFEST}: no kind {manifest.kind!a} is known") from error
         if lacking:
-            raise StoreError(f"{folder / min(lacking)} was never written")
+            raise StoreError(f"{place}/{min(lacking)} was never written")
         for name, checksum in manifest.files.items():
-            if name not in names or self._sha256(key, name) != checksum:
-                raise StoreError(f"{folder / name} is not what was written")
+            if name not in cell.names or cell.sha256(name) != checksum:
+                raise StoreError(f"{place}/{name} is not what was written")
         return manifest.model_dump()
 
     def manifest(self, key: str) -> Mapping[str, Any]:
@@ -154,9 +175,10 @@ class Cells(ABC):
             StoreError: If the cell is not finished or is damaged.
         """
         if key not in self._sound:
-            if not self._names(key):
+            found = self._verified(key)
+            if found is None:
                 raise StoreError(f"{self.path(key)}: no finished cell")
-            self._sound[key] = self._verified(key)
+            self._sound[key] = found
         return self._sound[key]
 
     def keeps(self, key: str, name: str) -> bool:
@@ -182,7 +204,7 @@ class Cells(ABC):
         Raises:
             StoreError: If the cell is not finished, is damaged, or has another kind.
         """
-        return kind.of(self.manifest(key), self.location(key, MANIFEST))
+        return kind.of(self.manifest(key), _Place(self, key, MANIFEST, named=True))
 
     def read(self, key: str, name: str) -> bytes:
         """Return the content of a file of a finished cell.
@@ -193,6 +215,13 @@ class Cells(ABC):
         if name not in (MANIFEST, SEAL) and not self.keeps(key, name):
             raise StoreError(f"{self.path(key) / name}: the cell has no such file")
         return self._content(key, name)
+
+    def _content(self, key: str, name: str) -> bytes:
+        """Return the content of a file of a cell, without checks."""
+        with self._open(key) as cell:
+            if cell is None or name not in cell.names:
+                raise StoreError(f"{self.path(key) / name} cannot be read")
+            return cell.content(name)
 
     def read_files(self, key: str, *, without: Collection[str] = ()) -> dict[str, bytes]:
         """Return all files of a finished cell but some, which its manifest then omits too.
@@ -224,7 +253,8 @@ class Cells(ABC):
         Raises:
             StoreError: If the content does not have that type; the message names the cell.
         """
-        return typed(self.read(key, name), kind, self.location(key, name), more=more)
+        where = _Place(self, key, name, named=True)
+        return typed(self.read(key, name), kind, where, more=more)
 
     def read_columns(self, key: str, name: str = COLUMNS) -> dict[str, NDArray[Any]]:
         """Return the columns of a Parquet file of a finished cell as numpy arrays.
@@ -300,15 +330,37 @@ class Cells(ABC):
 
     def location(self, key: str, name: str) -> str:
         """Return a file's path and its cell's name, for messages; the cell must be sound."""
-        return f"{self.path(key) / name} ({self.manifest(key)['name']})"
+        return str(_Place(self, key, name, named=True))
+
+
+@dataclass(frozen=True)
+class _Place:
+    """A cell or one of its files in messages, put into words only if there is one.
+
+    Attributes:
+        cells: Where the cell lies.
+        key: The cell.
+        file: The file; empty for the cell.
+        named: Whether the name of the cell, which must be sound, is added.
+    """
+
+    cells: Cells
+    key: str
+    file: str = ""
+    named: bool = False
+
+    def __str__(self) -> str:
+        """Return the path."""
+        path = str(self.cells.path(self.key) / self.file)
+        return f"{path} ({self.cells.manifest(self.key)['name']})" if self.named else path
 
 
 class CellFiles(Cells):
-    """Finished cells in folders, with folders for the checkpoints of unfinished trainings."""
+    """Finished cells of a store, with folders for the checkpoints of unfinished trainings."""
 
     @abstractmethod
-    def file(self, key: str, name: str) -> Path:
-        """Return the path of one file of a finished cell."""
+    def file(self, key: str, name: str) -> StoredFile:
+        """Return one file of a finished cell, which is opened when needed."""
 
     @abstractmethod
     def training(self, key: str) -> Path:

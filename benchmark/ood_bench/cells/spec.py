@@ -95,7 +95,7 @@ class Spec(ABC):
         return digest({"kind": self.family, "options": self.hashed, "inputs": self.inputs})
 
     @classmethod
-    def of(cls, manifest: Mapping[str, Any], where: str) -> Self:
+    def of(cls, manifest: Mapping[str, Any], where: object) -> Self:
         """Parse the manifest of a finished cell.
 
         Args:

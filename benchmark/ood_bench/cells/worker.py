@@ -49,11 +49,11 @@ class Worker:
 
     def trained(self, key: str) -> "ImageModule":
         """Return a finished model in evaluation mode, on its device."""
-        from safetensors.torch import load_file
+        from ood_bench.lit.stored import load_stored
 
         if self._model is None or self._model[0] != key:
             model = self.store.spec(key, Train).build(self)
-            model.load_state_dict(load_file(self.store.file(key, WEIGHTS)))
+            model.load_state_dict(load_stored(self.store.file(key, WEIGHTS)))
             self._model = (key, model.eval())
         return self._model[1]
 

@@ -11,9 +11,10 @@ from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells, reported
 from ood_bench.errors import OodBenchError
 from ood_bench.files import unfinished
 from ood_bench.hashing import file_sha256
+from ood_bench.packed import DAMAGE
 from ood_bench.results import Omission
 from ood_bench.runs.record import CELLS, RunRecord, write_record
-from ood_bench.runs.zipped import DAMAGE, ZippedCells
+from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store
 
 _STAMP = (1980, 1, 1, 0, 0, 0)

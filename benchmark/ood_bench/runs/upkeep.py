@@ -1,13 +1,11 @@
 """Disk space of a store: the cells that runs need, and freeing the others."""
 
-import json
 import os
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from ood_bench.cells import MANIFEST
 from ood_bench.errors import OodBenchError
 from ood_bench.files import clear_unfinished
 from ood_bench.runs.archive import is_archive
@@ -73,7 +71,7 @@ def space_of(store: Store, needed: Collection[str]) -> dict[str, Space]:
     found: dict[str, Space] = defaultdict(Space)
     finished = {*store.finished_keys()}
     for key in finished:
-        found[_kind(store, key)].add(_size(store.path(key)), needed=key in needed)
+        found[store.kind(key) or DAMAGED].add(_size(store.path(key)), needed=key in needed)
     for key in store.unfinished_keys():
         wanted = key in needed and key not in finished
         found[UNFINISHED_WORK].add(_size(store.partial(key)), needed=wanted)
@@ -99,7 +97,7 @@ def free(store: Store, results: Path, needed: Collection[str]) -> dict[str, Spac
                     store.clear_partial(key)
                 continue
             if os.path.lexists(store.path(key)):
-                gone[_kind(store, key)].add(_size(store.path(key)), needed=False)
+                gone[store.kind(key) or DAMAGED].add(_size(store.path(key)), needed=False)
             if os.path.lexists(store.partial(key)):
                 gone[UNFINISHED_WORK].add(_size(store.partial(key)), needed=False)
             store.remove(key)
@@ -108,15 +106,6 @@ def free(store: Store, results: Path, needed: Collection[str]) -> dict[str, Spac
     store.clear()
     clear_unfinished(results)
     return dict(sorted(gone.items()))
-
-
-def _kind(store: Store, key: str) -> str:
-    try:
-        manifest = json.loads((store.path(key) / MANIFEST).read_bytes())
-        kind = manifest["kind"]
-    except (OSError, ValueError, TypeError, LookupError, RecursionError):
-        return DAMAGED
-    return kind if isinstance(kind, str) and kind.isidentifier() else DAMAGED
 
 
 def _size(path: Path) -> int:

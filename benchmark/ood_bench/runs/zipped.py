@@ -1,33 +1,23 @@
 """The cells of an archive, read from its ZIP file."""
 
-import lzma
 import re
-import struct
 import zipfile
-import zlib
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells
+from ood_bench.cells.finished import OpenCell
 from ood_bench.errors import OodBenchError, StoreError
+from ood_bench.hashing import bytes_sha256
+from ood_bench.packed import DAMAGE
 
 LARGEST = 1 << 30
 """Bytes of the largest file in an archive, unpacked."""
 
 LARGEST_SUM = 1 << 36
 """Bytes of all files in an archive, unpacked."""
-
-DAMAGE = (
-    zipfile.BadZipFile,
-    zlib.error,
-    lzma.LZMAError,
-    EOFError,
-    RuntimeError,  # a password is required, or the compression is unknown
-    ValueError,
-    struct.error,
-)
-"""Exceptions of `zipfile` for damaged files, beside `OSError`."""
 
 _ENTRY = re.compile(r"cells/([0-9a-f]{32})/([A-Za-z0-9_][A-Za-z0-9._-]*)")
 
@@ -78,16 +68,41 @@ class ZippedCells(Cells):
         """
         if key not in self._sound and key in self._known:
             try:
-                self._sound[key] = self._verified(key)
+                self.manifest(key)
             except StoreError as error:
                 raise OodBenchError(f"{error}; the archive is damaged") from error
         return key in self._sound
 
-    def _names(self, key: str) -> Collection[str]:
-        return self._known.get(key, {})
-
-    def _content(self, key: str, name: str) -> bytes:
+    @contextmanager
+    def _open(self, key: str) -> Iterator[OpenCell | None]:
+        known = self._known.get(key)
         try:
-            return self._file.read(self._known[key][name])
+            yield None if known is None else _Zipped(self._file, known)
         except (*DAMAGE, OSError) as error:
             raise OodBenchError(f"{self._where} is damaged: {error}") from error
+
+
+class _Zipped:
+    """A cell of an archive.
+
+    Args:
+        file: The archive.
+        entries: The cell's files, by name.
+    """
+
+    def __init__(self, file: zipfile.ZipFile, entries: dict[str, zipfile.ZipInfo]) -> None:
+        self._file = file
+        self._entries = entries
+
+    @property
+    def names(self) -> Collection[str]:
+        """The names of all files."""
+        return self._entries.keys()
+
+    def content(self, name: str) -> bytes:
+        """Return the content of a file."""
+        return self._file.read(self._entries[name])
+
+    def sha256(self, name: str) -> str:
+        """Return the SHA-256 of the content of a file, in hexadecimal."""
+        return bytes_sha256(self.content(name))

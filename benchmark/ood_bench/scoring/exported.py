@@ -13,6 +13,7 @@ from ood_bench.data import Shape
 from ood_bench.errors import OodBenchError, PluginError, StoreError
 from ood_bench.files import unfinished_folder, write_whole
 from ood_bench.hashing import digest, file_sha256
+from ood_bench.packed import StoredFile
 from ood_bench.scoring.card import card
 from ood_bench.scoring.trained import HeldOut, TrainedModel
 from ood_bench.store import write_columns
@@ -58,7 +59,7 @@ def export(model: TrainedModel, folder: Path) -> Path:
 
 
 def _write(model: TrainedModel, folder: Path) -> None:
-    shutil.copyfile(model.weights, folder / WEIGHTS)
+    model.weights.copy(folder / WEIGHTS)
     write_columns(
         folder / HELD_OUT, {name: column.values for name, column in model.held_out.items()}
     )
@@ -125,7 +126,7 @@ def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
         recipe=found.recipe,
         data=found.data,
         shape=Shape(*found.shape),
-        weights=folder / WEIGHTS,
+        weights=StoredFile(folder / WEIGHTS),
         held_out=_held_out(folder / HELD_OUT, found.held_out),
         base=folder,
         trust=trust_code,

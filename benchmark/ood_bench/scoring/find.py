@@ -22,8 +22,8 @@ def find_model(
     """Find a trained model.
 
     Args:
-        name: `zoo:NAME`; the folder of an exported model or of a training's cell in a store; or a
-            model of a run as `model`, `model@inside` or `model@inside/seed`, as long as it is
+        name: `zoo:NAME`; the folder of an exported model; a training's cell in a store; or a model
+            of a run as `model`, `model@inside` or `model@inside/seed`, as long as it is
             unique.
         results: The folder of all runs.
         run: The run, as for `find_run`; default: the newest of a whole suite.
@@ -37,9 +37,10 @@ def find_model(
     folder = Path(name) if named == str(name) else find_zoo(named)
     if (folder / DESCRIPTION).is_file():
         return read_exported(folder, trust_code=trust_code)
-    if (folder / MANIFEST).is_file():
+    is_cell = folder.suffix == ".zip" and folder.resolve().parent.name == "cells"
+    if is_cell or (folder / MANIFEST).is_file():
         store = Store(folder.resolve().parent.parent)
-        key = folder.resolve().name
+        key = folder.resolve().name.removesuffix(".zip")
         scored = held_out_in_runs(store, key)
         return of_cell(store, key, base=Path(), trust=trust_code, scored=scored)
     if folder.is_dir():

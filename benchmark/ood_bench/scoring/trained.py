@@ -11,6 +11,7 @@ from ood_bench.capabilities import DensityModel, has
 from ood_bench.data import Shape, Transform
 from ood_bench.detectors import Columns, Scores
 from ood_bench.errors import OodBenchError, PluginError
+from ood_bench.packed import StoredFile
 from ood_bench.registry import Registry, arguments
 
 if TYPE_CHECKING:
@@ -65,7 +66,7 @@ class TrainedModel:
     seed: int
     recipe: Mapping[str, Any]
     data: Mapping[str, Any]
-    weights: Path
+    weights: StoredFile
     held_out: Mapping[str, HeldOut]
     base: Path
     trust: bool
@@ -102,9 +103,9 @@ class TrainedModel:
             OodBenchError: If its weights do not fit.
         """
         from safetensors import SafetensorError
-        from safetensors.torch import load_file
 
         from ood_bench.lit import build
+        from ood_bench.lit.stored import load_stored
 
         registry = Registry(self.base, trust=self.trust)
         plugin = registry.load("models", self.plugin)
@@ -119,7 +120,7 @@ class TrainedModel:
         given = arguments(plugin, self.plugin, self.options)
         try:
             model: ImageModule = build(plugin, self.shape, given, self.seed)
-            model.load_state_dict(load_file(self.weights))
+            model.load_state_dict(load_stored(self.weights))
         except (OSError, RuntimeError, MemoryError, SafetensorError) as error:
             reason = " ".join(str(error).split())
             raise OodBenchError(f"{self.weights}: no weights of {self.name}: {reason}") from error
