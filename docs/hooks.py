@@ -12,6 +12,8 @@ from latex2mathml.converter import convert
 from mkdocs.config.defaults import MkDocsConfig
 from mkdocs.structure.files import File, Files
 
+from ood_bench.suite.keys import suite_keys
+
 ROOT = Path(__file__).parents[1]
 SHOWN = ("quickstart/figures/histogram-glow-fashion_mnist-0.png",)
 PLUGINS = {
@@ -42,6 +44,29 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         page = _plugins(kind, about)
         files.append(File.generated(config, f"reference/{kind}.md", content=page))
     return files
+
+
+def on_page_markdown(markdown: str, **_: Any) -> str:
+    """Put the keys of a suite where a page names the place: `<!-- keys pairs -->`."""
+    places = re.findall(r"<!-- keys ?(\S*) -->", markdown)
+    return re.sub(r"<!-- keys ?(\S*) -->", lambda found: _keys(found[1], places), markdown)
+
+
+def _keys(place: str, places: list[str]) -> str:
+    """Return a table of the keys below a place, without those of places that have their own."""
+    rows = ["| Key | Type | Default | Meaning |", "| :--- | :--- | :--- | :--- |"]
+    for key in suite_keys():
+        above = max((one for one in places if _is_below(key.path, one)), key=len)
+        if above == place:
+            path = key.path.removeprefix(place).lstrip(".").removeprefix("NAME.")
+            default = f"`{key.default}`" if key.default else ""
+            cells = (f"`{path.removeprefix('[].')}`", key.type, default, key.says)
+            rows.append(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in cells)} |")
+    return "\n".join(rows)
+
+
+def _is_below(path: str, place: str) -> bool:
+    return not place or path.startswith((f"{place}.", f"{place}["))
 
 
 def on_page_content(html: str, **_: Any) -> str:

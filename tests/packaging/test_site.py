@@ -14,6 +14,7 @@ from tests.packaging.pages import ROOT, blocks, run_page
 
 from ood_bench.execute import load_cluster
 from ood_bench.suite import load_suite
+from ood_bench.suite.keys import suite_keys
 
 DOCS = ROOT / "docs"
 PAGES = sorted(DOCS.rglob("*.md"))
@@ -121,6 +122,19 @@ def test_the_site_holds_the_schema_the_commands_and_every_plugin(site: Path) -> 
         page = (site / "reference" / f"{kind}.html").read_text(encoding="utf-8")
         for point in entry_points(group=f"ood_bench.{kind}"):
             assert f'id="{point.name}"' in page
+
+
+def test_the_reference_of_suites_has_every_key_with_its_default(site: Path) -> None:
+    page = (site / "reference" / "suite.html").read_text(encoding="utf-8")
+    cells = re.findall(r"<td[^>]*><code>(.*?)</code></td>", page)
+    keys = [key for key in suite_keys() if "[]" not in key.path and "NAME" not in key.path]
+    assert len(keys) > 40
+    for key in keys:
+        section, _, below = key.path.partition(".")
+        assert {key.path, below, below.partition(".")[2]} & {*cells}, section
+    assert '<td style="text-align: left;"><code>10000</code></td>' in page
+    assert page.count("<tr>") > len(suite_keys())
+    assert "<!-- keys" not in page
 
 
 def test_formulas_are_drawn_without_a_script(site: Path) -> None:

@@ -18,6 +18,7 @@ from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
 from ood_bench.cli.status import status
 from ood_bench.cli.store import store_app
+from ood_bench.cli.suite import suite_app
 from ood_bench.errors import OodBenchError
 from ood_bench.registry import Kind
 
@@ -68,6 +69,7 @@ app.add_typer(cluster_app, name="cluster")
 app.add_typer(data_app, name="data")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(store_app, name="store")
+app.add_typer(suite_app, name="suite")
 for kind in get_args(Kind):
     plugins = plugin_app(kind)
     if kind == "models":

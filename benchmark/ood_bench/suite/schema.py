@@ -114,7 +114,8 @@ class ModelEntry(_Frozen):
     """A model and its training."""
 
     use: str | None = None
-    """The plugin, as in `PluginEntry`; default: the entry's name."""
+    """The plugin: a registered name, `package.module:Class`, or a class in a file beside the suite,
+    `./file.py:Class`; default: the entry's name."""
     options: dict[str, Any] = {}
     """Options of the model."""
     training: dict[str, Any] = {}
@@ -181,9 +182,9 @@ class Roles(_Frozen):
     """Further models that detectors need, beside the one that they run on."""
 
     background: Background | None = None
-    """See `Background`."""
+    """A second model, for likelihood ratios."""
     members: Members | None = None
-    """See `Members`."""
+    """Trainings of the same model with other seeds."""
     classifier: ModelEntry | None = None
     """A classifier, trained on the labels of each ID data set. Detectors that read only it run once
     per pair, under the model name `classifier`."""
