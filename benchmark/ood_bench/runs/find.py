@@ -9,10 +9,10 @@ from pathlib import Path
 
 from ood_bench.cells import reported
 from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.packed import DAMAGE
 from ood_bench.runs.archive import is_archive
 from ood_bench.runs.changes import WHOLE, Changes
 from ood_bench.runs.record import CELLS, RECORD, read_record
-from ood_bench.runs.zipped import DAMAGE
 from ood_bench.store import Store
 
 log = logging.getLogger(__name__)
