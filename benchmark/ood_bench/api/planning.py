@@ -6,12 +6,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias
 
+from ood_bench.errors import PluginError, StoreError
 from ood_bench.suite import LoadedSuite, load_suite, suite_named
 from ood_bench.suite.given import assignments_of
 
 if TYPE_CHECKING:
     from ood_bench.data import Library
     from ood_bench.plan import Plan
+    from ood_bench.plan.estimate import Estimate
     from ood_bench.registry import Registry
     from ood_bench.results import Omission
     from ood_bench.store import Store
@@ -116,10 +118,15 @@ class DryRun:
     Attributes:
         plan: All its cells in order, and its skips with reasons.
         stored: Names of the cells that are already finished.
+        estimate: About what the other cells cost on this machine; None if not asked for, or if
+            they cannot be measured.
+        unmeasured: Why they cannot be measured; empty if they can.
     """
 
     plan: "Plan"
     stored: frozenset[str]
+    estimate: "Estimate | None" = None
+    unmeasured: str = ""
 
     @property
     def to_run(self) -> tuple[str, ...]:
@@ -169,16 +176,18 @@ def dry_run(
     skip: Globs = (),
     fresh: bool = False,
     device: str = "auto",
+    estimate: bool = True,
 ) -> DryRun:
-    """Return what `run` would do with the same arguments; nothing is computed.
+    """Return what `run` would do with the same arguments, and about what it costs.
 
-    Pairs whose data is missing are among the skips, each with advice.
+    Nothing is stored. Pairs whose data is missing are among the skips, each with advice. With
+    `estimate`, a few steps of each model are timed, a second or two for each.
 
     Raises:
         OodBenchError: If there is a mistake in the suite, a plugin or the data.
 
     Example:
-        >>> plan = dry_run("quickstart", only="train/glow*", results="no-results")
+        >>> plan = dry_run("quickstart", only="train/glow*", results="no-results", estimate=False)
         >>> plan.to_run
         ('train/glow@fashion_mnist/0',)
     """
@@ -197,5 +206,16 @@ def dry_run(
         remember=False,
     )
     plan, store = prepared.plan, prepared.store
-    stored = (cell.name for cell in plan.cells if not fresh and store.has(cell.key))
-    return DryRun(plan, frozenset(stored))
+    stored = {cell.key: cell.name for cell in plan.cells if not fresh and store.has(cell.key)}
+    names = frozenset(stored.values())
+    if not estimate:
+        return DryRun(plan, names)
+
+    from ood_bench.cells.context import WorkContext
+    from ood_bench.execute.meter import measured
+
+    context = WorkContext(prepared.registry, prepared.library, prepared.device)
+    try:
+        return DryRun(plan, names, measured(plan.cells, stored, store, context))
+    except (PluginError, StoreError) as error:
+        return DryRun(plan, names, unmeasured=str(error))

@@ -70,11 +70,14 @@ class Manifest(BaseModel):
 
 
 class Environment(BaseModel):
-    """What is read of `circumstances.json`: the seconds that a cell took, as text."""
+    """What is read of `circumstances.json`: the seconds that a cell took, as text, and on what."""
 
     model_config = ConfigDict(frozen=True)
 
     seconds: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
+    device: str = ""
+    threads: str = ""
+    machine: str = ""
 
 
 class OpenCell(Protocol):
@@ -192,7 +195,11 @@ class Cells(ABC):
 
     def seconds(self, key: str) -> float:
         """Return the seconds that computing a finished cell took."""
-        return float(self.read_typed(key, ENVIRONMENT, Environment).seconds)
+        return float(self.environment(key).seconds)
+
+    def environment(self, key: str) -> Environment:
+        """Return the environment of a finished cell."""
+        return self.read_typed(key, ENVIRONMENT, Environment)
 
     def spec(self, key: str, kind: type[S]) -> S:
         """Return the typed specification of a finished cell.

@@ -1,16 +1,18 @@
 """`ood-bench cluster`: what a run would submit to a cluster."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.table import Table
 
 from ood_bench.cli.console import say, terminal
+from ood_bench.cli.estimate import print_estimate
 from ood_bench.cli.options import (
     Assignments,
     DataRoot,
     Embedded,
+    Estimated,
     Only,
     ResultsRoot,
     Scale,
@@ -39,6 +41,7 @@ def show(
     data: DataRoot = None,
     results: ResultsRoot = Path("results"),
     embedded: Embedded = False,
+    estimate: Estimated = True,
     scale: Scale = 1.0,
     assignments: Assignments = None,
     only: Only = None,
@@ -50,27 +53,28 @@ def show(
 ) -> None:
     """Show what `run --executor slurm` or `ray` would submit, and what each bundle asks for.
 
-    Nothing is submitted, and no cluster is asked.
+    Nothing is submitted, and no cluster is asked. What the run costs is estimated for this machine.
     """
+    from ood_bench.api import dry_run
     from ood_bench.api.clusters import job_arrays
 
-    arrays = job_arrays(
-        suite,
-        cluster=cluster,
-        data=data,
-        results=results,
-        embedded=embedded,
-        scale=scale,
-        set=assignments or (),
-        only=only or (),
-        skip=skip or (),
-        device=device,
-    )
+    asked: dict[str, Any] = {
+        "data": data,
+        "results": results,
+        "embedded": embedded,
+        "scale": scale,
+        "set": assignments or (),
+        "only": only or (),
+        "skip": skip or (),
+    }
+    arrays = job_arrays(suite, cluster=cluster, device=device, **asked)
     if not arrays:
         say("all cells are stored: nothing would be submitted")
         return
     for array in arrays:
         _print(array)
+    here = "cpu" if device == "cpu" else "auto"
+    print_estimate(terminal(), dry_run(suite, device=here, estimate=estimate, **asked))
     cells = sum(sum(array.to_run) for array in arrays)
     bundles = sum(len(array.bundles) for array in arrays)
     say(f"to run: {cells:,} cells in {bundles:,} bundles, {arrays[-1].wave} waves")

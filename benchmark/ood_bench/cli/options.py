@@ -170,6 +170,15 @@ Embedded: TypeAlias = Annotated[
     ),
 ]
 
+Estimated: TypeAlias = Annotated[
+    bool,
+    typer.Option(
+        "--estimate/--no-estimate",
+        help="With a dry run: time a few steps of each model, a second or two for each, and say "
+        "what a run costs.",
+    ),
+]
+
 Scale: TypeAlias = Annotated[
     float, typer.Option(help="Factor on training steps; 0.05 for a quick try.")
 ]

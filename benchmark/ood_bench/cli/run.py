@@ -8,10 +8,12 @@ from rich.console import Console
 from rich.table import Table
 
 from ood_bench.cli.console import terminal
+from ood_bench.cli.estimate import print_estimate
 from ood_bench.cli.options import (
     Assignments,
     DataRoot,
     Embedded,
+    Estimated,
     Only,
     ResultsRoot,
     Scale,
@@ -45,8 +47,9 @@ def run(
     ] = False,
     dry_run: Annotated[
         bool,
-        typer.Option("--dry-run", help="Print the plan and stop: what is stored, to run, skipped."),
+        typer.Option("--dry-run", help="Print the plan and about what it costs, and stop."),
     ] = False,
+    estimate: Estimated = True,
     scale: Scale = 1.0,
     assignments: Assignments = None,
     only: Only = None,
@@ -117,6 +120,7 @@ def run(
             skip=skip or (),
             fresh=fresh,
             device=device,
+            estimate=estimate,
         )
         _print_plan(console, planned)
         return 0
@@ -155,3 +159,4 @@ def _print_plan(console: Console, planned: "DryRun") -> None:
     console.print(table)
     for remark in planned.remarks:
         console.print(remark, highlight=False, markup=False)
+    print_estimate(console, planned)

@@ -1,0 +1,265 @@
+"""Measure what cells will cost on the device at hand, before any of them runs."""
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+from functools import cache
+from typing import NamedTuple
+
+import torch
+
+from ood_bench.cells import Cell
+from ood_bench.cells.analysis import Analyse
+from ood_bench.cells.context import Wanted, WorkContext
+from ood_bench.cells.score import COLUMNS, Score
+from ood_bench.cells.train import Train
+from ood_bench.cells.worker import Worker
+from ood_bench.data.partition import Partition, Whole, partition
+from ood_bench.errors import OodBenchError, PluginError, raised
+from ood_bench.execute.devices import threads_at_hand
+from ood_bench.execute.environment import setting
+from ood_bench.lit import DensityModule, ImageModule
+from ood_bench.lit.cost import (
+    StepCost,
+    pretended,
+    readied,
+    step_cost,
+    timed,
+    unseen,
+    validation_cost,
+)
+from ood_bench.lit.probes import SHARE
+from ood_bench.lit.sanity import NOISE_IMAGES
+from ood_bench.lit.size import Size, outline
+from ood_bench.plan.estimate import (
+    CELL_BYTES,
+    NUMBER_BYTES,
+    CellCost,
+    Estimate,
+    Group,
+    TrainingEstimate,
+    Work,
+    estimated,
+    images_of,
+    kept_rates,
+    model_group,
+    steps_of,
+    usual_cost,
+    work_of,
+)
+from ood_bench.recipe import Recipe
+from ood_bench.registry import arguments
+from ood_bench.statistics import LABEL
+from ood_bench.store import Store
+
+MOST_IMAGES = 64
+"""Maximum images that a statistic is measured on."""
+SECONDS = 0.3
+"""Time for the measurement of a statistic."""
+
+
+def measured(
+    cells: Sequence[Cell], stored: Collection[str], store: Store, context: WorkContext
+) -> Estimate:
+    """Return about what the cells that are not stored will cost, in a second for each model.
+
+    Cells of the same work in the store give the rate, if they ran on this machine and device.
+    Otherwise a few steps of each training are run, and each statistic is computed for a few
+    images by a model with initial weights; no result of a run depends on it.
+
+    Args:
+        cells: All cells of the plan, each after its inputs.
+        stored: Keys of the stored ones.
+        store: The store.
+        context: Plugins, data sets and the device; `context.device` is a name of PyTorch.
+
+    Raises:
+        OodBenchError: If a model or a statistic cannot be measured.
+    """
+    meter = _Meter(cells, stored, store, context)
+    with unseen():
+        costs = [(cell, meter.cost(cell)) for cell in cells if cell.key not in stored]
+    return estimated(context.device, costs, meter.trainings)
+
+
+class _Measured(NamedTuple):
+    """A training: its steps if it has any, the bytes of its weights, the images of its check."""
+
+    step: StepCost | None
+    weights: int
+    noise: int
+
+
+class _Meter:
+    def __init__(
+        self, cells: Sequence[Cell], stored: Collection[str], store: Store, context: WorkContext
+    ) -> None:
+        self.context = context
+        self.store = store
+        self.worker = Worker(context, store, device=context.device)
+        self.specs = {cell.key: cell.spec for cell in cells if isinstance(cell.spec, Train)}
+        self.trainings: dict[str, TrainingEstimate] = {}
+        self.columns: dict[Group, int] = {}
+        self._partition = cache(partition)
+        self._trained: dict[Group, _Measured] = {}
+        self._validated: dict[Group, float] = {}
+        self._scored: dict[Group, float] = {}
+        self._model: tuple[str, ImageModule] | None = None
+        here = (context.device, str(threads_at_hand()), setting()["machine"])
+        taken = []
+        for cell in cells:
+            if cell.key in stored:
+                found = store.environment(cell.key)
+                if (found.device, found.threads, found.machine) == here:
+                    work = self._work(cell)
+                    taken.append((work, float(found.seconds)))
+                    if isinstance(cell.spec, Score):
+                        columns = store.read_table(cell.key, COLUMNS).num_columns
+                        self.columns[work.group] = columns
+        self.kept = kept_rates(taken)
+
+    def cost(self, cell: Cell) -> CellCost:
+        """Return the cost of a cell."""
+        work, spec = self._work(cell), cell.spec
+        if isinstance(spec, Train):
+            return self._training(cell, spec, work)
+        if isinstance(spec, Score) and spec.statistic != LABEL and not spec.member:
+            rate, how = self.kept.get(work.group), "stored cells"
+            if rate is None:
+                rate, how = self._statistic(cell, spec, work.group), "measured"
+            size = CELL_BYTES + NUMBER_BYTES * work.units * self.columns[work.group]
+            return CellCost(rate * work.units, size, how)
+        found = usual_cost(cell, work, self.kept)
+        if isinstance(spec, Analyse) and spec.trained and work.group not in self.kept:
+            calls = images_of(spec) * self._validation(cell.name, spec.trained)
+            found = replace(found, seconds=found.seconds + calls)
+        return found
+
+    def _work(self, cell: Cell) -> Work:
+        images = self._images(cell.spec) if isinstance(cell.spec, Score) else 1
+        return work_of(cell, trainings=self.specs, images=images)
+
+    def _images(self, spec: Score) -> int:
+        """Return the number of images of a score; 1 for an ensemble's, which reads columns."""
+        if spec.images is None:
+            return 1
+        count = self._count(spec.images)
+        if spec.part is None:
+            return count
+        parts = self._parts(count, spec.data, spec.hashed)
+        return len(parts.held_out if spec.part == "held_out" else parts.train[: spec.first])
+
+    def _count(self, wanted: Wanted) -> int:
+        info = self.context.library.info(wanted.data, wanted.options, wanted.split, wanted.shape)
+        return info.count
+
+    def _parts(self, count: int, data: str, options: Mapping[str, object]) -> Partition:
+        whole = options.get("whole")
+        return self._partition(
+            count,
+            digest=data,
+            validation=options["validation"],
+            held_out=options["held_out"],
+            whole=Whole(*whole) if whole else None,  # type: ignore[misc]
+        )
+
+    def _training(self, cell: Cell, spec: Train, work: Work) -> CellCost:
+        """Return the cost of a training; its estimate is kept."""
+        recipe = spec.training
+        assert recipe is not None
+        assert spec.images is not None
+        parts = self._parts(self._count(spec.images), spec.data, spec.recipe)
+        batch = min(recipe.batch_size, len(parts.train))
+        if work.group not in self._trained:
+            self._trained[work.group] = self._measured(cell.name, spec, recipe, batch)
+        found = self._trained[work.group]
+        steps = steps_of(spec)
+        scored = len(parts.validation) * (1 + steps // (recipe.validate_every or steps + 1))
+        scored += found.noise
+        seconds, how = scored * self._validation(cell.name, cell.key), "measured"
+        if found.step is not None:
+            seconds += steps * found.step.seconds * (1 + SHARE * bool(spec.probed))
+            if found.step.images < batch:
+                how = f"measured on {found.step.images} of {batch} images"
+        if work.group in self.kept:
+            seconds, how = self.kept[work.group] * work.units, "stored cells"
+        if found.step is not None:
+            self.trainings[cell.key] = TrainingEstimate(
+                cell.name,
+                found.step.parameters,
+                found.step.flops,
+                steps,
+                found.step.memory,
+                seconds,
+                how,
+            )
+        return CellCost(seconds, CELL_BYTES + found.weights, how)
+
+    def _measured(self, name: str, spec: Train, recipe: Recipe, batch: int) -> "_Measured":
+        """Measure the steps of a training.
+
+        Raises:
+            PluginError: If one of them fails.
+        """
+        plugin = self.context.plugin("models", spec.plugin, spec.revision)
+        given = arguments(plugin, spec.plugin, spec.options)
+        outlined = outline(spec.plugin, lambda: plugin(spec.shape, **given))
+        weights = Size.of(outlined).weights
+        step = None
+        try:
+            model = spec.build(self.worker)
+            if steps_of(spec):
+                step = step_cost(readied(model), outlined, recipe, batch=batch)
+        except OodBenchError:
+            raise
+        except Exception as error:
+            raise PluginError(f"{name} cannot be measured: {raised(error)}") from error
+        noise = NOISE_IMAGES if isinstance(model, DensityModule) else 0
+        return _Measured(step, weights, noise)
+
+    def _validation(self, name: str, key: str) -> float:
+        """Return the seconds in which the model of a training validates an image.
+
+        Raises:
+            PluginError: If it fails.
+        """
+        group = model_group(self.specs[key])
+        if group not in self._validated:
+            try:
+                cost = validation_cost(self._initial(key), most=MOST_IMAGES)
+            except OodBenchError:
+                raise
+            except Exception as error:
+                raise PluginError(f"{name} cannot be measured: {raised(error)}") from error
+            self._validated[group] = cost
+        return self._validated[group]
+
+    def _statistic(self, cell: Cell, spec: Score, group: Group) -> float:
+        """Return the seconds per image of a statistic, and note the number of its columns.
+
+        Raises:
+            PluginError: If it fails.
+        """
+        if group not in self._scored:
+            assert spec.images is not None
+            model = self._initial(spec.model) if spec.model else None
+            statistic = self.context.registry.load("statistics", spec.statistic)()
+            if spec.samples is not None:
+                statistic.samples = spec.samples
+            images = pretended(spec.images.shape, MOST_IMAGES).numpy()
+
+            def act(count: int) -> None:
+                self.columns[group] = len(statistic.compute(images[:count], model))
+
+            device = torch.device("cpu") if model is None else model.device
+            try:
+                timing = timed(act, device=device, most=MOST_IMAGES, seconds=SECONDS)
+            except Exception as error:
+                raise PluginError(f"{cell.name} cannot be measured: {raised(error)}") from error
+            self._scored[group] = timing.more
+        return self._scored[group]
+
+    def _initial(self, key: str) -> ImageModule:
+        """Return the model of a training with initial weights, in evaluation; keeps the last."""
+        if self._model is None or self._model[0] != key:
+            self._model = key, readied(self.specs[key].build(self.worker))
+        return self._model[1]
