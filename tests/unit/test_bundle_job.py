@@ -104,12 +104,12 @@ def test_a_signal_to_end_ends_a_job_that_the_driver_cancelled_alone(
 def test_an_unexpected_error_is_written_and_raised(
     plan: Plan, tiny: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from ood_bench.execute import bundle_job
+    from ood_bench.execute import in_turn
 
     def broken(*_: object) -> None:
         raise OSError("no space left")
 
-    monkeypatch.setattr(bundle_job, "finish", broken)
+    monkeypatch.setattr(in_turn, "finish", broken)
     bundle = images_alone(plan)
     with pytest.raises(OSError, match="no space left"):
         job(bundle, tiny)()

@@ -11,16 +11,12 @@ from ood_bench.cells.context import Step, WorkContext
 from ood_bench.cells.worker import Worker
 from ood_bench.execute.devices import device_named
 from ood_bench.execute.executor import Done, Failed, Outcome
-from ood_bench.execute.finish import finish
+from ood_bench.execute.in_turn import in_turn
 from ood_bench.execute.journal import Entry, Training, Writer
-from ood_bench.execute.schedule import Schedule
-from ood_bench.store import Lock, Store
+from ood_bench.store import Store
 
 INPUT_SECONDS = 60.0
 """How long a job waits for cells of other jobs to become visible; file systems show them late."""
-
-LOCK_SECONDS = 1.0
-"""Time between two looks at locks that others hold."""
 
 
 @dataclass(frozen=True)
@@ -58,10 +54,7 @@ class BundleJob:
         return written
 
     def _outcomes(self, writer: Writer) -> Iterator[Outcome]:
-        """Yield the outcome of each cell.
-
-        A cell that another process works on comes after all that do not need it.
-        """
+        """Yield the outcome of each cell; those that other processes work on come last."""
         store = Store(self.root)
         device = device_named(self.context.device) if self.gpu else "cpu"
         context = replace(self.context, device=device, progress=_Teller(writer))
@@ -70,23 +63,7 @@ class BundleJob:
         _await(
             [key for cell in self.cells for key in cell.inputs.values() if key not in own], store
         )
-        schedule = Schedule(self.cells)
-        held: dict[str, tuple[Cell, Lock]] = {}
-        while True:
-            cell = schedule.ready()
-            if cell is None:
-                if not held:
-                    return
-                cell = _released(held)
-            elif not schedule.lost(cell) and not store.has(cell.key):
-                lock = store.lock(cell.key)
-                if not _free(lock):
-                    schedule.take(cell)
-                    held[cell.key] = cell, lock
-                    continue
-            settled = schedule.settle(schedule.lost(cell) or finish(cell, worker, store, context))
-            if settled is not None:
-                yield settled
+        return in_turn(self.cells, worker, store, context)
 
 
 def _await(keys: Collection[str], store: Store) -> None:
@@ -95,24 +72,6 @@ def _await(keys: Collection[str], store: Store) -> None:
     for key in keys:
         while not store.has(key) and time.monotonic() < until:
             time.sleep(1.0)
-
-
-def _free(lock: Lock) -> bool:
-    """Return whether nobody holds a lock."""
-    if not lock.take():
-        return False
-    lock.release()
-    return True
-
-
-def _released(held: dict[str, tuple[Cell, Lock]]) -> Cell:
-    """Wait until one of several locks is free, and return its cell."""
-    while True:
-        for key, (cell, lock) in held.items():
-            if _free(lock):
-                del held[key]
-                return cell
-        time.sleep(LOCK_SECONDS)
 
 
 class _Teller:

@@ -19,6 +19,7 @@ from ood_bench.cells.worker import Worker
 from ood_bench.execute.devices import device_named, gpus_of, threads_at_hand
 from ood_bench.execute.executor import Done, Executor, Failed, Missing, Outcome
 from ood_bench.execute.finish import finish
+from ood_bench.execute.in_turn import LOCK_SECONDS, Elsewhere
 from ood_bench.execute.schedule import Schedule
 from ood_bench.plan import Plan
 from ood_bench.spawn import without_main
@@ -117,7 +118,7 @@ class Processes(Executor):
         """Yield an outcome for every cell; `context.progress` is called in this process."""
         free, threads = self._share(plan, context.device)
         kinds = tuple({slot.calls_model for slot in free})
-        schedule = Schedule(plan.cells)
+        schedule, elsewhere = Schedule(plan.cells), Elsewhere(store)
         idle: dict[_Slot, _Worker] = {}
         busy: dict[Connection, tuple[_Worker, Cell]] = {}
 
@@ -145,13 +146,21 @@ class Processes(Executor):
                             if outcome is not None:
                                 settled = True
                                 yield from _new(schedule.settle(outcome))
+                            elif slot is not None and elsewhere.holds(cell):
+                                schedule.take(cell)
                             elif slot is not None:
                                 give(cell, slot)
                             else:
                                 break
-                if not busy:  # none in progress and none ready: all have an outcome
+                if not busy and not elsewhere:  # none in progress, none ready: all have an outcome
                     return
-                for connection in wait(busy):
+                if not busy:
+                    elsewhere.wait()
+                for cell in elsewhere.released():
+                    schedule.give_back(cell)
+                if not busy:
+                    continue
+                for connection in wait(busy, LOCK_SECONDS if elsewhere else None):
                     worker, cell = busy[cast("Connection", connection)]
                     message = worker.receive()
                     if isinstance(message, Step):

@@ -68,6 +68,11 @@ class Schedule:
         """Mark a cell as taken; `ready` does not return it again."""
         self._taken.add(cell.key)
 
+    def give_back(self, cell: Cell) -> None:
+        """Undo `take`."""
+        self._taken.discard(cell.key)
+        self._push(cell.key)
+
     def lost(self, cell: Cell) -> Failed | None:
         """Return the failure of a cell one of whose inputs failed; None if none did."""
         names = (self._failed[key] for key in cell.inputs.values() if key in self._failed)

@@ -98,6 +98,11 @@ class Lock:
         threading.Thread(target=self._beat, daemon=True).start()
         return True
 
+    def free(self) -> bool:
+        """Return whether no process that may be alive holds the lock; this one does not take it."""
+        sight = self._look()
+        return sight is None or self._gone(sight)
+
     def held(self) -> bool:
         """Return whether this process still holds the lock."""
         sight = self._look()
