@@ -13,6 +13,7 @@ import pytest
 from tests.conftest import Command, Outcome
 
 import ood_bench as package
+from ood_bench.store import Store
 
 WRITERS = {
     "run": "run tiny.yaml",
@@ -211,6 +212,33 @@ def test_what_only_reads_needs_no_writing(
         outcome = ood_bench(*line)
     assert outcome.status == 0, outcome.err
     assert not (place / "out").exists()
+
+
+@pytest.mark.parametrize("lacking", [0, 1])
+def test_of_a_store_that_may_only_be_read_what_is_there_is_used_and_what_it_lacks_is_refused(
+    place: Path, ood_bench: Command, lacking: int
+) -> None:
+    store = Store(place / "results/store")
+    keys = [key for key in store.finished_keys() if store.kind(key) == "metric"]
+    names = [store.manifest(key)["name"] for key in keys]
+    count = len(store.finished_keys())
+    for key in keys[:lacking]:
+        store.remove(key)
+    left = store.partial("0" * 32) / "dead" / "a.txt"
+    left.parent.mkdir(parents=True)
+    left.write_text("of a run that was killed")
+    with small_file_system(store.root, read_only=True):
+        os.chdir(place)
+        outcome = ood_bench("run", "tiny.yaml")
+    if not lacking:
+        assert outcome.status == 0, outcome.err
+        assert f"{count} cells, {count} of them stored" in outcome.err
+        return
+    assert outcome.status == 2
+    assert outcome.err == (
+        f"results/store: Read-only file system, and 1 of {count} cells are not stored, such as "
+        f"{names[0]}; name another folder by --results, or ask for the rights\n"
+    )
 
 
 OPTIONS = [

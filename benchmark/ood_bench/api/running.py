@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ood_bench.api.planning import Globs, Settings, SuiteLike, globs, prepare
-from ood_bench.errors import SuiteError
+from ood_bench.errors import StoreError, SuiteError
 from ood_bench.files import write_whole
 
 if TYPE_CHECKING:
@@ -155,6 +155,12 @@ def run(
         planned=tuple(cell.key for cell in prepared.whole.cells if cell.key not in kept),
     )
     write_record(folder, replace(record, manifest=manifest))
+    lacking = [cell.name for cell in plan.cells if fresh or not store.has(cell.key)]
+    if lacking and (refusal := store.refusal()):
+        raise StoreError(
+            f"{store.root}: {refusal}, and {len(lacking)} of {len(plan.cells)} cells are not "
+            f"stored, such as {lacking[0]}; name another folder by --results, or ask for the rights"
+        )
     with _cleared(store, folder):
         if fresh:
             for cell in plan.cells:

@@ -1,5 +1,6 @@
 """Cache of the digests of decoded data sets, so that planning need not decode them again."""
 
+import errno
 import logging
 import os
 import time
@@ -71,6 +72,9 @@ class Index:
             write_sealed(path, asdict(record))
         except IsADirectoryError:
             log.warning("%s is a folder; what it would remember is found out each time", path)
+        except OSError as error:
+            if error.errno not in (errno.EACCES, errno.EPERM, errno.EROFS):
+                raise  # a store that is read only remembers nothing new
 
 
 def index_key(files: Iterable[Path], **request: object) -> str:

@@ -3,6 +3,7 @@
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 
@@ -63,13 +64,14 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
 
 def _costs(cells: Iterable[RecordedCell], store: Cells) -> Iterable[Cost]:
     groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
+    seconds_of, rows_of = cache(store.seconds), cache(store.count_rows)  # detectors share columns
     for cell in cells:
         if not store.has(cell.key):
             continue
         scored = store.spec(cell.key, DetectionMetrics).outside
         detect = store.spec(scored, Detect)
-        seconds = sum(map(store.seconds, sorted({*detect.images.values(), scored})))
-        images = store.count_rows(detect.source)
+        seconds = sum(map(seconds_of, sorted({*detect.images.values(), scored})))
+        images = rows_of(detect.source)
         groups[cell.at.pair].append(1e3 * seconds / images)
     for address, found in groups.items():
         yield Cost(*address, sum(found) / len(found))

@@ -112,7 +112,7 @@ class RunRecord:
     @property
     def content(self) -> dict[str, Any]:
         """The written content, as JSON."""
-        content = asdict(self) | {
+        content = asdict(replace(self, cells=(), claims=())) | {
             "format": FORMAT,
             "cells": [
                 {"kind": cell.kind, "key": cell.key, "at": _stated(cell.at)} for cell in self.cells

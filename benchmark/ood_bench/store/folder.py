@@ -5,6 +5,7 @@ import json
 import logging
 import os
 import shutil
+import tempfile
 import time
 from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
@@ -24,6 +25,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 _PACKED = ".zip"
+
+_REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
 
 TRAINING = "training"
 """Folder of training checkpoints in a cell's unfinished work; the next run resumes from them."""
@@ -223,6 +226,17 @@ class Store(CellFiles):
             raise StoreError(f"{path / name}: the cell has no such file")
         return StoredFile(path, name) if path.suffix == _PACKED else StoredFile(path / name)
 
+    def refusal(self) -> str | None:
+        """Return why no cell can be added, in the system's words; None if one can be."""
+        for place in (self.root, *(self.root / name for name in ("cells", "partial", "held"))):
+            try:
+                with tempfile.TemporaryFile(dir=place):
+                    pass
+            except OSError as error:
+                if error.errno in _REFUSED:
+                    return os.strerror(error.errno)
+        return None
+
     def clear(self) -> None:
         """Remove the remains of interrupted runs, except training checkpoints.
 
@@ -233,8 +247,13 @@ class Store(CellFiles):
         for folder in _children(self.root / "partial"):
             key = folder.name
             lock = self.lock(key)
-            if not lock.take():
-                continue
+            try:
+                if not lock.take():
+                    continue
+            except OSError as error:
+                if error.errno not in _REFUSED:
+                    raise
+                return  # of a store that is read only, all that can be is read
             try:
                 self.clear_partial(key)
             finally:
