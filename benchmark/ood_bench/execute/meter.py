@@ -55,6 +55,8 @@ MOST_IMAGES = 64
 """Maximum images that a statistic is measured on."""
 SECONDS = 0.3
 """Time for the measurement of a statistic."""
+LONGEST = 2.0
+"""Time that a slow statistic may take once: few images do not fill a batch."""
 
 
 def measured(
@@ -252,7 +254,9 @@ class _Meter:
 
             device = torch.device("cpu") if model is None else model.device
             try:
-                timing = timed(act, device=device, most=MOST_IMAGES, seconds=SECONDS)
+                timing = timed(
+                    act, device=device, most=MOST_IMAGES, seconds=SECONDS, longest=LONGEST
+                )
             except Exception as error:
                 raise PluginError(f"{cell.name} cannot be measured: {raised(error)}") from error
             self._scored[group] = timing.more

@@ -141,7 +141,12 @@ class Timing(NamedTuple):
 
 
 def timed(
-    act: Callable[[int], object], *, device: torch.device, most: int, seconds: float
+    act: Callable[[int], object],
+    *,
+    device: torch.device,
+    most: int,
+    seconds: float,
+    longest: float | None = None,
 ) -> Timing:
     """Time a function with one image, then with four times as many while that fits the time.
 
@@ -155,6 +160,7 @@ def timed(
         device: The device that it computes on.
         most: Maximum number of images.
         seconds: Time for the measurement.
+        longest: Time that the last call may take; default: the same.
     """
 
     def median(count: int) -> float:
@@ -175,7 +181,7 @@ def timed(
 
     count, taken = 1, median(1)
     more = taken
-    while count < most and GROWTH * taken < seconds:
+    while count < most and GROWTH * taken < (longest or seconds):
         former, before = count, taken
         count = min(most, GROWTH * count)
         taken = median(count)
