@@ -34,6 +34,15 @@ def test_a_model_of_a_file_is_trained_and_reported(own: Path, ood_bench: Command
     assert ood_bench("report", "own").status == 0
 
 
+def test_a_model_with_forward_in_place_of_log_prob_is_told_so(
+    own: Path, ood_bench: Command
+) -> None:
+    (own.parent / "normal.py").write_text(NORMAL.replace("def log_prob(", "def forward("))
+    done = ood_bench("run", own)
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
+    assert "Normal must define log_prob; it has 'forward' instead: rename it" in done.err
+
+
 def test_a_changed_file_is_trained_anew_and_an_unchanged_one_is_not(
     own: Path, ood_bench: Command
 ) -> None:
