@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from ood_bench.data.library import Library
-from ood_bench.data.options import DataOptions, Transform
+from ood_bench.data.options import DataOptions, OnBad, Transform
 from ood_bench.data.shape import Shape
 from ood_bench.errors import DataError, did_you_mean
 
@@ -14,7 +14,7 @@ LARGEST = 64
 """Height and width to which larger images of a folder are brought."""
 
 
-def options_of(name: str, library: Library) -> DataOptions:
+def options_of(name: str, library: Library, *, on_bad: OnBad = "error") -> DataOptions:
     """Return the options of a folder, an `.npz` archive or a data set of the catalogue.
 
     Images of one's own are fitted to the shape that is asked for: cropped to a square, resized.
@@ -24,7 +24,7 @@ def options_of(name: str, library: Library) -> DataOptions:
     """
     path = Path(name).expanduser()
     if path.is_dir():
-        options = DataOptions(folder=path, transform=FITTED)
+        options = DataOptions(folder=path, transform=FITTED, on_bad=on_bad)
     elif path.suffix == ".npz":
         options = DataOptions(npz=path, transform=FITTED)
     elif path.exists() or name not in library.entries:
