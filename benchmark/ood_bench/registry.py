@@ -281,8 +281,14 @@ def construct(plugin: type[Any], name: str, given: Mapping[str, Any], *args: obj
     options = arguments(plugin, name, given)
     lacking = sorted(getattr(plugin, "__abstractmethods__", ()))
     if lacking:
+        hint = ""
+        if lacking == ["log_prob"] and "forward" in vars(plugin):
+            hint = (
+                "; it has 'forward' instead: rename it to log_prob(self, x), which takes uint8 "
+                "images (B, C, H, W) and returns log P(x) in nats, shape (B,)"
+            )
         raise PluginError(
-            f"'{name}' is abstract: {plugin.__name__} must define {', '.join(lacking)}"
+            f"'{name}' is abstract: {plugin.__name__} must define {', '.join(lacking)}{hint}"
         )
     try:
         return plugin(*args, **options)

@@ -9,8 +9,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from PIL import Image
 from tests.conftest import Command
 
+from ood_bench import audit_data
 from ood_bench.metrics import delong
 
 
@@ -118,3 +120,35 @@ def test_data_sets_of_the_catalogue_are_audited_by_name(tiny: Path, ood_bench: C
     assert (unknown.status, "mnist_20k" in unknown.err) == (2, True)
     split = ood_bench("data", "audit", "mnist_20k:valid")
     assert (split.status, len(split.err.splitlines())) == (2, 1)
+
+
+def test_folders_and_archives_of_ones_own_are_audited_and_shown_by_their_paths(
+    tiny: Path, ood_bench: Command, digits: dict[str, np.ndarray]
+) -> None:
+    photos = tiny.parent / "photos"
+    photos.mkdir()
+    for i, image in enumerate(digits["low"][600:640]):
+        Image.fromarray(image[0]).save(photos / f"{i:02}.png")
+    done = ood_bench("data", "audit", "photos", "low.npz", "high.npz:train", "constant")
+    assert done.status == 0, done.err
+    found = audit_data("photos", "low.npz", "high.npz:train", "constant")
+    assert {one.name: one.count for one in found.found.data} == {
+        "photos": 40, "low.npz": len(digits["low"]) - 600, "high.npz:train": 600, "constant": 100,
+    }  # fmt: skip
+    assert {one.shape for one in found.found.data} == {"1×8×8"}
+    (shared,) = (one for one in found.found.overlaps if one.data == "low.npz" and one.exact)
+    assert shared.exact == 40
+    done = ood_bench("data", "audit", "photso", "low.npz")
+    assert done.status == 2
+    assert done.err.startswith(
+        "'photso' is neither a folder, an .npz archive nor a data set; known"
+    )
+    for name, size in (("photos", (8, 8)), ("low.npz", (8, 8))):
+        assert ood_bench("data", "show", name, "--count", "1", "-o", "sheet.png").status == 0
+        with Image.open("sheet.png") as sheet:
+            assert sheet.size == (8 * 6 + 4, 8 * 6 + 4), size
+    Image.new("RGB", (300, 200)).save(photos / "large.png")
+    Image.new("RGB", (300, 200)).save(photos / "00.png")
+    assert ood_bench("data", "show", "photos").status == 0
+    with Image.open("photos.png") as sheet:
+        assert sheet.size == (10 * 66 + 2, 5 * 66 + 2)

@@ -139,7 +139,7 @@ def test_a_damaged_record_is_one_line_that_names_it_for_every_command(
             ("report", folder, "--format=csv", "-o", tmp_path),
             ("compare", folder, at_hand.archive if folder == at_hand.run else at_hand.run),
             ("archive", folder, "-o", tmp_path / "kept"),
-            ("score", "--model=glow", "--run", folder, "--data", at_hand.images),
+            ("score", "--model=glow", "--run", folder, "--images", at_hand.images),
             ("models", "export", "glow", "--run", folder, "-o", tmp_path / "model"),
         ):
             with damaged(path, damage):
@@ -204,7 +204,7 @@ def test_a_damaged_file_of_a_model_is_one_line_that_names_it(
     for damage in ALL:
         with damaged(path, damage):
             status, said = answered(
-                ood_bench, "score", "--model", at_hand.model, "--data", at_hand.images
+                ood_bench, "score", "--model", at_hand.model, "--images", at_hand.images
             )
         assert status == 2
         assert str(path) in said or (name == "model.json" and str(at_hand.model) in said)
@@ -223,7 +223,7 @@ def test_a_damaged_cell_that_has_nothing_to_do_with_it_does_not_keep_a_model_fro
     for damage in ALL:
         with damaged(odd, damage):
             for model in ("glow", training):
-                arguments = ("score", "--model", model, "--data", at_hand.images)
+                arguments = ("score", "--model", model, "--images", at_hand.images)
                 assert answered(ood_bench, *arguments, *results)[0] == 0
             exported = ("models", "export", "glow", "-o", tmp_path / damage)
             assert answered(ood_bench, *exported, *results)[0] == 0

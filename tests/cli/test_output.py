@@ -167,7 +167,7 @@ def test_control_characters_of_a_suite_do_not_reach_the_terminal(
         ["run", "tiny.yaml", "--device", HOSTILE],
         ["run", "tiny.yaml", f"--{HOSTILE}"],
         ["data", "audit", HOSTILE],
-        ["score", "--model", HOSTILE, "--data", HOSTILE],
+        ["score", "--model", HOSTILE, "--images", HOSTILE],
     ],
     ids=str,
 )

@@ -35,6 +35,15 @@ def test_a_model_of_a_file_is_trained_and_reported(own: Path, ood_bench: Command
     assert ood_bench("report", "own").status == 0
 
 
+def test_a_model_with_forward_in_place_of_log_prob_is_told_so(
+    own: Path, ood_bench: Command
+) -> None:
+    (own.parent / "normal.py").write_text(NORMAL.replace("def log_prob(", "def forward("))
+    done = ood_bench("run", own)
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
+    assert "Normal must define log_prob; it has 'forward' instead: rename it" in done.err
+
+
 def test_a_changed_file_is_trained_anew_and_an_unchanged_one_is_not(
     own: Path, ood_bench: Command
 ) -> None:
@@ -86,11 +95,13 @@ def test_ones_own_model_scores_by_name_and_that_of_another_users_run_needs_leave
     own: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     assert ood_bench("run", own, "--set", "analyses=[]").status == 0
-    arguments = ("score", "--model=normal", "--data", "high.npz", "-o", "a.csv")
+    arguments = ("score", "--model=normal", "--images", "high.npz", "-o", "a.csv")
     done = ood_bench(*arguments)
     assert done.status == 0, done.err
     monkeypatch.setenv("XDG_STATE_HOME", str(own.parent / "another user"))
     refused = ood_bench(*arguments)
-    assert (refused.status, len(refused.err.splitlines())) == (2, 1)
-    assert "--trust-code" in refused.err
+    which, said = refused.err.splitlines()
+    assert refused.status == 2
+    assert "no run here is of a whole suite: using" in which
+    assert "--trust-code" in said
     assert ood_bench(*arguments, "--trust-code").status == 0

@@ -56,7 +56,7 @@ def test_a_name_means_the_whole_run_and_a_scaled_one_says_what_it_is(
         assert ood_bench("report", part.name, "--format", format).status == 0
         page = part.joinpath(name).read_text()
         assert page.index("Not the whole suite") < page.index(after)
-    scored = ood_bench("score", "--model", "glow", "--data", "high.npz", "-o", "scores.csv")
+    scored = ood_bench("score", "--model", "glow", "--images", "high.npz", "-o", "scores.csv")
     assert scored.status == 0, scored.err
     listed = ood_bench("runs").out.splitlines()
     (line,) = (line for line in listed if whole.name in line)

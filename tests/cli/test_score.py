@@ -34,17 +34,63 @@ def scored(ood_bench: Command, finished: Path, *arguments: object) -> pd.DataFra
     return pd.read_csv(io.StringIO(done.out))
 
 
+def test_files_patterns_and_several_sources_are_scored_in_their_order(
+    finished: Path, photos: Path, digits: dict[str, np.ndarray], ood_bench: Command
+) -> None:
+    table = scored(ood_bench, finished, "--model=glow", "--images", photos)
+    by_name = table.set_index("file")["log_prob"]
+    single = scored(ood_bench, finished, "--model=glow", "--images", photos / "01.png")
+    assert single["file"].tolist() == [str(photos / "01.png")]
+    assert single["log_prob"].tolist() == [by_name["01.png"]]
+    pattern = scored(ood_bench, finished, "--model=glow", "--images", photos / "0*.png")
+    names = ["01.png", "02.png", "04.png", "05.png", "07.png", "08.png"]
+    assert pattern["file"].tolist() == [str(photos / name) for name in names]
+    assert pattern["log_prob"].tolist() == by_name[names].tolist()
+    shell = ("--images", *sorted(photos.glob("0*.png")))
+    pd.testing.assert_frame_equal(scored(ood_bench, finished, "--model=glow", *shell), pattern)
+    np.savez(photos.parent / "two.npz", images=digits["high"][1:3])
+    both = ("--images", photos / "02.png", "--images", photos.parent / "two.npz")
+    mixed = scored(ood_bench, finished, "--model=glow", *both, "--images", photos / "01.png")
+    two = f"{photos.parent / 'two.npz'}/all"
+    expected = [str(photos / "02.png"), f"{two}[0]", f"{two}[1]", str(photos / "01.png")]
+    assert mixed["file"].tolist() == expected
+    order = ["02.png", "01.png", "02.png", "01.png"]
+    assert mixed["log_prob"].tolist() == by_name[order].tolist()
+
+
+def test_the_old_name_of_the_images_works_with_a_note_and_data_is_the_root_beside_images(
+    finished: Path, photos: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    new = scored(ood_bench, finished, "--model=glow", "--images", photos)
+    here = ("score", "--results", finished / "results", "--model=glow")
+    monkeypatch.setenv("OOD_BENCH_DATA", str(photos.parent))
+    done = ood_bench(*here, "--data", photos)
+    note = "--data names the data root now; name the images with --images"
+    assert (done.status, done.err.splitlines()[0]) == (0, note)
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(done.out)), new)
+    done = ood_bench(*here, "--images", photos, "--data", photos.parent)
+    assert (done.status, "--data names" in done.err) == (0, False)
+    pd.testing.assert_frame_equal(pd.read_csv(io.StringIO(done.out)), new)
+    done = ood_bench(*here)
+    assert (done.status, done.err) == (2, "name the images to score: --images IMAGES\n")
+    file = photos / "01.png"
+    done = ood_bench(*here, "--images", photos, "--data", file)
+    assert (done.status, done.err) == (2, f"--data {file}: {file} is a file; name a folder\n")
+    done = ood_bench(*here, "--images", "nothing-*.png")
+    assert (done.status, done.err) == (2, "'nothing-*.png': nothing matches\n")
+
+
 def test_a_folder_is_scored_file_by_file(
     finished: Path, photos: Path, digits: dict[str, np.ndarray], ood_bench: Command
 ) -> None:
-    done = ood_bench("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    done = ood_bench("score", "--results", finished / "results", "--model=glow", "--images", photos)
     table = pd.read_csv(io.StringIO(done.out))
     assert table.columns.tolist() == COLUMNS
     assert table["file"].tolist()[:5] == ["01.png", "02.png", "04.png", "05.png", "07.png"]
     assert table["file"].tolist()[-1] == "more/09.png"
     by_file = table.sort_values("file", key=lambda names: names.str[-6:])
     np.savez(photos.parent / "same.npz", images=digits["high"][:12])
-    same = scored(ood_bench, finished, "--model=glow", "--data", photos.parent / "same.npz")
+    same = scored(ood_bench, finished, "--model=glow", "--images", photos.parent / "same.npz")
     np.testing.assert_allclose(by_file["log_prob"], same["log_prob"], rtol=1e-6)
     np.testing.assert_allclose(-table["log_prob"], table["score"])
     np.testing.assert_allclose(table["score"] / (64 * np.log(2)), table["bits_per_dim"])
@@ -69,7 +115,7 @@ def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
     ]
     moved = (tmp_path / "kept").rename(tmp_path / "moved")
     for detector in ("likelihood", "typicality", "input_complexity"):
-        arguments = ("--data", photos, "--detector", detector)
+        arguments = ("--images", photos, "--detector", detector)
         before = scored(ood_bench, finished, "--model=cv-glow", *arguments)
         after = scored(ood_bench, tmp_path, "--model", moved, *arguments)
         pd.testing.assert_frame_equal(before, after)
@@ -100,9 +146,9 @@ def test_an_exported_model_has_a_card_and_can_be_fetched_by_a_name(
     listed = ood_bench("models", "zoo").out
     assert "mine" in listed
     assert "fetched" in listed
-    by_name = scored(ood_bench, tmp_path, "--model=zoo:mine", "--data", photos)
+    by_name = scored(ood_bench, tmp_path, "--model=zoo:mine", "--images", photos)
     pd.testing.assert_frame_equal(
-        by_name, scored(ood_bench, tmp_path, "--model", kept, "--data", photos)
+        by_name, scored(ood_bench, tmp_path, "--model", kept, "--images", photos)
     )
 
 
@@ -116,22 +162,22 @@ def test_the_file_of_a_training_cell_is_a_model_and_so_is_the_folder_of_an_old_o
         if json.loads(manifest.read_text())["name"] == "train/glow@low/0"
     )
     file = tmp_path / f"results/store/cells/{key}.zip"
-    named = scored(ood_bench, finished, "--model=glow@low", "--data", photos)
-    cell = scored(ood_bench, tmp_path, "--model", file, "--data", photos)
+    named = scored(ood_bench, finished, "--model=glow@low", "--images", photos)
+    cell = scored(ood_bench, tmp_path, "--model", file, "--images", photos)
     pd.testing.assert_frame_equal(cell, named)
-    old = scored(ood_bench, tmp_path, "--model", unpack(file), "--data", photos)
+    old = scored(ood_bench, tmp_path, "--model", unpack(file), "--images", photos)
     pd.testing.assert_frame_equal(old, named)
 
 
 def test_scores_are_written_as_csv_or_parquet(
     finished: Path, photos: Path, tmp_path: Path, ood_bench: Command
 ) -> None:
-    table = scored(ood_bench, finished, "--model=glow", "--data", photos)
+    table = scored(ood_bench, finished, "--model=glow", "--images", photos)
     for name, read in (("a.csv", pd.read_csv), ("below/a.parquet", pd.read_parquet)):
         path = tmp_path / name
         done = ood_bench(
             *("score", "--results", finished / "results"),
-            *("--model=glow", "--data", photos, "-o", path),
+            *("--model=glow", "--images", photos, "-o", path),
         )
         assert done.out.strip() == str(path)
         pd.testing.assert_frame_equal(read(path), table, check_dtype=False)
@@ -141,7 +187,7 @@ def test_images_of_another_size_are_refused_until_a_transform_is_given(
     finished: Path, photos: Path, ood_bench: Command
 ) -> None:
     Image.new("RGB", (30, 20), "red").save(photos / "zz.png")
-    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--images", photos)
     refused = ood_bench(*arguments)
     assert refused.status == 2
     assert refused.err.startswith(f"{photos / 'zz.png'} is 3×20×30 but the model takes 1×8×8")
@@ -158,7 +204,7 @@ def test_files_that_cannot_be_read_are_all_listed_or_left_out_and_counted(
     (photos / "01.png").write_bytes(b"x")
     (photos / "more/00.png").write_bytes(b"x")
     (photos / ".hidden").write_bytes(b"x")
-    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--images", photos)
     refused = ood_bench(*arguments)
     assert refused.status == 2
     head, *lines = refused.err.splitlines()
@@ -183,7 +229,13 @@ def test_images_without_pixels_are_not_resized_to_some(
 ) -> None:
     np.savez(tmp_path / "none.npz", images=np.zeros((6, 0, 28), np.uint8))
     resized = ("--transform", "{crop: square, resize: bicubic, channels: match}")
-    arguments = ("--results", finished / "results", "--model=glow", "--data", tmp_path / "none.npz")
+    arguments = (
+        "--results",
+        finished / "results",
+        "--model=glow",
+        "--images",
+        tmp_path / "none.npz",
+    )
     refused = ood_bench("score", *arguments, *resized)
     assert refused.status == 2
     assert "none.npz: its images are 1×0×28 and have no pixels" in refused.err
@@ -197,7 +249,7 @@ def test_what_was_done_beyond_decoding_is_said(
     Image.open(photos / "01.png").save(photos / "01.png", exif=exif)
     wide = np.zeros((8, 8), np.uint16)
     Image.fromarray(wide).save(photos / "02.png")
-    arguments = ("score", "--results", finished / "results", "--model=glow", "--data", photos)
+    arguments = ("score", "--results", finished / "results", "--model=glow", "--images", photos)
     assert "02.png: more than 8 bits a channel" in ood_bench(*arguments).err
     done = ood_bench(*arguments, "--transform", "{sixteen_bit: scale}")
     assert done.status == 0, done.err
@@ -220,7 +272,7 @@ def test_what_was_done_to_the_training_images_is_done_to_a_folders(
     folder.mkdir()
     for i in range(5):
         Image.fromarray(wide[i, 0]).save(folder / f"{i}.png")
-    done = ood_bench("score", "--model", "glow", "--data", folder)
+    done = ood_bench("score", "--model", "glow", "--images", folder)
     assert done.status == 0, done.err
     assert "transform: box to 8×8" in done.err
 
@@ -235,7 +287,7 @@ def test_a_model_of_a_file_travels_with_its_source(
     exported = tmp_path / "exported"
     assert ood_bench("models", "export", "normal", "-o", exported).status == 0
     (tiny.parent / "normal.py").unlink()
-    arguments = ("score", "--model", exported, "--data", "high.npz")
+    arguments = ("score", "--model", exported, "--images", "high.npz")
     refused = ood_bench(*arguments)
     assert refused.status == 2
     assert len(refused.err.splitlines()) == 1
@@ -254,24 +306,27 @@ def test_a_model_of_a_file_travels_with_its_source(
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (("--model=glwo", "--data=."), "no trained model 'glwo'; did you mean 'glow'?"),
-        (("--model=.", "--data=."), ".: neither an exported model nor a training lies here"),
-        (("--model=glow", "--data=fotos"), "neither a folder, an .npz archive nor a data set"),
-        (("--model=glow", "--data=mnist_2k"), "did you mean 'mnist_20k'?"),
-        (("--model=glow", "--data=empty"), "empty holds no images"),
-        (("--model=glow", "--data=broken"), "broken/b.png: not a readable image"),
-        (("--model=glow", "--data=texts"), "texts/a.txt: not an image"),
-        (("--model=glow", "--data=texts/a.txt"), "neither a folder of images nor an .npz"),
-        (("--model=glow", "--data=big.npz"), "big.npz: row 0 is 1×9×9 but the model takes 1×8×8"),
-        (("--model=glow", "--data=x", "-o", "x.txt"), "ends in .csv or .parquet"),
-        (("--model=glow", "--data=x", "--accept=1.5"), "accept must be above 0"),
-        (("--model=glow", "--data=x", "--detector=waic"), "Waic reads another model (member.*"),
-        (("--model=glow", "--data=x", "--detector=dosee"), "did you mean 'dose'?"),
+        (("--model=glwo", "--images=."), "no trained model 'glwo'; did you mean 'glow'?"),
+        (("--model=.", "--images=."), ".: neither an exported model nor a training lies here"),
+        (("--model=glow", "--images=fotos"), "neither a file, a folder nor a data set"),
+        (("--model=glow", "--images=mnist_2k"), "did you mean 'mnist_20k'?"),
+        (("--model=glow", "--images=empty"), "empty holds no images"),
+        (("--model=glow", "--images=broken"), "broken/b.png: not a readable image"),
+        (("--model=glow", "--images=texts"), "texts/a.txt: not an image"),
         (
-            ("--model=glow", "--data=x", "--detector=gradient_fisher"),
+            ("--model=glow", "--images=texts/a.txt"),
+            "neither an image, a folder of images nor an .npz",
+        ),
+        (("--model=glow", "--images=big.npz"), "big.npz: row 0 is 1×9×9 but the model takes 1×8×8"),
+        (("--model=glow", "--images=x", "-o", "x.txt"), "ends in .csv or .parquet"),
+        (("--model=glow", "--images=x", "--accept=1.5"), "accept must be above 0"),
+        (("--model=glow", "--images=x", "--detector=waic"), "Waic reads another model (member.*"),
+        (("--model=glow", "--images=x", "--detector=dosee"), "did you mean 'dose'?"),
+        (
+            ("--model=glow", "--images=x", "--detector=gradient_fisher"),
             "reads gradient_norm.* of held-out images, and the model comes with",
         ),
-        (("--model=glow", "--data=x", "--transform={rezise: box}"), "rezise: Extra inputs"),
+        (("--model=glow", "--images=x", "--transform={rezise: box}"), "rezise: Extra inputs"),
     ],
 )
 def test_a_mistake_is_one_line(
@@ -302,8 +357,8 @@ def test_the_latest_run_is_never_an_archive_and_a_model_must_be_trained(
 ) -> None:
     assert ood_bench("run", tiny, "--only", "detect/glow@low/0/high/*").status == 0
     assert ood_bench("archive", "-o", "results/kept").status == 0
-    assert ood_bench("score", "--model=glow", "--data", "high.npz", "-o", "a.csv").status == 0
-    done = ood_bench("score", "--model=cv-glow", "--data", "high.npz")
+    assert ood_bench("score", "--model=glow", "--images", "high.npz", "-o", "a.csv").status == 0
+    done = ood_bench("score", "--model=cv-glow", "--images", "high.npz")
     assert done.status == 2
     assert "cv-glow@low/0 is not trained; run the suite again" in done.err
 
@@ -314,7 +369,7 @@ def test_an_archive_and_a_damaged_export_are_one_line_each(
     results = finished / "results"
     kept, exported = tmp_path / "kept", tmp_path / "exported"
     assert ood_bench("archive", "--results", results, "-o", kept).status == 0
-    done = ood_bench("score", "--model=glow", "--run", kept, "--data", kept)
+    done = ood_bench("score", "--model=glow", "--run", kept, "--images", kept)
     assert (done.status, "is an archive, which holds no weights" in done.err) == (2, True)
     assert ood_bench("models", "export", "glow", "--results", results, "-o", exported).status == 0
     again = ood_bench("models", "export", "cv-glow", "--results", results, "-o", exported)
@@ -322,10 +377,10 @@ def test_an_archive_and_a_damaged_export_are_one_line_each(
     assert json.loads((exported / "model.json").read_text())["name"] == "cv-glow@low/0"
     weights = exported / "weights.safetensors"
     weights.write_bytes(weights.read_bytes()[:-1])
-    done = ood_bench("score", "--model", exported, "--data", kept)
+    done = ood_bench("score", "--model", exported, "--images", kept)
     assert (done.status, "is not what was exported" in done.err) == (2, True)
     shutil.copyfile(kept / "report.md", exported / "model.json")
-    done = ood_bench("score", "--model", exported, "--data", kept)
+    done = ood_bench("score", "--model", exported, "--images", kept)
     assert (done.status, "model.json is damaged" in done.err) == (2, True)
     done = ood_bench("models", "export", "glow", "--results", results, "-o", kept)
     assert (done.status, "not empty and no exported model" in done.err) == (2, True)

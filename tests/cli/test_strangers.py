@@ -176,7 +176,7 @@ def test_a_model_runs_no_code_without_leave_and_never_a_file_without_a_checksum(
     del description["digest"]
     description["digest"] = digest(description)
     (model / "model.json").write_text(json.dumps(description))
-    arguments = ("score", "--model", model, "--data", finished / "high.npz")
+    arguments = ("score", "--model", model, "--images", finished / "high.npz")
     done = ood_bench(*arguments)
     assert done.status == 2
     assert len(done.err.splitlines()) == 1
@@ -204,7 +204,7 @@ def test_names_that_begin_a_formula_are_guarded_in_scores(
     raw = str(folder / "b").encode() + b"\xff.png"
     shutil.copyfile(folder / "a.png", raw)
     out = tmp_path / "a.csv"
-    arguments = ("--model=glow", "--results", finished / "results", "--data", folder)
+    arguments = ("--model=glow", "--results", finished / "results", "--images", folder)
     done = ood_bench("score", *arguments, "-o", out)
     assert done.status == 0, done.err
     with out.open(newline="", encoding="utf-8") as file:

@@ -279,15 +279,15 @@ def test_a_setting_is_checked_as_the_file_is(tmp_path: Path) -> None:
         (("models", "check", "glow", "--set", "width=true"), "width: a number is wanted, got true"),
         (("detectors", "check", "knn", "--set", "k=1:30"), "k=1:30: 1:30 is 90 in YAML 1.1"),
         (
-            ("score", "--model", "m", "--data", "d", "--transform", "{invert: on}"),
+            ("score", "--model", "m", "--images", "d", "--transform", "{invert: on}"),
             "invert: on is true",
         ),
         (
-            ("score", "--model", "m", "--data", "d", "--transform", "{invert: 1}"),
+            ("score", "--model", "m", "--images", "d", "--transform", "{invert: 1}"),
             "--transform {invert: 1}: invert: true or false is wanted, got 1; write true",
         ),
         (
-            ("score", "--model", "m", "--data", "d", "--transform", "{crop: true}"),
+            ("score", "--model", "m", "--images", "d", "--transform", "{crop: true}"),
             "crop: a number is wanted, got true",
         ),
     ],

@@ -6,9 +6,11 @@ import pytest
 import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema import Draft202012Validator
 
 from ood_bench.errors import SuiteError
-from ood_bench.suite import load_suite, suite_named
+from ood_bench.suite import ModelEntry, load_suite, suite_named
+from ood_bench.suite.json_schema import json_schema
 from ood_bench.suite.source import override, read_yaml
 
 GOOD = """\
@@ -202,6 +204,19 @@ def extended(folder: Path, text: str) -> Path:
     path = folder / "more.yaml"
     path.write_text(text)
     return path
+
+
+@pytest.mark.parametrize("models", ["[vae, glow]", "{vae: , glow: {}}"])
+def test_models_may_be_named_without_options(tmp_path: Path, models: str) -> None:
+    path = extended(
+        tmp_path,
+        f"name: few\nmodels: {models}\ndetectors: [likelihood]\n"
+        "pairs: [{inside: mnist, outside: [black]}]\ndatasets: {black: {use: constant}}\n",
+    )
+    suite = load_suite(path).suite
+    assert list(suite.models) == ["vae", "glow"]
+    assert suite.models["vae"] == ModelEntry()
+    Draft202012Validator(json_schema()).validate(yaml.safe_load(path.read_text()))
 
 
 def test_a_suite_extends_another_key_by_key(tmp_path: Path) -> None:

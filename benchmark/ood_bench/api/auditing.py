@@ -58,10 +58,12 @@ class AuditedData:
 
 
 def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> AuditedData:
-    """Audit data sets of the catalogue: what separates them without any model.
+    """Audit data sets: what separates them without any model.
 
     Args:
-        inside: `NAME` or `NAME:SPLIT`; the split defaults to `test`.
+        inside: `NAME` or `NAME:SPLIT`, with the name of a data set of the catalogue, or the path of
+            a folder of images or of an `.npz` archive; the split defaults to `test`. Images of a
+            folder are cropped to a square, and to 64×64 pixels if they are larger.
         outside: Likewise; each forms a pair with the inside and is transformed to its shape.
         data: The folder of data sets; default: the environment variable OOD_BENCH_DATA.
 
@@ -73,31 +75,33 @@ def audit_data(inside: str, *outside: str, data: str | Path | None = None) -> Au
     """
     from ood_bench.audit import Audited, audit_pair, summarise
     from ood_bench.cells import Address
-    from ood_bench.data import DataOptions, Library
-    from ood_bench.errors import DataError
+    from ood_bench.data import Library
+    from ood_bench.data.own import options_of, shape_of
     from ood_bench.runs import combine_audits
 
     root = data or os.environ.get("OOD_BENCH_DATA")
-    library, options = Library(root=Path(root) if root else None, index=None), DataOptions()
+    library = Library(root=Path(root) if root else None, index=None)
 
     def split(of: str) -> tuple[str, str]:
-        name, _, part = of.partition(":")
-        if missing := library.missing(name, options):
-            raise DataError(missing)
+        if ":" not in of or Path(of).expanduser().exists():
+            return of, "test"
+        name, _, part = of.rpartition(":")
         return name, part or "test"
 
-    first, part = split(inside)
-    shape = library.shape(first, options)
+    sides = [(*split(of), of) for of in (inside, *outside)]
+    options = {name: options_of(name, library) for name, _, _ in sides}
+    first, part, _ = sides[0]
+    shape = shape_of(first, options[first], library)
 
     def load(name: str, part: str) -> "NDArray[np.uint8]":
-        return library.load(name, options, part, shape).pixels
+        return library.load(name, options[name], part, shape).pixels
 
     one, train = Audited.of(load(first, part)), None
-    if part != "train" and "train" in library.splits(first, options):
+    if part != "train" and "train" in library.splits(first, options[first]):
         train = Audited.hashed(load(first, "train"))
     found = [(Address(inside=inside, shape=str(shape)), summarise(one)._asdict())]
-    for of in outside:
-        other = Audited.of(load(*split(of)))
+    for name, side, of in sides[1:]:
+        other = Audited.of(load(name, side))
         found.append((Address(inside=of, shape=str(shape)), summarise(other)._asdict()))
         at = Address(inside=inside, outside=of, shape=str(shape))
         found.append((at, audit_pair(one, train, other, level=LEVEL)._asdict()))

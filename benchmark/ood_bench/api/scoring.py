@@ -1,6 +1,6 @@
 """Score images with a model of a run, an exported one, or one in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 def score(
     model: "str | Path | DensityModel",
-    images: str | Path | NDArray[np.uint8],
+    images: str | Path | Sequence[str | Path] | NDArray[np.uint8],
     *,
     detector: str | Detector = "likelihood",
     accept: float = 0.95,
@@ -43,8 +43,9 @@ def score(
         model: The folder of an exported model, the file of a training's cell, the name of a model
             in a run (`glow`, or `glow@mnist/0`), or a model in memory, in evaluation mode, whose
             `log_prob` takes uint8 images.
-        images: uint8, shape `(N, C, H, W)`; or a folder, an `.npz` archive, or the name of a
-            data set of the catalogue.
+        images: uint8, shape `(N, C, H, W)`; or a folder, an `.npz` archive, an image file, a
+            pattern such as `photos/*.png`, the name of a data set of the catalogue, or a list of
+            these.
         detector: A detector, or the name of one, with default options.
         accept: Share of ID images to accept, which sets the threshold of the verdict.
         held_out: For a model in memory: in-distribution images that it was not trained on,
@@ -55,7 +56,7 @@ def score(
             the training images.
         split: The split of an archive or a data set; default: `test`.
         on_bad: `error` lists all unreadable files and images, `skip` leaves them out.
-        run: The run of a named model; default: the latest.
+        run: The run of a named model; default: the newest of a whole suite.
         results: The folder of all runs.
         root: The data root, for data sets of the catalogue.
         device: `auto`, `cpu`, `cuda` or `cuda:N`, for a model that is loaded.
@@ -98,7 +99,7 @@ def score(
     else:
         loaded, usual = model, Transform()
         columns, shape = _held_out(model, held_out, built, registry), _shape(model, held_out)
-    if isinstance(images, str | Path):
+    if not isinstance(images, np.ndarray):
         if shape is None:
             raise DataError("this model does not say its shape; give the images as an array")
         where = None if root is None else Path(root)

@@ -10,6 +10,7 @@ from ood_bench.cli.compare import compare
 from ood_bench.cli.console import log_to_terminal, say
 from ood_bench.cli.data import data_app
 from ood_bench.cli.datasets import datasets_app
+from ood_bench.cli.new_suite import new_app
 from ood_bench.cli.plugins import plugin_app
 from ood_bench.cli.report import archive, report
 from ood_bench.cli.run import run
@@ -70,6 +71,7 @@ app.add_typer(data_app, name="data")
 app.add_typer(datasets_app, name="datasets")
 app.add_typer(store_app, name="store")
 app.add_typer(suite_app, name="suite")
+app.add_typer(new_app, name="new")
 for kind in get_args(Kind):
     plugins = plugin_app(kind)
     if kind == "models":

@@ -15,8 +15,8 @@ def audit(
         list[str],
         typer.Argument(
             metavar="NAME[:SPLIT]... | SUITE",
-            help="Data sets of the catalogue: the first is ID, each of the others OOD. Or one "
-            "suite's YAML file, for all its pairs.",
+            help="Data sets of the catalogue, folders of images or .npz archives: the first is ID, "
+            "each of the others OOD. Or one suite's YAML file, for all its pairs.",
             show_default=False,
         ),
     ],

@@ -67,7 +67,13 @@ def verify_(name: Name, data: DataRoot = None) -> int:
 
 @data_app.command("show")
 def show_(
-    name: Name,
+    name: Annotated[
+        str,
+        typer.Argument(
+            metavar="NAME",
+            help="A data set of the catalogue, a folder of images, or an .npz archive.",
+        ),
+    ],
     data: DataRoot = None,
     split: Annotated[str, typer.Option(help="The split to show.")] = "test",
     count: Annotated[int, typer.Option(min=1, help="Number of images.")] = 100,
@@ -79,19 +85,19 @@ def show_(
     ] = None,
 ) -> None:
     """Write a contact sheet of a data set's first images."""
-    from ood_bench.data import DataOptions, Library, Shape, catalogue, contact_sheet
+    from ood_bench.data import Library, Shape, contact_sheet
+    from ood_bench.data.own import options_of, shape_of
 
-    path = output or Path(f"{name}.png")
+    path = output or Path(f"{Path(name).resolve().stem}.png")
     if path.suffix.lower() != ".png":
         raise SuiteError(f"--output {path}: write to a file that ends in .png")
     library = Library(root=data, index=None)
-    missing = library.missing(name, DataOptions())
-    if missing:
-        from ood_bench.errors import DataError
-
-        raise DataError(missing)
-    shape = catalogue()[name].shape or Shape(3, 32, 32)
-    images = library.load(name, DataOptions(), split, shape)
+    options = options_of(name, library)
+    if options.own is None:
+        shape = library.entries[name].shape or Shape(3, 32, 32)
+    else:
+        shape = shape_of(name, options, library)
+    images = library.load(name, options, split, shape)
     with unfinished(path) as temporary:
         contact_sheet(images.pixels[:count]).save(temporary, format="PNG")
     say(path)

@@ -1,5 +1,6 @@
 """`ood-bench score` and `ood-bench models export`: a trained model on any images."""
 
+import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -10,7 +11,6 @@ from ood_bench.cli.options import (
     RUN,
     ResultsRoot,
     TrustCode,
-    folder,
     output_file_option,
     output_option,
 )
@@ -41,14 +41,33 @@ MODEL = (
 
 def score(
     model: Annotated[str, typer.Option("--model", metavar="MODEL", help=MODEL)],
+    context: typer.Context,
+    more: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[IMAGES]...", help="Images as of --images.", show_default=False),
+    ] = None,
+    images: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--images",
+            metavar="IMAGES",
+            help="A folder of images, an image, a pattern such as 'photos/*.png', an .npz archive, "
+            "or a data set of the catalogue; can be given several times.",
+            show_default=False,
+        ),
+    ] = None,
     data: Annotated[
-        str,
+        Path | None,
         typer.Option(
             "--data",
-            metavar="IMAGES",
-            help="A folder of images, an .npz archive, or a data set of the catalogue.",
+            "--root",
+            envvar="OOD_BENCH_DATA",
+            metavar="DIR",
+            help="Data root of the catalogue's data sets. Up to version 0.2 it was --root, and "
+            "--data named the images; without --images it still does.",
+            show_default=False,
         ),
-    ],
+    ] = None,
     output: Annotated[
         Path | None, output_file_option("A .csv or .parquet file; default: CSV on standard output.")
     ] = None,
@@ -76,17 +95,6 @@ def score(
     ] = "error",
     run: Run = None,
     results: ResultsRoot = Path("results"),
-    root: Annotated[
-        Path | None,
-        typer.Option(
-            "--root",
-            envvar="OOD_BENCH_DATA",
-            metavar="DIR",
-            callback=folder,
-            help="Data root of the catalogue's data sets.",
-            show_default=False,
-        ),
-    ] = None,
     device: Annotated[
         str, typer.Option(metavar="DEVICE", help="auto, cpu, cuda, cuda:N, mps or xpu.")
     ] = "auto",
@@ -98,6 +106,7 @@ def score(
     (larger is more OOD), and a verdict. The threshold comes from ID images held out from training,
     never from the scored images.
     """
+    named, root = _images([*(images or ()), *(more or ())], data, context)
     suffix = ".csv" if output is None else output.suffix
     if suffix not in (".csv", ".parquet"):
         raise SuiteError(f"--output {output}: write to a file that ends in .csv or .parquet")
@@ -112,8 +121,8 @@ def score(
     registry = Registry()
     built = construct(registry.load("detectors", detector), detector, {})
     trained = find_model(model, results=results, run=run, trust_code=trust_code)
-    images = gather(
-        data,
+    gathered = gather(
+        named,
         trained.shape,
         usual=trained.transform,
         transform=chosen,
@@ -123,15 +132,15 @@ def score(
     )
     judged = judge(
         trained.load(device_named(device)),
-        images.names,
-        images.pixels,
+        gathered.names,
+        gathered.pixels,
         detector=built,
         held_out=trained.columns(registry),
         accept=accept,
         registry=registry,
     )
     _write(judged.table, output)
-    done = "; ".join(filter(None, (images.transform, images.note)))
+    done = "; ".join(filter(None, (gathered.transform, gathered.note)))
     odd = int((judged.table["verdict"] == "OOD").sum())
     say(
         f"{odd:,} of {len(judged.table):,} images are OOD for {trained.name}: {detector} above "
@@ -159,6 +168,25 @@ def export(
     from ood_bench.scoring import export, find_model
 
     say(export(find_model(model, results=results, run=run), output))
+
+
+def _images(
+    named: list[str], data: Path | None, context: typer.Context
+) -> tuple[list[str], Path | None]:
+    """Return the images to score and the data root.
+
+    Up to version 0.2 the images were `--data`; they still are where nothing else names any.
+    """
+    source = context.get_parameter_source("data")
+    if not named and data is not None and source is not None and source.name == "COMMANDLINE":
+        say("--data names the data root now; name the images with --images", err=True)
+        root = os.environ.get("OOD_BENCH_DATA")
+        return [str(data)], Path(root) if root else None
+    if not named:
+        raise SuiteError("name the images to score: --images IMAGES")
+    if data is not None and data.exists() and not data.is_dir():
+        raise SuiteError(f"--data {data}: {data} is a file; name a folder")
+    return named, data
 
 
 def _transform(text: str) -> "Transform":

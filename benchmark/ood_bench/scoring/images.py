@@ -1,7 +1,8 @@
-"""Images to score: a folder, an archive, a data set of the catalogue, or an array."""
+"""Images to score: files, folders, archives, data sets of the catalogue."""
 
+import glob
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from ood_bench.data.pictures import Decoded, Encoded, Pictures
 from ood_bench.data.reading import quiet_decoders
 from ood_bench.data.sources import SearchRoots
 from ood_bench.data.sources.hub import hub_cache
-from ood_bench.data.sources.listing import image_files
+from ood_bench.data.sources.listing import SUFFIXES, image_files
 from ood_bench.data.sources.npz import own_npz
 from ood_bench.data.tally import counts_in_words
 from ood_bench.data.transform import describe, fit_shape
@@ -39,7 +40,7 @@ class Gathered:
 
 
 def gather(
-    data: str | Path,
+    data: str | Path | Sequence[str | Path],
     shape: Shape,
     *,
     usual: Transform,
@@ -51,8 +52,9 @@ def gather(
     """Read images and transform them to a model's shape.
 
     Args:
-        data: A folder, read with its subfolders; an `.npz` archive; or the name of a data set of
-            the catalogue.
+        data: A folder, read with its subfolders; an `.npz` archive; an image file; a pattern of
+            paths such as `photos/*.png`; the name of a data set of the catalogue; or several of
+            these, scored in their order.
         shape: The model's shape.
         usual: The transform of the model's training images, applied to those of a folder or an
             archive too.
@@ -66,6 +68,73 @@ def gather(
     Raises:
         DataError: If there are none, or one does not decode or has the wrong shape.
     """
+    given = [data] if isinstance(data, str | Path) else data
+    sources = [path for one in given for path in _matching(str(one))]
+    if not sources:
+        raise DataError("no images are named")
+
+    def one(source: str | tuple[Path, ...]) -> Gathered:
+        return _gathered(
+            source, shape, usual=usual, transform=transform, split=split, root=root, on_bad=on_bad
+        )
+
+    groups = _grouped(sources)
+    parts = [one(source) for source in groups]
+    if len(parts) == 1:
+        return parts[0]
+    return Gathered(
+        tuple(
+            name if isinstance(source, tuple) else unicode_text(f"{source}/{name}")
+            for source, part in zip(groups, parts, strict=True)
+            for name in part.names
+        ),
+        np.concatenate([part.pixels for part in parts]),
+        ", ".join(dict.fromkeys(part.transform for part in parts)),
+        "; ".join(filter(None, (part.note for part in parts))),
+    )
+
+
+def _matching(given: str) -> list[str]:
+    """Return what a pattern of paths matches, sorted; what is no pattern stands for itself."""
+    path = Path(given).expanduser()
+    if path.exists() or not glob.has_magic(given):
+        return [given]
+    found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns
+    if not found:
+        raise DataError(f"'{given}': nothing matches")
+    return found
+
+
+def _grouped(sources: Sequence[str]) -> list[str | tuple[Path, ...]]:
+    """Return the sources with image files that follow each other put together."""
+    groups: list[str | tuple[Path, ...]] = []
+    for source in sources:
+        path = Path(source).expanduser()
+        if path.suffix.lower() not in SUFFIXES or not path.is_file():
+            groups.append(source)
+        elif groups and isinstance(groups[-1], tuple):
+            groups[-1] = (*groups[-1], path)
+        else:
+            groups.append((path,))
+    return groups
+
+
+def _gathered(
+    data: str | tuple[Path, ...],
+    shape: Shape,
+    *,
+    usual: Transform,
+    transform: Transform | None,
+    split: str | None,
+    root: Path | None,
+    on_bad: OnBad,
+) -> Gathered:
+    if isinstance(data, tuple):
+        names = tuple(unicode_text(str(file)) for file in data)
+        listed = Encoded(len(data), None, lambda: ((str(file), file) for file in data))
+        chosen = transform or usual
+        what = "the images" if len(data) > 1 else names[0]
+        return _fitted(names, listed, chosen, shape, what=what, on_bad=on_bad, beside={})
     path, left_out = Path(data).expanduser(), Counter[str]()
     if path.is_dir():
         files, left_out = image_files(path, on_bad=on_bad)
@@ -81,7 +150,7 @@ def gather(
         pictures = found.read(split, None)
         names = _numbered(split, pictures.count)
     elif path.exists():
-        raise DataError(f"{path}: neither a folder of images nor an .npz archive")
+        raise DataError(f"{path}: neither an image, a folder of images nor an .npz archive")
     else:
         return _of_catalogue(str(data), shape, transform, split or "test", root, on_bad)
     return _fitted(
@@ -100,7 +169,7 @@ def _of_catalogue(
     known = catalogue()
     if name not in known:
         near = did_you_mean(name, known)
-        raise DataError(f"'{name}' is neither a folder, an .npz archive nor a data set{near}")
+        raise DataError(f"'{name}' is neither a file, a folder nor a data set{near}")
     entry, roots = known[name], SearchRoots(root, hub_cache())
     options = DataOptions(transform=None if entry.generate else transform)
     located = locate(name, options, roots, known, embedded=False)

@@ -34,7 +34,7 @@ def json_schema() -> Schema:
     for field in schema["properties"].values():
         if "patternProperties" in field:  # a key that does not fit is no name
             field["additionalProperties"] = False
-    for key in ("detectors", "analyses"):
+    for key in ("models", "detectors", "analyses"):
         _allow_names(schema["properties"][key])
     for field in definitions["Claim"]["properties"].values():
         if field.get("type") == "string":

@@ -264,7 +264,9 @@ class Suite(_Frozen):
     """Training options of all models."""
     datasets: dict[Name, DataOptions] = {}
     """Data sets that are not in the catalogue, or that need options."""
-    models: dict[Name, ModelEntry] = Field(min_length=1)
+    models: Annotated[dict[Name, ModelEntry], BeforeValidator(_names_to_entries)] = Field(
+        min_length=1
+    )
     """The models, under names of your choice."""
     ensembles: dict[Name, Ensemble] = {}
     """Ensembles of the models; the rest of the suite treats them as models."""
