@@ -52,7 +52,8 @@ def uniform_noise(x: Tensor, salt: int | Tensor = 0) -> Tensor:
         float32, the shape of `x`.
 
     Reference:
-        Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014.
+        Steele et al., Fast splittable pseudorandom number generators, OOPSLA 2014,
+        doi:10.1145/2660193.2660195.
     """
     return _uncompiled_uniform(x, salt)
 
@@ -90,7 +91,8 @@ def mutated(x: Tensor, rate: float, salt: int) -> Tensor:
         uint8, the shape of `x`.
 
     Reference:
-        Ren et al., Likelihood Ratios for Out-of-Distribution Detection, NeurIPS 2019.
+        Ren et al., Likelihood Ratios for Out-of-Distribution Detection, NeurIPS 2019,
+        arXiv:1906.02845.
     """
     chosen = uniform_noise(x, salt) < rate
     levels = (256.0 * uniform_noise(x, ~salt)).to(torch.uint8)

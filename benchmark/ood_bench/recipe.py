@@ -88,7 +88,8 @@ class Recipe(BaseModel):
     Default: no averaging."""
     mutation: float = Field(default=0.0, ge=0, lt=1)
     """Share of pixel values that each step replaces with uniform ones, for the background model of
-    Ren et al., Likelihood ratios for out-of-distribution detection, NeurIPS 2019."""
+    Ren et al., Likelihood ratios for out-of-distribution detection, NeurIPS 2019,
+    arXiv:1906.02845."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """`float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16 if the hardware
     has it."""

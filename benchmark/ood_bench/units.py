@@ -36,7 +36,7 @@ def bits_per_dim(log_prob: T, dims: int) -> T:
         ValueError: If `dims` is not positive.
 
     Reference:
-        Theis et al., A note on the evaluation of generative models, ICLR 2016.
+        Theis et al., A note on the evaluation of generative models, ICLR 2016, arXiv:1511.01844.
 
     Example:
         >>> bits_per_dim(-3072 * math.log(256), dims=3072)

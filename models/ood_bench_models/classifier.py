@@ -23,8 +23,8 @@ class Classifier(ClassifierModule):
         blocks: Residual blocks of each stage.
 
     Reference:
-        He et al., Identity Mappings in Deep Residual Networks, ECCV 2016;
-        Wu & He, Group Normalization, ECCV 2018.
+        He et al., Identity Mappings in Deep Residual Networks, ECCV 2016, arXiv:1603.05027;
+        Wu & He, Group Normalization, ECCV 2018, arXiv:1803.08494.
     """
 
     def __init__(

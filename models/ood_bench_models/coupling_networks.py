@@ -62,7 +62,8 @@ class ConvolutionalNetwork(nn.Module):
     """Three convolutions, 3×3, 1×1 and 3×3, the last zero at first.
 
     Reference:
-        Kingma & Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018.
+        Kingma & Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018,
+        arXiv:1807.03039.
     """
 
     def __init__(self, inputs: int, outputs: int, width: int) -> None:

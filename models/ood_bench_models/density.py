@@ -27,7 +27,7 @@ class Density(FloatDensity):
             most flows learn images fastest.
 
     Reference:
-        Theis et al., A note on the evaluation of generative models, ICLR 2016.
+        Theis et al., A note on the evaluation of generative models, ICLR 2016, arXiv:1511.01844.
     """
 
     def __init__(

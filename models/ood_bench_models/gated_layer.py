@@ -29,7 +29,8 @@ class GatedPixelLayer(nn.Module):
         last: Whether features leave to the output alone.
 
     Reference:
-        van den Oord et al., Conditional Image Generation with PixelCNN Decoders, NeurIPS 2016.
+        van den Oord et al., Conditional Image Generation with PixelCNN Decoders, NeurIPS 2016,
+        arXiv:1606.05328.
     """
 
     def __init__(

@@ -46,8 +46,10 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
         prior: `learned` as in Kingma & Dhariwal, or `standard` normal.
 
     Reference:
-        Kingma & Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018;
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019.
+        Kingma & Dhariwal, Glow: Generative Flow with Invertible 1×1 Convolutions, 2018,
+        arXiv:1807.03039;
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019,
+        arXiv:1810.09136.
     """
 
     def __init__(

@@ -71,7 +71,7 @@ class HVAE(DensityModule, InfersAbove, Samples):
 
     Reference:
         Havtorn et al., Hierarchical VAEs Know What They Don't Know, ICML 2021, arXiv:2102.08248;
-        Sønderby et al., Ladder Variational Autoencoders, NeurIPS 2016;
+        Sønderby et al., Ladder Variational Autoencoders, NeurIPS 2016, arXiv:1602.02282;
         Kingma et al., Improved Variational Inference with Inverse Autoregressive Flow, NeurIPS
         2016, for free bits.
     """

@@ -43,6 +43,6 @@ def importance_bound(log_weights: Tensor) -> Tensor:
         log_weights: log w_k, shape `(B, K)`.
 
     Reference:
-        Burda et al., Importance Weighted Autoencoders, ICLR 2016.
+        Burda et al., Importance Weighted Autoencoders, ICLR 2016, arXiv:1509.00519.
     """
     return log_weights.logsumexp(dim=1) - math.log(log_weights.shape[1])

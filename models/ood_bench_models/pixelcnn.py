@@ -36,7 +36,8 @@ class PixelCNN(DensityModule, Samples):
         kernel: Side of the kernels, odd and at least 3.
 
     Reference:
-        van den Oord et al., Conditional Image Generation with PixelCNN Decoders, NeurIPS 2016.
+        van den Oord et al., Conditional Image Generation with PixelCNN Decoders, NeurIPS 2016,
+        arXiv:1606.05328.
     """
 
     log_prob_is: ClassVar[LogProbKind] = "exact"

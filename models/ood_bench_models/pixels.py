@@ -57,7 +57,7 @@ class Categorical(PixelDistribution):
     Channel c takes the 256 parameters from 256·c on.
 
     Reference:
-        van den Oord et al., Pixel Recurrent Neural Networks, ICML 2016.
+        van den Oord et al., Pixel Recurrent Neural Networks, ICML 2016, arXiv:1601.06759.
     """
 
     def __init__(self, channels: int) -> None:
@@ -92,7 +92,8 @@ class Bernoulli(PixelDistribution):
     used for gray images, made a probability of the 8-bit image by its exact constant.
 
     Reference:
-        Loaiza-Ganem & Cunningham, The continuous Bernoulli, NeurIPS 2019, for the constant's
+        Loaiza-Ganem & Cunningham, The continuous Bernoulli, NeurIPS 2019,
+        arXiv:1907.06845, for the constant's
         role; here the levels are discrete.
     """
 
@@ -124,7 +125,7 @@ class LogisticMixture(PixelDistribution):
         components: Logistics in the mixture.
 
     Reference:
-        Salimans et al., PixelCNN++, ICLR 2017.
+        Salimans et al., PixelCNN++, ICLR 2017, arXiv:1701.05517.
     """
 
     couples_channels = True

@@ -34,9 +34,10 @@ class VAE(DensityModule, InfersGaussian, Samples):
         samples: Draws K of z in evaluation; more make the bound tighter and cost as much more.
 
     Reference:
-        Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014;
-        Burda et al., Importance Weighted Autoencoders, ICLR 2016;
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019.
+        Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014, arXiv:1312.6114;
+        Burda et al., Importance Weighted Autoencoders, ICLR 2016, arXiv:1509.00519;
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019,
+        arXiv:1810.09136.
     """
 
     encoder: Callable[[Tensor], Posterior]

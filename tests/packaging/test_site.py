@@ -60,7 +60,7 @@ def test_what_a_page_says_to_type_works(
 def test_every_suite_of_a_page_is_valid(page: Path, tmp_path: Path) -> None:
     (tmp_path / "suites").symlink_to(ROOT / "suites")
     for i, block in enumerate(blocks(page.read_text(encoding="utf-8"))):
-        if block.title == "cluster.yaml":
+        if block.title in ("cluster.yaml", "ray.yaml"):
             load_cluster(yaml.safe_load(block.code))
         elif block.language == "yaml":
             content = yaml.safe_load(block.code)

@@ -115,6 +115,27 @@ def test_a_run_that_is_not_there_is_one_line_with_a_near_name(tmp_path: Path) ->
     assert str(refusal.value) == said
 
 
+def test_a_folder_that_holds_no_record_is_named_with_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    results, kept = tmp_path / "results", tmp_path / "kept"
+    kept.mkdir()
+    for others in ((), ("tiny-12345678",)):
+        runs(results, *others)
+        with pytest.raises(OodBenchError) as refusal:
+            find_run(results, str(kept))
+        assert str(refusal.value) == f"{kept}: no run lies here (run.json is missing)"
+    (kept / "report.md").write_text("# Kept\n")
+    with pytest.raises(OodBenchError) as refusal:
+        find_run(results, str(kept))
+    said = f"{kept} holds a report but no record of its run (run.json): read {kept}/report.md"
+    assert str(refusal.value) == said
+    monkeypatch.chdir(tmp_path)
+    for name in ("tiny", "tiny@latest"):
+        (tmp_path / name).mkdir()
+        assert find_run(results, name) == results / "tiny-12345678", "a run's name comes first"
+
+
 def test_a_suite_with_the_same_settings_has_the_same_folder(tiny: Path) -> None:
     suite = load_suite(tiny).suite
     folder = run_folder(tiny.parent, suite, {"only": []})

@@ -30,7 +30,8 @@ class Constants(Analysis):
         count: Number of noise images, each value drawn uniformly from 0 to 255.
 
     Reference:
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019.
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019,
+        arXiv:1810.09136.
     """
 
     uses_model = True

@@ -23,7 +23,8 @@ class Course(Analysis):
     between two probes at which their difference is clear: its interval does not include 0.
 
     Reference:
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 4.
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019,
+        arXiv:1810.09136, section 4.
     """
 
     title = "Likelihood during training"

@@ -33,7 +33,8 @@ class VolumeSplit(Analysis):
     constant-volume flow, has a gap of exactly 0 with an interval of width 0.
 
     Reference:
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 4.
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019,
+        arXiv:1810.09136, section 4.
     """
 
     needs = ("log_prob", "log_prior", "log_volume")

@@ -43,7 +43,8 @@ class Graying(Analysis):
         to: `mean` for the mean of the training images, `black` for zero.
 
     Reference:
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019.
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, ICLR 2019,
+        arXiv:1810.09136.
     """
 
     uses_model = True

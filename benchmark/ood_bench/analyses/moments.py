@@ -32,7 +32,8 @@ class Moments(Analysis):
     variance averaged over dimensions, and the standard error of that variance).
 
     Reference:
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 5.
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019,
+        arXiv:1810.09136, section 5.
     """
 
     title = "Means and variances of the data"

@@ -73,7 +73,8 @@ class SecondOrder(Analysis):
             the gradient term take all images.
 
     Reference:
-        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019, section 5.
+        Nalisnick et al., Do Deep Generative Models Know What They Don't Know?, 2019,
+        arXiv:1810.09136, section 5.
     """
 
     requires = Differentiable

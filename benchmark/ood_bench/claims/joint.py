@@ -124,7 +124,7 @@ def spread(
 
     Reference:
         Zou, Toward using confidence intervals to compare correlations, Psychological Methods
-        2007, for half-widths that differ with a correlation.
+        2007, doi:10.1037/1082-989X.12.4.399, for half-widths that differ with a correlation.
     """
     parts = [part for part in parts if part.slope]
     if not parts:

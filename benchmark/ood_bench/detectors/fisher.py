@@ -24,7 +24,7 @@ class Fisher(Detector):
 
     Reference:
         Bergamin et al., Model-agnostic out-of-distribution detection using combined
-        statistical tests, AISTATS 2022;
+        statistical tests, AISTATS 2022, arXiv:2203.01097;
         Fisher, Statistical Methods for Research Workers, 1925.
     """
 

@@ -21,7 +21,7 @@ class GradientFisher(Detector):
         Dauncey et al., Approximations to the Fisher Information Metric of Deep Generative
         Models for Out-Of-Distribution Detection, TMLR 2024, arXiv:2403.01485;
         Bergamin et al., Model-agnostic out-of-distribution detection using combined
-        statistical tests, AISTATS 2022.
+        statistical tests, AISTATS 2022, arXiv:2203.01097.
     """
 
     needs = ("gradient_norm.*",)

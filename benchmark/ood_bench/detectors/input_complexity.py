@@ -16,6 +16,9 @@ class InputComplexity(Detector):
     The likelihood ratio of a universal code to the model: a simple image is likely under
     both, and the difference no longer favours it.
 
+    The paper takes the shortest file of PNG, JPEG 2000 and FLIF. Here lossless WebP
+    takes the place of FLIF.
+
     Args:
         codec: Whose file is measured; `best` takes the shortest of the three for each image.
 

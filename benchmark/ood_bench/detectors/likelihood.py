@@ -7,7 +7,8 @@ class Likelihood(Detector):
     """-log p(x), in nats.
 
     Reference:
-        Bishop, Novelty detection and neural network validation, 1994.
+        Bishop, Novelty detection and neural network validation, 1994,
+        doi:10.1049/ip-vis:19941330.
     """
 
     needs = ("log_prob",)

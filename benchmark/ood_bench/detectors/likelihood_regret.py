@@ -8,7 +8,7 @@ class LikelihoodRegret(Detector):
 
     L is the bound on log p(x) of a latent-variable model under a Gaussian posterior: at its
     best for this one image, less that with the posterior that the encoder infers. The column
-    is the score.
+    is the score. The paper's code optimises a copy of the encoder; here (μ, σ) are free.
 
     Reference:
         Xiao et al., Likelihood Regret: An Out-of-Distribution Detection Score For Variational

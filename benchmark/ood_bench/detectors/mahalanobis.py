@@ -16,6 +16,11 @@ class Mahalanobis(Detector):
     covariance about their class means (divided by n), one for all classes. Σ⁺ is the inverse
     on the directions in which they vary; directions without variance are ignored.
 
+    The paper's basic form. The paper also moves the image a step towards the nearest class, and
+    weighs the distances in several layers by a logistic regression. Here neither is done: f are
+    the features before the last linear layer. Means and covariance are those of held-out images,
+    in the paper those of the training images.
+
     Args:
         shrinkage: Share s, 0 to 1, of (1 - s) Σ + s tr(Σ) / F · I. 0 is the paper's estimate;
             with fewer than about ten held-out images per feature it is too noisy, and s = 0.01

@@ -27,7 +27,8 @@ class PyodModel(Detector):
         PluginError: If PyOD is not installed.
 
     Reference:
-        Zhao et al., PyOD: A Python Toolbox for Scalable Outlier Detection, JMLR 2019.
+        Zhao et al., PyOD: A Python Toolbox for Scalable Outlier Detection, JMLR 2019,
+        arXiv:1901.01588.
     """
 
     def __init__(

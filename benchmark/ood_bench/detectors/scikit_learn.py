@@ -27,7 +27,7 @@ class SklearnEstimator(Detector):
         seed: The `random_state` of an estimator that has one.
 
     Reference:
-        Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 2011.
+        Pedregosa et al., Scikit-learn: Machine Learning in Python, JMLR 2011, arXiv:1201.0490.
     """
 
     def __init__(

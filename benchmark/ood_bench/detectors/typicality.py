@@ -13,6 +13,10 @@ class Typicality(Detector):
     |mean of log p over the group - mean over held-out images|. Groups are consecutive runs of
     a permutation of the rows that depends on their number alone; what is left over is dropped.
 
+    The paper takes the mean over the training images and a threshold from a bootstrap. Here the
+    mean is over held-out images, which the model was not fitted to, and the score has no
+    threshold; `ood-bench score` sets one for every detector in the same way.
+
     Args:
         group: M, images in a group; N // M scores come back.
 

@@ -23,8 +23,8 @@ def importance_weighted(model: DensityModule, x: Tensor, samples: int) -> Tensor
         samples: Number of draws K.
 
     Reference:
-        Burda et al., Importance Weighted Autoencoders, ICLR 2016; Ho et al., Flow++, ICML 2019,
-        whose K is 4096 for what they report.
+        Burda et al., Importance Weighted Autoencoders, ICLR 2016, arXiv:1509.00519;
+        Ho et al., Flow++, ICML 2019, arXiv:1902.00275, whose K is 4096 for what they report.
     """
     draws = []
     try:

@@ -52,7 +52,7 @@ class FloatDensity(DensityModule, Differentiable):
             logit(0.05 + 0.9 y).
 
     Reference:
-        Theis et al., A note on the evaluation of generative models, ICLR 2016;
+        Theis et al., A note on the evaluation of generative models, ICLR 2016, arXiv:1511.01844;
         Dinh et al., Density estimation using Real NVP, ICLR 2017 (the logit).
     """
 

@@ -39,7 +39,8 @@ def auroc_moments(separation: float, inside: int, outside: int) -> ScoreMoments:
 
     Reference:
         Bamber, The area above the ordinal dominance graph and the area below the receiver
-        operating characteristic graph, Journal of Mathematical Psychology 1975.
+        operating characteristic graph, Journal of Mathematical Psychology 1975,
+        doi:10.1016/0022-2496(75)90001-2.
     """
     from scipy.special import ndtr, owens_t
 
@@ -107,7 +108,7 @@ def score_interval(
 
     Reference:
         Newcombe, Confidence intervals for an effect size measure based on the Mann-Whitney
-        statistic, part 2, Statistics in Medicine 2006 (Mee's method).
+        statistic, part 2, Statistics in Medicine 2006, doi:10.1002/sim.2324 (Mee's method).
     """
     reach = normal_quantile(level)
 

@@ -29,7 +29,7 @@ def auroc_influence(inside: ArrayLike, outside: ArrayLike) -> tuple[Scores, Scor
 
     Reference:
         DeLong et al., Comparing the areas under two or more correlated receiver operating
-        characteristic curves, Biometrics 1988.
+        characteristic curves, Biometrics 1988, doi:10.2307/2531595.
 
     Example:
         >>> auroc_influence([1, 2], [2, 3])

@@ -14,7 +14,8 @@ def wilson(count: int, total: int, *, level: float) -> Measure:
     """Return a share with Wilson's score interval.
 
     Reference:
-        Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927.
+        Wilson, Probable inference, the law of succession, and statistical inference, JASA 1927,
+        doi:10.1080/01621459.1927.10502953.
 
     Example:
         >>> [round(end, 4) for end in wilson(0, 100, level=0.95)]
@@ -59,7 +60,7 @@ def fpr_interval(tally: Tally, tpr: float, level: float) -> Measure:
 
     Reference:
         Zou & Donner, Construction of confidence limits about effect measures: a general
-        approach, Statistics in Medicine 2008.
+        approach, Statistics in Medicine 2008, doi:10.1002/sim.3095.
     """
     n, m = int(tally.accepted_inside[-1]), int(tally.accepted_outside[-1])
     value = tally.fpr(tpr)

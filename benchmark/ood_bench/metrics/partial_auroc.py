@@ -21,7 +21,8 @@ class PartialAuroc(DetectionMetric):
         ValueError: If it is no such share.
 
     Reference:
-        McClish, Analyzing a portion of the ROC curve, Medical Decision Making 1989;
+        McClish, Analyzing a portion of the ROC curve, Medical Decision Making 1989,
+        doi:10.1177/0272989X8900900307;
         `sklearn.metrics.roc_auc_score` has the same with its own `max_fpr`.
 
     Example:

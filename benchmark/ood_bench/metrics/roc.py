@@ -71,8 +71,9 @@ def delong(inside: ArrayLike, outside: ArrayLike, *, level: float = 0.95) -> Mea
 
     Reference:
         DeLong et al., Comparing the areas under two or more correlated receiver operating
-        characteristic curves, Biometrics 1988. Newcombe, Confidence intervals for an effect
-        size measure based on the Mann-Whitney statistic, part 2, Statistics in Medicine 2006.
+        characteristic curves, Biometrics 1988, doi:10.2307/2531595. Newcombe, Confidence
+        intervals for an effect size measure based on the Mann-Whitney statistic, part 2,
+        Statistics in Medicine 2006, doi:10.1002/sim.2324.
     """
     normal_quantile(level)  # validate the level even where it is not used
     inside, outside = both_sides(inside, outside)
@@ -115,7 +116,7 @@ def paired_delong(
 
     Reference:
         DeLong et al., Comparing the areas under two or more correlated receiver operating
-        characteristic curves, Biometrics 1988.
+        characteristic curves, Biometrics 1988, doi:10.2307/2531595.
     """
     reach = normal_quantile(level)
     shares = []

@@ -38,6 +38,9 @@ def find_run(results: Path, name: str | None, *, trained: bool = False) -> Path:
     if name is not None and (Path(name) / RECORD).is_file():
         return Path(name)
     folders = _by_age(results)
+    known = {*(folder.name for folder in folders), *map(_suite, folders)}
+    if name is not None and name.removesuffix(LATEST) not in known and Path(name).is_dir():
+        raise OodBenchError(_without_record(Path(name)))
     if not folders:
         raise OodBenchError(f"{results}: no run lies here; start one with 'ood-bench run SUITE'")
     if name is None:
@@ -51,11 +54,18 @@ def find_run(results: Path, name: str | None, *, trained: bool = False) -> Path:
     suite = name.removesuffix(LATEST)
     matching = [folder for folder in folders if _suite(folder) == suite]
     if not matching:
-        known = {*(folder.name for folder in folders), *map(_suite, folders)}
         raise OodBenchError(f"no run '{name}' in {results}{did_you_mean(name, known)}")
     if name.endswith(LATEST):
         return matching[-1]
     return _whole(matching, f"no run of {suite} is of the whole suite")
+
+
+def _without_record(folder: Path) -> str:
+    """Return what a folder holds that is neither a run nor an archive."""
+    report = folder / "report.md"
+    if report.is_file():
+        return f"{folder} holds a report but no record of its run ({RECORD}): read {report}"
+    return f"{folder}: no run lies here ({RECORD} is missing)"
 
 
 def _by_age(results: Path) -> list[Path]:

@@ -17,7 +17,7 @@ class Elbo(Statistic):
     the terms in float64; the model's `log_prob` may be a tighter bound.
 
     Reference:
-        Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014.
+        Kingma & Welling, Auto-Encoding Variational Bayes, ICLR 2014, arXiv:1312.6114.
     """
 
     columns = ("elbo", "reconstruction", "kl")

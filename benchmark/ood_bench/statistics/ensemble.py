@@ -18,7 +18,7 @@ def mixture_log_prob(members: Sequence[Scores]) -> Scores:
 
     Reference:
         Lakshminarayanan et al., Simple and scalable predictive uncertainty estimation using
-        deep ensembles, NeurIPS 2017.
+        deep ensembles, NeurIPS 2017, arXiv:1612.01474.
 
     Example:
         >>> mixture_log_prob([np.log([0.2]), np.log([0.4])]).round(4) == np.log([0.3]).round(4)
