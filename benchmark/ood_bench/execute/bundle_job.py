@@ -31,6 +31,8 @@ INPUT_SECONDS = 60.0
 LOCK_SECONDS = 1.0
 """Time between two looks at locks that others hold."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class BundleJob:
@@ -39,6 +41,8 @@ class BundleJob:
     Attributes:
         bundle: The key of the bundle.
         cells: Its cells to compute, each after its inputs.
+        before: Cells of other bundles that these need, each after its inputs; what of them does not
+            become visible is computed again.
         gpu: Whether the context's device is used; otherwise the CPU.
         folder: The folder of the run's files.
         root: The store.
@@ -51,6 +55,7 @@ class BundleJob:
     folder: Path
     root: Path
     context: WorkContext
+    before: tuple[Cell, ...] = ()
 
     def __call__(self) -> None:
         """Compute the cells, and write what comes of each to the run's files."""
@@ -87,11 +92,7 @@ class BundleJob:
         device = device_named(self.context.device) if self.gpu else "cpu"
         context = replace(self.context, device=device, progress=_Teller(writer))
         worker = Worker(context, store, device=device)
-        own = {cell.key for cell in self.cells}
-        _await(
-            [key for cell in self.cells for key in cell.inputs.values() if key not in own], store
-        )
-        schedule = Schedule(self.cells)
+        schedule = Schedule((*self._invisible(store), *self.cells))
         held: dict[str, tuple[Cell, Lock]] = {}
         while True:
             cell = schedule.ready()
@@ -108,6 +109,19 @@ class BundleJob:
             settled = schedule.settle(schedule.lost(cell) or finish(cell, worker, store, context))
             if settled is not None:
                 yield settled
+
+    def _invisible(self, store: Store) -> tuple[Cell, ...]:
+        """Wait for cells of other bundles; return those to compute again, each after its inputs."""
+        own = {cell.key for cell in self.cells}
+        wanted = {key for cell in self.cells for key in cell.inputs.values()} - own
+        _await(wanted, store)
+        found = []
+        for cell in reversed(self.before):
+            if cell.key in wanted and not store.has(cell.key):
+                log.warning("%s is finished but not visible; it is computed again", cell.name)
+                found.append(cell)
+                wanted.update(cell.inputs.values())
+        return tuple(reversed(found))
 
 
 def _await(keys: Collection[str], store: Store) -> None:

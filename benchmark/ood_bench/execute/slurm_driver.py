@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from ood_bench.cells import Cell
 from ood_bench.cells.context import Step, WorkContext
-from ood_bench.execute.bundle_job import BundleJob, outcome_of
+from ood_bench.execute.bundle_job import INPUT_SECONDS, BundleJob, outcome_of
 from ood_bench.execute.cluster import Cluster
 from ood_bench.execute.executor import Done, Failed, Outcome
 from ood_bench.execute.journal import Part, RunFiles, Submission, Tail, Training
@@ -71,11 +71,15 @@ class Driver:
         self.context = context
         self.files = files
         self.cells = {cell.key: cell for cell in plan.cells}
+        self.place = {key: place for place, key in enumerate(self.cells)}
         self.bundles = bundles_of(plan.cells)
         self.by_key = {one.key: one for one in self.bundles}
         self.schedule = Schedule(plan.cells)
         self.outcomes: dict[str, Outcome] = {}
         self.arrived: deque[str] = deque()
+        self.since: dict[str, float] = {}
+        self.late: set[str] = set()
+        self.unseen: Counter[str] = Counter()
         self.settled: set[str] = set()
         self.failed: set[str] = set()
         self.waiting: set[str] = set()
@@ -92,10 +96,12 @@ class Driver:
             yield from self._new()
             if not self.schedule:
                 return
-            if not self.running:
+            if not self.running and not self.late:
                 self._submit_wave()
                 continue
             time.sleep(max(POLL_SECONDS, len(self.running) / BUNDLES_A_SECOND))
+            self.arrived.extend(self.late)
+            self.late.clear()
             for one in list(self.running.values()):
                 self._read(one)
             if time.monotonic() - self.asked > QUEUE_SECONDS:
@@ -133,7 +139,9 @@ class Driver:
             if cell is None:
                 return
             found = self.schedule.lost(cell) or self.outcomes.get(cell.key)
-            if found is None and self.store.has(cell.key):
+            if isinstance(found, Done) and not self._visible(cell):
+                found = None
+            elif found is None and self.store.has(cell.key):
                 found = Done(cell, stored=True, seconds=0.0)
             if found is None:
                 self.schedule.take(cell)
@@ -146,6 +154,26 @@ class Driver:
             outcome = self.schedule.settle(found)
             if outcome is not None:
                 yield outcome
+
+    def _visible(self, cell: Cell) -> bool:
+        """Return whether the store shows a cell that a job has finished.
+
+        File systems show it late. If it stays away, it is to be computed again.
+        """
+        self.store.forget(cell.key)
+        if self.store.has(cell.key):
+            return True
+        if time.monotonic() - self.since[cell.key] < INPUT_SECONDS:
+            self.late.add(cell.key)
+        else:
+            del self.outcomes[cell.key]
+            self.unseen[cell.key] += 1
+            if self.unseen[cell.key] > MOST_TIMES:
+                message = f"jobs finished it, and the store does not show it: {self.store.root}"
+                self._know(Failed(cell, message))
+            else:
+                log.warning("%s is finished but not visible; it is computed again", cell.name)
+        return False
 
     def _submit_wave(self) -> None:
         """Submit the first wave of bundles that have cells without an outcome."""
@@ -173,6 +201,7 @@ class Driver:
                 folder=self.files.folder,
                 root=self.store.root.absolute(),
                 context=replace(self.context, progress=_ignore),
+                before=self._before(cells),
             )
             for key, (_, cells) in work.items()
         ]
@@ -186,6 +215,17 @@ class Driver:
         kind = "with a GPU" if given else "without a GPU"
         what = f"{count} bundles {kind}" if count > 1 else f"{parts[0].name}, {kind}"
         log.warning("submitted job %s: %s", number, what)
+
+    def _before(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+        """Return all cells that some cells need, each after its inputs, without themselves."""
+        own = {cell.key for cell in cells}
+        found, left = set(own), [key for cell in cells for key in cell.inputs.values()]
+        while left:
+            key = left.pop()
+            if key not in found and key in self.cells:
+                found.add(key)
+                left.extend(self.cells[key].inputs.values())
+        return tuple(self.cells[key] for key in sorted(found - own, key=self.place.__getitem__))
 
     def _to_compute(self, bundle: Bundle) -> tuple[Cell, ...]:
         """Return the cells of a bundle without an outcome that need no failed cell."""
@@ -290,6 +330,7 @@ class Driver:
         key = outcome.cell.key
         if key not in self.outcomes:
             self.outcomes[key] = outcome
+            self.since[key] = time.monotonic()
             self.arrived.append(key)
 
     def _show(self, one: _Running) -> None:
