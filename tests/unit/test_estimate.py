@@ -16,6 +16,7 @@ from ood_bench.cells.detect import Detect
 from ood_bench.cells.score import Score
 from ood_bench.cells.train import Train
 from ood_bench.data import Shape
+from ood_bench.execute import meter
 from ood_bench.plan.estimate import (
     CELL_BYTES,
     USUAL,
@@ -165,6 +166,25 @@ def test_a_dry_run_says_what_each_training_and_kind_costs(suite: dict[str, Any])
     assert torch.equal(torch.get_rng_state(), state)
     assert not Path("results").exists()
     assert ood_bench.dry_run(suite, estimate=False).estimate is None
+
+
+def test_once_measuring_has_taken_long_operations_give_the_time(
+    suite: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(meter, "PATIENCE", 0.0)
+    several = {
+        name: {"use": "glow", "options": {"width": 8 * n}} for n, name in enumerate("abc", 1)
+    }
+    found = ood_bench.dry_run(suite | {"models": several}, device="cpu").estimate
+    assert found is not None
+    first, *others = found.trainings
+    assert first.how.startswith("measured")
+    assert {one.how for one in others} == {meter.OPERATIONS}
+    rate = first.flops / first.seconds
+    for one in others:
+        assert rate / 2 < one.flops / one.seconds < rate * 2
+        assert one.memory > first.memory
+    assert all(kind.seconds > 0 for kind in found.kinds)
 
 
 def test_an_estimate_changes_no_result(suite: dict[str, Any]) -> None:

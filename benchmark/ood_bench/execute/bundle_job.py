@@ -1,5 +1,6 @@
 """The work of a job on another machine: the cells of a bundle, one after the other."""
 
+import logging
 import time
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass, replace
@@ -18,6 +19,8 @@ from ood_bench.store import Store
 INPUT_SECONDS = 60.0
 """How long a job waits for cells of other jobs to become visible; file systems show them late."""
 
+log = logging.getLogger(__name__)
+
 
 @dataclass(frozen=True)
 class BundleJob:
@@ -26,6 +29,8 @@ class BundleJob:
     Attributes:
         bundle: The key of the bundle.
         cells: Its cells to compute, each after its inputs.
+        before: Cells of other bundles that these need, each after its inputs; what of them does not
+            become visible is computed again.
         gpu: Whether the context's device is used; otherwise the CPU.
         folder: The folder of the run's files.
         root: The store.
@@ -38,6 +43,7 @@ class BundleJob:
     folder: Path
     root: Path
     context: WorkContext
+    before: tuple[Cell, ...] = ()
 
     def compute(self, writer: Writer) -> list[Entry]:
         """Compute the cells, write what comes of each to the run's files, and return that too."""
@@ -59,11 +65,21 @@ class BundleJob:
         device = device_named(self.context.device) if self.gpu else "cpu"
         context = replace(self.context, device=device, progress=_Teller(writer))
         worker = Worker(context, store, device=device)
+        cells = (*self._invisible(store), *self.cells)
+        return in_turn(cells, worker, store, context)
+
+    def _invisible(self, store: Store) -> tuple[Cell, ...]:
+        """Wait for cells of other bundles; return those to compute again, each after its inputs."""
         own = {cell.key for cell in self.cells}
-        _await(
-            [key for cell in self.cells for key in cell.inputs.values() if key not in own], store
-        )
-        return in_turn(self.cells, worker, store, context)
+        wanted = {key for cell in self.cells for key in cell.inputs.values()} - own
+        _await(wanted, store)
+        found = []
+        for cell in reversed(self.before):
+            if cell.key in wanted and not store.has(cell.key):
+                log.warning("%s is finished but not visible; it is computed again", cell.name)
+                found.append(cell)
+                wanted.update(cell.inputs.values())
+        return tuple(reversed(found))
 
 
 def _await(keys: Collection[str], store: Store) -> None:

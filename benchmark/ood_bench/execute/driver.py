@@ -1,16 +1,17 @@
 """What the drivers of bundles on other machines share: outcomes, and what the jobs have written."""
 
 import logging
+import time
 from abc import ABC, abstractmethod
-from collections import deque
-from collections.abc import Iterator
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from ood_bench.cells import Cell
 from ood_bench.cells.context import Step, WorkContext
-from ood_bench.execute.bundle_job import outcome_of
+from ood_bench.execute.bundle_job import INPUT_SECONDS, outcome_of
 from ood_bench.execute.executor import Done, Failed, Outcome
 from ood_bench.execute.journal import Entry, RunFiles, Tail, Training
 from ood_bench.execute.schedule import Schedule
@@ -70,6 +71,8 @@ class Driver(ABC, Generic[R]):
         settled: Keys of the cells whose outcome was reported.
         failed: Keys of the cells that failed.
         running: The bundles whose jobs have not ended, by key.
+        late: Keys of the cells that jobs have finished and the store does not show yet.
+        again: Keys of the cells that it has not shown for so long that they are computed again.
     """
 
     def __init__(self, plan: Plan, store: Store, context: WorkContext, files: RunFiles) -> None:
@@ -83,6 +86,11 @@ class Driver(ABC, Generic[R]):
         self.settled: set[str] = set()
         self.failed: set[str] = set()
         self.running: dict[str, R] = {}
+        self.late: set[str] = set()
+        self.again: set[str] = set()
+        self._place = {key: place for place, key in enumerate(self.cells)}
+        self._since: dict[str, float] = {}
+        self._unseen: Counter[str] = Counter()
         self._arrived: deque[str] = deque()
         self._waiting: set[str] = set()
 
@@ -108,7 +116,9 @@ class Driver(ABC, Generic[R]):
             if cell is None:
                 return
             found = self.schedule.lost(cell) or self.outcomes.get(cell.key)
-            if found is None and self.store.has(cell.key):
+            if isinstance(found, Done) and not self._visible(cell):
+                found = None
+            elif found is None and self.store.has(cell.key):
                 found = Done(cell, stored=True, seconds=0.0)
             if found is None:
                 self.schedule.take(cell)
@@ -121,6 +131,45 @@ class Driver(ABC, Generic[R]):
             outcome = self.schedule.settle(found)
             if outcome is not None:
                 yield outcome
+
+    def _visible(self, cell: Cell) -> bool:
+        """Return whether the store shows a cell that a job has finished.
+
+        File systems show it late. If it stays away, it is to be computed again.
+        """
+        key = cell.key
+        self.store.forget(key)
+        if self.store.has(key):
+            self.again.discard(key)
+            return True
+        if time.monotonic() - self._since[key] < INPUT_SECONDS:
+            self.late.add(key)
+            return False
+        del self.outcomes[key]
+        self._unseen[key] += 1
+        if self._unseen[key] > MOST_TIMES:
+            message = f"jobs finished it, and the store does not show it: {self.store.root}"
+            self.know(Failed(cell, message))
+        else:
+            self.again.add(key)
+            log.warning("%s is finished but not visible; it is computed again", cell.name)
+        return False
+
+    def look_again(self) -> None:
+        """Let `new` look again at the cells that the store did not show."""
+        self._arrived.extend(self.late)
+        self.late.clear()
+
+    def before(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+        """Return all cells that some cells need, each after its inputs, without themselves."""
+        own = {cell.key for cell in cells}
+        found, left = set(own), [key for cell in cells for key in cell.inputs.values()]
+        while left:
+            key = left.pop()
+            if key not in found and key in self.cells:
+                found.add(key)
+                left.extend(self.cells[key].inputs.values())
+        return tuple(self.cells[key] for key in sorted(found - own, key=self._place.__getitem__))
 
     def to_compute(self, bundle: Bundle) -> tuple[Cell, ...]:
         """Return the cells of a bundle without an outcome that need no failed cell."""
@@ -187,6 +236,7 @@ class Driver(ABC, Generic[R]):
         key = outcome.cell.key
         if key not in self.outcomes:
             self.outcomes[key] = outcome
+            self._since[key] = time.monotonic()
             self._arrived.append(key)
 
     def _show(self, one: R) -> None:

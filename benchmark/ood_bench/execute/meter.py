@@ -1,6 +1,8 @@
 """Measure what cells will cost on the device at hand, before any of them runs."""
 
+import time
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from functools import cache
 from typing import NamedTuple
@@ -20,6 +22,7 @@ from ood_bench.execute.environment import setting
 from ood_bench.lit import DensityModule, ImageModule
 from ood_bench.lit.cost import (
     StepCost,
+    counted_cost,
     pretended,
     readied,
     step_cost,
@@ -55,6 +58,12 @@ MOST_IMAGES = 64
 """Maximum images that a statistic is measured on."""
 SECONDS = 0.3
 """Time for the measurement of a statistic."""
+FORWARD = 3
+"""A step's operations over those of its forward pass."""
+PATIENCE = 20.0
+"""CPU seconds after which no further model is run: its time follows from its operations."""
+OPERATIONS = "operations"
+"""How the time of such a model was found."""
 LONGEST = 2.0
 """Time that a slow statistic may take once: few images do not fill a batch."""
 
@@ -66,7 +75,8 @@ def measured(
 
     Cells of the same work in the store give the rate, if they ran on this machine and device.
     Otherwise a few steps of each training are run, and each statistic is computed for a few
-    images by a model with initial weights; no result of a run depends on it.
+    images by a model with initial weights; no result of a run depends on it. Once that has taken
+    `PATIENCE` seconds, the time of further models follows from their operations.
 
     Args:
         cells: All cells of the plan, each after its inputs.
@@ -106,6 +116,10 @@ class _Meter:
         self._validated: dict[Group, float] = {}
         self._scored: dict[Group, float] = {}
         self._model: tuple[str, ImageModule] | None = None
+        self._began = time.process_time()
+        self._run = [0.0, 0.0]
+        self._forward: dict[Group, float] = {}
+        self._passes: dict[str, float] = {}
         here = (context.device, str(threads_at_hand()), setting()["machine"])
         taken = []
         for cell in cells:
@@ -135,6 +149,14 @@ class _Meter:
             calls = images_of(spec) * self._validation(cell.name, spec.trained)
             found = replace(found, seconds=found.seconds + calls)
         return found
+
+    @property
+    def _rate(self) -> float:
+        """Operations a second of the models that were run, once no further one is; before, 0."""
+        operations, seconds = self._run
+        if not operations or time.process_time() - self._began < PATIENCE:
+            return 0.0
+        return operations / seconds
 
     def _work(self, cell: Cell) -> Work:
         images = self._images(cell.spec) if isinstance(cell.spec, Score) else 1
@@ -180,7 +202,9 @@ class _Meter:
         seconds, how = scored * self._validation(cell.name, cell.key), "measured"
         if found.step is not None:
             seconds += steps * found.step.seconds * (1 + SHARE * bool(spec.probed))
-            if found.step.images < batch:
+            if not found.step.images:
+                how = OPERATIONS
+            elif found.step.images < batch:
                 how = f"measured on {found.step.images} of {batch} images"
         if work.group in self.kept:
             seconds, how = self.kept[work.group] * work.units, "stored cells"
@@ -206,16 +230,22 @@ class _Meter:
         given = arguments(plugin, spec.plugin, spec.options)
         outlined = outline(spec.plugin, lambda: plugin(spec.shape, **given))
         weights = Size.of(outlined).weights
+        noise = NOISE_IMAGES if isinstance(outlined, DensityModule) else 0
         step = None
+        if (rate := self._rate) and steps_of(spec):
+            with suppress(Exception):  # it reads values, and is run
+                step = counted_cost(outlined, recipe, batch=batch, rate=rate)
         try:
-            model = spec.build(self.worker)
-            if steps_of(spec):
-                step = step_cost(readied(model), outlined, recipe, batch=batch)
+            if steps_of(spec) and step is None:
+                step = step_cost(readied(spec.build(self.worker)), outlined, recipe, batch=batch)
+                self._run[0] += step.flops
+                self._run[1] += step.seconds
         except OodBenchError:
             raise
         except Exception as error:
             raise PluginError(f"{name} cannot be measured: {raised(error)}") from error
-        noise = NOISE_IMAGES if isinstance(model, DensityModule) else 0
+        if step is not None:
+            self._forward[model_group(spec)] = step.flops / batch / FORWARD
         return _Measured(step, weights, noise)
 
     def _validation(self, name: str, key: str) -> float:
@@ -225,6 +255,8 @@ class _Meter:
             PluginError: If it fails.
         """
         group = model_group(self.specs[key])
+        if group not in self._validated and (rate := self._rate) and group in self._forward:
+            self._validated[group] = self._forward[group] / rate
         if group not in self._validated:
             try:
                 cost = validation_cost(self._initial(key), most=MOST_IMAGES)
@@ -241,6 +273,10 @@ class _Meter:
         Raises:
             PluginError: If it fails.
         """
+        operations = self._forward.get(model_group(self.specs[spec.model])) if spec.model else None
+        if group not in self._scored and (rate := self._rate) and operations:
+            self.columns[group] = 1
+            self._scored[group] = self._passes.get(spec.statistic, 1.0) * operations / rate
         if group not in self._scored:
             assert spec.images is not None
             model = self._initial(spec.model) if spec.model else None
@@ -260,6 +296,9 @@ class _Meter:
             except Exception as error:
                 raise PluginError(f"{cell.name} cannot be measured: {raised(error)}") from error
             self._scored[group] = timing.more
+            if operations and all(self._run):
+                passes = timing.more * self._run[0] / self._run[1] / operations
+                self._passes[spec.statistic] = passes
         return self._scored[group]
 
     def _initial(self, key: str) -> ImageModule:

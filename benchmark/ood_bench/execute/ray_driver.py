@@ -3,6 +3,7 @@
 import logging
 import os
 import platform
+import time
 from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import replace
@@ -75,6 +76,7 @@ class RayDriver(Driver[Running]):
                 announced = True
             self._submit_ready()
             self._wait()
+            self.look_again()
 
     def _count(self, cell: Cell) -> None:
         """Count an outcome; the bundles that waited for the last one of a bundle may follow."""
@@ -112,6 +114,11 @@ class RayDriver(Driver[Running]):
 
     def _submit_ready(self) -> None:
         """Submit the bundles whose inputs have an outcome, as many as may run at a time."""
+        for place in sorted({self.places[key] for key in self.again}):
+            bundle = self.bundles[place]
+            cells = self.to_compute(bundle)
+            if cells and bundle.key not in self.running:
+                self._submit(place, bundle, cells)
         while self.order and len(self.tasks) < self.at_a_time:
             place, bundle = self.order.take()
             cells = self.to_compute(bundle)
@@ -130,6 +137,7 @@ class RayDriver(Driver[Running]):
             folder=self.files.folder,
             root=self.store.root.absolute(),
             context=replace(self.context, progress=ignore),
+            before=self.before(cells),
         )
         remote = ray.remote(**taken)(_compute).options(name=bundle.name, max_retries=MOST_TIMES)
         task = remote.remote(job, str(place), taken["num_cpus"], Path.cwd())
@@ -140,6 +148,9 @@ class RayDriver(Driver[Running]):
         """Wait for a task to end or for the next look at the files."""
         import ray
 
+        if not self.tasks:  # the store shows nothing of what they finished
+            time.sleep(self.pause)
+            return
         ended, _ = ray.wait(list(self.tasks), num_returns=1, timeout=self.pause)
         for one in list(self.running.values()):
             self.read(one)

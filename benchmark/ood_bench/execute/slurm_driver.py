@@ -60,10 +60,11 @@ class SlurmDriver(Driver[_Submitted]):
             yield from self.new()
             if not self.schedule:
                 return
-            if not self.running:
+            if not self.running and not self.late:
                 self._submit_wave()
                 continue
             time.sleep(self.pause)
+            self.look_again()
             for one in list(self.running.values()):
                 self._read(one)
             if time.monotonic() - self.asked > QUEUE_SECONDS:
@@ -125,6 +126,7 @@ class SlurmDriver(Driver[_Submitted]):
                 folder=self.files.folder,
                 root=self.store.root.absolute(),
                 context=replace(self.context, progress=ignore),
+                before=self.before(cells),
             )
             for key, (_, cells) in work.items()
         ]

@@ -85,6 +85,29 @@ def step_cost(model: ImageModule, outlined: ImageModule, recipe: Recipe, *, batc
     )
 
 
+def counted_cost(outlined: ImageModule, recipe: Recipe, *, batch: int, rate: float) -> StepCost:
+    """Return the cost of a step from its operations, without running one.
+
+    The optimiser's state counts as two numbers a parameter.
+
+    Args:
+        outlined: The model without memory, see `outline`.
+        recipe: The training options.
+        batch: Images of a step.
+        rate: Operations a second.
+
+    Raises:
+        Exception: Whatever the model raises on the meta device, one that reads values for instance.
+    """
+    state = TrainingState(recipe, 0, precision_for(recipe, torch.device("cpu")))
+    with state.attached_to(outlined):
+        flops, saved = _traced(outlined.to("meta"), batch)
+    size = Size.of(outlined)
+    trained = sum(p.numel() * p.element_size() for p in outlined.parameters() if p.requires_grad)
+    memory = size.weights + 3 * trained + saved + batch * outlined.shape.dims
+    return StepCost(size.parameters, flops, memory, flops / rate, images=0)
+
+
 def validation_cost(model: ImageModule, *, most: int) -> float:
     """Return the seconds of validating one image.
 
