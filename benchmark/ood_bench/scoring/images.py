@@ -112,8 +112,10 @@ def _grouped(sources: Sequence[str]) -> list[str | tuple[Path, ...]]:
         path = Path(source).expanduser()
         if path.suffix.lower() not in SUFFIXES or not path.is_file():
             groups.append(source)
-        elif groups and isinstance(groups[-1], tuple):
-            groups[-1] = (*groups[-1], path)
+            continue
+        last = groups[-1] if groups else ""
+        if isinstance(last, tuple):
+            groups[-1] = (*last, path)
         else:
             groups.append((path,))
     return groups
