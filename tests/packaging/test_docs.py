@@ -40,7 +40,7 @@ def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "results" / "fashion.png").stat().st_size > 1000
     assert (tmp_path / "results" / "for-a-script" / "results.json").is_file()
-    assert (tmp_path / "results" / "kept" / "results.csv").is_file()
+    assert (tmp_path / "results" / "kept" / "cells.zip").is_file()
 
 
 def test_every_suite_shown_or_shipped_is_valid(tmp_path: Path) -> None:
