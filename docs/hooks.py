@@ -40,6 +40,8 @@ def on_files(files: Files, config: MkDocsConfig) -> Files:
         schema = str(ROOT / "suites" / name)
         files.append(File.generated(config, name, abs_src_path=schema))
     files.append(File.generated(config, "reference/cli.md", content=_commands()))
+    changes = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8").replace("](docs/", "](")
+    files.append(File.generated(config, "changelog.md", content=changes))
     for kind, about in PLUGINS.items():
         page = _plugins(kind, about)
         files.append(File.generated(config, f"reference/{kind}.md", content=page))

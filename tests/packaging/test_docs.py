@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from tests.packaging.pages import ROOT, blocks
 
+import ood_bench
 from ood_bench.suite import load_suite
 
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -39,7 +40,7 @@ def test_the_commands_between_the_docs_markers_run(tmp_path: Path) -> None:
         assert done.returncode == 0, done.stderr
     assert (tmp_path / "results" / "fashion.png").stat().st_size > 1000
     assert (tmp_path / "results" / "for-a-script" / "results.json").is_file()
-    assert (tmp_path / "results" / "kept" / "results.csv").is_file()
+    assert (tmp_path / "results" / "kept" / "cells.zip").is_file()
 
 
 def test_every_suite_shown_or_shipped_is_valid(tmp_path: Path) -> None:
@@ -57,3 +58,24 @@ def test_every_suite_shown_or_shipped_is_valid(tmp_path: Path) -> None:
 @pytest.mark.parametrize("target", re.findall(r"\]\(([^)#:]+)\)", README))
 def test_every_file_that_the_readme_links_to_is_there(target: str) -> None:
     assert (ROOT / target).exists()
+
+
+def test_the_page_on_seeds_has_the_numbers_of_the_kept_run() -> None:
+    metrics = ood_bench.load_run(ROOT / "results" / "reference" / "detectors-zoo").metrics
+    metrics = metrics.query("metric == 'auroc' and model == 'glow-gray' and outside == 'mnist'")
+    page = (ROOT / "docs" / "seeds.md").read_text(encoding="utf-8")
+    rows = re.findall(r"(?m)^\| `(\S+)` \| (.+) \|$", page)
+    assert len(rows) == 10
+    for detector, shown in rows:
+        of = metrics[metrics["detector"] == detector]
+        pooled = of[of["seed"] == "all"].iloc[0]
+        each = of[of["seed"] != "all"].sort_values("seed")
+        widest = ((each["high"] - each["low"]) / 2).max()
+        values = ", ".join(f"{value:.3f}" for value in each["value"])
+        parts = (
+            values,
+            f"{each['value'].std():.3f}",
+            f"{widest:.3f}",
+            f"{pooled['low']:.3f} to {pooled['high']:.3f}",
+        )
+        assert shown == " | ".join(parts), detector

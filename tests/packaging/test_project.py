@@ -1,5 +1,6 @@
 """What those who join or cite read: one version, formats as they are, sound workflows."""
 
+import json
 import re
 import tomllib
 from pathlib import Path
@@ -66,3 +67,22 @@ def test_every_licence_that_a_file_has_is_in_the_repository() -> None:
     )
     assert first["SPDX-License-Identifier"] == PROJECT["project"]["license"]
     assert (ROOT / "LICENSES/Apache-2.0.txt").read_bytes() == (ROOT / "LICENSE").read_bytes()
+
+
+def test_containers_and_the_conda_environment_install_what_the_readme_does() -> None:
+    folder = ROOT / ".devcontainer"
+    readme = (ROOT / "README.md").read_text()
+    install = re.findall(r"pip install (-c constraints\.txt -e '.*test.*')", readme)[0]
+    docker = (folder / "Dockerfile").read_text()
+    assert install in docker
+    container = json.loads((folder / "devcontainer.json").read_text())
+    assert container["postCreateCommand"] == f"pip install {install}"
+    assert (folder / container["build"]["dockerfile"]).is_file()
+    environment = yaml.safe_load((folder / "environment.yml").read_text())
+    python, _, pip = environment["dependencies"]
+    torch = re.findall(r"(?m)^torch==.+$", (ROOT / "constraints.txt").read_text())[0]
+    assert f"{torch}+cpu" in pip["pip"]
+    assert "grep '^torch==' constraints.txt" in docker
+    version = re.findall(r"FROM python:(\d+\.\d+)", docker)[0]
+    assert python == f"python={version}"
+    assert f"Programming Language :: Python :: {version}" in PROJECT["project"]["classifiers"]

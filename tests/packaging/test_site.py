@@ -12,6 +12,7 @@ import yaml
 from tests.conftest import Command
 from tests.packaging.pages import ROOT, blocks, run_page
 
+import ood_bench
 from ood_bench.execute import load_cluster
 from ood_bench.suite import load_suite
 from ood_bench.suite.keys import suite_keys
@@ -115,6 +116,9 @@ def test_the_site_builds_and_loads_nothing_from_elsewhere(site: Path) -> None:
 
 def test_the_site_holds_the_schema_the_commands_and_every_plugin(site: Path) -> None:
     assert (site / "schema.json").read_bytes() == (ROOT / "suites" / "schema.json").read_bytes()
+    changes = (site / "changelog.html").read_text(encoding="utf-8")
+    assert f"{ood_bench.__version__} (" in changes
+    assert 'href="cluster.html"' in changes
     commands = (site / "reference" / "cli.html").read_text(encoding="utf-8")
     for command in ("run", "score", "models export", "schema"):
         assert f"ood-bench {command}</code>" in commands
