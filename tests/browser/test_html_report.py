@@ -2,6 +2,7 @@
 
 import re
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -279,7 +280,8 @@ def hostile(results: Results) -> Results:
             replace(card, name=HOSTILE, licence=HOSTILE, citation=HOSTILE) for card in results.data
         ),
         analyses=tuple(
-            replace(table, table=renamed(table.table), digest="") for table in results.analyses
+            replace(table, make=partial(renamed, table.table), digest="")
+            for table in results.analyses
         ),
         notes=(HOSTILE,),
         skips=(Omission(HOSTILE, HOSTILE),),
