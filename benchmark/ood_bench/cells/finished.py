@@ -369,6 +369,11 @@ class CellFiles(Cells):
     def file(self, key: str, name: str) -> StoredFile:
         """Return one file of a finished cell, which is opened when needed."""
 
+    @property
+    @abstractmethod
+    def logs(self) -> Path:
+        """The folder for what the loggers of trainings write, which stays."""
+
     @abstractmethod
     def training(self, key: str) -> Path:
         """Return the folder for the checkpoints of a training."""

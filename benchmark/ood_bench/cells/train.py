@@ -124,7 +124,7 @@ class Train(Spec):
         parts: Partition,
     ) -> "FitReport":
         """Train a model, or load the weights of a checkpoint into it."""
-        from ood_bench.lit import adopt, fit
+        from ood_bench.lit import Logs, adopt, fit
 
         context = task.worker.context
         labels = None if self.labels is None else _divided(images.labels, parts)
@@ -139,6 +139,7 @@ class Train(Spec):
                 batch_size=recipe.batch_size,
                 labels=labels[1] if labels else None,
             )
+        store, name = task.worker.store, task.cell.name.removeprefix("train/")
         return fit(
             model,
             recipe,
@@ -146,7 +147,8 @@ class Train(Spec):
             images.pixels[parts.validation],
             labels=labels,
             seed=self.seed,
-            workdir=task.worker.store.training(self.key),
+            workdir=store.training(self.key),
+            logs=Logs(store.logs, name.replace("/", "-"), self.key[:8]),
             progress=lambda progress: context.progress(Step(task.cell, progress)),
             checkpoint_seconds=context.checkpoint_seconds,
             probes=self._probes(context, parts),

@@ -5,7 +5,7 @@ from ood_bench.lit.course import TrainingProgress
 from ood_bench.lit.draws import importance_weighted
 from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
-from ood_bench.lit.loggers import refuse_missing_logger
+from ood_bench.lit.loggers import Logs, refuse_missing_logger
 from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
 from ood_bench.lit.optimizers import check_optimizer
 from ood_bench.lit.pretrained import adopt, load_pretrained
@@ -21,6 +21,7 @@ __all__ = [
     "FitReport",
     "FloatDensity",
     "ImageModule",
+    "Logs",
     "Probe",
     "Sanity",
     "Size",

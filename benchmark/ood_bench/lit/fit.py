@@ -22,7 +22,7 @@ from ood_bench.lit.checkpoint import Checkpoint
 from ood_bench.lit.compiled import compiled
 from ood_bench.lit.course import CourseCallback, TrainingProgress
 from ood_bench.lit.guard import DivergenceGuard, check_interval
-from ood_bench.lit.loggers import logger_for
+from ood_bench.lit.loggers import Logs, logger_for
 from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.module import DensityModule, ImageModule
 from ood_bench.lit.precision import Precision, precision_for
@@ -103,6 +103,7 @@ def fit(
     labels: tuple[NDArray[np.int64], NDArray[np.int64]] | None = None,
     seed: int,
     workdir: Path,
+    logs: Logs | None = None,
     progress: Callable[[TrainingProgress], None] | None = None,
     checkpoint_seconds: float = 30.0,
     probes: Mapping[str, NDArray[np.uint8]] | None = None,
@@ -119,7 +120,8 @@ def fit(
         validation: Images for the reported bits per dimension or accuracy, likewise.
         labels: Classes of the training and of the validation images, for a classifier.
         seed: Seed of the order of images and of the noise.
-        workdir: Folder for the checkpoint and the logs.
+        workdir: Folder for the checkpoint.
+        logs: Where loggers other than `csv` write; default: `workdir`.
         progress: Called about twice a second.
         checkpoint_seconds: Time between two checkpoints.
         probes: Data sets whose bits per dimension are measured along the training, likewise.
@@ -146,7 +148,7 @@ def fit(
         trainer = Trainer(
             **trainer_device(device),
             plugins=[LightningEnvironment()],
-            logger=logger_for(recipe, workdir),
+            logger=logger_for(recipe, workdir, logs),
             callbacks=[callback for callback in (average, guard, probing, course) if callback],
             max_epochs=-1,
             max_steps=recipe.steps,

@@ -1,5 +1,7 @@
 """Lightning's loggers by the name that a recipe gives."""
 
+import os
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -40,23 +42,48 @@ def _missing(recipe: Recipe) -> PluginError:
     )
 
 
-def logger_for(recipe: Recipe, folder: Path) -> Logger:
-    """Return a recipe's logger, which writes below a folder.
+@dataclass(frozen=True)
+class Logs:
+    """Where loggers write what is to stay after a training.
+
+    Attributes:
+        folder: The folder of all trainings.
+        name: The name of the training in it.
+        version: What tells trainings of that name apart; a resumed one has the same.
+    """
+
+    folder: Path
+    name: str
+    version: str
+
+
+def logger_for(recipe: Recipe, workdir: Path, logs: Logs | None = None) -> Logger:
+    """Return a recipe's logger.
+
+    Args:
+        recipe: The training options.
+        workdir: The folder of the training, where `csv` writes.
+        logs: Where the others write; default: below `workdir`.
 
     Raises:
         PluginError: If the logger's package is not installed.
     """
-    if (folder / "logs").is_file():
-        (folder / "logs").unlink()
+    logs = logs or Logs(workdir, "logs", "0")
+    if (workdir / "logs").is_file():
+        (workdir / "logs").unlink()
     try:
         match recipe.logger:
             case "csv":
-                return CSVLogger(folder, name="logs")
+                return CSVLogger(workdir, name="logs")
             case "tensorboard":
-                return TensorBoardLogger(folder, name="logs")
+                return TensorBoardLogger(logs.folder, name=logs.name, version=logs.version)
             case "wandb":
-                return WandbLogger(project="ood-bench", save_dir=folder)
+                logs.folder.mkdir(parents=True, exist_ok=True)
+                return WandbLogger(logs.name, project="ood-bench", save_dir=logs.folder)
             case "mlflow":
-                return MLFlowLogger("ood-bench", tracking_uri=f"sqlite:///{folder / 'mlflow.db'}")
+                logs.folder.mkdir(parents=True, exist_ok=True)
+                own = f"sqlite:///{logs.folder.absolute() / 'mlflow.db'}"
+                uri = os.environ.get("MLFLOW_TRACKING_URI", own)
+                return MLFlowLogger("ood-bench", run_name=logs.name, tracking_uri=uri)
     except ModuleNotFoundError as error:
         raise _missing(recipe) from error

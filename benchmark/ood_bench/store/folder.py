@@ -63,6 +63,11 @@ class Store(CellFiles):
         """Return the folder for unfinished work on a cell."""
         return self.root / "partial" / key
 
+    @property
+    def logs(self) -> Path:
+        """The folder for what the loggers of trainings write, which stays: `logs` beside it."""
+        return self.root.parent / "logs"
+
     def training(self, key: str) -> Path:
         """Return the folder for the checkpoints of a training."""
         return self.partial(key) / TRAINING
