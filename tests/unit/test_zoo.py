@@ -107,7 +107,7 @@ def test_a_model_is_brought_from_a_folder(theirs: Path, root: Path) -> None:
     assert fetch_model("mine", str(theirs)) == root / "mine"
     assert files(root / "mine") == files(theirs)
     assert fetched_models() == ["mine"]
-    assert find_model("zoo:mine", results=Path()).weights == root / "mine" / WEIGHTS
+    assert find_model("zoo:mine", results=Path()).weights.path == root / "mine" / WEIGHTS
     assert summary(root / "mine").measured == summary(theirs).measured
 
 

@@ -14,6 +14,7 @@ import torch
 from numpy.typing import NDArray
 from PIL import Image
 from tests.conftest import Command
+from tests.stored import members
 from torch import Tensor
 
 from ood_bench.analyses import Split, Study
@@ -222,7 +223,7 @@ def test_a_run_calls_its_flow_for_constants_grayed_images_and_samples(
     assert drawn == {f"{name}-glow-low-0.png" for name in ("constants", "graying", "samples")}
     names = {
         finding["name"]
-        for path in Path("results/store").rglob("findings.json")
-        for finding in json.loads(path.read_text())
+        for file in members(Path("results"), "findings.json").values()
+        for finding in json.loads(file.read_text())
     }
     assert {"bpd_constant_128", "bpd_noise", "bpd_change_half_gray", "auroc_half_gray"} <= names
