@@ -165,9 +165,18 @@ class StoredFile:
                 yield Extent(file, 0, self.path.stat().st_size)
 
     def copy(self, target: Path) -> None:
-        """Write the content to a file."""
+        """Write the content to a file.
+
+        Raises:
+            OSError: If it cannot be read, or `target` cannot be written, which is then named.
+        """
         with self.open() as extent, target.open("wb") as file:
-            file.writelines(extent.blocks())
+            for block in extent.blocks():
+                try:
+                    file.write(block)
+                    file.flush()
+                except OSError as error:
+                    raise OSError(error.errno, error.strerror, str(target)) from error
 
 
 def _start(file: BinaryIO, entry: zipfile.ZipInfo) -> int:

@@ -29,8 +29,8 @@ WRITERS = {
     "models export": "models export glow@low/0 -o {out}",
     "models new": "models new my-flow -o {out}",
     "detectors new": "detectors new my-score -o {out}",
-    "score csv": "score --model glow@low/0 --data high.npz -o {out}.csv",
-    "score parquet": "score --model glow@low/0 --data high.npz -o {out}.parquet",
+    "score csv": "score --model glow@low/0 --images high.npz -o {out}.csv",
+    "score parquet": "score --model glow@low/0 --images high.npz -o {out}.parquet",
     "schema": "schema -o {out}.json",
     "data show": "data show mnist_20k -o {out}.png",
     "data audit": "data audit tiny.yaml --results {out}",
@@ -40,7 +40,7 @@ READERS = {
     "dry run": "run tiny.yaml --dry-run",
     "dry run elsewhere": "run tiny.yaml --dry-run --results {out}",
     "compare": "compare {run} {copy}",
-    "score": "score --model glow@low/0 --data high.npz",
+    "score": "score --model glow@low/0 --images high.npz",
 }
 
 
@@ -248,7 +248,7 @@ OPTIONS = [
     *("data list --data {}", "run tiny.yaml --data {}", "archive -o x --results {}"),
 ]
 FILES = [
-    *("score --model glow@low/0 --data high.npz -o {}/x.csv", "schema -o {}/x.json"),
+    *("score --model glow@low/0 --images high.npz -o {}/x.csv", "schema -o {}/x.json"),
     "data show mnist_20k -o {}/x.png",
 ]
 
