@@ -18,7 +18,7 @@ def main() -> None:
         initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False, **SIZE}
     )
     nodes = [cluster.add_node(num_cpus=1, num_gpus=1, **SIZE) for _ in range(2)]
-    say(cluster.address)
+    say(str(cluster.address))
     for line in sys.stdin:
         if line.strip() != "kill":
             break

@@ -147,6 +147,7 @@ class RayDriver(Driver[Running]):
     def _wait(self) -> None:
         """Wait for a task to end or for the next look at the files."""
         import ray
+        from ray.exceptions import RayError, RayTaskError
 
         if not self.tasks:  # the store shows nothing of what they finished
             time.sleep(self.pause)
@@ -159,9 +160,9 @@ class RayDriver(Driver[Running]):
             del self.running[one.bundle.key]
             try:
                 entries = ray.get(task)
-            except ray.exceptions.RayTaskError as error:
+            except RayTaskError as error:
                 self.fail(one.bundle, f"its task ended with {_line(error.cause)}")
-            except ray.exceptions.RayError as error:
+            except RayError as error:
                 self.fail(one.bundle, f"its task was lost: {_line(error)}")
             else:
                 for entry in entries:
