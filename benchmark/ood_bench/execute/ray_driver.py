@@ -146,8 +146,9 @@ class RayDriver(Driver[Running]):
 
     def _wait(self) -> None:
         """Wait for a task to end or for the next look at the files."""
-        import ray
         from ray.exceptions import RayError, RayTaskError
+
+        import ray
 
         if not self.tasks:  # the store shows nothing of what they finished
             time.sleep(self.pause)
