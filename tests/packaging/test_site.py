@@ -31,9 +31,10 @@ def clone(
     """A folder that looks like a clone to a page, with results that all pages share."""
     shared = tmp_path_factory.getbasetemp() / "site-results"
     (shared / "reference").mkdir(parents=True, exist_ok=True)
-    kept = shared / "reference" / "paper-laptop"
-    if not kept.exists():
-        kept.symlink_to(ROOT / "results" / "reference" / "paper-laptop")
+    for name in ("paper-laptop", "detectors-zoo"):
+        kept = shared / "reference" / name
+        if not kept.exists():
+            kept.symlink_to(ROOT / "results" / "reference" / name)
     (tmp_path / "results").symlink_to(shared)
     (tmp_path / "suites").symlink_to(ROOT / "suites")
     monkeypatch.chdir(tmp_path)
