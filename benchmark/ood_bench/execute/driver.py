@@ -5,18 +5,20 @@ import time
 from abc import ABC, abstractmethod
 from collections import Counter, deque
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Generic, TypeVar
 
 from ood_bench.cells import Cell
 from ood_bench.cells.context import Step, WorkContext
-from ood_bench.execute.bundle_job import INPUT_SECONDS, outcome_of
+from ood_bench.execute.bundle_job import INPUT_SECONDS, BundleJob, outcome_of
 from ood_bench.execute.executor import Done, Failed, Outcome
 from ood_bench.execute.journal import Entry, RunFiles, Tail, Training
 from ood_bench.execute.schedule import Schedule
+from ood_bench.hashing import digest
 from ood_bench.plan import Bundle, Plan, bundles_of
-from ood_bench.store import Store
+from ood_bench.store import Lock, Store
 
 POLL_SECONDS = 1.0
 """Time between two looks at the files of the jobs; more for many bundles."""
@@ -47,13 +49,14 @@ class Running:
     bundle: Bundle
     job: str
     tail: Tail
-    began: str = field(default="", kw_only=True)
-    queued: bool = field(default=False, kw_only=True)
-    cell: str = field(default="", kw_only=True)
-    shown: Training | None = field(default=None, kw_only=True)
+    began: str = ""
+    queued: bool = False
+    cell: str = ""
+    shown: Training | None = None
 
 
 R = TypeVar("R", bound=Running)
+J = TypeVar("J", bound=BundleJob)
 
 
 class Driver(ABC, Generic[R]):
@@ -160,7 +163,19 @@ class Driver(ABC, Generic[R]):
         self._arrived.extend(self.late)
         self.late.clear()
 
-    def before(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
+    def job(self, kind: type[J], bundle: Bundle, cells: tuple[Cell, ...]) -> J:
+        """Return some cells of a bundle as a job that can be sent to another machine."""
+        return kind(
+            bundle=bundle.key,
+            cells=cells,
+            gpu=bundle.gpu,
+            folder=self.files.folder,
+            root=self.store.root.absolute(),
+            context=replace(self.context, progress=_ignore),
+            before=self._before(cells),
+        )
+
+    def _before(self, cells: Iterable[Cell]) -> tuple[Cell, ...]:
         """Return all cells that some cells need, each after its inputs, without themselves."""
         own = {cell.key for cell in cells}
         found, left = set(own), [key for cell in cells for key in cell.inputs.values()]
@@ -263,5 +278,25 @@ class Driver(ABC, Generic[R]):
         return max(POLL_SECONDS, len(self.running) / BUNDLES_A_SECOND)
 
 
-def ignore(_: Step) -> None:
+@contextmanager
+def driving(kind: str, plan: Plan, store: Store, context: WorkContext) -> Iterator[RunFiles]:
+    """Yield the files of a run, once no other process drives it.
+
+    Args:
+        kind: The folder beside the store in which each run has one.
+        plan: The cells.
+        store: The store.
+        context: Its `run` names the run.
+    """
+    name = context.run or digest([cell.key for cell in plan.cells])[:8]
+    files = RunFiles(store.root.absolute().parent / kind / name)
+
+    def waiting() -> None:
+        log.warning("waiting for another process that drives this run")
+
+    with Lock(files.folder / "driver", waiting=waiting):
+        yield files
+
+
+def _ignore(_: Step) -> None:
     """Ignore progress; it can be sent to another process."""

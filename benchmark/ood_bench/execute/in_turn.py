@@ -72,8 +72,10 @@ class Elsewhere:
 
     def holds(self, cell: Cell) -> bool:
         """Return whether another process works on a cell; if so, it is remembered."""
+        if self._store.has(cell.key):
+            return False
         lock = self._store.lock(cell.key)
-        if self._store.has(cell.key) or lock.free():
+        if lock.free():
             return False
         self._held[cell.key] = cell, lock
         return True

@@ -12,12 +12,12 @@ from typing import Any
 from ood_bench.cells.context import WorkContext
 from ood_bench.errors import PluginError
 from ood_bench.execute.cluster import Cluster, RayCluster
+from ood_bench.execute.driver import driving
 from ood_bench.execute.executor import Executor, Outcome
-from ood_bench.execute.journal import RAY_FOLDER, RunFiles
+from ood_bench.execute.journal import RAY_FOLDER
 from ood_bench.execute.ray_driver import RayDriver
-from ood_bench.hashing import digest
 from ood_bench.plan import Plan
-from ood_bench.store import Lock, Store
+from ood_bench.store import Store
 
 OBJECT_STORE = 80 << 20
 """Bytes that Ray may keep of what tasks return, on this machine alone; outcomes are small."""
@@ -71,13 +71,7 @@ class Ray(Executor):
         Raises:
             PluginError: If Ray cannot be reached, or no node has what a task takes.
         """
-        name = context.run or digest([cell.key for cell in plan.cells])[:8]
-        files = RunFiles(store.root.absolute().parent / RAY_FOLDER / name)
-
-        def waiting() -> None:
-            log.warning("waiting for another process that drives this run")
-
-        with Lock(files.folder / "driver", waiting=waiting), ExitStack() as stack:
+        with driving(RAY_FOLDER, plan, store, context) as files, ExitStack() as stack:
             stack.callback(files.clear)
             left = [cell for cell in plan.cells if not store.has(cell.key)]
             gives_gpu = False
@@ -145,29 +139,27 @@ class Ray(Executor):
         if address == _HERE:
             settings |= {"object_store_memory": OBJECT_STORE, "include_dashboard": False}
         try:
-            _knock(address)
-            with _own_signals():
-                ray.init(
-                    address=address, log_to_driver=False, logging_level=logging.ERROR, **settings
-                )
-        except (OSError, RuntimeError, ValueError) as error:
-            said = " ".join(str(error).split())
-            raise PluginError(f"Ray cannot be used at '{address}': {said}") from error
-        except BaseException:
-            ray.shutdown()
-            raise
-        try:
+            try:
+                _knock(address)
+                with _own_signals():
+                    ray.init(
+                        address=address,
+                        log_to_driver=False,
+                        logging_level=logging.ERROR,
+                        **settings,
+                    )
+            except (OSError, RuntimeError, ValueError) as error:
+                said = " ".join(str(error).split())
+                raise PluginError(f"Ray cannot be used at '{address}': {said}") from error
             yield
         finally:
             ray.shutdown()
 
     def _environment(self, address: str) -> dict[str, str]:
         """Return the variables of a task; on other machines also where Python finds packages."""
-        found = {} if address == _HERE else {"PYTHONPATH": os.environ.get("PYTHONPATH", "")}
-        return {
-            **{name: value for name, value in found.items() if value},
-            **self.cluster.environment,
-        }
+        path = os.environ.get("PYTHONPATH")
+        found = {"PYTHONPATH": path} if path and address != _HERE else {}
+        return found | self.cluster.environment
 
 
 def _offers() -> list[dict[str, float]]:

@@ -6,7 +6,6 @@ import platform
 import time
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +14,7 @@ from ood_bench.cells.context import WorkContext
 from ood_bench.execute.bundle_job import BundleJob, outcome_of
 from ood_bench.execute.bundle_schedule import BundleSchedule
 from ood_bench.execute.cluster import Cluster
-from ood_bench.execute.driver import MOST_TIMES, Driver, Running, ignore
+from ood_bench.execute.driver import MOST_TIMES, Driver, Running
 from ood_bench.execute.executor import Outcome
 from ood_bench.execute.journal import Entry, Part, RunFiles, Submission, Writer
 from ood_bench.plan import Bundle, Plan
@@ -64,26 +63,23 @@ class RayDriver(Driver[Running]):
     def run(self) -> Iterator[Outcome]:
         """Yield the outcome of each cell."""
         self.files.forget()  # the tasks of an earlier process ended with it
-        announced = False
-        while True:
-            for outcome in self.new():
-                self._count(outcome.cell)
-                yield outcome
-            if not self.schedule:
-                return
-            if not announced:  # what is stored has an outcome now
-                self._announce()
-                announced = True
+        yield from self._counted()
+        if self.schedule:  # what is stored has an outcome now
+            self._announce()
+        while self.schedule:
             self._submit_ready()
             self._wait()
             self.look_again()
+            yield from self._counted()
 
-    def _count(self, cell: Cell) -> None:
-        """Count an outcome; the bundles that waited for the last one of a bundle may follow."""
-        place = self.places[cell.key]
-        self.open[place] -= 1
-        if not self.open[place]:
-            self.order.end(place)
+    def _counted(self) -> Iterator[Outcome]:
+        """Yield new outcomes; the bundles that waited for the last one of a bundle may follow."""
+        for outcome in self.new():
+            place = self.places[outcome.cell.key]
+            self.open[place] -= 1
+            if not self.open[place]:
+                self.order.end(place)
+            yield outcome
 
     def place(self, entry: Entry) -> str:
         """Return the node."""
@@ -95,14 +91,15 @@ class RayDriver(Driver[Running]):
 
     def cancel(self) -> None:
         """End the tasks in progress, if there are any, so that they release their locks."""
+        if not self.tasks:
+            return
         import ray
 
         tasks = list(self.tasks)
         for task in tasks:
             ray.cancel(task)
-        if tasks:
-            ray.wait(tasks, num_returns=len(tasks), timeout=CANCEL_SECONDS)
-            log.warning("cancelled the tasks of this run")
+        ray.wait(tasks, num_returns=len(tasks), timeout=CANCEL_SECONDS)
+        log.warning("cancelled the tasks of this run")
 
     def _announce(self) -> None:
         """Write which bundles are to be computed, for `ood-bench status`."""
@@ -130,17 +127,10 @@ class RayDriver(Driver[Running]):
 
         gpu = bundle.gpu and self.gives_gpu
         taken = self.cluster.resources(gpu=gpu)
-        job = BundleJob(
-            bundle=bundle.key,
-            cells=cells,
-            gpu=bundle.gpu,
-            folder=self.files.folder,
-            root=self.store.root.absolute(),
-            context=replace(self.context, progress=ignore),
-            before=self.before(cells),
-        )
         remote = ray.remote(**taken)(_compute).options(name=bundle.name, max_retries=MOST_TIMES)
-        task = remote.remote(job, str(place), taken["num_cpus"], Path.cwd())
+        task = remote.remote(
+            self.job(BundleJob, bundle, cells), str(place), taken["num_cpus"], Path.cwd()
+        )
         running = Running(bundle, str(place), self.files.tail(bundle.key))
         self.tasks[task] = self.running[bundle.key] = running
 

@@ -1,20 +1,17 @@
 """The executor `slurm`: bundles of cells as jobs of a Slurm cluster, submitted by submitit."""
 
-import logging
 import shutil
 from collections.abc import Generator
 
 from ood_bench.cells.context import WorkContext
 from ood_bench.errors import PluginError
 from ood_bench.execute.cluster import Cluster
+from ood_bench.execute.driver import driving
 from ood_bench.execute.executor import Executor, Outcome
-from ood_bench.execute.journal import SLURM_FOLDER, RunFiles
+from ood_bench.execute.journal import SLURM_FOLDER
 from ood_bench.execute.slurm_driver import SlurmDriver
-from ood_bench.hashing import digest
 from ood_bench.plan import Plan
-from ood_bench.store import Lock, Store
-
-log = logging.getLogger(__name__)
+from ood_bench.store import Store
 
 
 class Slurm(Executor):
@@ -59,13 +56,7 @@ class Slurm(Executor):
         Raises:
             SlurmError: If Slurm refuses a submission.
         """
-        name = context.run or digest([cell.key for cell in plan.cells])[:8]
-        files = RunFiles(store.root.absolute().parent / SLURM_FOLDER / name)
-
-        def waiting() -> None:
-            log.warning("waiting for another process that drives this run")
-
-        with Lock(files.folder / "driver", waiting=waiting):
+        with driving(SLURM_FOLDER, plan, store, context) as files:
             driver = SlurmDriver(self.cluster, plan, store, context, files)
             ended = False
             try:

@@ -5,12 +5,12 @@ import secrets
 import time
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from ood_bench.cells.context import WorkContext
 from ood_bench.execute.cluster import Cluster
-from ood_bench.execute.driver import MOST_TIMES, Driver, Running, ignore
+from ood_bench.execute.driver import MOST_TIMES, Driver, Running
 from ood_bench.execute.executor import Outcome
 from ood_bench.execute.journal import Entry, Part, RunFiles, Submission
 from ood_bench.execute.slurm_jobs import Job, SlurmError, cancel, last_state, own_jobs, submitted
@@ -109,7 +109,7 @@ class SlurmDriver(Driver[_Submitted]):
     def _submit(self, bundles: Iterable[Bundle]) -> None:
         """Submit bundles of one kind as one job array."""
         work = {one.key: (one, self.to_compute(one)) for one in bundles}
-        gpu = next(iter(work.values()))[0].gpu
+        gpu = next(one.gpu for one, _ in work.values())
         name = f"ood-bench-{secrets.token_hex(4)}"
         parts = tuple(
             Part(key=key, name=one.name, cells=len(cells)) for key, (one, cells) in work.items()
@@ -118,18 +118,7 @@ class SlurmDriver(Driver[_Submitted]):
         place = len(self.submissions)
         self.submissions.append(submission)
         self.files.keep(submission, place)
-        jobs = [
-            SlurmTask(
-                bundle=key,
-                cells=cells,
-                gpu=gpu,
-                folder=self.files.folder,
-                root=self.store.root.absolute(),
-                context=replace(self.context, progress=ignore),
-                before=self.before(cells),
-            )
-            for key, (_, cells) in work.items()
-        ]
+        jobs = [self.job(SlurmTask, one, cells) for one, cells in work.values()]
         given = self.cluster.gives_gpu(gpu=gpu, device=self.context.device)
         number = submitted(self.cluster, self.files.logs, name, jobs, gpu=given)
         submission = submission.model_copy(update={"job": number})
