@@ -1,5 +1,6 @@
 """Paired tests between detectors of a run, on the images that both have scored."""
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, TypeAlias
 
@@ -26,26 +27,24 @@ def paired_test(record: RunRecord, store: Cells, scores: Callable[[str], Scores]
         store: Its cells.
         scores: Returns the scores of a cell by its key.
     """
+    keys: dict[tuple[str, ...], dict[int, str]] = defaultdict(dict)
+    for cell in record.of("detection"):
+        if store.has(cell.key):
+            keys[cell.at.pair][cell.at.seed] = cell.key
+
+    def sides(address: tuple[str, ...]) -> dict[int, Sides]:
+        specs = {
+            seed: store.spec(key, DetectionMetrics) for seed, key in keys.get(address, {}).items()
+        }
+        return {seed: (scores(spec.inside), scores(spec.outside)) for seed, spec in specs.items()}
 
     def tied(
         pair: "DatasetPair", model: str, detector: str, others: Sequence[tuple[str, str]]
     ) -> list[float | None]:
-        cells = {
-            (cell.at.model, cell.at.detector, cell.at.seed): cell.key
-            for cell in record.of("detection")
-            if (cell.at.inside, cell.at.outside) == pair and store.has(cell.key)
-        }
-
-        def by_seed(model: str, detector: str) -> dict[int, Sides]:
-            found = {}
-            for (own, name, seed), key in cells.items():
-                if (own, name) == (model, detector):
-                    spec = store.spec(key, DetectionMetrics)
-                    found[seed] = scores(spec.inside), scores(spec.outside)
-            return found
-
-        best = by_seed(model, detector)
-        found = [_p(best, by_seed(*other), record.level) for other in others]
+        best = sides((model, *pair, detector))
+        found = [
+            _p(best, sides((model, *pair, detector)), record.level) for model, detector in others
+        ]
         corrected = iter(holm([p for p in found if p is not None]))
         return [None if p is None else next(corrected) for p in found]
 

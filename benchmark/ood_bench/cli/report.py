@@ -1,7 +1,7 @@
 """`ood-bench report`: tables and figures of a run, from the store alone."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal, cast
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import typer
 from rich.console import Console
@@ -15,8 +15,6 @@ from ood_bench.errors import SuiteError
 from ood_bench.files import write_whole
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from ood_bench import api
     from ood_bench.report.compact import Spread
 
@@ -91,19 +89,14 @@ def report(
     """
     from ood_bench import api
 
-    chosen = {
-        "--metric": metric,
-        "--models": models,
-        "--detectors": detectors,
-        "--pairs": pairs,
-        "--seeds": seeds,
-    }
+    given = {"metric": metric, "models": models, "detectors": detectors, "pairs": pairs}
+    named = {name: value for name, value in given.items() if value is not None}
     if table is not None:
-        say(_compact(runs or [], results, output, format, chosen, trust_code=trust_code))
+        globs = {name: [part.strip() for part in value.split(",")] for name, value in named.items()}
+        say(_compact(runs or [], results, output, format, globs, seeds, trust_code=trust_code))
         return
-    for option, value in chosen.items():
-        if value is not None:
-            raise SuiteError(f"{option}: it is of --table compact")
+    for name in (*named, *(["seeds"] if seeds else [])):
+        raise SuiteError(f"--{name}: it is of --table compact")
     if runs and len(runs) > 1:
         say(write_comparison(runs, results, output, format))
         return
@@ -118,7 +111,8 @@ def _compact(
     results: Path,
     output: Path | None,
     format: str,
-    chosen: "Mapping[str, str | None]",
+    globs: dict[str, Any],
+    seeds: "Spread | None",
     *,
     trust_code: bool,
 ) -> Path:
@@ -130,13 +124,7 @@ def _compact(
     if len(runs) > 1:
         raise SuiteError("--table compact: give one run")
     found = api.load_run(runs[0] if runs else None, results=results, trust_code=trust_code)
-    globs = {
-        name.removeprefix("--"): [one.strip() for one in value.split(",")]
-        for name, value in chosen.items()
-        if value is not None and name != "--seeds"
-    }
-    seeds = cast("Spread", chosen["--seeds"] or "mean-sd")
-    made = found.compact_table(globs.pop("metric", "auroc"), **globs, seeds=seeds)
+    made = found.compact_table(**{"metric": "auroc", **globs}, seeds=seeds or "mean-sd")
     text, suffix = (made.latex(), "tex") if format == "latex" else (made.markdown(), "md")
     return write_whole((output or found.folder) / f"compact.{suffix}", text)
 

@@ -186,11 +186,11 @@ def compact_table(
     shown = dict.fromkeys(DatasetPair(row.inside, row.outside) for row in rows)
     columns = tuple(CompactColumn(pair, known[metric]) for pair in shown for metric in metrics)
     listed = list(dict.fromkeys((row.model, row.detector) for row in rows))
+    grouped = _grouped(pooled.values())
     cells: dict[tuple[str, str], list[CompactCell | None]] = {entry: [] for entry in listed}
     for column in columns:
-        for entry, cell in _column(column, listed, pooled, single, spread, tied).items():
+        for entry, cell in _column(column, listed, pooled, single, grouped, spread, tied).items():
             cells[entry].append(cell)
-    grouped = _grouped(pooled.values())
     caption = _caption(results, columns, spread, single, grouped, tested=tied is not None)
     made = (
         (model, f"{detector}†" if (model, detector) in grouped else detector, tuple(found))
@@ -235,13 +235,13 @@ def _column(
     listed: Sequence[tuple[str, str]],
     pooled: dict[tuple[str, str, DatasetPair, str], Row],
     single: dict[tuple[str, str, DatasetPair, str], list[float]],
+    grouped: set[tuple[str, str]],
     spread: Spread,
     tied: Tied | None,
 ) -> dict[tuple[str, str], CompactCell | None]:
     """Return the cells of a column, by model and detector."""
     metric = column.metric
     rows = {entry: pooled.get((*entry, column.pair, metric.name)) for entry in listed}
-    grouped = _grouped(pooled.values())
     measured = {
         entry: row
         for entry, row in rows.items()
