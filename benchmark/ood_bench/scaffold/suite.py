@@ -3,7 +3,6 @@
 import json
 import os
 import re
-import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -17,8 +16,10 @@ from ood_bench.data.sources.listing import image_files
 from ood_bench.data.sources.npz import own_npz
 from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.files import write_whole
-from ood_bench.lit import build
+from ood_bench.lit import build, outline
+from ood_bench.lit.cost import readied, step_cost, unseen
 from ood_bench.lit.module import DensityModule
+from ood_bench.recipe import Recipe
 from ood_bench.registry import Registry, resolve_options
 
 SIDE = 32
@@ -44,7 +45,7 @@ def new_suite(
     """Write a commented suite for images of one's own, and return its path.
 
     All images are cropped to a square and resized. The number of training steps is what the models
-    do on this machine in the stated time, measured on random images for a second each.
+    do on this machine in the stated time, measured for about a second each.
 
     Args:
         inside: The ID data set: a folder, an `.npz` archive, or a data set of the catalogue.
@@ -191,9 +192,7 @@ def _flow(options: Mapping[str, Any]) -> str:
 
 
 def _seconds_of_a_step(name: str, shape: Shape) -> float:
-    """Return the seconds of a training step on the CPU, the fastest of a second's."""
-    import torch
-
+    """Return the seconds of a training step on the CPU, measured for about a second."""
     registry = Registry()
     plugin = registry.load("models", name)
     if not issubclass(plugin, DensityModule):
@@ -201,20 +200,14 @@ def _seconds_of_a_step(name: str, shape: Shape) -> float:
             f"'{name}' is no density that is trained here; see `ood-bench models list`"
         )
     options = resolve_options(plugin, name, SMALL.get(name, {}))
-    try:
-        model = build(plugin, shape, options, seed=0)
-    except ValueError as error:
-        raise PluginError(f"'{name}' does not take images of {shape}: {error}") from error
-    noise = torch.Generator().manual_seed(0)
-    images = torch.randint(256, (BATCH, *shape), dtype=torch.uint8, generator=noise)
-    model.initialise(images)
-    found: list[float] = []
-    began = time.perf_counter()
-    while len(found) < 3 or time.perf_counter() - began < 1.0:
-        start = time.perf_counter()
-        model.log_prob(images).mean().backward()  # type: ignore[no-untyped-call]  # of torch
-        found.append(time.perf_counter() - start)
-    return min(found)
+    with unseen():
+        try:
+            model = build(plugin, shape, options, seed=0)
+        except ValueError as error:
+            raise PluginError(f"'{name}' does not take images of {shape}: {error}") from error
+        outlined = outline(name, lambda: build(plugin, shape, options, seed=0))
+        recipe = Recipe(steps=1, batch_size=BATCH)
+        return step_cost(readied(model), outlined, recipe, batch=BATCH).seconds
 
 
 def _rounded(steps: float) -> int:
