@@ -5,6 +5,8 @@ from pathlib import Path
 import pytest
 from tests.conftest import Command
 
+from ood_bench.api import job_arrays
+
 KEPT = Path(__file__).parents[2] / "suites" / "cluster.schema.json"
 
 
@@ -39,6 +41,12 @@ def test_show_prints_what_a_task_of_ray_takes(tiny: Path, ood_bench: Command) ->
     assert "  ray.remote(num_cpus=1, num_gpus=0.5)" in lines
     assert "  ray.remote(num_cpus=1)" in lines
     assert not [line for line in lines if "SBATCH" in line]
+
+
+def test_python_has_what_show_prints(tiny: Path, cluster: Path) -> None:
+    arrays = job_arrays(tiny, cluster=cluster, device="cuda")  # which this machine need not have
+    assert [(array.wave, array.gpu, len(array.bundles)) for array in arrays][1] == (2, True, 2)
+    assert arrays[1].options["gpus-per-node"] == "1"
 
 
 def test_show_leaves_out_what_is_stored(tiny: Path, cluster: Path, ood_bench: Command) -> None:

@@ -5,10 +5,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
-from ood_bench.api.planning import Globs, Settings, SuiteLike, prepare
+from ood_bench.api.planning import DryRun, Globs, Settings, SuiteLike, dry_run
 
 if TYPE_CHECKING:
-    from ood_bench.execute.cluster import ClusterLike
+    from ood_bench.execute.cluster import Cluster, ClusterLike
     from ood_bench.plan import Bundle
 
 
@@ -67,37 +67,48 @@ def job_arrays(
         OodBenchError: If there is a mistake in the cluster, the suite, a plugin or the data.
     """
     from ood_bench.execute.cluster import load_cluster
-    from ood_bench.execute.waves import arrays_of
-    from ood_bench.plan import bundles_of
 
     found = load_cluster(cluster)
-    prepared = prepare(
+    planned = dry_run(
         suite,
         data=data,
-        results=Path(results),
+        results=results,
         embedded=embedded,
         scale=scale,
         set=set,
         only=only,
         skip=skip,
-        fresh=False,
-        device=device,
-        elsewhere=True,
-        lenient=True,
-        remember=False,
+        device="cpu",  # that of a plan matters to its estimate alone
+        estimate=False,
     )
-    stored = {cell.key for cell in prepared.plan.cells if prepared.store.has(cell.key)}
+    return job_arrays_of(planned, found, device=device)
+
+
+def job_arrays_of(
+    planned: DryRun, cluster: "Cluster", *, device: str = "auto"
+) -> tuple[JobArray, ...]:
+    """Return what a planned run would submit to a cluster.
+
+    Args:
+        planned: The plan.
+        cluster: The cluster.
+        device: The device of bundles that train or call a model; with `cpu` no GPU is asked for.
+    """
+    from ood_bench.execute.waves import arrays_of
+    from ood_bench.plan import bundles_of
+
+    cells = planned.plan.cells
+    stored = {cell.key for cell in cells if cell.name in planned.stored}
     made = []
-    waves = arrays_of(bundles_of(prepared.plan.cells), stored)
-    for number, wave in enumerate(waves, 1):
+    for number, wave in enumerate(arrays_of(bundles_of(cells), stored), 1):
         for bundles in wave:
-            gpu = found.gives_gpu(gpu=bundles[0].gpu, device=device)
+            gpu = cluster.gives_gpu(gpu=bundles[0].gpu, device=device)
             to_run = tuple(sum(cell.key not in stored for cell in one.cells) for one in bundles)
-            if found.ray is None:
-                options = {**found.options(gpu=gpu), "array": found.array(len(bundles))}
-                lines = tuple(found.preparation(gpu=gpu))
+            if cluster.ray is None:
+                options = {**cluster.options(gpu=gpu), "array": cluster.array(len(bundles))}
+                lines = tuple(cluster.preparation(gpu=gpu))
                 made.append(JobArray("slurm", number, gpu, bundles, to_run, options, lines))
             else:
-                taken = found.resources(gpu=gpu)
+                taken = cluster.resources(gpu=gpu)
                 made.append(JobArray("ray", number, gpu, bundles, to_run, taken, ()))
     return tuple(made)

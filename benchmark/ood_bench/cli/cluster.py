@@ -1,7 +1,7 @@
 """`ood-bench cluster`: what a run would submit to a cluster."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.table import Table
@@ -56,25 +56,29 @@ def show(
     Nothing is submitted, and no cluster is asked. What the run costs is estimated for this machine.
     """
     from ood_bench.api import dry_run
-    from ood_bench.api.clusters import job_arrays
+    from ood_bench.api.clusters import job_arrays_of
+    from ood_bench.execute import load_cluster
 
-    asked: dict[str, Any] = {
-        "data": data,
-        "results": results,
-        "embedded": embedded,
-        "scale": scale,
-        "set": assignments or (),
-        "only": only or (),
-        "skip": skip or (),
-    }
-    arrays = job_arrays(suite, cluster=cluster, device=device, **asked)
+    found = load_cluster(cluster)
+    planned = dry_run(
+        suite,
+        data=data,
+        results=results,
+        embedded=embedded,
+        scale=scale,
+        set=assignments or (),
+        only=only or (),
+        skip=skip or (),
+        device="cpu" if device == "cpu" else "auto",
+        estimate=estimate,
+    )
+    arrays = job_arrays_of(planned, found, device=device)
     if not arrays:
         say("all cells are stored: nothing would be submitted")
         return
     for array in arrays:
         _print(array)
-    here = "cpu" if device == "cpu" else "auto"
-    print_estimate(terminal(), dry_run(suite, device=here, estimate=estimate, **asked))
+    print_estimate(terminal(), planned)
     cells = sum(sum(array.to_run) for array in arrays)
     bundles = sum(len(array.bundles) for array in arrays)
     say(f"to run: {cells:,} cells in {bundles:,} bundles, {arrays[-1].wave} waves")
