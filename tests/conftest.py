@@ -6,10 +6,11 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
+import yaml
 from sklearn.datasets import load_digits
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # as many workers as cores: one thread for each
@@ -99,6 +100,20 @@ def write_tiny(folder: Path, digits: dict[str, np.ndarray]) -> Path:
     path = folder / "tiny.yaml"
     path.write_text(SUITE)
     return path
+
+
+def mine(*detectors: str) -> dict[str, Any]:
+    """Return a suite as a mapping: one model, which trains in a moment, and no figures."""
+    Path("normal.py").write_text(NORMAL)
+    found: dict[str, Any] = yaml.safe_load(SUITE)
+    return found | {
+        "name": "mine",
+        "models": {"normal": {"use": "./normal.py:Normal"}},
+        "detectors": list(detectors),
+        "analyses": ["histogram"],
+        "evaluation": {"audit": False, "train_images": 100, "resamples": 100},
+        "claims": [],
+    }
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 import yaml
-from tests.conftest import NORMAL, SUITE, Command
+from tests.conftest import SUITE, Command, mine
 from tests.stored import members
 
 import ood_bench
@@ -34,16 +34,7 @@ class Broken(Likelihood):
 @pytest.fixture
 def suite(tiny: Path) -> dict[str, Any]:
     """A suite as a mapping: one model, which trains in a moment, and no figures."""
-    Path("normal.py").write_text(NORMAL)
-    found: dict[str, Any] = yaml.safe_load(SUITE)
-    return found | {
-        "name": "mine",
-        "models": {"normal": {"use": "./normal.py:Normal"}},
-        "detectors": ["likelihood", "typicality"],
-        "analyses": ["histogram"],
-        "evaluation": {"audit": False, "train_images": 100, "resamples": 100},
-        "claims": [],
-    }
+    return mine("likelihood", "typicality")
 
 
 def run(suite: Any, **options: Any) -> ood_bench.Run:

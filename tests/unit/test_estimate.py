@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import torch
 import yaml
-from tests.conftest import NORMAL, SUITE, Command
+from tests.conftest import NORMAL, Command, mine
 
 import ood_bench
 from ood_bench.cells import Cell
@@ -141,16 +141,7 @@ def test_an_analysis_that_calls_its_model_costs_images() -> None:
 
 @pytest.fixture
 def suite(tiny: Path) -> dict[str, Any]:
-    Path("normal.py").write_text(NORMAL)
-    found: dict[str, Any] = yaml.safe_load(SUITE)
-    return found | {
-        "name": "mine",
-        "models": {"normal": {"use": "./normal.py:Normal"}},
-        "detectors": ["likelihood", "input_complexity"],
-        "analyses": ["histogram"],
-        "evaluation": {"audit": False, "train_images": 100, "resamples": 100},
-        "claims": [],
-    }
+    return mine("likelihood", "input_complexity")
 
 
 def test_a_dry_run_says_what_each_training_and_kind_costs(suite: dict[str, Any]) -> None:
