@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from ood_bench.api.clusters import JobArray, job_arrays
     from ood_bench.api.evaluation import Evaluation, evaluate
     from ood_bench.api.events import Begun, Drawn, Event
-    from ood_bench.api.frames import Run, load_run
+    from ood_bench.api.frames import Run
+    from ood_bench.api.loading import load_run
     from ood_bench.api.planning import DryRun, dry_run
     from ood_bench.api.running import run
     from ood_bench.api.scoring import score
@@ -24,7 +25,8 @@ _MODULES = {
     "clusters": ("JobArray", "job_arrays"),
     "evaluation": ("Evaluation", "evaluate"),
     "events": ("Begun", "Drawn", "Event"),
-    "frames": ("Run", "load_run"),
+    "frames": ("Run",),
+    "loading": ("load_run",),
     "planning": ("DryRun", "dry_run"),
     "running": ("run",),
     "scoring": ("score",),
