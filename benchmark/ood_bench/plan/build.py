@@ -18,7 +18,7 @@ from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources
 from ood_bench.plan.trial import DataPart, Trained, Trial, Trials
 from ood_bench.registry import Registry
-from ood_bench.results import Omission
+from ood_bench.results import GROUPED, Omission
 from ood_bench.statistics import LABEL
 from ood_bench.suite import LoadedSuite
 
@@ -71,7 +71,7 @@ class _Builder:
         }
         inside = self.sources.info(trial.inside, "test", trial.shape, trial.place)
         group = self.plugins.built_detectors[detector.name].group
-        grouped = f"scores of groups of {group} images" if group > 1 else ""
+        grouped = f"{GROUPED}{group} images" if group > 1 else ""
         samples = self.plugins.samples(trial.model)
         for name, place in trial.outside.items():
             measured: dict[str, Any] = {

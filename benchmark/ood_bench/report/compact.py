@@ -2,7 +2,7 @@
 
 import statistics
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Literal, TypeAlias
@@ -186,7 +186,7 @@ def compact_table(
     shown = dict.fromkeys(DatasetPair(row.inside, row.outside) for row in rows)
     columns = tuple(CompactColumn(pair, known[metric]) for pair in shown for metric in metrics)
     listed = list(dict.fromkeys((row.model, row.detector) for row in rows))
-    grouped = _grouped(pooled.values())
+    grouped = {(row.model, row.detector) for row in rows if row.grouped}
     cells: dict[tuple[str, str], list[CompactCell | None]] = {entry: [] for entry in listed}
     for column in columns:
         for entry, cell in _column(column, listed, pooled, single, grouped, spread, tied).items():
@@ -197,20 +197,6 @@ def compact_table(
         for (model, detector), found in cells.items()
     )
     return CompactTable(columns, tuple(made), caption)
-
-
-def _grouped(rows: Iterable[Row]) -> set[tuple[str, str]]:
-    """Return the detectors that score groups of images: fewer scores than others have of a pair."""
-    found = list(rows)
-    most: dict[DatasetPair, int] = {}
-    for row in found:
-        pair = DatasetPair(row.inside, row.outside)
-        most[pair] = max(row.n_inside, most.get(pair, 0))
-    return {
-        (row.model, row.detector)
-        for row in found
-        if row.n_inside < most[DatasetPair(row.inside, row.outside)]
-    }
 
 
 def _place(row: Row) -> tuple[str, str, DatasetPair, str]:

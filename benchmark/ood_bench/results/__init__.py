@@ -2,6 +2,7 @@
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
 from ood_bench.results.run import (
+    GROUPED,
     AnalysisTable,
     ClaimResult,
     Cost,
@@ -23,6 +24,7 @@ from ood_bench.results.trainings import by_one, trainings, verdict_in_words, wit
 from ood_bench.results.untrained import untrained, why_untrained
 
 __all__ = [
+    "GROUPED",
     "TRIVIAL",
     "AnalysisTable",
     "Audit",

@@ -19,6 +19,10 @@ Metric = Literal[StandardMetric, "bpd_inside", "bpd_outside", "bpd_train"]
 """The metrics of every run; a suite may add others under its own names."""
 
 
+GROUPED = "scores of groups of "
+"""Beginning of the remark on a detector of groups of images in the note of a row."""
+
+
 @dataclass(frozen=True)
 class Row:
     """One measured value; the columns of `report --format csv`, in this order.
@@ -43,6 +47,11 @@ class Row:
     n_outside: int
     transform: str
     note: str
+
+    @property
+    def grouped(self) -> bool:
+        """Whether the scores are of groups of images."""
+        return GROUPED in self.note
 
 
 @dataclass(frozen=True)

@@ -62,8 +62,19 @@ def test_the_least_fpr_is_the_best_and_is_not_tested() -> None:
 
 def test_groups_and_untrained_models_are_not_the_best() -> None:
     remark = "not trained: glow has 8.10 bits"
-    found = results(rows("a", [0.7]), rows("groups", [1.0], n=10), rows("raw", [0.9], note=remark))
+    found = results(
+        rows("a", [0.7]),
+        rows("groups", [1.0], n=10, note="scores of groups of 10 images"),
+        rows("raw", [0.9], note=remark),
+    )
     assert texts(compact_table(found)) == {"a": "**0.700**", "groups†": "1.000", "raw": "0.900"}
+
+
+def test_two_detectors_of_groups_are_both_marked() -> None:
+    found = results(
+        *(rows(f"g{n}", [1.0], n=n, note=f"scores of groups of {n} images") for n in (2, 10))
+    )
+    assert texts(compact_table(found)) == {"g2†": "1.000", "g10†": "1.000"}
 
 
 def test_intervals_and_frames() -> None:
