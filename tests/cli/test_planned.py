@@ -156,7 +156,10 @@ claims: []
 @pytest.mark.parametrize(
     ("second", "old", "new", "message"),
     [
-        (1, "k: 50", "k: 61", "k = 61 needs as many held-out images, got 60"),
+        (1, "k: 50", "k: 61, fit_on: held_out", "on 60 held-out images: k = 61 needs as many"),
+        (1, "k: 50", "k: 521", "on 520 training images: k = 521 needs as many images to fit on"),
+        (1, "claims: []", "evaluation: {fit_images: 49}", "got 49; raise evaluation.fit_images"),
+        (1, "k: 50", "fit_on: test", "'train' or 'held_out'"),
         (2_000_000_000, "", "", "'low': its labels run to 2,000,000,000"),
         (15_075_141, "", "", "'low': its labels run to 15,075,141"),
         (0, "", "", "at least two classes"),

@@ -4,13 +4,20 @@ import csv
 import json
 import re
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
 import torch
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 from tests.conftest import Command
 from tests.stored import members
+
+from ood_bench import load_run
+from ood_bench.data import Library, Shape
+from ood_bench.data.options import DataOptions
+from ood_bench.data.partition import partition
 
 ROLES = """\
 extends: tiny.yaml
@@ -148,7 +155,10 @@ def test_a_comparison_is_written_with_both_directions_and_published_values(
     assert head in page
     table = re.sub(r"(?<=\| glow) [¹²³⁴⁵⁶⁷⁸⁹⁰,]+(?= \|)", "", page)  # it has learnt nothing yet
     assert "| glow | waic | an ensemble | one training" in table
-    assert "| classifier | mahalanobis | a classifier, labels | one training |" in table
+    assert (
+        "| classifier | mahalanobis | a classifier, labels, training images | one training |"
+        in table
+    )
     assert "| glow | typicality-5 | groups of 5 images | one training |" in table
     assert "| nobody |" in page
     assert "differs" in page
@@ -181,6 +191,47 @@ def test_a_classifier_needs_labels_and_says_whose_are_missing(
     planned = ood_bench("run", roles, "--dry-run").out
     assert "classifier@high × msp: the training images of 'high' have no labels" in planned
     assert "detect/classifier@low/0/high/msp" in planned
+
+
+FITTED = """\
+extends: roles.yaml
+name: roles
+datasets: {seen: {npz: seen.npz}}
+detectors:
+  knn: {options: {k: 1}}
+  knn-held_out: {use: knn, options: {k: 1, fit_on: held_out}}
+pairs: [{inside: low, outside: [seen], models: [glow]}]
+evaluation: {fit_images: 50, train_images: 100, resamples: 100, audit: false, baseline: }
+quoted: []
+"""
+
+
+def test_a_detector_of_a_classifier_is_fitted_on_what_it_was_trained_on_or_on_what_was_held_out(
+    roles: Path, ood_bench: Command
+) -> None:
+    """Each image that a detector was fitted on is its own nearest neighbour, at distance 0."""
+    split = np.load(roles.parent / "low.npz")["train_images"]
+    np.savez(roles.parent / "seen.npz", test_images=split)
+    path = roles.parent / "fitted.yaml"
+    path.write_text(FITTED)
+    assert ood_bench("run", path, "--only", "metric/classifier@low/*").status == 0
+    run = load_run(next(roles.parent.glob("results/roles-*")))
+    data = Library(root=None, index=None).info(
+        "low", DataOptions(npz=roles.parent / "low.npz"), "train", Shape(1, 8, 8)
+    )
+    parts = partition(600, digest=data.digest, validation=20, held_out=60)
+    fitted: list[tuple[str, Literal["train", "held_out"], NDArray[np.int64]]] = [
+        ("knn", "train", parts.train[:50]),
+        ("knn-held_out", "held_out", parts.held_out),
+    ]
+    for detector, part, chosen in fitted:
+        scores = run.scores("classifier", detector, "seen")
+        assert set(np.flatnonzero(scores < 1e-6)) == set(chosen)
+        columns = run.statistics("classifier", "low", part=part)
+        assert len(columns) == len(chosen)
+        seen = run.statistics("classifier", "seen")
+        name = "classifier.features.0"
+        np.testing.assert_allclose(columns[name], seen[name][chosen], rtol=1e-5)
 
 
 @pytest.mark.parametrize("given", [False, True])

@@ -14,6 +14,7 @@ from tests.conftest import Command
 
 import ood_bench
 from ood_bench.detectors import Columns, Detector, Scorer
+from ood_bench.detectors.typicality import Typicality
 from ood_bench.errors import OodBenchError
 from ood_bench.report.tidy import records, records_csv
 
@@ -226,6 +227,10 @@ def test_a_model_in_memory_is_judged_by_held_out_images(digits: dict[str, np.nda
         ood_bench.score(Inked(), low, detector="typicality")
     with pytest.raises(OodBenchError, match="no statistic yields the column 'log_volume'"):
         ood_bench.score(Inked(), low, held_out=low, detector=_volume())
+    trained = Typicality()
+    trained.fit_on = "train"
+    with pytest.raises(OodBenchError, match="Typicality is fitted on training images"):
+        ood_bench.score(Inked(), low, held_out=low, detector=trained)
     with pytest.raises(OodBenchError, match=r"uint8 of shape \(N, C, H, W\)"):
         ood_bench.score(Inked(), low.astype(np.float32))  # type: ignore[arg-type]
 

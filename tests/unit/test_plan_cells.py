@@ -131,7 +131,7 @@ def test_the_plan_says_what_each_detector_takes_beside_the_model(plan: Plan) -> 
         "groups": "groups of 5 images",
         "background_ratio": "a second model",
         "waic": "an ensemble",
-        "mahalanobis": "a classifier, labels",
+        "mahalanobis": "a classifier, labels, training images",
     }
 
 

@@ -167,7 +167,8 @@ class Run:
             model: The model.
             data: An outside data set, or the inside one.
             part: `test`; or for the inside `held_out`, on which detectors were fitted, or
-                `train`, the first of the training images.
+                `train`, the training images that detectors with `fit_on: train` were fitted on,
+                and if there are none the first of the training images.
             inside: The training data set, if the model has several.
             seed: The seed of the training, if there are several.
 
@@ -196,12 +197,14 @@ class Run:
             if (*training_of(bpd), bpd.at.part) == (*place, part):
                 columns = self._store.spec(bpd.key, BitsMetric).columns
                 found |= self._store.read_columns(columns)
-        if part != "train":
-            for cell in tried:
-                if training_of(cell) == place:
-                    spec = self._store.spec(self._scored(cell, data), Detect)
-                    read = spec.held_out if part == "held_out" else spec.images
-                    found |= columns_of(self._store, read)
+        detected: dict[str, Any] = {}
+        for cell in tried:
+            if training_of(cell) == place:
+                spec = self._store.spec(self._scored(cell, data), Detect)
+                read = {"held_out": spec.held_out, "train": spec.train, "test": spec.images}[part]
+                detected |= columns_of(self._store, read)
+        # of training images, detectors may read others than the mean bits per dimension is of
+        found = detected or found if part == "train" else found | detected
         if not found:
             raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
         return pd.DataFrame(found)
@@ -351,9 +354,9 @@ class Run:
         if registry.revision(spec.plugin, plugin) != spec.revision:
             raise OodBenchError(f"{name} was not kept, and '{spec.plugin}' is another revision now")
         detector: Detector = construct(plugin, spec.plugin, spec.options)
-        held_out, images = (columns_of(self._store, one) for one in (spec.held_out, spec.images))
+        known, images = (columns_of(self._store, one) for one in (spec.known, spec.images))
         try:
-            return detector.fit(held_out)(images)
+            return detector.fit(known)(images)
         except Exception as error:  # columns of an untrusted archive
             raise OodBenchError(
                 f"{name}: its scores cannot be made again: {raised(error)}"

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-Part = Literal["train", "held_out", "test"]
+Part = Literal["train", "fit", "held_out", "test"]
+"""`train` are the first training images, `fit` those that detectors are fitted on."""
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """A cell that scores images with a detector."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from ood_bench.cells.columns import columns_of, require_finite
@@ -26,7 +26,9 @@ class Detect(Spec):
         plugin: The detector's plugin.
         revision: The plugin's revision.
         options: All its options, defaults filled in.
-        held_out: Columns of the held-out ID images that it is fitted on, by statistic.
+        held_out: Columns of the held-out ID images that it is fitted on, by statistic; none if it
+            is fitted on training images.
+        train: Columns of the training images that it is fitted on, in place of those.
         images: Columns of the images that it scores, by statistic.
     """
 
@@ -39,6 +41,7 @@ class Detect(Spec):
     options: Options
     held_out: Inputs
     images: Inputs
+    train: Inputs = field(default_factory=dict)
 
     def work(self, task: "Task") -> None:
         """Fit the detector and score the images."""
@@ -53,7 +56,13 @@ class Detect(Spec):
 
     def scores(self, detector: Detector, store: "Cells") -> Scores:
         """Return one score per image; larger means more OOD."""
-        return detector.fit(columns_of(store, self.held_out))(columns_of(store, self.images))
+        known, images = (columns_of(store, one) for one in (self.known, self.images))
+        return detector.fit(known)(images)
+
+    @property
+    def known(self) -> Inputs:
+        """The columns of the images that it is fitted on."""
+        return self.train or self.held_out
 
     @property
     def source(self) -> Key:

@@ -2,7 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 __all__ = [
     "Columns",
     "Detector",
+    "FitOn",
     "Scorer",
     "Scores",
     "family",
@@ -19,6 +20,7 @@ __all__ = [
 Scores: TypeAlias = NDArray[np.float64]
 Columns: TypeAlias = Mapping[str, NDArray[np.float64]]
 Scorer: TypeAlias = Callable[[Columns], Scores]
+FitOn: TypeAlias = Literal["train", "held_out"]
 
 
 class Detector(ABC):
@@ -30,18 +32,22 @@ class Detector(ABC):
             a family: all columns with that prefix. A role as prefix means the column of that
             role's model: `background.log_prob`, `classifier.logits.*`, and of each member
             `member.*.log_prob`. If options change the columns, the constructor sets `needs`.
-        fits_on: Columns of the held-out images that only `fit` reads, such as `label`.
+        fits_on: Columns of the images to fit on that only `fit` reads, such as `label`.
+        fit_on: The ID images that it is fitted on: `held_out`, which the model was not trained on,
+            or `train`, those that it was trained on, without augmentation. A detector that lets
+            users choose takes an option of this name.
         group: Number of images per score; the scorer returns one score per whole group.
     """
 
     revision: ClassVar[int] = 1
     needs: tuple[str, ...]
     fits_on: tuple[str, ...] = ()
+    fit_on: FitOn = "held_out"
     group: int = 1
 
     @abstractmethod
-    def fit(self, held_out: Columns) -> Scorer:
-        """Fit on columns of in-distribution images that the model was not trained on.
+    def fit(self, held_out: Columns, /) -> Scorer:
+        """Fit on columns of in-distribution images, those that `fit_on` says.
 
         Returns:
             A function from columns to scores, one per image; larger means more OOD.

@@ -2,19 +2,23 @@
 
 import numpy as np
 
-from ood_bench.detectors import Columns, Detector, Scorer, Scores, family
+from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores, family
 from ood_bench.detectors.matrix import Matrix
 
-_BLOCK = 512  # images per block that is compared with all held-out ones
+_BLOCK = 512  # images per block that is compared with all known ones
+_SHARE = 1000  # the paper's k is 50 for the 50,000 training images of CIFAR-10
 
 
 class Knn(Detector):
-    """Distance from f(x)/|f(x)| to its k-th nearest f/|f| of held-out images, without unit.
+    """Distance from f(x)/|f(x)| to its k-th nearest f/|f| of known ID images, without unit.
 
     0 to 2 for unit vectors; features that are all zero stay so.
 
     Args:
-        k: Index of the neighbour; at most the number of held-out images.
+        k: Index of the neighbour, at most the number of known images; default: a thousandth of
+            that number, rounded, at least 1, as the paper's 50 of 50,000.
+        fit_on: The known images: those that the classifier was trained on, as in the paper, or
+            those held out.
 
     Reference:
         Sun et al., Out-of-Distribution Detection with Deep Nearest Neighbors, ICML 2022,
@@ -23,20 +27,22 @@ class Knn(Detector):
 
     needs = ("classifier.features.*",)
 
-    def __init__(self, *, k: int = 50) -> None:
-        if k < 1:
+    def __init__(self, *, k: int | None = None, fit_on: FitOn = "train") -> None:
+        if k is not None and k < 1:
             raise ValueError(f"k must be at least 1, got {k}")
         self.k = k
+        self.fit_on = fit_on
 
-    def fit(self, held_out: Columns) -> Scorer:
-        """Return x ↦ the distance to the k-th nearest held-out image.
+    def fit(self, columns: Columns) -> Scorer:
+        """Return x ↦ the distance to the k-th nearest known image.
 
         Raises:
             ValueError: If there are fewer than k.
         """
-        known = _unit(family(held_out, "classifier.features"))
-        if len(known) < self.k:
-            raise ValueError(f"k = {self.k} needs as many held-out images, got {len(known)}")
+        known = _unit(family(columns, "classifier.features"))
+        k = max(1, round(len(known) / _SHARE)) if self.k is None else self.k
+        if len(known) < k:
+            raise ValueError(f"k = {k} needs as many images to fit on, got {len(known)}")
         lengths = np.square(known).sum(axis=1)
 
         def score(images: Columns) -> Scores:
@@ -46,7 +52,7 @@ class Knn(Detector):
                 block = features[start : start + _BLOCK]
                 # squared distance less |f(x)|², which orders alike; the k-th is then measured
                 order = lengths - 2 * (block @ known.T)
-                kth = np.argpartition(order, self.k - 1, axis=1)[:, self.k - 1]
+                kth = np.argpartition(order, k - 1, axis=1)[:, k - 1]
                 found[start : start + _BLOCK] = np.linalg.norm(block - known[kth], axis=1)
             return found
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from ood_bench.detectors import Columns, Detector, Scorer, Scores, family
+from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores, family
 from ood_bench.detectors.matrix import Matrix
 
 _BLOCK = 256  # images per block, so that their features stay in the cache
@@ -12,19 +12,20 @@ _RANK = 1e-10  # share of the largest variance below which a direction counts as
 class Mahalanobis(Detector):
     """min_c (f(x) - μ_c)ᵀ Σ⁺ (f(x) - μ_c), without unit.
 
-    μ_c are the class means of the features f of held-out images, by their labels, and Σ their
+    μ_c are the class means of the features f of known ID images, by their labels, and Σ their
     covariance about their class means (divided by n), one for all classes. Σ⁺ is the inverse
     on the directions in which they vary; directions without variance are ignored.
 
     The paper's basic form. The paper also moves the image a step towards the nearest class, and
     weighs the distances in several layers by a logistic regression. Here neither is done: f are
-    the features before the last linear layer. Means and covariance are those of held-out images,
-    in the paper those of the training images.
+    the features before the last linear layer.
 
     Args:
         shrinkage: Share s, 0 to 1, of (1 - s) Σ + s tr(Σ) / F · I. 0 is the paper's estimate;
-            with fewer than about ten held-out images per feature it is too noisy, and s = 0.01
+            with fewer than about ten known images per feature it is too noisy, and s = 0.01
             to 0.1 stabilises it.
+        fit_on: The known images: those that the classifier was trained on, as in the paper, or
+            those held out.
 
     Reference:
         Lee et al., A Simple Unified Framework for Detecting Out-of-Distribution Samples and
@@ -34,19 +35,20 @@ class Mahalanobis(Detector):
     needs = ("classifier.features.*",)
     fits_on = ("classifier.label",)
 
-    def __init__(self, *, shrinkage: float = 0.0) -> None:
+    def __init__(self, *, shrinkage: float = 0.0, fit_on: FitOn = "train") -> None:
         if not 0 <= shrinkage <= 1:
             raise ValueError(f"shrinkage is a share from 0 to 1, got {shrinkage}")
         self.shrinkage = shrinkage
+        self.fit_on = fit_on
 
-    def fit(self, held_out: Columns) -> Scorer:
+    def fit(self, known: Columns) -> Scorer:
         """Return x ↦ the squared distance to the nearest class mean.
 
         Raises:
             ValueError: If the features do not vary within the classes.
         """
-        features = family(held_out, "classifier.features")
-        classes, label = np.unique(held_out["classifier.label"], return_inverse=True)
+        features = family(known, "classifier.features")
+        classes, label = np.unique(known["classifier.label"], return_inverse=True)
         means = np.stack([features[label == c].mean(axis=0) for c in range(len(classes))])
         middle = features.mean(axis=0)
         whiten = self._whitening(features - means[label])
@@ -74,7 +76,7 @@ class Mahalanobis(Detector):
         variance = np.maximum(variance, 0.0)
         if not variance[-1] > 0:
             raise ValueError(
-                f"features of {len(residuals)} held-out images do not vary within their classes"
+                f"features of {len(residuals)} images do not vary within their classes"
             )
         s = self.shrinkage
         variance = (1 - s) * variance + s * variance.mean()

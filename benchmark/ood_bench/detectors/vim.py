@@ -3,7 +3,7 @@
 import numpy as np
 from scipy.special import logsumexp
 
-from ood_bench.detectors import Columns, Detector, Scorer, Scores, family
+from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores, family
 from ood_bench.detectors.matrix import Matrix
 
 _AFFINE = 1e-3  # of the logits' spread; what float32 rounding leaves is far below
@@ -14,14 +14,16 @@ class Vim(Detector):
     """α |(f(x) - o) R| - logsumexp(logits(x)), in nats.
 
     The origin o = -pinv(W) b is the point at which the affine logits W f + b are nearest to
-    zero, and R holds the directions in which held-out features vary least, all but the D
-    principal ones about o. α makes the mean of the residual over held-out images that of their
-    largest logit. W and b come from held-out features and logits by least squares: exactly, if
+    zero, and R holds the directions in which known features vary least, all but the D
+    principal ones about o. α makes the mean of the residual over known images that of their
+    largest logit. W and b come from known features and logits by least squares: exactly, if
     there are more images than features and the features have full rank. A feature that does not
-    vary over held-out images has weight 0.
+    vary over known images has weight 0.
 
     Args:
         dims: D; by default 1000 from 2048 features on, 512 from 768 on, else half of them.
+        fit_on: The known images: those that the classifier was trained on, as in the paper, or
+            those held out.
 
     Reference:
         Wang et al., ViM: Out-Of-Distribution with Virtual-logit Matching, CVPR 2022,
@@ -30,20 +32,21 @@ class Vim(Detector):
 
     needs = ("classifier.features.*", "classifier.logits.*")
 
-    def __init__(self, *, dims: int | None = None) -> None:
+    def __init__(self, *, dims: int | None = None, fit_on: FitOn = "train") -> None:
         if dims is not None and dims < 1:
             raise ValueError(f"dims must be at least 1, got {dims}")
         self.dims = dims
+        self.fit_on = fit_on
 
-    def fit(self, held_out: Columns) -> Scorer:
+    def fit(self, known: Columns) -> Scorer:
         """Return x ↦ scaled residual minus the logsumexp of the logits.
 
         Raises:
             ValueError: If the logits are no affine function of the features, or nothing is
                 left beside the principal directions.
         """
-        features = family(held_out, "classifier.features")
-        logits = family(held_out, "classifier.logits")
+        features = family(known, "classifier.features")
+        logits = family(known, "classifier.logits")
         dims = _default_dims(features.shape[1]) if self.dims is None else self.dims
         if dims >= features.shape[1]:
             raise ValueError(f"dims must be below the {features.shape[1]} features, got {dims}")
@@ -54,7 +57,7 @@ class Vim(Detector):
         usual = float(np.linalg.norm(way @ rest, axis=1).mean())
         if usual <= _NOTHING * float(np.linalg.norm(way, axis=1).mean()):
             raise ValueError(
-                f"held-out features lie within {dims} dimensions; dims must be fewer than they span"
+                f"features lie within {dims} dimensions; dims must be fewer than they span"
             )
         alpha = float(logits.max(axis=1).mean()) / usual
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Any
 
 from ood_bench.capabilities import IN_WORDS, log_prob_kind
-from ood_bench.cells import Cell
+from ood_bench.cells import Cell, Part
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics, DifferenceMetric
@@ -50,13 +50,16 @@ class _Builder:
         name, _, _ = side
         built = self.plugins.built_detectors[detector.name]
         needs = tuple(built.needs)
-        inside: DataPart = (trained.trial.inside, "held_out", trained.trial.place)
+        part: Part = "fit" if built.fit_on == "train" else "held_out"
+        inside: DataPart = (trained.trial.inside, part, trained.trial.place)
+        known = self.sources.columns((*needs, *built.fits_on), trained, inside)
         spec = Detect(
             plugin=detector.plugin,
             revision=detector.revision,
             options=detector.options,
-            held_out=self.sources.columns((*needs, *built.fits_on), trained, inside),
+            held_out={} if part == "fit" else known,
             images=self.sources.columns(needs, trained, side),
+            train=known if part == "fit" else {},
         )
         at = replace(trained.at, detector=detector.name, data=name)
         return self.sources.add(Cell(f"detect/{trained.label}/{name}/{detector.name}", spec, (at,)))

@@ -22,21 +22,27 @@ class Fits:
         self._rehearsed: dict[tuple[str, int], str | None] = {}
 
     def check(self, detectors: Iterable[str], trial: Trial) -> None:
-        """Check that a trial has enough held-out and test images for its detectors.
+        """Check that a trial has enough images to fit its detectors on, and to test them.
 
         Raises:
             SuiteError: If it has too few.
         """
-        images = len(self.sources.division(trial).held_out)
+        parts, most = self.sources.division(trial), self.loaded.suite.evaluation.fit_images
         for name in detectors:
             built, place = self.plugins.built_detectors[name], self.plugins.detectors[name].place
+            trains = built.fit_on == "train"
+            images = len(parts.train[:most] if trains else parts.held_out)
             if (name, images) not in self._rehearsed:
                 installed = ":" not in self.plugins.detectors[name].plugin
                 # code in a file may do anything when it fits; planning must not run it
                 self._rehearsed[name, images] = too_few(built, images) if installed else None
             if reason := self._rehearsed[name, images]:
-                text = f"'{name}' cannot be fitted on {images} held-out images: {reason}"
-                raise self.loaded.mistake(place, f"{text}; raise training.held_out")
+                called, advice = "held-out", "raise training.held_out"
+                if trains:
+                    called = "training"
+                    advice = "raise evaluation.fit_images" if most else "train on more"
+                text = f"'{name}' cannot be fitted on {images} {called} images: {reason}"
+                raise self.loaded.mistake(place, f"{text}; {advice}")
             for data, part, where in trial.sides if built.group > 1 else ():
                 count = self.sources.info(data, part, trial.shape, where).count
                 if part == "test" and count < built.group:

@@ -249,6 +249,8 @@ class Plugins:
     def uses(self, detector: str) -> str:
         """Return what a detector reads beside the model and held-out ID images, in words.
 
+        A detector that is fitted on training images reads them in place of the held-out ones.
+
         OOD images are never among it: the interface has no way to pass them.
         """
         built = self.built_detectors[detector]
@@ -257,6 +259,8 @@ class Plugins:
         taken = [TAKEN[role] for role in roles]
         if "classifier" in roles or any(column == LABEL for _, column in needs):
             taken.append("labels")
+        if built.fit_on == "train":
+            taken.append("training images")
         if built.group > 1:
             taken.append(f"groups of {built.group} images")
         return ", ".join(taken) or "none"

@@ -282,12 +282,13 @@ class Sources:
         images = self.wanted(name, part, trial.shape, place)
         if part == "test":
             return Score(statistic=statistic, data=images.digest, images=images)
+        evaluation = self.suite.evaluation
         return Score(
             statistic=statistic,
             data=images.digest,
-            part=part,
+            part="held_out" if part == "held_out" else "train",
             **self.parts(trial),
-            first=self.suite.evaluation.train_images if part == "train" else None,
+            first={"train": evaluation.train_images, "fit": evaluation.fit_images}.get(part),
             images=images,
         )
 

@@ -30,7 +30,8 @@ COMPARED = (
     "over the same images, 5 % level after Holm's correction for all tests of this run). Mean, "
     "worst and mean rank are over the pairs that were run in both directions; a detector is ranked "
     "on each of them among all that were measured there. Extra input: what a detector uses beside "
-    "the model and held-out ID images; none uses OOD images. ms/image: time for its statistics and "
+    "the model and held-out ID images; with training images it is fitted on those in place of "
+    "held-out ones. None uses OOD images. ms/image: time for its statistics and "
     f"scores on this machine, without training. {TESTED}"
 )
 PUBLISHED = (

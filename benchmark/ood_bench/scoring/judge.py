@@ -152,6 +152,11 @@ def _check(detector: Detector, name: str, held_out: Columns | None) -> None:
             f"{name} reads another model ({', '.join(roles)}); take a detector that reads the "
             "model's own columns"
         )
+    if detector.fit_on == "train":
+        raise OodBenchError(
+            f"{name} is fitted on training images, and a model comes with columns of held-out ones "
+            "alone; give it fit_on: held_out if it has that option"
+        )
     if detector.group > 1:
         raise OodBenchError(f"{name} scores groups of {detector.group} images, not single ones")
     if held_out is None:

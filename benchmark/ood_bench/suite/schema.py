@@ -232,6 +232,9 @@ class Evaluation(_Frozen):
 
     train_images: int = Field(default=5_000, ge=1)
     """Number of training images to score, for the histogram and `bpd_train`."""
+    fit_images: int | None = Field(default=None, ge=1)
+    """Most training images that a detector with `fit_on: train` is fitted on: the first in the
+    order in which the training split is divided; default: all that its model is trained on."""
     resamples: int = Field(default=1_000, ge=100)
     """Bootstrap resamples for the upper end of the detection error's interval."""
     level: float = Field(default=0.95, gt=0.5, lt=1)

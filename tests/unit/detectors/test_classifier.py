@@ -169,6 +169,14 @@ def test_knn_is_the_kth_distance_of_scikit_learn_between_unit_vectors(k: int) ->
     assert scores == pytest.approx(expected, rel=1e-9)
 
 
+def test_knn_takes_a_thousandth_of_the_known_images_by_default() -> None:
+    images = classified(OUTSIDE)
+    for count, k in ((600, 1), (2600, 3), (50, 1)):
+        known = classified(draw(count, 8)[0])
+        scores = Knn().fit(known)(images)
+        assert scores.tolist() == Knn(k=k).fit(known)(images).tolist()
+
+
 def test_knn_of_a_held_out_image_itself_is_zero_and_of_its_opposite_two() -> None:
     scores = Knn(k=1).fit(HELD_OUT)(classified(np.vstack([KNOWN[:3], np.zeros((1, FEATURES))])))
     assert scores[:3] == pytest.approx(0, abs=1e-15)
@@ -178,7 +186,7 @@ def test_knn_of_a_held_out_image_itself_is_zero_and_of_its_opposite_two() -> Non
 
 
 def test_knn_refuses_more_neighbours_than_held_out_images() -> None:
-    with pytest.raises(ValueError, match="k = 601 needs as many held-out images, got 600"):
+    with pytest.raises(ValueError, match="k = 601 needs as many images to fit on, got 600"):
         Knn(k=601).fit(HELD_OUT)
     with pytest.raises(ValueError, match="at least 1, got 0"):
         Knn(k=0)
