@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores, family
-from ood_bench.detectors.matrix import Matrix
+from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores
+from ood_bench.detectors.last_layer import features_of
+from ood_bench.detectors.neighbours import checked_k, neighbours, unit
 
 _BLOCK = 512  # images per block that is compared with all known ones
-_SHARE = 1000  # the paper's k is 50 for the 50,000 training images of CIFAR-10
 
 
 class Knn(Detector):
@@ -28,9 +28,7 @@ class Knn(Detector):
     needs = ("classifier.features.*",)
 
     def __init__(self, *, k: int | None = None, fit_on: FitOn = "train") -> None:
-        if k is not None and k < 1:
-            raise ValueError(f"k must be at least 1, got {k}")
-        self.k = k
+        self.k = checked_k(k)
         self.fit_on = fit_on
 
     def fit(self, columns: Columns) -> Scorer:
@@ -39,14 +37,12 @@ class Knn(Detector):
         Raises:
             ValueError: If there are fewer than k.
         """
-        known = _unit(family(columns, "classifier.features"))
-        k = max(1, round(len(known) / _SHARE)) if self.k is None else self.k
-        if len(known) < k:
-            raise ValueError(f"k = {k} needs as many images to fit on, got {len(known)}")
+        known = unit(features_of(columns))
+        k = neighbours(self.k, len(known))
         lengths = np.square(known).sum(axis=1)
 
         def score(images: Columns) -> Scores:
-            features = _unit(family(images, "classifier.features"))
+            features = unit(features_of(images))
             found = np.empty(len(features))
             for start in range(0, len(features), _BLOCK):
                 block = features[start : start + _BLOCK]
@@ -57,9 +53,3 @@ class Knn(Detector):
             return found
 
         return score
-
-
-def _unit(features: Matrix) -> Matrix:
-    length = np.linalg.norm(features, axis=1, keepdims=True)
-    unit: Matrix = features / np.where(length == 0, 1.0, length)
-    return unit

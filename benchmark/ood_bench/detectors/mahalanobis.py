@@ -2,11 +2,11 @@
 
 import numpy as np
 
-from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores, family
-from ood_bench.detectors.matrix import Matrix
+from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores
+from ood_bench.detectors.gaussian import nearest, whitening
+from ood_bench.detectors.last_layer import features_of
 
 _BLOCK = 256  # images per block, so that their features stay in the cache
-_RANK = 1e-10  # share of the largest variance below which a direction counts as constant
 
 
 class Mahalanobis(Detector):
@@ -47,39 +47,21 @@ class Mahalanobis(Detector):
         Raises:
             ValueError: If the features do not vary within the classes.
         """
-        features = family(known, "classifier.features")
+        features = features_of(known)
         classes, label = np.unique(known["classifier.label"], return_inverse=True)
         means = np.stack([features[label == c].mean(axis=0) for c in range(len(classes))])
         middle = features.mean(axis=0)
-        whiten = self._whitening(features - means[label])
+        whiten = whitening(
+            features - means[label], shrinkage=self.shrinkage, of=" within their classes"
+        )
         centres = (means - middle) @ whiten
-        lengths = np.square(centres).sum(axis=1)
 
         def score(images: Columns) -> Scores:
-            features = family(images, "classifier.features")
-            nearest = np.empty(len(features))
+            features = features_of(images)
+            found = np.empty(len(features))
             for start in range(0, len(features), _BLOCK):
                 part = slice(start, start + _BLOCK)
-                z = (features[part] - middle) @ whiten
-                # squared distance less |z|², which orders alike; the nearest is then measured
-                order = lengths - 2 * (z @ centres.T)
-                way = z - centres[order.argmin(axis=1)]
-                nearest[part] = np.einsum("ij,ij->i", way, way)
-            return nearest
+                found[part] = nearest((features[part] - middle) @ whiten, centres)
+            return found
 
         return score
-
-    def _whitening(self, residuals: Matrix) -> Matrix:
-        """Return A, `(F, rank)`, with A Aᵀ = Σ⁺."""
-        covariance = residuals.T @ residuals / len(residuals)
-        variance, directions = np.linalg.eigh(covariance)
-        variance = np.maximum(variance, 0.0)
-        if not variance[-1] > 0:
-            raise ValueError(
-                f"features of {len(residuals)} images do not vary within their classes"
-            )
-        s = self.shrinkage
-        variance = (1 - s) * variance + s * variance.mean()
-        kept = variance > _RANK * variance[-1]
-        whiten: Matrix = directions[:, kept] / np.sqrt(variance[kept])
-        return whiten

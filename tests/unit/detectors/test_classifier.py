@@ -236,7 +236,7 @@ def test_vim_refuses_logits_of_another_layer_and_spaces_that_leave_nothing() -> 
 
 
 def test_vim_takes_the_dimensions_of_its_paper_by_default() -> None:
-    from ood_bench.detectors.vim import _default_dims
+    from ood_bench.detectors.subspace import _default_dims
 
     assert [_default_dims(f) for f in (2048, 768, 512, 64)] == [1000, 512, 256, 32]
 
