@@ -45,6 +45,10 @@ class Tally:
         """Number of outside images that each threshold accepts."""
         return np.cumsum(self.outside)
 
+    def exchanged(self) -> "Tally":
+        """Return the tally with the sides exchanged and all scores negated."""
+        return Tally(self.outside[::-1], self.inside[::-1])
+
     def auroc(self) -> float:
         """Return the probability that an outside image scores above an inside one, ties half."""
         below = self.accepted_inside - self.inside

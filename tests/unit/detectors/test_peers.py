@@ -8,7 +8,7 @@ import pytest
 import torch
 from numpy.typing import NDArray
 from scipy.stats import spearmanr
-from tests.unit.detectors.peer import pytorch_ood_detectors
+from tests.peer import pytorch_ood
 from torch import Tensor, nn
 
 from ood_bench.detectors import Columns, Detector
@@ -179,7 +179,7 @@ def test_a_detector_scores_as_pytorch_ood_does(name: str) -> None:
     """To the seven digits of its float32; a `lambda` undoes what does not change the order."""
     detector, peer, same = PAIRS[name]
     with torch.no_grad():
-        theirs = peer(pytorch_ood_detectors()).double().numpy()
+        theirs = peer(pytorch_ood("detector")).double().numpy()
     ours = detector.fit(columns(KNOWN, LABEL))(columns(IMAGES))
     assert same(ours) == pytest.approx(theirs, rel=2e-3, abs=1e-4 * np.abs(theirs).mean())
     assert spearmanr(ours, theirs).statistic > 0.99999
