@@ -4,9 +4,7 @@ import numpy as np
 
 from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores
 from ood_bench.detectors.last_layer import features_of
-from ood_bench.detectors.neighbours import checked_k, neighbours, unit
-
-_BLOCK = 512  # images per block that is compared with all known ones
+from ood_bench.detectors.neighbours import block, checked_k, neighbours, unit
 
 
 class Knn(Detector):
@@ -38,18 +36,18 @@ class Knn(Detector):
             ValueError: If there are fewer than k.
         """
         known = unit(features_of(columns))
-        k = neighbours(self.k, len(known))
-        lengths = np.square(known).sum(axis=1)
+        k, size = neighbours(self.k, len(known)), block(len(known))
+        # squared distance less |f(x)|², which orders alike, as one product; the k-th is measured
+        order = np.column_stack([-2 * known, np.square(known).sum(axis=1)]).T
 
         def score(images: Columns) -> Scores:
             features = unit(features_of(images))
             found = np.empty(len(features))
-            for start in range(0, len(features), _BLOCK):
-                block = features[start : start + _BLOCK]
-                # squared distance less |f(x)|², which orders alike; the k-th is then measured
-                order = lengths - 2 * (block @ known.T)
-                kth = np.argpartition(order, k - 1, axis=1)[:, k - 1]
-                found[start : start + _BLOCK] = np.linalg.norm(block - known[kth], axis=1)
+            for start in range(0, len(features), size):
+                part = features[start : start + size]
+                away = np.column_stack([part, np.ones(len(part))]) @ order
+                kth = np.argpartition(away, k - 1, axis=1)[:, k - 1]
+                found[start : start + size] = np.linalg.norm(part - known[kth], axis=1)
             return found
 
         return score

@@ -5,6 +5,7 @@ import numpy as np
 from ood_bench.detectors.matrix import Matrix
 
 _SHARE = 1000
+_PAIRS = 2**24  # distances that are held at once, 128 MiB
 
 
 def checked_k(k: int | None) -> int | None:
@@ -32,6 +33,16 @@ def neighbours(k: int | None, images: int) -> int:
     if images < found:
         raise ValueError(f"k = {found} needs as many images to fit on, got {images}")
     return found
+
+
+def block(known: int) -> int:
+    """Return how many images to compare with all known ones at once, so that it fits in memory.
+
+    Example:
+        >>> block(2_000), block(50_000), block(10**9)
+        (512, 335, 1)
+    """
+    return max(1, min(512, _PAIRS // known))
 
 
 def unit(features: Matrix) -> Matrix:

@@ -5,9 +5,7 @@ from scipy.special import logsumexp
 
 from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores
 from ood_bench.detectors.last_layer import features_of, logits_of
-from ood_bench.detectors.neighbours import checked_k, neighbours, unit
-
-_BLOCK = 512  # images per block that is compared with all known ones
+from ood_bench.detectors.neighbours import block, checked_k, neighbours, unit
 
 
 class NnGuide(Detector):
@@ -39,15 +37,15 @@ class NnGuide(Detector):
             ValueError: If there are fewer than k known images.
         """
         bank = unit(features_of(known)) * logsumexp(logits_of(known), axis=1)[:, None]
-        k = neighbours(self.k, len(bank))
+        k, size = neighbours(self.k, len(bank)), block(len(bank))
 
         def score(images: Columns) -> Scores:
             features = unit(features_of(images))
             guidance = np.empty(len(features))
-            for start in range(0, len(features), _BLOCK):
-                alike = features[start : start + _BLOCK] @ bank.T
+            for start in range(0, len(features), size):
+                alike = features[start : start + size] @ bank.T
                 largest = np.partition(alike, len(bank) - k, axis=1)[:, len(bank) - k :]
-                guidance[start : start + _BLOCK] = largest.mean(axis=1)
+                guidance[start : start + size] = largest.mean(axis=1)
             found: Scores = -guidance * logsumexp(logits_of(images), axis=1)
             return found
 
