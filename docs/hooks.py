@@ -19,7 +19,7 @@ SHOWN = ("quickstart/figures/histogram-glow-fashion_mnist-0.png",)
 PLUGINS = {
     "models": "The bundled models. Options go below `options` in a suite.",
     "detectors": "A detector turns columns into one score per image; larger means more OOD. It is "
-    "fitted on held-out ID images only.",
+    "fitted on ID images only: held-out ones, or with `fit_on: train` those of the training.",
     "statistics": "A statistic computes columns, one value per image, once for each model, data "
     "set and split.",
     "analyses": "An analysis makes a table, a figure and findings for one trained model.",
