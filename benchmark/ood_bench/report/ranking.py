@@ -186,6 +186,9 @@ def difference_table(results: Results) -> TextTable:
     return TextTable(columns, rows, footnotes.texts)
 
 
+_TUNED = {True: "yes", False: "no", None: ABSENT}
+
+
 def published_table(results: Results) -> TextTable:
     """Return published beside measured AUROC of the same pair."""
     ranking = results.ranking
@@ -212,6 +215,7 @@ def published_table(results: Results) -> TextTable:
                     with_interval(row.value, row.low, row.high),
                     trainings or ABSENT,
                     ", ".join(f"{value:g}" for value in published.auroc),
+                    _TUNED[published.tuned_on_ood],
                     f"{trainings} {verdict}" if trainings.startswith(ONE) else verdict,
                     published.source,
                 )
@@ -221,6 +225,6 @@ def published_table(results: Results) -> TextTable:
         *numbers("Measured AUROC"),
         *words("Trainings"),
         *numbers("Published AUROC"),
-        *words("Agreement", "Source"),
+        *words("Tuned on OOD", "Agreement", "Source"),
     )
     return TextTable(columns, tuple(rows), footnotes.texts)

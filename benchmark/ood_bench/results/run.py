@@ -244,13 +244,17 @@ class Cost:
 
 @dataclass(frozen=True)
 class PublishedAuroc:
-    """Published AUROC of a detector; several values where publications disagree."""
+    """Published AUROC of a detector; several values where publications disagree.
+
+    `tuned_on_ood` says whether a setting was chosen on OOD images there; None if not known.
+    """
 
     detector: str
     inside: str
     outside: str
     auroc: tuple[float, ...]
     source: str
+    tuned_on_ood: bool | None = None
 
 
 @dataclass(frozen=True)

@@ -203,6 +203,8 @@ class Quoted(_Frozen):
     """One value, or several that disagree."""
     source: str
     """Where they were published."""
+    tuned_on_ood: bool | None = None
+    """Whether a setting was chosen on OOD images there; default: not known."""
 
 
 class Pair(_Frozen):

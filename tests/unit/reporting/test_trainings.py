@@ -214,3 +214,15 @@ def test_a_comparison_of_runs_says_so_of_each(tmp_path: Path) -> None:
     assert [item["trainings"] for item in rows] == [ONE, "3 trainings"]
     content = json.loads(write_run_comparison(found, tmp_path, format="json").read_text())
     assert [item["trainings"] for item in content["claims"]] == [ONE, "3 trainings"]
+
+
+@pytest.mark.parametrize(("tuned", "shown"), [(None, "–"), (False, "no"), (True, "yes")])
+def test_a_published_value_says_whether_it_was_tuned_on_ood_images(
+    compared: Results, tuned: bool | None, shown: str
+) -> None:
+    assert compared.ranking is not None
+    (value,) = compared.ranking.quotations
+    ranking = replace(compared.ranking, quotations=(replace(value, tuned_on_ood=tuned),))
+    table = published_table(replace(compared, ranking=ranking))
+    place = [column.heading for column in table.columns].index("Tuned on OOD")
+    assert table.rows[0][place] == shown
