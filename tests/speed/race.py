@@ -42,7 +42,7 @@ from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.precision import computes_bf16
 from ood_bench_models.glow import Glow
 
-TURN = 10.0
+TURN = 20.0
 """Seconds that a contestant trains for before it is the next one's turn."""
 VALIDATION = 500
 OURS = {

@@ -176,6 +176,8 @@ class _Meetings(TorchFunctionMode):
             return self._linear(*args, **kwargs)
         if func in PRODUCTS and args[1].ndim == 2:
             return self._linear(args[0], args[1].mT)
+        if func is _F.layer_norm:
+            return self._layer_norm(*args, **kwargs)
         if func in ELEMENTWISE:
             rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
             result: Tensor = func(
@@ -267,6 +269,19 @@ class _Meetings(TorchFunctionMode):
             return gradient.reshape(self.count, -1, gradient.shape[-1]).mT @ inputs
 
         return self._layer(run, x, weight, bias, of_weight, channels=-1)
+
+    def _layer_norm(
+        self,
+        x: Tensor,
+        normalized_shape: Sequence[int],
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        found = _F.layer_norm(x, normalized_shape, eps=eps)
+        if weight is not None:
+            found = found * self._copies(weight, x.ndim)
+        return found if bias is None else found + self._copies(bias, x.ndim)
 
     def _layer(
         self,
