@@ -34,7 +34,11 @@ HVAE: dict[str, object] = {
     "likelihood": "logistic_mixture",
     "components": 2,
 }
+DIFFUSION: dict[str, object] = {"channels": (4, 4), "samples": 2}
 CASES: dict[str, dict[str, dict[str, object]]] = {
+    "diffusion": {
+        "two scales": DIFFUSION,
+    },
     "glow": {
         "affine": GLOW,
         "additive": GLOW | {"coupling": "additive"},
@@ -63,6 +67,7 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
     },
 }
 ON_TWO_PIXELS: dict[str, dict[str, object]] = {
+    "diffusion": {"channels": (4,), "samples": 4},
     "glow": {"levels": 0},
     "hvae": {},
     "pixelcnn": {},

@@ -178,6 +178,8 @@ class _Meetings(TorchFunctionMode):
             return self._linear(args[0], args[1].mT)
         if func is _F.layer_norm:
             return self._layer_norm(*args, **kwargs)
+        if func is _F.group_norm:
+            return self._group_norm(*args, **kwargs)
         if func in ELEMENTWISE:
             rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
             result: Tensor = func(
@@ -278,10 +280,27 @@ class _Meetings(TorchFunctionMode):
         bias: Tensor | None = None,
         eps: float = 1e-5,
     ) -> Tensor:
-        found = _F.layer_norm(x, normalized_shape, eps=eps)
+        return self._scaled(_F.layer_norm(x, normalized_shape, eps=eps), weight, bias)
+
+    def _group_norm(
+        self,
+        x: Tensor,
+        num_groups: int,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        by_channel = [
+            None if value is None else value.reshape(-1, *[1] * (x.ndim - 2))
+            for value in (weight, bias)
+        ]
+        return self._scaled(_F.group_norm(x, num_groups, eps=eps), *by_channel)
+
+    def _scaled(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """Multiply by a weight and add a bias, each broadcast over the images."""
         if weight is not None:
-            found = found * self._copies(weight, x.ndim)
-        return found if bias is None else found + self._copies(bias, x.ndim)
+            x = x * self._copies(weight, x.ndim)
+        return x if bias is None else x + self._copies(bias, x.ndim)
 
     def _layer(
         self,
