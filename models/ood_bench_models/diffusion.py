@@ -103,11 +103,9 @@ class Diffusion(DensityModule, Infers, Samples, Denoises):
         salt: int | Tensor = self.salt if self.training else 0
         change = scaled.new_zeros(len(x))
         for draw in range(draws):
-            noise = self._noise(x, salt + draw)
-            if draw == 0:
-                reconstruction = self._reconstruction(x, scaled, noise)
             level = self._levels(x, salt, draw, draws)
-            change = change + self._change(scaled, noise, level) / draws
+            change = change + self._change(scaled, self._noise(x, salt + draw), level) / draws
+        reconstruction = self._reconstruction(x, scaled, self._noise(x, salt))
         return ElboTerms(reconstruction, self._prior_kl(scaled) + self._gaussian(scaled) + change)
 
     def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
@@ -138,7 +136,7 @@ class Diffusion(DensityModule, Infers, Samples, Denoises):
             share = -math.expm1(then - now)
             mean = z - share * sigma * self._noise_in(z / alpha, spread.expand(n, 1, 1, 1))
             z = alpha_then / alpha * mean + sigma_then * math.sqrt(share) * noise()
-        level = ((z / alpha_then + 1.0) * 127.5).round().clamp(0, LEVELS - 1)
+        level = ((z / _scales(self.least)[0] + 1.0) * 127.5).round().clamp(0, LEVELS - 1)
         return (level + 0.5) / LEVELS
 
     def _scaled(self, x: Tensor) -> Tensor:
