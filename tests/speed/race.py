@@ -49,6 +49,7 @@ OURS = {
     "fashion_mnist": {"levels": 2, "steps": 12, "width": 64},
     "cifar10": {"levels": 3, "steps": 12, "width": 48},
 }
+TITLES = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR-10"}
 BATCH = {"fashion_mnist": 48, "cifar10": 32}
 """Size and batch of the zoo's reference models."""
 
@@ -261,7 +262,7 @@ def main() -> None:
         writer = csv.writer(file)
         writer.writerow(["contestant", "seconds", "bits_per_dimension"])
         writer.writerows((one.name, *point) for one in racing for point in one.course)
-    title = f"{arguments.data}, {arguments.minutes:g} minutes each"
+    title = f"{TITLES[arguments.data]}, {arguments.minutes:g} minutes each"
     draw(racing, title, arguments.output / f"race-{arguments.data}.png")
     sys.stdout.write(table(racing) + "\n")
 
