@@ -16,6 +16,7 @@ __all__ = [
     "Decomposes",
     "DecomposesByLevel",
     "Decomposition",
+    "Denoises",
     "DensityModel",
     "Differentiable",
     "ElboTerms",
@@ -217,6 +218,31 @@ class InfersAbove(Infers, Protocol):
         ...
 
 
+class Denoises(Protocol):
+    """A network that removes Gaussian noise of any strength in a range.
+
+    Images y are on [0, 1]; level v of an 8-bit image lies at v / 255.
+
+    Attributes:
+        noise_levels: The smallest and the largest standard deviation of noise on y that it
+            was trained for.
+    """
+
+    noise_levels: tuple[float, float]
+
+    def denoise(self, noisy: "Tensor", sigma: "Tensor") -> "Tensor":
+        """Return the estimate of E[y | y + σ ε] for standard normal ε, `(B, C, H, W)`.
+
+        The score of the density of noisy images is (denoised − noisy) / σ². Differentiable in
+        both arguments.
+
+        Args:
+            noisy: The noisy images y + σ ε, shape `(B, C, H, W)`.
+            sigma: The standard deviation of the noise of each image, shape `(B,)`.
+        """
+        ...
+
+
 class Classification(NamedTuple):
     """What a classifier says of images: logits `(B, K)` and features `(B, F)`.
 
@@ -249,6 +275,7 @@ CAPABILITIES = (
     Infers,
     InfersGaussian,
     InfersAbove,
+    Denoises,
     Classifies,
 )
 
@@ -263,6 +290,7 @@ OFFERS: Mapping[type, str] = {
     Infers: "ELBO terms",
     InfersGaussian: "Gaussian posterior",
     InfersAbove: "ELBO with the lower latents from the prior",
+    Denoises: "denoised images",
     Classifies: "logits and features",
 }
 """What a model with each capability offers, in words."""

@@ -33,7 +33,13 @@ OPTIMIZERS: Mapping[str, str] = MappingProxyType(
 """Optimizers with short names, and their classes."""
 
 _NOT_HASHED: Mapping[str, object] = MappingProxyType(
-    {"optimizer_options": {}, "schedule": "halvings", "decay_from": 0.5}
+    {
+        "optimizer_options": {},
+        "schedule": "halvings",
+        "decay_from": 0.5,
+        "flip": False,
+        "shift": 0,
+    }
 )
 """Values of later fields under which older trainings ran: they leave the field out of the key."""
 
@@ -90,6 +96,12 @@ class Recipe(BaseModel):
     """Share of pixel values that each step replaces with uniform ones, for the background model of
     Ren et al., Likelihood ratios for out-of-distribution detection, NeurIPS 2019,
     arXiv:1906.02845."""
+    flip: bool = False
+    """Whether each step mirrors half of its images, left to right, chosen at random."""
+    shift: int = Field(default=0, ge=0)
+    """Pixels by which each step shifts images at most, up or down and left or right, by a random
+    number for each image; pixels from outside are 0. With 4 and `flip`, the usual augmentation of
+    CIFAR-10 for classifiers."""
     precision: Literal["auto", "float32", "bf16"] = "auto"
     """`float32`, `bf16` (autocast, log-determinants in float32), or `auto`: bf16 if the hardware
     has it."""

@@ -25,6 +25,7 @@ from ood_bench_models.glow import Glow
 
 GLOW: dict[str, object] = {"steps": 2, "width": 8}
 PIXELCNN: dict[str, object] = {"layers": 3, "width": 8}
+TARFLOW: dict[str, object] = {"patch": 2, "blocks": 2, "layers": 1, "width": 8, "heads": 2}
 VAE: dict[str, object] = {"latent": 2, "channels": (4, 8), "samples": 3}
 HVAE: dict[str, object] = {
     "levels": 2,
@@ -33,7 +34,11 @@ HVAE: dict[str, object] = {
     "likelihood": "logistic_mixture",
     "components": 2,
 }
+DIFFUSION: dict[str, object] = {"channels": (4, 4), "samples": 2}
 CASES: dict[str, dict[str, dict[str, object]]] = {
+    "diffusion": {
+        "two scales": DIFFUSION,
+    },
     "glow": {
         "affine": GLOW,
         "additive": GLOW | {"coupling": "additive"},
@@ -51,6 +56,10 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
         "categorical": PIXELCNN,
         "logistic mixture": PIXELCNN | {"likelihood": "logistic_mixture", "components": 3},
     },
+    "tarflow": {
+        "patches": TARFLOW,
+        "one pixel, one head": TARFLOW | {"patch": 1, "heads": 1, "blocks": 3},
+    },
     "vae": {
         "categorical": VAE | {"likelihood": "categorical"},
         "logistic mixture": VAE | {"likelihood": "logistic_mixture", "components": 2},
@@ -58,9 +67,11 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
     },
 }
 ON_TWO_PIXELS: dict[str, dict[str, object]] = {
+    "diffusion": {"channels": (4,), "samples": 4},
     "glow": {"levels": 0},
     "hvae": {},
     "pixelcnn": {},
+    "tarflow": {"patch": 1},
     "vae": {"channels": (4,)},
 }
 EXACT = {"pixelcnn"}

@@ -42,13 +42,14 @@ from ood_bench.lit.memory import keep_freed_memory
 from ood_bench.lit.precision import computes_bf16
 from ood_bench_models.glow import Glow
 
-TURN = 10.0
+TURN = 20.0
 """Seconds that a contestant trains for before it is the next one's turn."""
 VALIDATION = 500
 OURS = {
     "fashion_mnist": {"levels": 2, "steps": 12, "width": 64},
     "cifar10": {"levels": 3, "steps": 12, "width": 48},
 }
+TITLES = {"fashion_mnist": "FashionMNIST", "cifar10": "CIFAR-10"}
 BATCH = {"fashion_mnist": 48, "cifar10": 32}
 """Size and batch of the zoo's reference models."""
 
@@ -261,7 +262,7 @@ def main() -> None:
         writer = csv.writer(file)
         writer.writerow(["contestant", "seconds", "bits_per_dimension"])
         writer.writerows((one.name, *point) for one in racing for point in one.course)
-    title = f"{arguments.data}, {arguments.minutes:g} minutes each"
+    title = f"{TITLES[arguments.data]}, {arguments.minutes:g} minutes each"
     draw(racing, title, arguments.output / f"race-{arguments.data}.png")
     sys.stdout.write(table(racing) + "\n")
 

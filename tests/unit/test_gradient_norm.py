@@ -22,8 +22,10 @@ from ood_bench.statistics.per_image_gradients import (
     layer_values,
 )
 from ood_bench.testing import displaced
+from ood_bench_models.diffusion import Diffusion
 from ood_bench_models.glow import Glow
 from ood_bench_models.pixelcnn import PixelCNN
+from ood_bench_models.tarflow import TarFlow
 from ood_bench_models.vae import VAE
 
 SHAPE = Shape(1, 8, 8)
@@ -38,6 +40,8 @@ MODELS: dict[str, tuple[type[DensityModule], dict[str, object]]] = {
         PixelCNN,
         {"layers": 2, "width": 8, "likelihood": "logistic_mixture"},
     ),
+    "diffusion": (Diffusion, {"channels": (4, 6), "samples": 2}),
+    "TarFlow": (TarFlow, {"patch": 2, "blocks": 2, "layers": 1, "width": 8, "heads": 2}),
     "VAE": (VAE, VAE_OPTIONS),
     "VAE of logistics": (VAE, VAE_OPTIONS | {"likelihood": "logistic_mixture", "components": 2}),
 }

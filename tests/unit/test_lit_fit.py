@@ -12,10 +12,12 @@ import torch
 from pytorch_lightning.core.optimizer import LightningOptimizer
 from tests.fitting import TINY, Images, Normal, model, random_images, tiny, trained
 from torch import Tensor, nn
+from torch.nn.functional import pad
 
 from ood_bench.data import Shape
 from ood_bench.errors import CellError, PluginError
 from ood_bench.lit import TrainingProgress, TrainingState, accelerator, build, fit
+from ood_bench.lit.augmentation import augmented
 from ood_bench.lit.average import WeightAverage
 from ood_bench.lit.guard import ATTEMPTS
 from ood_bench.lit.module import Batch
@@ -61,6 +63,59 @@ def test_a_recipe_with_mutation_trains_on_other_images(images: Images, tmp_path:
     trained(plain, images, tmp_path / "a")
     trained(background, images, tmp_path / "b", tiny(mutation=0.5))
     assert not torch.equal(plain.mean, background.mean)
+
+
+NUMBERED = torch.arange(1, 65, dtype=torch.uint8).view(1, 1, 8, 8).repeat(200, 3, 1, 1)
+
+
+def test_a_recipe_mirrors_half_of_the_images() -> None:
+    found = augmented(NUMBERED, Recipe(flip=True), seed=0, step=3)
+    mirrored = (found == NUMBERED.flip(3)).flatten(1).all(dim=1)
+    assert torch.equal(mirrored, ~(found == NUMBERED).flatten(1).all(dim=1))
+    assert 60 < int(mirrored.sum()) < 140
+
+
+@pytest.mark.parametrize("flip", [False, True])
+def test_a_recipe_shifts_each_image_by_its_own_number_of_pixels(flip: bool) -> None:
+    recipe, seen = Recipe(shift=2, flip=flip), set()
+    for image in augmented(NUMBERED, recipe, seed=0, step=3):
+        places = [
+            (down, right, mirrored)
+            for down in range(5)
+            for right in range(5)
+            for mirrored in ((False, True) if flip else (False,))
+            if torch.equal(
+                image,
+                pad(NUMBERED[0].flip(2) if mirrored else NUMBERED[0], [2] * 4)[
+                    :, down : down + 8, right : right + 8
+                ],
+            )
+        ]
+        assert len(places) == 1
+        seen |= {*places}
+    assert len(seen) > (40 if flip else 23), "of 50 or 25"
+
+
+def test_augmentation_is_a_function_of_seed_and_step() -> None:
+    recipe = Recipe(flip=True, shift=2)
+    found = augmented(NUMBERED, recipe, seed=0, step=3)
+    assert torch.equal(found, augmented(NUMBERED, recipe, seed=0, step=3))
+    for seed, step in ((1, 3), (0, 4)):
+        assert not torch.equal(found, augmented(NUMBERED, recipe, seed=seed, step=step))
+    assert augmented(NUMBERED, Recipe(), seed=0, step=3) is NUMBERED
+
+
+@pytest.mark.parametrize("change", [{"flip": True}, {"shift": 1}])
+def test_a_recipe_with_augmentation_trains_on_other_images(
+    images: Images, tmp_path: Path, change: dict[str, object]
+) -> None:
+    plain, other = model(), model()
+    trained(plain, images, tmp_path / "a")
+    report = trained(other, images, tmp_path / "b", tiny(**change))
+    assert not torch.equal(plain.mean, other.mean)
+    scores = other.log_prob(torch.tensor(images[60:])).detach().double()
+    expected = -float(scores.mean()) / (16 * np.log(2))
+    assert report.bpd_validation == pytest.approx(expected, rel=1e-6), "as they are"
 
 
 def test_the_trained_model_is_in_evaluation_and_scores_what_was_reported(

@@ -27,7 +27,7 @@ def test_a_resumed_training_ends_with_the_same_weights(
     images: Images, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, optimizer: str, ema: float
 ) -> None:
     monkeypatch.setattr("ood_bench.lit.course.PROGRESS_SECONDS", 0.0)
-    recipe = tiny(steps=33, optimizer=optimizer, ema=ema, warmup=3, validate_every=7)
+    recipe = tiny(steps=33, optimizer=optimizer, ema=ema, warmup=3, validate_every=7, flip=True)
     undisturbed, stopped, resumed = model(), model(), model()
     trained(undisturbed, images, tmp_path / "a", recipe)
     disturbed = tmp_path / "b"

@@ -37,7 +37,7 @@ def random_columns(needs: Iterable[str], n: int, seed: int) -> Columns:
     for name in (column for need in needs for column in spelled_out(need)):
         random = np.random.default_rng([seed, zlib.crc32(name.encode())])
         found[name] = random.normal(-7000, 300, n)
-        if "norm" in name or "odin" in name:
+        if "norm" in name or "odin" in name or "path" in name:
             found[name] = random.lognormal(3, 1, n)
         if name.rpartition(".")[2] == "label":
             found[name] = random.integers(0, CLASSES, n).astype(np.float64)

@@ -16,6 +16,7 @@ from ood_bench.capabilities import Classification, Classifies, DensityModel, Log
 from ood_bench.data import Shape
 from ood_bench.float64 import in_float64
 from ood_bench.hashing import seed_for
+from ood_bench.lit.augmentation import augmented
 from ood_bench.lit.optimizers import optimizer_for
 from ood_bench.lit.state import TrainingState
 from ood_bench.noise import mutated, uniform_noise
@@ -61,9 +62,13 @@ class ImageModule(LightningModule, ABC):
         """Return the validation measures of a finished training, by name."""
 
     def training_step(self, batch: Batch, batch_idx: int) -> Tensor:
-        """Return the loss in nats, with this step's noise."""
-        self.salt.fill_(seed_for("noise", self.training_state.seed, self.global_step))
-        return self.loss(batch)
+        """Return the loss in nats, with this step's noise and augmentation."""
+        state, step = self.training_state, self.global_step
+        self.salt.fill_(seed_for("noise", state.seed, step))
+        if isinstance(batch, Tensor):
+            return self.loss(augmented(batch, state.recipe, seed=state.seed, step=step))
+        x, label = batch
+        return self.loss((augmented(x, state.recipe, seed=state.seed, step=step), label))
 
     def prepare(self, y: Tensor) -> None:
         """Initialise parameters from data, continuous images `(B, C, H, W)` on [0, 1)."""

@@ -31,7 +31,16 @@ CELL_BYTES = 20_000
 NUMBER_BYTES = 8
 """Bytes of one number of a column."""
 
-PACE = ("batch_size", "optimizer", "mutation", "ema", "precision", "validate_every")
+PACE = (
+    "batch_size",
+    "optimizer",
+    "mutation",
+    "flip",
+    "shift",
+    "ema",
+    "precision",
+    "validate_every",
+)
 """The options of a recipe that the time of a step depends on."""
 
 Group: TypeAlias = str

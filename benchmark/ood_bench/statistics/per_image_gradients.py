@@ -176,6 +176,10 @@ class _Meetings(TorchFunctionMode):
             return self._linear(*args, **kwargs)
         if func in PRODUCTS and args[1].ndim == 2:
             return self._linear(args[0], args[1].mT)
+        if func is _F.layer_norm:
+            return self._layer_norm(*args, **kwargs)
+        if func is _F.group_norm:
+            return self._group_norm(*args, **kwargs)
         if func in ELEMENTWISE:
             rank = max(t.ndim for t in _tensors((*args, *kwargs.values())) if _of_images(t))
             result: Tensor = func(
@@ -267,6 +271,36 @@ class _Meetings(TorchFunctionMode):
             return gradient.reshape(self.count, -1, gradient.shape[-1]).mT @ inputs
 
         return self._layer(run, x, weight, bias, of_weight, channels=-1)
+
+    def _layer_norm(
+        self,
+        x: Tensor,
+        normalized_shape: Sequence[int],
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        return self._scaled(_F.layer_norm(x, normalized_shape, eps=eps), weight, bias)
+
+    def _group_norm(
+        self,
+        x: Tensor,
+        num_groups: int,
+        weight: Tensor | None = None,
+        bias: Tensor | None = None,
+        eps: float = 1e-5,
+    ) -> Tensor:
+        by_channel = [
+            None if value is None else value.reshape(-1, *[1] * (x.ndim - 2))
+            for value in (weight, bias)
+        ]
+        return self._scaled(_F.group_norm(x, num_groups, eps=eps), *by_channel)
+
+    def _scaled(self, x: Tensor, weight: Tensor | None, bias: Tensor | None) -> Tensor:
+        """Multiply by a weight and add a bias, each broadcast over the images."""
+        if weight is not None:
+            x = x * self._copies(weight, x.ndim)
+        return x if bias is None else x + self._copies(bias, x.ndim)
 
     def _layer(
         self,

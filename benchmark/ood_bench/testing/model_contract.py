@@ -5,6 +5,7 @@ from typing import Any, ClassVar
 
 from ood_bench.data import Shape
 from ood_bench.testing.conduct_laws import CONDUCT_LAWS
+from ood_bench.testing.denoising_law import DENOISING_LAW
 from ood_bench.testing.density_laws import DENSITY_LAWS
 from ood_bench.testing.gradient_law import GRADIENT_LAW
 from ood_bench.testing.law import Law, Verdict, add_tests
@@ -14,6 +15,7 @@ from ood_bench.testing.speed import speed
 MODEL_LAWS: tuple[Law[ModelSubject], ...] = (
     CONDUCT_LAWS[0],
     *DENSITY_LAWS,
+    DENOISING_LAW,
     GRADIENT_LAW,
     *CONDUCT_LAWS[1:],
 )

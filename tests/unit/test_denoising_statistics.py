@@ -1,0 +1,70 @@
+"""Statistics of a network that removes noise, against closed forms for Gaussian images."""
+
+import numpy as np
+import pytest
+from torch import Tensor
+
+from ood_bench.capabilities import Denoises
+from ood_bench.statistics.diffusion_path import STEPS, DiffusionPath
+from ood_bench.statistics.score_norms import ScoreNorms
+
+MEAN, STD = 0.4, 0.2
+
+
+class OfGaussian(Denoises):
+    """The best denoiser of independent normal pixels."""
+
+    noise_levels = (0.001, 5.0)
+
+    def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        weight = STD**2 / (STD**2 + sigma.view(-1, 1, 1, 1) ** 2)
+        return MEAN + weight * (noisy - MEAN)
+
+
+class OfFewLevels(OfGaussian):
+    noise_levels = (0.05, 0.2)
+
+
+IMAGES = np.random.default_rng(0).integers(0, 256, (5, 2, 4, 4), dtype=np.uint8)
+Y = IMAGES / 255.0
+
+
+def test_score_norms_are_those_of_a_gaussian() -> None:
+    found = ScoreNorms().compute(IMAGES, OfGaussian())
+    distance = np.linalg.norm((Y - MEAN).reshape(5, -1), axis=1)
+    assert list(found) == [f"score_norm.{number}" for number in range(10)]
+    for number, sigma in enumerate(np.geomspace(0.01, 1.0, 10)):
+        expected = sigma * distance / (STD**2 + sigma**2)
+        assert found[f"score_norm.{number}"] == pytest.approx(expected, rel=1e-3)
+
+
+def test_score_norms_stay_within_the_models_noise_levels() -> None:
+    found = ScoreNorms().compute(IMAGES, OfFewLevels())
+    distance = np.linalg.norm((Y - MEAN).reshape(5, -1), axis=1)
+    for number, sigma in ((0, 0.05), (9, 0.2)):
+        expected = sigma * distance / (STD**2 + sigma**2)
+        assert found[f"score_norm.{number}"] == pytest.approx(expected, rel=1e-4)
+
+
+def test_the_path_is_that_of_a_gaussian() -> None:
+    """Each step is linear in y − mean, so ε is that times a number at every step."""
+    found = DiffusionPath().compute(IMAGES, OfGaussian())
+    factor, factors, levels = 1.0, [], np.geomspace(0.005, 5.0, STEPS)
+    for number, sigma in enumerate(levels):
+        factors.append(factor * sigma / (STD**2 + sigma**2))
+        if number + 1 < STEPS:
+            factor += (levels[number + 1] - sigma) * factors[-1]
+    centred = (Y - MEAN).reshape(5, -1)
+    for name, values in (("noise", np.array(factors)), ("change", STEPS * np.diff(factors))):
+        for power in (1, 2, 3):
+            expected = (values**power).sum() * (centred**power).sum(axis=1)
+            column = found[f"diffusion_path.{name}_{power}"]
+            assert column == pytest.approx(expected, rel=1e-2, abs=1e-2), (name, power)
+
+
+def test_a_batch_changes_nothing() -> None:
+    for statistic in (ScoreNorms(), DiffusionPath()):
+        together = statistic.compute(IMAGES, OfGaussian())
+        alone = statistic.compute(IMAGES[3:4], OfGaussian())
+        for name, values in together.items():
+            assert alone[name] == pytest.approx(values[3:4], rel=1e-5)
