@@ -1,8 +1,8 @@
 """Can a generative model's likelihood tell in-distribution from out-of-distribution images?
 
 From Python: `run` runs a suite, `load_run` reads a finished run as pandas frames, `evaluate`
-measures two sets of scores, `score` scores images with a trained model. What they need is imported
-when they are used.
+measures two sets of scores, `evaluate_detectors` detectors on columns of any origin, `score` scores
+images with a trained model. What they need is imported when they are used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ood_bench.api import (
         AuditedData,
         Check,
+        DetectorEvaluation,
         DryRun,
         Evaluation,
         Event,
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
         check,
         dry_run,
         evaluate,
+        evaluate_detectors,
         load_run,
         run,
         score,
@@ -30,6 +32,7 @@ __version__ = "0.2.0"
 __all__ = [
     "AuditedData",
     "Check",
+    "DetectorEvaluation",
     "DryRun",
     "Evaluation",
     "Event",
@@ -39,6 +42,7 @@ __all__ = [
     "check",
     "dry_run",
     "evaluate",
+    "evaluate_detectors",
     "load_run",
     "run",
     "score",

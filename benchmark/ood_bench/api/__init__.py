@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from ood_bench.api.checking import Check, check
     from ood_bench.api.cluster_status import BundleStatus, status
     from ood_bench.api.clusters import JobArray, job_arrays
+    from ood_bench.api.detecting import DetectorEvaluation, evaluate_detectors
     from ood_bench.api.evaluation import Evaluation, evaluate
     from ood_bench.api.events import Begun, Drawn, Event
     from ood_bench.api.frames import Run
@@ -23,6 +24,7 @@ _MODULES = {
     "auditing": ("AuditedData", "audit_data", "audit_suite"),
     "checking": ("Check", "check"),
     "clusters": ("JobArray", "job_arrays"),
+    "detecting": ("DetectorEvaluation", "evaluate_detectors"),
     "evaluation": ("Evaluation", "evaluate"),
     "events": ("Begun", "Drawn", "Event"),
     "frames": ("Run",),
@@ -38,6 +40,7 @@ __all__ = [
     "Begun",
     "BundleStatus",
     "Check",
+    "DetectorEvaluation",
     "Drawn",
     "DryRun",
     "Evaluation",
@@ -49,6 +52,7 @@ __all__ = [
     "check",
     "dry_run",
     "evaluate",
+    "evaluate_detectors",
     "job_arrays",
     "load_run",
     "run",

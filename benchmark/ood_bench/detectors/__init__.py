@@ -1,20 +1,95 @@
-"""Detectors: map statistics of an image to one score; larger means more OOD."""
+"""Detectors: map statistics of an image to one score; larger means more OOD.
+
+Every detector of this package can be imported from here: `from ood_bench.detectors import Knn`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from ood_bench.detectors.background_ratio import BackgroundRatio
+    from ood_bench.detectors.dose import Dose
+    from ood_bench.detectors.energy import Energy
+    from ood_bench.detectors.fisher import Fisher
+    from ood_bench.detectors.gradient_fisher import GradientFisher
+    from ood_bench.detectors.hierarchical_ratio import HierarchicalRatio
+    from ood_bench.detectors.input_complexity import InputComplexity
+    from ood_bench.detectors.input_gradient_norm import InputGradientNorm
+    from ood_bench.detectors.knn import Knn
+    from ood_bench.detectors.likelihood import Likelihood
+    from ood_bench.detectors.likelihood_regret import LikelihoodRegret
+    from ood_bench.detectors.mahalanobis import Mahalanobis
+    from ood_bench.detectors.max_logit import MaxLogit
+    from ood_bench.detectors.msp import Msp
+    from ood_bench.detectors.odin import Odin
+    from ood_bench.detectors.precomputed import Precomputed
+    from ood_bench.detectors.pyod_models import PyodModel
+    from ood_bench.detectors.scikit_learn import SklearnEstimator
+    from ood_bench.detectors.typicality import Typicality
+    from ood_bench.detectors.typicality_density import TypicalityDensity
+    from ood_bench.detectors.vim import Vim
+    from ood_bench.detectors.waic import Waic
+
 __all__ = [
+    "BackgroundRatio",
     "Columns",
     "Detector",
+    "Dose",
+    "Energy",
+    "Fisher",
+    "GradientFisher",
+    "HierarchicalRatio",
+    "InputComplexity",
+    "InputGradientNorm",
+    "Knn",
+    "Likelihood",
+    "LikelihoodRegret",
+    "Mahalanobis",
+    "MaxLogit",
+    "Msp",
+    "Odin",
+    "Precomputed",
+    "PyodModel",
     "Scorer",
     "Scores",
+    "SklearnEstimator",
+    "Typicality",
+    "TypicalityDensity",
+    "Vim",
+    "Waic",
     "family",
     "members",
 ]
+
+_MODULES = {
+    "BackgroundRatio": "background_ratio",
+    "Dose": "dose",
+    "Energy": "energy",
+    "Fisher": "fisher",
+    "GradientFisher": "gradient_fisher",
+    "HierarchicalRatio": "hierarchical_ratio",
+    "InputComplexity": "input_complexity",
+    "InputGradientNorm": "input_gradient_norm",
+    "Knn": "knn",
+    "Likelihood": "likelihood",
+    "LikelihoodRegret": "likelihood_regret",
+    "Mahalanobis": "mahalanobis",
+    "MaxLogit": "max_logit",
+    "Msp": "msp",
+    "Odin": "odin",
+    "Precomputed": "precomputed",
+    "PyodModel": "pyod_models",
+    "SklearnEstimator": "scikit_learn",
+    "Typicality": "typicality",
+    "TypicalityDensity": "typicality_density",
+    "Vim": "vim",
+    "Waic": "waic",
+}
 
 Scores: TypeAlias = NDArray[np.float64]
 Columns: TypeAlias = Mapping[str, NDArray[np.float64]]
@@ -88,3 +163,9 @@ def members(columns: Columns, name: str) -> list[NDArray[np.float64]]:
     if not found:
         raise KeyError(f"member.*.{name}")
     return found
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"ood_bench.detectors.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'ood_bench.detectors' has no attribute '{name}'")
