@@ -17,6 +17,9 @@ from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.detectors import Detector, Scores
 from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.registry import Registry, construct
+from ood_bench.report.drawers import Drawers, drawers
+from ood_bench.report.pdf import Pdf
+from ood_bench.report.resize import PaperSize
 from ood_bench.report.tidy import ordered
 from ood_bench.results import (
     ClaimResult,
@@ -39,6 +42,7 @@ from ood_bench.runs import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from ood_bench.api.events import Progress
     from ood_bench.report.compact import CompactTable, Spread
@@ -211,6 +215,9 @@ class Run:
         format: str = "markdown",
         *,
         output: str | Path | None = None,
+        figures: Literal["pdf"] | None = None,
+        width: float | None = None,
+        font_size: float | None = None,
         progress: "Progress | None" = None,
     ) -> Path:
         """Write the tables and figures of the run, and return the path of the file to open.
@@ -221,18 +228,81 @@ class Run:
             format: `markdown`, `html`, `latex`, `csv`, `json`, or a format of your own by its
                 name, `package.module:Class` or `./file.py:Class`.
             output: Where the files go; default: the run's folder.
+            figures: `pdf` writes every figure as PDF too, below `figures`, with TrueType fonts.
+            width: Width of the PDF figures in inches; default: as they are drawn, 4 to 14.
+            font_size: Their font size in points; default: 9.
             progress: Called with a `Drawn` after each figure.
 
         Raises:
             PluginError: If there is no such format.
+            OodBenchError: If a size is not one of a page, or figures are not PDF.
         """
+        if figures is None and (width, font_size) != (None, None):
+            raise OodBenchError("width and font_size are of PDF figures: give figures='pdf' too")
+        if figures not in (None, "pdf"):
+            raise OodBenchError(f"figures are 'pdf', got {figures!r}")
         return self._written(
             self.results,
             Path(output or self.folder),
             format,
             small=is_archive(self.folder),
+            pdf=Pdf(size=PaperSize(width, font_size)) if figures else None,
             progress=progress,
         )
+
+    def plot(
+        self,
+        analysis: str,
+        *,
+        model: str | None = None,
+        inside: str | None = None,
+        seed: int | None = None,
+        width: float | None = None,
+        font_size: float | None = None,
+    ) -> "Figure":
+        """Return the figure of an analysis.
+
+        Args:
+            analysis: The analysis, such as `histogram`, by its name in the suite.
+            model: The model, if the analysis is of several.
+            inside: The training data set, if the model has several.
+            seed: The seed of the training, if there are several.
+            width: Width in inches; default: as the analysis draws it.
+            font_size: Font size of labels in points; default: 9.
+
+        Returns:
+            A matplotlib figure, for `figure.savefig("histogram.pdf")` or to change.
+
+        Raises:
+            OodBenchError: If there is none, the arguments are ambiguous, or it cannot be drawn.
+        """
+        size = PaperSize(width, font_size)
+        tables = self.results.analyses
+        self._known("analysis", analysis, (table.analysis for table in tables))
+        tables = tuple(table for table in tables if table.analysis == analysis)
+        models = dict.fromkeys(table.model for table in tables)
+        if model is None:
+            model, *others = models
+            if others:
+                named = " or ".join(f"model={name!r}" for name in models)
+                raise OodBenchError(f"the run has '{analysis}' of several models: say {named}")
+        self._known(f"'{analysis}' of the model", model, models)
+        places = {(table.inside, table.seed): table for table in tables if table.model == model}
+        if inside is not None:
+            known = (place[0] for place in places)
+            self._known(f"'{analysis}' of {model} trained on", inside, known)
+        place = one_training(places, f"figures '{analysis}' of {model}", inside, seed)
+        drawn = drawers(self.record, self._registry)
+        if analysis in drawn.reasons:
+            raise OodBenchError(f"'{analysis}' cannot be drawn: {drawn.reasons[analysis]}")
+        try:
+            figure = drawn.analyses[analysis].draw(places[place].table)
+        except Exception as error:  # anybody's analysis draws, of anybody's table
+            raise OodBenchError(
+                f"'{analysis}' does not draw the table of {model}: {raised(error)}"
+            ) from error
+        size.apply(figure)
+        return figure
 
     def compact_table(
         self,
@@ -310,14 +380,14 @@ class Run:
         format: str,
         *,
         small: bool,
+        pdf: Pdf | None = None,
         progress: "Progress | None",
     ) -> Path:
         """Write a report and return its path."""
         from ood_bench.api.events import Drawn
         from ood_bench.report import load_format, write_report
-        from ood_bench.report.drawers import Drawers, drawers
 
-        draws = load_format(format).encoding(small=small) is not None
+        draws = pdf is not None or load_format(format).encoding(small=small) is not None
         drawn = drawers(self.record, self._registry) if draws else Drawers({}, {})
         return write_report(
             results,
@@ -327,6 +397,7 @@ class Run:
             reasons=drawn.reasons,
             small=small,
             run=self.folder,
+            pdf=pdf,
             progress=None if progress is None else lambda done, total: progress(Drawn(done, total)),
         )
 
