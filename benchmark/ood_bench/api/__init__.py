@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from ood_bench.api.evaluation import Evaluation, evaluate
     from ood_bench.api.events import Begun, Drawn, Event
     from ood_bench.api.frames import Run
+    from ood_bench.api.leaderboards import Leaderboard, leaderboard
     from ood_bench.api.loading import load_run
     from ood_bench.api.planning import DryRun, dry_run
     from ood_bench.api.running import run
@@ -28,6 +29,7 @@ _MODULES = {
     "evaluation": ("Evaluation", "evaluate"),
     "events": ("Begun", "Drawn", "Event"),
     "frames": ("Run",),
+    "leaderboards": ("Leaderboard", "leaderboard"),
     "loading": ("load_run",),
     "planning": ("DryRun", "dry_run"),
     "running": ("run",),
@@ -46,6 +48,7 @@ __all__ = [
     "Evaluation",
     "Event",
     "JobArray",
+    "Leaderboard",
     "Run",
     "audit_data",
     "audit_suite",
@@ -54,6 +57,7 @@ __all__ = [
     "evaluate",
     "evaluate_detectors",
     "job_arrays",
+    "leaderboard",
     "load_run",
     "run",
     "score",

@@ -373,6 +373,48 @@ class Run:
         self._written(found, folder, "markdown", small=True, progress=progress)
         return folder
 
+    def card_text(self) -> str:
+        """Return a card of the run, as on the Hugging Face hub: Markdown with a YAML head.
+
+        The head's `model-index` holds AUROC, FPR@95TPR and bits per dimension.
+
+        Raises:
+            OodBenchError: If nothing was measured.
+        """
+        from ood_bench.report.result_card import result_card
+
+        return result_card(self.results)
+
+    def push(
+        self,
+        target: str | Path,
+        *,
+        weights: bool = True,
+        private: bool = False,
+        skip: Sequence[str] = (),
+        progress: "Progress | None" = None,
+    ) -> str:
+        """Write card, archive and trained models to a folder or a repository of the hub.
+
+        Args:
+            target: `hf://owner/name`, a model repository, which is made if there is none; or a
+                folder, which must be new or empty.
+            weights: Whether to include the trained models; an archive has none.
+            private: Whether a new repository is private.
+            skip: Globs over the analyses' cells whose tables and figures are left out.
+            progress: Called with a `Drawn` after each figure.
+
+        Returns:
+            The URL of the repository, or the path of the folder.
+
+        Raises:
+            OodBenchError: If the target is no such name, the folder has content, or the hub
+                refuses.
+        """
+        from ood_bench.api.sharing import push
+
+        return push(self, target, weights=weights, private=private, skip=skip, progress=progress)
+
     def _written(
         self,
         results: Results,
