@@ -50,7 +50,7 @@ class DetectorEvaluation:
 
     def __repr__(self) -> str:
         """Return the table as Markdown."""
-        return self.table.markdown().strip()
+        return repr(self.table)
 
 
 def evaluate_detectors(

@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -19,6 +19,7 @@ from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.registry import Registry, construct
 from ood_bench.report.drawers import Drawers, drawers
 from ood_bench.report.pdf import Pdf
+from ood_bench.report.png import SCREEN
 from ood_bench.report.resize import PaperSize
 from ood_bench.report.tidy import ordered
 from ood_bench.results import (
@@ -271,7 +272,8 @@ class Run:
             font_size: Font size of labels in points; default: 9.
 
         Returns:
-            A matplotlib figure, for `figure.savefig("histogram.pdf")` or to change.
+            A matplotlib figure, for `figure.savefig("histogram.pdf")` or to change. Notebooks show
+            it.
 
         Raises:
             OodBenchError: If there is none, the arguments are ambiguous, or it cannot be drawn.
@@ -302,6 +304,7 @@ class Run:
                 f"'{analysis}' does not draw the table of {model}: {raised(error)}"
             ) from error
         size.apply(figure)
+        vars(figure)["_repr_png_"] = partial(SCREEN, figure)  # shown by notebooks without pyplot
         return figure
 
     def compact_table(

@@ -62,7 +62,7 @@ class CompactColumn:
     metric: MetricSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CompactTable:
     """Detectors down, pairs across.
 
@@ -76,6 +76,10 @@ class CompactTable:
     columns: tuple[CompactColumn, ...]
     rows: tuple[tuple[str, str, tuple[CompactCell | None, ...]], ...]
     caption: str
+
+    def __repr__(self) -> str:
+        """Return it as Markdown."""
+        return self.markdown().strip()
 
     def _heads(self) -> list[str]:
         several = len({column.metric.name for column in self.columns}) > 1
@@ -207,6 +211,11 @@ def compact_table(
         for entry, cell in _column(column, listed, pooled, single, grouped, spread, tied).items():
             cells[entry].append(cell)
     caption = _caption(results, columns, spread, single, grouped, tested=tied is not None)
+    bare = dict.fromkeys(
+        f"{row.model} trained on {row.inside}" for row in rows if untrained([row.note])
+    )
+    if bare:
+        caption += f" Not compared, since nothing was learned: {names([*bare])}."
     made = (
         (model, f"{detector}†" if (model, detector) in grouped else detector, tuple(found))
         for (model, detector), found in cells.items()
