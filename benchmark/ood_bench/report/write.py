@@ -16,6 +16,7 @@ from ood_bench.report.pdf import Pdf
 from ood_bench.report.run_comparison import run_comparison_document
 from ood_bench.report.tablecsv import table_csv
 from ood_bench.report.tidy import records, records_csv
+from ood_bench.report.variants import draw_variants
 from ood_bench.results import AnalysisTable, Results, RunComparison
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ def write_report(
             tables = results.analyses
             list(show_all(tables, analyses, cache, pdf, progress=progress, reasons=reasons))
             list(draw_overviews(results, cache, pdf))
+            list(draw_variants(results, cache, pdf))
     if encoding is None:
         return writer.write(run_document(results), folder)
     with FileCache(None if writer.single and folder != run else folder, run) as cache:
@@ -85,7 +87,11 @@ def write_report(
             progress=progress,
             reasons=reasons,
         )
-        document = run_document(results, shown, draw_overviews(results, cache, encoding))
+        drawn = (
+            *draw_overviews(results, cache, encoding),
+            *draw_variants(results, cache, encoding),
+        )
+        document = run_document(results, shown, drawn)
     return writer.write(document, folder)
 
 

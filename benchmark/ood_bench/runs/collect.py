@@ -112,6 +112,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
         ranking=rank(record, store),
         audit=collect_audit(record, store),
         metrics=(*SPECS, *added),
+        variants=record.variants,
         former_intervals=any(
             store.spec(cell.key, DetectionMetrics).revision == FORMER_REVISION
             for cell in record.of("detection")
