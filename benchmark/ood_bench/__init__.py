@@ -1,8 +1,8 @@
 """Can a generative model's likelihood tell in-distribution from out-of-distribution images?
 
 From Python: `run` runs a suite, `load_run` reads a finished run as pandas frames, `evaluate`
-measures two sets of scores, `score` scores images with a trained model. What they need is imported
-when they are used.
+measures two sets of scores, `evaluate_detectors` detectors on columns of any origin, `score` scores
+images with a trained model. What they need is imported when they are used.
 """
 
 from typing import TYPE_CHECKING, Any
@@ -11,15 +11,19 @@ if TYPE_CHECKING:
     from ood_bench.api import (
         AuditedData,
         Check,
+        DetectorEvaluation,
         DryRun,
         Evaluation,
         Event,
+        Leaderboard,
         Run,
         audit_data,
         audit_suite,
         check,
         dry_run,
         evaluate,
+        evaluate_detectors,
+        leaderboard,
         load_run,
         run,
         score,
@@ -30,15 +34,19 @@ __version__ = "0.2.0"
 __all__ = [
     "AuditedData",
     "Check",
+    "DetectorEvaluation",
     "DryRun",
     "Evaluation",
     "Event",
+    "Leaderboard",
     "Run",
     "audit_data",
     "audit_suite",
     "check",
     "dry_run",
     "evaluate",
+    "evaluate_detectors",
+    "leaderboard",
     "load_run",
     "run",
     "score",

@@ -42,13 +42,28 @@ def paired_test(record: RunRecord, store: Cells, scores: Callable[[str], Scores]
         pair: "DatasetPair", model: str, detector: str, others: Sequence[tuple[str, str]]
     ) -> list[float | None]:
         best = sides((model, *pair, detector))
-        found = [
-            _p(best, sides((model, *pair, detector)), record.level) for model, detector in others
-        ]
-        corrected = iter(holm([p for p in found if p is not None]))
-        return [None if p is None else next(corrected) for p in found]
+        found = [sides((model, *pair, detector)) for model, detector in others]
+        return corrected_p(best, found, level=record.level)
 
     return tied
+
+
+def corrected_p(
+    best: dict[int, Sides], others: Sequence[dict[int, Sides]], *, level: float
+) -> list[float | None]:
+    """Return the p-values of others' AUROCs equal to the best, with Holm's correction.
+
+    Args:
+        best: The scores of the best detector, by seed.
+        others: Those of the others.
+        level: Coverage of the intervals that the p-values belong to.
+
+    Returns:
+        One for each of the others; None without common seeds or the same images.
+    """
+    found = [_p(best, other, level) for other in others]
+    corrected = iter(holm([p for p in found if p is not None]))
+    return [None if p is None else next(corrected) for p in found]
 
 
 def _p(best: dict[int, Sides], other: dict[int, Sides], level: float) -> float | None:

@@ -63,7 +63,7 @@ def evaluate(
     outside: ArrayLike,
     *,
     level: float = 0.95,
-    resamples: int = 1000,
+    resamples: int = 200,
     seed: int = 0,
 ) -> Evaluation:
     """Measure how well scores separate outside from inside images.
@@ -75,7 +75,9 @@ def evaluate(
         inside: Scores of in-distribution images, shape `(N,)`: a list, an array or a tensor.
         outside: Scores of out-of-distribution images, shape `(M,)`.
         level: Coverage of the intervals.
-        resamples: Bootstrap resamples behind the upper end of the detection error's interval.
+        resamples: Bootstrap resamples behind the upper end of the detection error's interval. With
+            200, that end varies with the seed by 1 to 6 % of its distance from the value. A suite
+            has 1000.
         seed: Seed of the bootstrap.
 
     Raises:

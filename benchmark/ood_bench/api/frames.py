@@ -4,7 +4,7 @@ import weakref
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import fields
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -17,6 +17,10 @@ from ood_bench.cells.metric import BitsMetric, DetectionMetrics
 from ood_bench.detectors import Detector, Scores
 from ood_bench.errors import OodBenchError, did_you_mean, raised
 from ood_bench.registry import Registry, construct
+from ood_bench.report.drawers import Drawers, drawers
+from ood_bench.report.pdf import Pdf
+from ood_bench.report.png import SCREEN
+from ood_bench.report.resize import PaperSize
 from ood_bench.report.tidy import ordered
 from ood_bench.results import (
     ClaimResult,
@@ -39,6 +43,7 @@ from ood_bench.runs import (
 
 if TYPE_CHECKING:
     import pandas as pd
+    from matplotlib.figure import Figure
 
     from ood_bench.api.events import Progress
     from ood_bench.report.compact import CompactTable, Spread
@@ -214,6 +219,9 @@ class Run:
         format: str = "markdown",
         *,
         output: str | Path | None = None,
+        figures: Literal["pdf"] | None = None,
+        width: float | None = None,
+        font_size: float | None = None,
         progress: "Progress | None" = None,
     ) -> Path:
         """Write the tables and figures of the run, and return the path of the file to open.
@@ -224,18 +232,83 @@ class Run:
             format: `markdown`, `html`, `latex`, `csv`, `json`, or a format of your own by its
                 name, `package.module:Class` or `./file.py:Class`.
             output: Where the files go; default: the run's folder.
+            figures: `pdf` writes every figure as PDF too, below `figures`, with TrueType fonts.
+            width: Width of the PDF figures in inches; default: as they are drawn, 4 to 14.
+            font_size: Their font size in points; default: 9.
             progress: Called with a `Drawn` after each figure.
 
         Raises:
             PluginError: If there is no such format.
+            OodBenchError: If a size is not one of a page, or figures are not PDF.
         """
+        if figures is None and (width, font_size) != (None, None):
+            raise OodBenchError("width and font_size are of PDF figures: give figures='pdf' too")
+        if figures not in (None, "pdf"):
+            raise OodBenchError(f"figures are 'pdf', got {figures!r}")
         return self._written(
             self.results,
             Path(output or self.folder),
             format,
             small=is_archive(self.folder),
+            pdf=Pdf(size=PaperSize(width, font_size)) if figures else None,
             progress=progress,
         )
+
+    def plot(
+        self,
+        analysis: str,
+        *,
+        model: str | None = None,
+        inside: str | None = None,
+        seed: int | None = None,
+        width: float | None = None,
+        font_size: float | None = None,
+    ) -> "Figure":
+        """Return the figure of an analysis.
+
+        Args:
+            analysis: The analysis, such as `histogram`, by its name in the suite.
+            model: The model, if the analysis is of several.
+            inside: The training data set, if the model has several.
+            seed: The seed of the training, if there are several.
+            width: Width in inches; default: as the analysis draws it.
+            font_size: Font size of labels in points; default: 9.
+
+        Returns:
+            A matplotlib figure, for `figure.savefig("histogram.pdf")` or to change. Notebooks show
+            it.
+
+        Raises:
+            OodBenchError: If there is none, the arguments are ambiguous, or it cannot be drawn.
+        """
+        size = PaperSize(width, font_size)
+        tables = self.results.analyses
+        self._known("analysis", analysis, (table.analysis for table in tables))
+        tables = tuple(table for table in tables if table.analysis == analysis)
+        models = dict.fromkeys(table.model for table in tables)
+        if model is None:
+            model, *others = models
+            if others:
+                named = " or ".join(f"model={name!r}" for name in models)
+                raise OodBenchError(f"the run has '{analysis}' of several models: say {named}")
+        self._known(f"'{analysis}' of the model", model, models)
+        places = {(table.inside, table.seed): table for table in tables if table.model == model}
+        if inside is not None:
+            known = (place[0] for place in places)
+            self._known(f"'{analysis}' of {model} trained on", inside, known)
+        place = one_training(places, f"figures '{analysis}' of {model}", inside, seed)
+        drawn = drawers(self.record, self._registry)
+        if analysis in drawn.reasons:
+            raise OodBenchError(f"'{analysis}' cannot be drawn: {drawn.reasons[analysis]}")
+        try:
+            figure = drawn.analyses[analysis].draw(places[place].table)
+        except Exception as error:  # anybody's analysis draws, of anybody's table
+            raise OodBenchError(
+                f"'{analysis}' does not draw the table of {model}: {raised(error)}"
+            ) from error
+        size.apply(figure)
+        vars(figure)["_repr_png_"] = partial(SCREEN, figure)  # shown by notebooks without pyplot
+        return figure
 
     def compact_table(
         self,
@@ -306,6 +379,48 @@ class Run:
         self._written(found, folder, "markdown", small=True, progress=progress)
         return folder
 
+    def card_text(self) -> str:
+        """Return a card of the run, as on the Hugging Face hub: Markdown with a YAML head.
+
+        The head's `model-index` holds AUROC, FPR@95TPR and bits per dimension.
+
+        Raises:
+            OodBenchError: If nothing was measured.
+        """
+        from ood_bench.report.result_card import result_card
+
+        return result_card(self.results)
+
+    def push(
+        self,
+        target: str | Path,
+        *,
+        weights: bool = True,
+        private: bool = False,
+        skip: Sequence[str] = (),
+        progress: "Progress | None" = None,
+    ) -> str:
+        """Write card, archive and trained models to a folder or a repository of the hub.
+
+        Args:
+            target: `hf://owner/name`, a model repository, which is made if there is none; or a
+                folder, which must be new or empty.
+            weights: Whether to include the trained models; an archive has none.
+            private: Whether a new repository is private.
+            skip: Globs over the analyses' cells whose tables and figures are left out.
+            progress: Called with a `Drawn` after each figure.
+
+        Returns:
+            The URL of the repository, or the path of the folder.
+
+        Raises:
+            OodBenchError: If the target is no such name, the folder has content, or the hub
+                refuses.
+        """
+        from ood_bench.api.sharing import push
+
+        return push(self, target, weights=weights, private=private, skip=skip, progress=progress)
+
     def _written(
         self,
         results: Results,
@@ -313,14 +428,14 @@ class Run:
         format: str,
         *,
         small: bool,
+        pdf: Pdf | None = None,
         progress: "Progress | None",
     ) -> Path:
         """Write a report and return its path."""
         from ood_bench.api.events import Drawn
         from ood_bench.report import load_format, write_report
-        from ood_bench.report.drawers import Drawers, drawers
 
-        draws = load_format(format).encoding(small=small) is not None
+        draws = pdf is not None or load_format(format).encoding(small=small) is not None
         drawn = drawers(self.record, self._registry) if draws else Drawers({}, {})
         return write_report(
             results,
@@ -330,6 +445,7 @@ class Run:
             reasons=drawn.reasons,
             small=small,
             run=self.folder,
+            pdf=pdf,
             progress=None if progress is None else lambda done, total: progress(Drawn(done, total)),
         )
 

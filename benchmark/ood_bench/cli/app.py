@@ -17,6 +17,7 @@ from ood_bench.cli.run import run
 from ood_bench.cli.runs import runs
 from ood_bench.cli.schema import schema
 from ood_bench.cli.score import export, score
+from ood_bench.cli.sharing import card, leaderboard, push
 from ood_bench.cli.status import status
 from ood_bench.cli.store import store_app
 from ood_bench.cli.suite import suite_app
@@ -63,6 +64,9 @@ app.command()(report)
 app.command()(runs)
 app.command()(compare)
 app.command()(archive)
+app.command()(card)
+app.command()(push)
+app.command()(leaderboard)
 app.command()(score)
 app.command()(schema)
 app.command()(status)

@@ -80,6 +80,29 @@ def report(
             help="What stands beside a mean in the table. Default: mean-sd.", show_default=False
         ),
     ] = None,
+    figures: Annotated[
+        Literal["pdf"] | None,
+        typer.Option(
+            help="Write every figure as a PDF file too, below figures/, with TrueType fonts. "
+            "The figures of --format latex are these.",
+            show_default=False,
+        ),
+    ] = None,
+    width: Annotated[
+        float | None,
+        typer.Option(
+            metavar="INCHES",
+            help="Width of PDF figures: about 3.3 for a column, 5.5 to 7 for a page. Default: as "
+            "they are drawn.",
+            show_default=False,
+        ),
+    ] = None,
+    font_size: Annotated[
+        float | None,
+        typer.Option(
+            metavar="POINTS", help="Font size of PDF figures. Default: 9.", show_default=False
+        ),
+    ] = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Write the tables and figures of a run: Markdown, one HTML file, LaTeX, tidy CSV, or JSON.
@@ -91,6 +114,11 @@ def report(
 
     given = {"metric": metric, "models": models, "detectors": detectors, "pairs": pairs}
     named = {name: value for name, value in given.items() if value is not None}
+    for name, value in (("width", width), ("font-size", font_size)):
+        if value is not None and figures is None:
+            raise SuiteError(f"--{name}: it is of --figures pdf")
+    if figures and (table or (runs and len(runs) > 1)):
+        raise SuiteError("--figures pdf: it is of the report of one run")
     if table is not None:
         globs = {name: [part.strip() for part in value.split(",")] for name, value in named.items()}
         say(_compact(runs or [], results, output, format, globs, seeds, trust_code=trust_code))
@@ -102,7 +130,14 @@ def report(
         return
     found = api.load_run(runs[0] if runs else None, results=results, trust_code=trust_code)
     with Display() as display:
-        path = found.report(format, output=output, progress=display)
+        path = found.report(
+            format,
+            output=output,
+            figures=figures,
+            width=width,
+            font_size=font_size,
+            progress=display,
+        )
     say(path)
 
 

@@ -1,21 +1,150 @@
-"""Detectors: map statistics of an image to one score; larger means more OOD."""
+"""Detectors: map statistics of an image to one score; larger means more OOD.
+
+Every detector of this package can be imported from here: `from ood_bench.detectors import Knn`.
+"""
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping
-from typing import ClassVar, Literal, TypeAlias
+from importlib import import_module
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
 
+if TYPE_CHECKING:
+    from ood_bench.detectors.ash import Ash
+    from ood_bench.detectors.background_ratio import BackgroundRatio
+    from ood_bench.detectors.dice import Dice
+    from ood_bench.detectors.diffpath import DiffPath
+    from ood_bench.detectors.dose import Dose
+    from ood_bench.detectors.energy import Energy
+    from ood_bench.detectors.entropy import Entropy
+    from ood_bench.detectors.fdbd import Fdbd
+    from ood_bench.detectors.fisher import Fisher
+    from ood_bench.detectors.gen import Gen
+    from ood_bench.detectors.gmm import Gmm
+    from ood_bench.detectors.gradient_fisher import GradientFisher
+    from ood_bench.detectors.hierarchical_ratio import HierarchicalRatio
+    from ood_bench.detectors.input_complexity import InputComplexity
+    from ood_bench.detectors.input_gradient_norm import InputGradientNorm
+    from ood_bench.detectors.kl_matching import KlMatching
+    from ood_bench.detectors.knn import Knn
+    from ood_bench.detectors.likelihood import Likelihood
+    from ood_bench.detectors.likelihood_regret import LikelihoodRegret
+    from ood_bench.detectors.mahalanobis import Mahalanobis
+    from ood_bench.detectors.max_logit import MaxLogit
+    from ood_bench.detectors.msma import Msma
+    from ood_bench.detectors.msp import Msp
+    from ood_bench.detectors.nci import Nci
+    from ood_bench.detectors.nnguide import NnGuide
+    from ood_bench.detectors.odin import Odin
+    from ood_bench.detectors.openmax import OpenMax
+    from ood_bench.detectors.precomputed import Precomputed
+    from ood_bench.detectors.pyod_models import PyodModel
+    from ood_bench.detectors.pytorch_ood_detectors import PytorchOod
+    from ood_bench.detectors.react import React
+    from ood_bench.detectors.residual import Residual
+    from ood_bench.detectors.rmds import Rmds
+    from ood_bench.detectors.scale import Scale
+    from ood_bench.detectors.scikit_learn import SklearnEstimator
+    from ood_bench.detectors.she import She
+    from ood_bench.detectors.typicality import Typicality
+    from ood_bench.detectors.typicality_density import TypicalityDensity
+    from ood_bench.detectors.vim import Vim
+    from ood_bench.detectors.waic import Waic
+
 __all__ = [
+    "Ash",
+    "BackgroundRatio",
     "Columns",
     "Detector",
+    "Dice",
+    "DiffPath",
+    "Dose",
+    "Energy",
+    "Entropy",
+    "Fdbd",
+    "Fisher",
     "FitOn",
+    "Gen",
+    "Gmm",
+    "GradientFisher",
+    "HierarchicalRatio",
+    "InputComplexity",
+    "InputGradientNorm",
+    "KlMatching",
+    "Knn",
+    "Likelihood",
+    "LikelihoodRegret",
+    "Mahalanobis",
+    "MaxLogit",
+    "Msma",
+    "Msp",
+    "Nci",
+    "NnGuide",
+    "Odin",
+    "OpenMax",
+    "Precomputed",
+    "PyodModel",
+    "PytorchOod",
+    "React",
+    "Residual",
+    "Rmds",
+    "Scale",
     "Scorer",
     "Scores",
+    "She",
+    "SklearnEstimator",
+    "Typicality",
+    "TypicalityDensity",
+    "Vim",
+    "Waic",
     "family",
     "members",
 ]
+
+_MODULES = {
+    "Ash": "ash",
+    "BackgroundRatio": "background_ratio",
+    "Dice": "dice",
+    "DiffPath": "diffpath",
+    "Dose": "dose",
+    "Energy": "energy",
+    "Entropy": "entropy",
+    "Fdbd": "fdbd",
+    "Fisher": "fisher",
+    "Gen": "gen",
+    "Gmm": "gmm",
+    "GradientFisher": "gradient_fisher",
+    "HierarchicalRatio": "hierarchical_ratio",
+    "InputComplexity": "input_complexity",
+    "InputGradientNorm": "input_gradient_norm",
+    "KlMatching": "kl_matching",
+    "Knn": "knn",
+    "Likelihood": "likelihood",
+    "LikelihoodRegret": "likelihood_regret",
+    "Mahalanobis": "mahalanobis",
+    "MaxLogit": "max_logit",
+    "Msma": "msma",
+    "Msp": "msp",
+    "Nci": "nci",
+    "NnGuide": "nnguide",
+    "Odin": "odin",
+    "OpenMax": "openmax",
+    "Precomputed": "precomputed",
+    "PyodModel": "pyod_models",
+    "PytorchOod": "pytorch_ood_detectors",
+    "React": "react",
+    "Residual": "residual",
+    "Rmds": "rmds",
+    "Scale": "scale",
+    "She": "she",
+    "SklearnEstimator": "scikit_learn",
+    "Typicality": "typicality",
+    "TypicalityDensity": "typicality_density",
+    "Vim": "vim",
+    "Waic": "waic",
+}
 
 Scores: TypeAlias = NDArray[np.float64]
 Columns: TypeAlias = Mapping[str, NDArray[np.float64]]
@@ -94,3 +223,9 @@ def members(columns: Columns, name: str) -> list[NDArray[np.float64]]:
     if not found:
         raise KeyError(f"member.*.{name}")
     return found
+
+
+def __getattr__(name: str) -> Any:
+    if name in _MODULES:
+        return getattr(import_module(f"ood_bench.detectors.{_MODULES[name]}"), name)
+    raise AttributeError(f"module 'ood_bench.detectors' has no attribute '{name}'")

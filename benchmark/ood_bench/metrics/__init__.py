@@ -8,6 +8,7 @@ images accepted when 95 % of inside images are.
 
 from ood_bench.metrics.bits import mean_bpd
 from ood_bench.metrics.bootstrap import evaluate
+from ood_bench.metrics.differences import mean_difference
 from ood_bench.metrics.measure import Measure
 from ood_bench.metrics.pooling import pool, pooled_p
 from ood_bench.metrics.ranks import dense_ranks
@@ -34,6 +35,7 @@ __all__ = [
     "evaluate",
     "fpr95",
     "mean_bpd",
+    "mean_difference",
     "paired_delong",
     "placements",
     "pool",

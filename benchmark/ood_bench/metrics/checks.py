@@ -11,26 +11,33 @@ from numpy.typing import ArrayLike, NDArray
 Scores: TypeAlias = NDArray[np.float64]
 
 
-def finite(values: ArrayLike, what: str) -> Scores:
+def finite(values: ArrayLike, what: str, *, matrix: bool = False) -> Scores:
     """Return the values as float64, without a copy if they are already.
 
     A tensor may be of any precision, on any device and part of a graph.
 
+    Args:
+        values: One number an image.
+        what: What they are, for messages.
+        matrix: Whether they may also be several numbers an image, shape `(N, K)`.
+
     Raises:
-        ValueError: If there are none, they are not one real number an image, or one is not finite.
+        ValueError: If there are none, they are not real numbers, or one is not finite.
     """
     checked = _real(values, what)
-    if checked.ndim != 1:
-        raise ValueError(f"{what}: one number an image is wanted, got shape {checked.shape}")
-    if not len(checked):
+    if checked.ndim != 1 and not (matrix and checked.ndim == 2):
+        wanted = "one number an image, or a row of them," if matrix else "one number an image"
+        raise ValueError(f"{what}: {wanted} is wanted, got shape {checked.shape}")
+    if not checked.size:
         raise ValueError(f"{what}: there are none")
     good = np.isfinite(checked)
     if not good.all():
+        if checked.ndim == 2:
+            good = np.all(good, axis=1)
         row = int(np.argmin(good))
         count = len(good) - int(np.count_nonzero(good))
-        raise ValueError(
-            f"{what}: row {row} is {checked[row]} ({count} of {len(good)} are not finite)"
-        )
+        is_what = checked[row] if checked.ndim == 1 else "not finite"
+        raise ValueError(f"{what}: row {row} is {is_what} ({count} of {len(good)} are not finite)")
     return checked
 
 

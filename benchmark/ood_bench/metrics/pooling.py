@@ -95,6 +95,18 @@ def pooled_p(measures: Sequence[Measure], *, level: float = 0.95) -> float:
     reach = (value - low if mean > 0 else high - value).clip(min=0)
     images = math.sqrt(np.square(reach).mean()) / normal_quantile(level)
     seeds = float(value.std(ddof=1)) / math.sqrt(count) if count > 1 else 0.0
+    return p_of_zero(mean, images, seeds, count - 1)
+
+
+def p_of_zero(mean: float, images: float, seeds: float, freedom: float) -> float:
+    """Return the two-sided p-value of a quantity that is zero, from the errors of both sources.
+
+    Args:
+        mean: The measured value.
+        images: Its standard error over the choice of images, taken as normal.
+        seeds: Its standard error over seeds, with Student's distribution; 0 without one.
+        freedom: Degrees of freedom of that distribution.
+    """
     if images == seeds == 0.0 or mean == 0.0:
         return float(mean == 0.0)
 
@@ -103,7 +115,7 @@ def pooled_p(measures: Sequence[Measure], *, level: float = 0.95) -> float:
 
     def spare(log_p: float) -> float:
         half = math.exp(log_p) / 2
-        student = float(stdtrit(count - 1, half)) * seeds if seeds else 0.0
+        student = float(stdtrit(freedom, half)) * seeds if seeds else 0.0
         return math.hypot(float(ndtri(half)) * images, student) - abs(mean)
 
     least = math.log(_LEAST_P)

@@ -4,6 +4,8 @@ from ood_bench.report.compact import CompactTable, compact_table
 from ood_bench.report.compose import run_document
 from ood_bench.report.document import Document, Section
 from ood_bench.report.formats import Format, load_format
+from ood_bench.report.pdf import Pdf
+from ood_bench.report.resize import PaperSize
 from ood_bench.report.run_comparison import run_comparison_document
 from ood_bench.report.sections import audit_sections
 from ood_bench.report.terminal import terminal_sections, terminal_table
@@ -14,6 +16,8 @@ __all__ = [
     "CompactTable",
     "Document",
     "Format",
+    "PaperSize",
+    "Pdf",
     "Section",
     "TextTable",
     "audit_sections",

@@ -1,5 +1,6 @@
 """The compact table of a paper: detectors down, pairs across, the best of each column bold."""
 
+import html
 import statistics
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -61,7 +62,7 @@ class CompactColumn:
     metric: MetricSpec
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class CompactTable:
     """Detectors down, pairs across.
 
@@ -75,6 +76,10 @@ class CompactTable:
     columns: tuple[CompactColumn, ...]
     rows: tuple[tuple[str, str, tuple[CompactCell | None, ...]], ...]
     caption: str
+
+    def __repr__(self) -> str:
+        """Return it as Markdown."""
+        return self.markdown().strip()
 
     def _heads(self) -> list[str]:
         several = len({column.metric.name for column in self.columns}) > 1
@@ -117,6 +122,20 @@ class CompactTable:
             lines.append([*map(escape, self._names(model, detector)), *shown])
         rows = "\n".join(f"| {' | '.join(line)} |" for line in lines)
         return f"{rows}\n\n{self.caption}\n"
+
+    def _repr_html_(self) -> str:
+        """Return it as HTML, for notebooks."""
+        first = ["Model", "Detector"] if self._models else ["Detector"]
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in [*first, *self._heads()])
+        rows = []
+        for model, detector, cells in self.rows:
+            names = [html.escape(name) for name in self._names(model, detector)]
+            shown = [_marked(cell, "<b>{}</b>", "<u>{}</u>", html.escape) for cell in cells]
+            rows.append("".join(f"<td>{text}</td>" for text in [*names, *shown]))
+        body = "".join(f"<tr>{row}</tr>" for row in rows)
+        parts = html.escape(self.caption).split("**")
+        caption = "".join(f"<b>{part}</b>" if i % 2 else part for i, part in enumerate(parts))
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><p>{caption}</p>"
 
     def latex(self) -> str:
         r"""Return it as LaTeX to `\input`, one page wide; it needs booktabs and graphicx."""
@@ -192,6 +211,11 @@ def compact_table(
         for entry, cell in _column(column, listed, pooled, single, grouped, spread, tied).items():
             cells[entry].append(cell)
     caption = _caption(results, columns, spread, single, grouped, tested=tied is not None)
+    bare = dict.fromkeys(
+        f"{row.model} trained on {row.inside}" for row in rows if untrained([row.note])
+    )
+    if bare:
+        caption += f" Not compared, since nothing was learned: {names([*bare])}."
     made = (
         (model, f"{detector}†" if (model, detector) in grouped else detector, tuple(found))
         for (model, detector), found in cells.items()
@@ -283,15 +307,26 @@ def _caption(
         parts.append("Mean over the training seeds.")
     if spread == "mean-interval":
         parts.append(f"In brackets the interval of the mean, coverage {percent(results.level)}.")
-    parts.append("**Bold**: the best of the column.")
-    if tested and any(one.name == "auroc" for one in specs):
+    tested = tested and any(one.name == "auroc" for one in specs)
+    return " ".join([*parts, *marks(tested=tested, grouped=bool(grouped))])
+
+
+def marks(*, tested: bool, grouped: bool) -> list[str]:
+    """Return the sentences of a caption about bold, underlined and marked entries.
+
+    Args:
+        tested: Whether AUROCs were tested against the best.
+        grouped: Whether a detector scores groups of images.
+    """
+    parts = ["**Bold**: the best of the column."]
+    if tested:
         parts.append(
             "Underlined: an AUROC that DeLong's paired test on the same images does not tell from "
             f"the best (p ≥ {ALPHA:g}, Holm's correction in the column)."
         )
     if grouped:
         parts.append("†: scores groups of images, and is not compared with the others.")
-    return " ".join(parts)
+    return parts
 
 
 def _marked(

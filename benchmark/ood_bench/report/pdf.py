@@ -1,8 +1,10 @@
 """Figures as PDF files, whose lines and letters stay sharp at any size."""
 
 import io
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
+
+from ood_bench.report.resize import PaperSize
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -14,9 +16,11 @@ class Pdf:
 
     Args:
         dpi: Dots per inch of photographs and of what matplotlib draws as an image.
+        size: Width and font size; default: those of the drawing.
     """
 
     dpi: int = 200
+    size: PaperSize = field(default_factory=PaperSize)
 
     @property
     def suffix(self) -> str:
@@ -27,6 +31,7 @@ class Pdf:
         """Return the file."""
         import matplotlib as mpl
 
+        self.size.apply(figure)
         buffer = io.BytesIO()
         with mpl.rc_context({"pdf.fonttype": 42}):
             figure.savefig(

@@ -10,7 +10,10 @@ from ood_bench.report.numbers import ABSENT, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import ComparedClaim, ComparedRow, RunComparison
 
-NOTHING = "The runs have nothing in common: no model, pair and detector have the same names."
+NOTHING = (
+    "The runs have nothing in common: no model, pair and detector have the same names. Give models "
+    "of other names by --map FIRST=OTHER."
+)
 RUN_COMPARISON_COLUMNS = tuple(column.name for column in fields(ComparedRow))
 
 
@@ -57,9 +60,10 @@ def run_comparison_note(found: RunComparison) -> str:
     """Return the description of the columns of `auroc_table`."""
     return (
         f"AUROC as in each run's own report, with its {percent(found.level)} interval; a larger "
-        "score means more out-of-distribution. Differences from the first run are tested image by "
-        "image (paired DeLong, pooled over the seeds that both runs have), with Holm's correction "
-        f"for all of them. {TESTED.replace('**', '')} The same holds for one common seed."
+        "score means more out-of-distribution. A difference is that of the two values shown. It is "
+        "tested on the same images (DeLong) and over seeds, which are paired if both runs have the "
+        "same ones, with Holm's correction for all differences. "
+        f"{TESTED.replace('**', '')}"
     )
 
 

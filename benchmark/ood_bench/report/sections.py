@@ -36,6 +36,7 @@ from ood_bench.report.provenance import (
     training_table,
 )
 from ood_bench.report.ranking import difference_table, published_table, ranking_table
+from ood_bench.report.variants import SAID, STEM, variants_table
 from ood_bench.results import Audit, Results
 
 
@@ -61,7 +62,14 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             "Detector ranking",
             ranking_table(results),
             COMPARED,
-            overviews=overviews,
+            overviews=tuple(one for one in overviews if not _is_variants(one)),
+        ),
+        Section(
+            "variants",
+            "Variants",
+            variants_table(results),
+            SAID,
+            overviews=tuple(filter(_is_variants, overviews)),
         ),
         Section("quoted", "Measured and published", published_table(results), PUBLISHED),
         Section(
@@ -114,6 +122,10 @@ def found_on_pairs(results: Results) -> Detections:
     pairs = {(row.inside, row.outside) for row in results.rows}
     remarks = {pair: remark(results, *pair) for pair in pairs}
     return Detections(tuple(detections(results)), remarks, results.metrics)
+
+
+def _is_variants(overview: Overview) -> bool:
+    return overview.path.startswith(f"figures/{STEM}")
 
 
 def _filled(*sections: Section) -> Iterator[Section]:

@@ -12,9 +12,11 @@ from ood_bench.report.figures import DrawingProgress, file_stem, show_all
 from ood_bench.report.file_cache import FileCache
 from ood_bench.report.formats import load_format
 from ood_bench.report.overview import draw_overviews
+from ood_bench.report.pdf import Pdf
 from ood_bench.report.run_comparison import run_comparison_document
 from ood_bench.report.tablecsv import table_csv
 from ood_bench.report.tidy import records, records_csv
+from ood_bench.report.variants import draw_variants
 from ood_bench.results import AnalysisTable, Results, RunComparison
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ def write_report(
     run: Path | None = None,
     progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
+    pdf: Pdf | None = None,
 ) -> Path:
     """Write a report and return its path.
 
@@ -53,6 +56,8 @@ def write_report(
         run: The run's own folder.
         progress: Called after each figure with the number of finished figures and the total.
         reasons: Why some analyses are not given, by their names; their tables are shown instead.
+        pdf: Write every figure as a PDF file too, beside the report; the figures of LaTeX are
+            these.
 
     Raises:
         PluginError: If there is no such format.
@@ -60,6 +65,14 @@ def write_report(
     writer = load_format(format)
     folder.mkdir(parents=True, exist_ok=True)
     encoding = writer.encoding(small=small)
+    if pdf is not None and isinstance(encoding, Pdf):
+        encoding, pdf = pdf, None
+    if pdf is not None:
+        with FileCache(folder, run) as cache:
+            tables = results.analyses
+            list(show_all(tables, analyses, cache, pdf, progress=progress, reasons=reasons))
+            list(draw_overviews(results, cache, pdf))
+            list(draw_variants(results, cache, pdf))
     if encoding is None:
         return writer.write(run_document(results), folder)
     with FileCache(None if writer.single and folder != run else folder, run) as cache:
@@ -74,7 +87,11 @@ def write_report(
             progress=progress,
             reasons=reasons,
         )
-        document = run_document(results, shown, draw_overviews(results, cache, encoding))
+        drawn = (
+            *draw_overviews(results, cache, encoding),
+            *draw_variants(results, cache, encoding),
+        )
+        document = run_document(results, shown, drawn)
     return writer.write(document, folder)
 
 

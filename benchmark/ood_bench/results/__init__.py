@@ -17,6 +17,7 @@ from ood_bench.results.run import (
     Results,
     Row,
     TrainingCard,
+    Variant,
     Verdict,
 )
 from ood_bench.results.run_comparison import ComparedClaim, ComparedRow, RunComparison
@@ -47,6 +48,7 @@ __all__ = [
     "RunComparison",
     "Separation",
     "TrainingCard",
+    "Variant",
     "Verdict",
     "by_one",
     "trainings",

@@ -272,11 +272,25 @@ class Ranking:
 
 
 @dataclass(frozen=True)
+class Variant:
+    """A model that is one of several which differ in some options.
+
+    Attributes:
+        of: The model in the suite that it was made of.
+        axes: These options, with its values.
+    """
+
+    of: str
+    axes: Mapping[str, str | bool | int | float]
+
+
+@dataclass(frozen=True)
 class Results:
     """One run of one suite; `level` is the coverage of every interval.
 
     `former_intervals` is true if some intervals were computed by an earlier version. `metrics`
-    describes each detection metric, in the order of rows and columns.
+    describes each detection metric, in the order of rows and columns. `variants` has the models
+    that are variants of one.
     """
 
     suite: str
@@ -297,3 +311,4 @@ class Results:
     audit: Audit | None = None
     former_intervals: bool = False
     metrics: tuple[MetricSpec, ...] = SPECS
+    variants: Mapping[str, Variant] = field(default_factory=dict)

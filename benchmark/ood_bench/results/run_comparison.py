@@ -9,10 +9,11 @@ from ood_bench.results.trainings import verdict_in_words
 class ComparedRow:
     """AUROC of one detector on one pair in one run; the columns of `compare.csv`, in this order.
 
-    `value`, `low`, `high` are those of the run's own report, pooled over seeds. `difference` is
-    this run's AUROC minus the first run's on the same images (paired DeLong, pooled over common
-    seeds), with its interval, two-sided p-value and the same with Holm's correction for all
-    differences of the comparison; None if it cannot be computed, for the reason in `note`.
+    Names are those of the first run. `value`, `low`, `high` are those of the run's own report,
+    pooled over seeds. `difference` is this run's `value` minus the first run's, with its interval
+    (DeLong over the same images, and over seeds, paired if both runs have the same), two-sided
+    p-value and the same with Holm's correction for all differences of the comparison; None if it
+    cannot be computed, for the reason in `note`.
     `trainings` states how many trainings the value comes from; with one, intervals and p-values
     are about these trained models and the choice of images.
     """

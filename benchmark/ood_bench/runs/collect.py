@@ -29,7 +29,7 @@ from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained
 from ood_bench.zoo.layout import TRAINING
 
-_FORMER = 1
+FORMER_REVISION = 1
 """The revision of metrics that had normal DeLong and bootstrap intervals."""
 
 
@@ -40,7 +40,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
         record: The record of the run.
         store: The store of its cells.
     """
-    cards = _training_cards(record, store)
+    cards = training_cards(record, store)
     untrained = Untrained(store, cards)
     added = _added_metrics(record, store)
     single = [
@@ -112,8 +112,9 @@ def collect(record: RunRecord, store: Cells) -> Results:
         ranking=rank(record, store),
         audit=collect_audit(record, store),
         metrics=(*SPECS, *added),
+        variants=record.variants,
         former_intervals=any(
-            store.spec(cell.key, DetectionMetrics).revision == _FORMER
+            store.spec(cell.key, DetectionMetrics).revision == FORMER_REVISION
             for cell in record.of("detection")
             if store.has(cell.key)
         ),
@@ -129,7 +130,7 @@ def _unfinished(record: RunRecord, store: Cells) -> tuple[Omission, ...]:
     return (Omission(f"{count} results", reason),) if count else ()
 
 
-def _training_cards(record: RunRecord, store: Cells) -> list[tuple[str, TrainingCard]]:
+def training_cards(record: RunRecord, store: Cells) -> list[tuple[str, TrainingCard]]:
     """Return the cards of finished trainings with their keys; two models may share one."""
     return [
         (

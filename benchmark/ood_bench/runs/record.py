@@ -15,7 +15,7 @@ from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import write_sealed
 from ood_bench.hashing import digest
 from ood_bench.plan import DataRead, Plan
-from ood_bench.results import Omission
+from ood_bench.results import Omission, Variant
 from ood_bench.runs.changes import WHOLE, Changes
 from ood_bench.runs.former import FORMAT as FORMER
 from ood_bench.runs.former import brought_up, changes_of
@@ -73,6 +73,7 @@ class RunRecord:
             archive.
         own: Whether this user made the run on this machine, so that its plugins are trusted; not
             written.
+        variants: The models that are variants of one, by their names.
         checksum: The checksum of its file, which covers the cells of an archive too; not
             written.
     """
@@ -96,6 +97,7 @@ class RunRecord:
     zipped: str = ""
     changes: Changes = WHOLE
     planned: tuple[str, ...] | None = None
+    variants: Mapping[str, Variant] = field(default_factory=dict)
     own: bool = False
     checksum: str = ""
 
@@ -157,6 +159,7 @@ class RunRecord:
             baseline=suite.evaluation.baseline,
             quoted=suite.quoted,
             uses=plan.uses,
+            variants=suite.variants,
             base="" if base is None else str(base.absolute()),
         )
 

@@ -1,7 +1,7 @@
 """Comparison of runs: AUROC of their common detectors, tested on the same images."""
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -10,7 +10,8 @@ from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics
 from ood_bench.cells.score import Score
 from ood_bench.detectors import Scores
-from ood_bench.metrics import paired_delong, pool, pooled_p
+from ood_bench.errors import OodBenchError, did_you_mean
+from ood_bench.metrics import mean_difference, paired_delong, pool, pooled_p
 from ood_bench.results import (
     ClaimResult,
     ComparedClaim,
@@ -35,34 +36,109 @@ class ComparedRun(NamedTuple):
     store: Cells
 
 
-def compare_runs(sides: Sequence[ComparedRun]) -> RunComparison:
+def compare_runs(
+    sides: Sequence[ComparedRun], models: Mapping[str, str] | None = None
+) -> RunComparison:
     """Compare runs with the first of them, from finished cells.
+
+    Data sets have a counterpart of the same name, or else one with the same images.
 
     Args:
         sides: Two or more runs.
+        models: Names of models in the first run, and those of their counterparts in the others;
+            default: the same names.
+
+    Raises:
+        OodBenchError: If no run has such a model.
     """
     results = {side.name: collect(side.record, side.store) for side in sides}
     measured = {name: _pooled(found) for name, found in results.items()}
     trained = {side.name: _trained(side) for side in sides}
     first, *others = sides
+    _check_models(models or {}, measured, first.name)
     level = first.record.level
+    matched = {other.name: _counterparts(first, other, measured, models or {}) for other in others}
     rows: list[ComparedRow] = []
     for address, row in measured[first.name].items():
-        if not any(address in measured[other.name] for other in others):
+        if not any(address in matched[other.name] for other in others):
             continue
-        rows.append(_row(first.name, row, trained[first.name][address]))
+        rows.append(_row(first.name, address, row, trained[first.name][address]))
         for other in others:
-            if address in measured[other.name]:
-                by_how_many = trained[other.name][address]
-                theirs = _row(other.name, measured[other.name][address], by_how_many)
-                rows.append(_differing(theirs, address, first, other, level))
+            if theirs := matched[other.name].get(address):
+                by_how_many = trained[other.name][theirs]
+                own = _row(other.name, address, measured[other.name][theirs], by_how_many)
+                found = _differing(own, address, theirs, first, other, level)
+                called = [
+                    f"this run's {was!a} is the first's {name!a}"
+                    for name, was in zip(address, theirs, strict=True)
+                    if name != was
+                ]
+                rows.append(replace(found, note="; ".join(filter(None, [*called, found.note]))))
     return RunComparison(
         runs=tuple(results),
         level=level,
         rows=tuple(_corrected(rows)),
         claims=tuple(_claims(results)),
-        notes=tuple(_notes(results, measured, rows)),
+        notes=tuple(_notes(results, measured, matched)),
     )
+
+
+def _check_models(
+    models: Mapping[str, str], measured: Mapping[str, Mapping[Address, Row]], first: str
+) -> None:
+    known = {run: {address[0] for address in found} for run, found in measured.items()}
+    others = set().union(*(names for run, names in known.items() if run != first))
+    for ours, theirs in models.items():
+        if ours not in known[first]:
+            raise OodBenchError(f"{first} has no model '{ours}'{did_you_mean(ours, known[first])}")
+        if theirs not in others:
+            raise OodBenchError(
+                f"no other run has a model '{theirs}'{did_you_mean(theirs, others)}"
+            )
+
+
+def _counterparts(
+    first: ComparedRun,
+    other: ComparedRun,
+    measured: Mapping[str, Mapping[Address, Row]],
+    models: Mapping[str, str],
+) -> dict[Address, Address]:
+    """Return the other run's address for each of the first that has a counterpart."""
+    ours, theirs = _contents(first), _contents(other)
+    sets = {
+        name: next(iter(alike))
+        for name, images in ours.items()
+        if name not in theirs
+        and (alike := [one for one, of in theirs.items() if one not in ours and of & images])
+    }
+    found = {}
+    for address in measured[first.name]:
+        model, inside, outside, detector = address
+        named = (
+            models.get(model, model),
+            sets.get(inside, inside),
+            sets.get(outside, outside),
+            detector,
+        )
+        if named in measured[other.name]:
+            found[address] = named
+    return found
+
+
+def _contents(side: ComparedRun) -> dict[str, set[str]]:
+    """Return the digests of the images that were scored of each data set, one for each shape."""
+    found: dict[str, set[str]] = defaultdict(set)
+    known = set()
+    for cell in side.record.of("detection"):
+        names = (cell.at.inside, cell.at.outside)
+        if names in known or not side.store.has(cell.key):
+            continue
+        known.add(names)
+        spec = side.store.spec(cell.key, DetectionMetrics)
+        for name, key in zip(names, (spec.inside, spec.outside), strict=True):
+            source = side.store.spec(key, Detect).source
+            found[name].add(side.store.spec(source, Score).data)
+    return found
 
 
 def _pooled(results: Results) -> dict[Address, Row]:
@@ -85,12 +161,9 @@ def _trained(side: ComparedRun) -> dict[Address, str]:
     }
 
 
-def _row(run: str, row: Row, trained: str) -> ComparedRow:
+def _row(run: str, address: Address, row: Row, trained: str) -> ComparedRow:
     return ComparedRow(
-        row.model,
-        row.inside,
-        row.outside,
-        row.detector,
+        *address,
         run,
         row.value,
         row.low,
@@ -102,40 +175,71 @@ def _row(run: str, row: Row, trained: str) -> ComparedRow:
 
 
 def _differing(
-    row: ComparedRow, address: Address, first: ComparedRun, other: ComparedRun, level: float
+    row: ComparedRow,
+    address: Address,
+    named: Address,
+    first: ComparedRun,
+    other: ComparedRun,
+    level: float,
 ) -> ComparedRow:
-    """Return a row with its difference from the first run, or with the reason for none."""
-    ours, theirs = _by_seed(first, address), _by_seed(other, address)
-    seeds = [seed for seed in theirs if seed in ours]
-    if not seeds:
-        return replace(row, note="the runs have no seed in common")
-    if all(ours[seed].key == theirs[seed].key for seed in seeds):
+    """Return a row with its difference from the first run, or with the reason for none.
+
+    Trainings are paired by seed if both runs have the same seeds. Otherwise the means over all
+    trainings of each are compared, as they are shown.
+
+    Args:
+        row: The row without a difference.
+        address: The address in the first run.
+        named: The address in the other run.
+        first: The first run.
+        other: The other run.
+        level: Coverage of the interval.
+    """
+    ours, theirs = _by_seed(first, address), _by_seed(other, named)
+    paired = set(ours) == set(theirs)
+    if paired and all(ours[seed].key == theirs[seed].key for seed in ours):
         return replace(row, difference=0.0, note="same scores as in the first run")
-    found = []
-    for seed in seeds:
-        scores = [
-            _scored(side.store, cells[seed]) for side, cells in ((other, theirs), (first, ours))
+    kept: list[list[tuple[Scores, Scores]]] = []
+    images = set()
+    for side, cells in ((other, theirs), (first, ours)):
+        kept.append([])
+        for seed in sorted(cells):
+            found = _scored(side.store, cells[seed])
+            if isinstance(found, str):
+                return replace(row, note=found)
+            kept[-1].append(found[0])
+            images.add(found[1])
+    if len(images) > 1:
+        return replace(row, note="the runs scored different images")
+    note = ""
+    if paired:
+        each = [
+            paired_delong((own[0], base[0]), (own[1], base[1]), level=level)
+            for own, base in zip(*kept, strict=True)
         ]
-        for one in scores:
-            if isinstance(one, str):
-                return replace(row, note=one)
-        (own, own_images), (base, base_images) = [one for one in scores if not isinstance(one, str)]
-        if own_images != base_images:
-            return replace(row, note="the runs scored different images")
-        try:
-            found.append(paired_delong((own[0], base[0]), (own[1], base[1]), level=level))
-        except ValueError as mistake:
-            return replace(row, note=str(mistake))
-    measure, _ = pool(found, level=level, bounds=(-1.0, 1.0))
-    common = ", ".join(map(str, seeds))
+        measure, _ = pool(each, level=level, bounds=(-1.0, 1.0))
+        p = pooled_p(each, level=level)
+    else:
+        measure, p = mean_difference(kept[0], kept[1], level=level)
+        note = f"not paired by seed: {_seeds(theirs)} here, {_seeds(ours)} in the first run"
+        if min(map(len, kept)) == 1:
+            note += (
+                "; a run has one training, so that interval and p are over the choice of images "
+                "alone"
+            )
     return replace(
         row,
         difference=measure.value,
         difference_low=measure.low,
         difference_high=measure.high,
-        p=pooled_p(found, level=level),
-        note="" if len(seeds) == max(len(ours), len(theirs)) else f"on common seeds: {common}",
+        p=p,
+        note=note,
     )
+
+
+def _seeds(cells: Mapping[int, RecordedCell]) -> str:
+    numbers = sorted(cells)
+    return f"seed{'s' if len(numbers) > 1 else ''} {', '.join(map(str, numbers))}"
 
 
 def _by_seed(side: ComparedRun, address: Address) -> dict[int, RecordedCell]:
@@ -183,14 +287,15 @@ def _claims(results: dict[str, Results]) -> Iterator[ComparedClaim]:
 def _notes(
     results: dict[str, Results],
     measured: dict[str, dict[Address, Row]],
-    rows: Sequence[ComparedRow],
+    matched: Mapping[str, Mapping[Address, Address]],
 ) -> Iterator[str]:
     first = next(iter(results))
-    shown = {(row.run, row.model, row.inside, row.outside, row.detector) for row in rows}
+    compared = {run: set(found.values()) for run, found in matched.items()}
+    compared[first] = {address for found in matched.values() for address in found}
     for run, result in results.items():
         yield from (f"{run}: {note}" for note in result.notes)
         if result.level != results[first].level:
             yield f"Intervals of {run} cover {100 * result.level:g} %."
-        alone = sum((run, *address) not in shown for address in measured[run])
+        alone = sum(address not in compared[run] for address in measured[run])
         if alone:
             yield f"{alone} results of {run} have no counterpart and are not compared."

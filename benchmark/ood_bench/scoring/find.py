@@ -1,5 +1,6 @@
 """Find a trained model by the name that a user gives."""
 
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -67,6 +68,27 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
     store, key = Store(folder.parent / "store"), labels[matching[0]]
     if not store.has(key):
         raise OodBenchError(f"{folder}: {matching[0]} is not trained; run the suite again to go on")
+    return _trained(folder, record, store, matching[0], key, trust_code=trust_code)
+
+
+def models_of(folder: Path) -> Iterator[TrainedModel]:
+    """Yield the trained models of a run, each finished training once; of an archive none.
+
+    Args:
+        folder: The folder of the run.
+    """
+    record = read_record(folder)
+    if (folder / CELLS).is_file():
+        return
+    store = Store(folder.parent / "store")
+    keys = {cell.key: cell.at.label for cell in record.of("train") if store.has(cell.key)}
+    for key, label in keys.items():
+        yield _trained(folder, record, store, label, key, trust_code=False)
+
+
+def _trained(
+    folder: Path, record: RunRecord, store: Store, label: str, key: str, *, trust_code: bool
+) -> TrainedModel:
     found = of_cell(
         store,
         key,
@@ -74,7 +96,7 @@ def _of_run(name: str, results: Path, run: str | None, *, trust_code: bool) -> T
         trust=trust_code or record.own,
         scored=held_out_cells(record, key),
     )
-    return replace(found, tested=_tested(record, store, matching[0]))
+    return replace(found, tested=_tested(record, store, label))
 
 
 def _tested(record: RunRecord, store: Store, label: str) -> TestMeasure | None:

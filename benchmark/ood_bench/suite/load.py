@@ -19,6 +19,7 @@ from ood_bench.scalars import changes, refusal
 from ood_bench.suite.extend import KEY, Written, read_suite
 from ood_bench.suite.schema import ModelEntry, Suite
 from ood_bench.suite.source import SuiteSource, override
+from ood_bench.suite.variants import expanded
 
 M = TypeVar("M", bound=BaseModel)
 
@@ -118,6 +119,7 @@ def load_suite(
     source = read_suite(written)
     for assignment in assignments:
         source = override(source, assignment)
+    source = expanded(source)
     loaded = LoadedSuite(_scaled(validated(source, Suite), source, scale), source)
     _check_names(loaded)
     return loaded

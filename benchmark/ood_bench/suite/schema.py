@@ -18,6 +18,8 @@ from pydantic import (
 from ood_bench.claims import CALLED, Claim
 from ood_bench.data import DataOptions
 from ood_bench.recipe import Recipe
+from ood_bench.results import Variant
+from ood_bench.suite.variants import variant_name
 from ood_bench.typed import Name
 from ood_bench.zoo import PREFIX
 
@@ -118,6 +120,10 @@ class ModelEntry(_Frozen):
     `./file.py:Class`; default: the entry's name."""
     options: dict[str, Any] = {}
     """Options of the model."""
+    variants: dict[str, Annotated[tuple[str | bool | int | float, ...], Field(min_length=1)]] = {}
+    """Values of options, each combination of which is a model of its own, at most 64: `{width: [64,
+    128]}` makes `glow-width-64` and `glow-width-128` of `glow`. A list of models that names it
+    names all of them. The report draws AUROC against each option."""
     training: dict[str, Any] = {}
     """Training options that override those of the suite."""
     checkpoint: CheckpointPath | None = None
@@ -188,6 +194,12 @@ class Roles(_Frozen):
     classifier: ModelEntry | None = None
     """A classifier, trained on the labels of each ID data set. Detectors that read only it run once
     per pair, under the model name `classifier`."""
+
+    @model_validator(mode="after")
+    def _has_no_variants(self) -> Self:
+        if self.classifier and self.classifier.variants:
+            raise ValueError("a classifier has no `variants`; they are of the suite's models")
+        return self
 
 
 class Quoted(_Frozen):
@@ -299,6 +311,16 @@ class Suite(_Frozen):
         """
         of = model if model in self.models else self.ensembles[model].of
         return Recipe.model_validate({**self.training, **self.models[of].training})
+
+    @property
+    def variants(self) -> dict[str, Variant]:
+        """The models that are variants, with the model that each was made of."""
+        found = {}
+        for name, entry in self.models.items():
+            axes = {axis: value for axis, (value,) in entry.variants.items()}
+            if axes:
+                found[name] = Variant(name.removesuffix(variant_name("", axes)), axes)
+        return found
 
     def classifier_recipe(self) -> Recipe:
         """Return the training options of the classifier, on top of the suite's."""

@@ -67,7 +67,10 @@ def test_groups_and_untrained_models_are_not_the_best() -> None:
         rows("groups", [1.0], n=10, note="scores of groups of 10 images"),
         rows("raw", [0.9], note=remark),
     )
-    assert texts(compact_table(found)) == {"a": "**0.700**", "groups†": "1.000", "raw": "0.900"}
+    table = compact_table(found)
+    assert texts(table) == {"a": "**0.700**", "groups†": "1.000", "raw": "0.900"}
+    assert "Not compared, since nothing was learned: glow_a trained on in." in table.caption
+    assert "nothing was learned" not in compact_table(results(rows("a", [0.7]))).caption
 
 
 def test_two_detectors_of_groups_are_both_marked() -> None:
