@@ -58,6 +58,15 @@ def data_colours(names: Sequence[str]) -> dict[str, Colour]:
     return {name: _colour(text) for name, text in zip(names, _PALETTE, strict=False)}
 
 
+def in_order(names: Sequence[str]) -> dict[str, Colour]:
+    """Return a colour for each of some names, such as models, by their order."""
+    if len(names) > len(_PALETTE):
+        import seaborn as sns
+
+        return dict(zip(names, sns.color_palette("husl", len(names)), strict=True))
+    return {name: _colour(text) for name, text in zip(names, _PALETTE, strict=False)}
+
+
 def _colour(text: str) -> Colour:
     red, green, blue = bytes.fromhex(text)
     return red / 255, green / 255, blue / 255

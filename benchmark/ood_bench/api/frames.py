@@ -85,7 +85,7 @@ class Run:
     @property
     def skips(self) -> tuple[Omission, ...]:
         """What the plan skipped, each with its reason."""
-        return self.record.skips
+        return self.results.skips
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
@@ -381,6 +381,10 @@ class Run:
             f"claims {len(claims)}, {reproduced} of them reproduced{by}",
             f"  left out   {len(self.results.skips)} skipped, {len(self.results.failures)} failed",
         ]
+        if self.results.not_kept:
+            lines.append(
+                f"  not kept   {len(self.results.not_kept)} of the figures, by the archive"
+            )
         return "\n".join(lines)
 
 

@@ -272,7 +272,8 @@ class Results:
     """One run of one suite; `level` is the coverage of every interval.
 
     `former_intervals` is true if some intervals were computed by an earlier version. `metrics`
-    describes each detection metric, in the order of rows and columns.
+    describes each detection metric, in the order of rows and columns. `not_kept` are figures and
+    tables that were made and that the archive leaves out on purpose; nothing measured is missing.
     """
 
     suite: str
@@ -293,3 +294,4 @@ class Results:
     audit: Audit | None = None
     former_intervals: bool = False
     metrics: tuple[MetricSpec, ...] = SPECS
+    not_kept: tuple[Omission, ...] = ()

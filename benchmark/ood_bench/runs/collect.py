@@ -21,7 +21,7 @@ from ood_bench.results import (
     TrainingCard,
     trainings,
 )
-from ood_bench.runs.archive import computing_seconds
+from ood_bench.runs.archive import NOT_KEPT, computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.ranking import rank
@@ -52,6 +52,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
     rows = (*_noted(single, record), *_pooled(single, record))
     findings = tuple(_findings(record, store, untrained))
     unfinished = _unfinished(record, store)
+    not_kept = tuple(skip for skip in record.skips if skip.reason.startswith(NOT_KEPT))
     return Results(
         suite=record.suite,
         title=record.title,
@@ -101,7 +102,8 @@ def collect(record: RunRecord, store: Cells) -> Results:
             if store.has(cell.key) and cell.key not in record.hidden
         ),
         findings=findings,
-        skips=(*record.skips, *unfinished),
+        skips=(*(skip for skip in record.skips if skip not in not_kept), *unfinished),
+        not_kept=not_kept,
         failures=record.failures,
         notes=record.notes,
         manifest={

@@ -84,7 +84,7 @@ class Matrix {
   }
 
   row(row, shown) {
-    const made = element("tr");
+    const made = element("tr", { class: row.gray ? "gray" : "" });
     for (const { key, name, detector } of shown) {
       if (key) made.append(element(key === "model" ? "th" : "td", key === "model" ? { scope: "row" } : {}, row[key]));
       else made.append(element("td", { class: "value" }, this.value(row, row.cells[detector], name)));
