@@ -13,7 +13,8 @@ from ood_bench.report.texttable import TextTable
 
 _ROWS = "[tables/results.csv](tables/results.csv)"
 _INTERVAL = re.compile(
-    r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\](?:, [a-z0-9 ]+| [A-Za-z][A-Za-z/@0-9-]*)?(?: [⁰¹²³⁴⁵⁶⁷⁸⁹,]+)?"
+    r"-?[\d.,e]+ \[-?[\d.,e]+, -?[\d.,e]+\](?:, [a-z0-9 ]+| [A-Za-z][A-Za-z/@0-9-]*)?"
+    r"(?: [⁰¹²³⁴⁵⁶⁷⁸⁹,]+)?"
 )
 
 

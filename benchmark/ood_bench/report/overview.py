@@ -269,10 +269,10 @@ def _heat_map(results: Results) -> "Figure":
         size = (1.15 * widest + 3.4, sum(heights) + 0.4)
         figure = Figure(figsize=size, layout="constrained")
         panels = figure.subplots(len(found), 1, squeeze=False, height_ratios=heights).ravel()
-        for axes, board in zip(panels, found, strict=True):
-            mesh = _draw_heat(axes, board)
+        meshes = [_draw_heat(axes, board) for axes, board in zip(panels, found, strict=True)]
+        for axes in panels:
             axes.set_xlim(-0.5, widest - 0.5)
-        figure.colorbar(mesh, ax=list(panels), label="AUROC", fraction=0.05, aspect=30)
+        figure.colorbar(meshes[0], ax=list(panels), label="AUROC", fraction=0.05, aspect=30)
     return figure
 
 
