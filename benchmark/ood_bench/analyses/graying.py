@@ -256,7 +256,7 @@ def _draw_curves(figure: "SubFigure", means: pd.DataFrame) -> None:
     for axes in (left, right):
         axes.set(xlim=(1.02, -0.02), xlabel="λ (grayer →)")
     left.set(ylim=(low, high), ylabel="Bits per dimension (← more likely)")
-    right.set(ylim=(-0.02, 1.02), ylabel="AUROC of the likelihood")
+    right.set(ylim=(-0.06, 1.06), ylabel="AUROC of the likelihood")
     handles, labels = left.get_legend_handles_labels()
     columns = 3 if max(map(len, labels)) < 32 else 2
     figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ood_bench.files import write_whole
+from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.compose import run_document
 from ood_bench.report.figures import DrawingProgress, file_stem, show_all
@@ -62,6 +63,8 @@ def write_report(
     encoding = writer.encoding(small=small)
     if encoding is None:
         return writer.write(run_document(results), folder)
+    from ood_bench.analyses.style import colours_of_report
+
     with FileCache(None if writer.single and folder != run else folder, run) as cache:
         if not writer.single:
             _write_tables(results, folder / "tables", cache, small=small)
@@ -73,9 +76,20 @@ def write_report(
             draws=writer.draws,
             progress=progress,
             reasons=reasons,
+            among=digest(outside_sets(results)),
         )
-        document = run_document(results, shown, draw_overviews(results, cache, encoding))
+        with colours_of_report(outside_sets(results)):
+            document = run_document(results, shown, draw_overviews(results, cache, encoding))
     return writer.write(document, folder)
+
+
+def outside_sets(results: Results) -> list[list[str]]:
+    """Return the outside data sets of each inside, in the order of the run."""
+    found: dict[str, dict[str, None]] = {}
+    for row in results.rows:
+        if row.outside:
+            found.setdefault(row.inside, {})[row.outside] = None
+    return [list(names) for names in found.values()]
 
 
 def write_run_comparison(found: RunComparison, folder: Path, *, format: str) -> Path:

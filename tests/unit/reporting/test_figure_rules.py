@@ -11,12 +11,19 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from ood_bench.analyses import Analysis, Split, Study
+from ood_bench.analyses.bins import Series, fine_width, shown
 from ood_bench.analyses.constants import Constants
 from ood_bench.analyses.course import Course
+from ood_bench.analyses.extremes import Extremes
 from ood_bench.analyses.graying import Graying
 from ood_bench.analyses.histogram import Histogram
+from ood_bench.analyses.outliers import Outliers
+from ood_bench.analyses.roc import Roc
+from ood_bench.analyses.samples import grid_columns
 from ood_bench.analyses.second_order import GAPS, SecondOrder
 from ood_bench.analyses.simplicity import Simplicity
+from ood_bench.analyses.strips import distinct
+from ood_bench.analyses.style import colours_of_report, data_colours
 from ood_bench.analyses.view import BEYOND
 from ood_bench.detectors import Columns
 
@@ -173,3 +180,66 @@ def test_a_series_beyond_the_axis_is_marked_on_the_axis_and_two_of_them_apart(
     figure = Histogram().draw(Histogram().tabulate(replace(study, columns=columns)))
     heights = [line.get_ydata()[0] / axes.get_ylim()[1] for axes, line in far(figure)]
     assert heights == pytest.approx([0.03, 0.10, 0.17])
+
+
+def test_a_data_set_has_one_colour_in_a_report_and_the_inside_is_always_blue() -> None:
+    figures = [["mnist", "noise"], ["svhn", "celeba", "noise"], ["cifar", "noise"]]
+    with colours_of_report(figures):
+        first = data_colours(["fashion", "mnist", "noise"])
+        second = data_colours(["cifar", "svhn", "celeba", "noise"])
+        third = data_colours(["svhn", "noise", "cifar"])
+    assert first["noise"] == second["noise"] == third["noise"]
+    assert first["fashion"] == second["cifar"] == third["svhn"]
+    outside = [first["mnist"], first["noise"], second["svhn"], second["celeba"], third["cifar"]]
+    assert len({*outside, first["fashion"]}) == 6
+    assert data_colours(["svhn", "noise", "cifar"])["noise"] != third["noise"]
+
+
+def test_data_sets_of_one_figure_differ_however_many_the_report_has() -> None:
+    figures = [[f"d{number}" for number in range(start, start + 9)] for start in range(0, 20, 4)]
+    with colours_of_report(figures):
+        for figure in figures:
+            assert len({*data_colours(["inside", *figure]).values()}) == 10
+    with colours_of_report([[f"d{number}" for number in range(20)]]):
+        assert len({*data_colours(["d0", "d1", "d7", "d19"]).values()}) == 4
+
+
+def test_fewer_images_are_shown_in_wider_bins_and_never_too_many() -> None:
+    random = np.random.default_rng(0)
+    counts = {}
+    for total in (100, 10_000, 1_000_000):
+        values = random.normal(3.0, 0.4, total)
+        width = fine_width(values)
+        series = Series.of(values, width, data="a", split="test", outside=False)
+        edges = shown([series], bins=120)
+        rule = 2 * (series.quantile[0.75] - series.quantile[0.25]) / total ** (1 / 3)
+        counts[total] = len(edges) - 1
+        if total == 10_000:
+            assert rule / 1.5 < edges[1] - edges[0] < 1.5 * rule
+    assert 10 <= counts[100] < counts[10_000] < counts[1_000_000] <= 124
+
+
+def test_curves_of_detectors_do_not_lie_on_the_frame(study: Study) -> None:
+    for analysis in (Roc(), Outliers()):
+        for axes in analysis.draw(analysis.tabulate(study)).axes:
+            if axes.axison:
+                low, high = axes.get_ylim()
+                assert low <= -0.05 < 1.05 <= high
+
+
+def test_images_that_are_the_same_are_shown_once_with_their_number(study: Study) -> None:
+    same = np.zeros((400, *study.shape), np.uint8)
+    table = Extremes(count=8).tabulate(replace(study, images=lambda data, split: same))
+    shown_once = Extremes().draw(table)
+    titles = [axes.get_title() for axes in shown_once.axes if axes.get_title()]
+    assert len(titles) == 2 * 4
+    assert all(title.endswith(" ×8") for title in titles)
+    counted = [
+        [one.copies for one in distinct(strip.images)] for strip in Extremes().gallery(table)
+    ]
+    assert counted == [[8]] * 8
+
+
+@pytest.mark.parametrize("count", [4, 6, 8, 9, 12, 16, 20, 24, 25, 30, 32, 36, 48, 64, 100])
+def test_samples_fill_their_grid(count: int) -> None:
+    assert count % grid_columns(count) == 0

@@ -30,6 +30,7 @@ from ood_bench.report.html.charts import chart_data
 from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.numbers import ABSENT, count, with_interval
 from ood_bench.results import ClaimResult
+from ood_bench.units import legible
 
 SCRIPTS = ("page.js", "matrix.js", "chart.js")
 ROWS = "what `--format csv` writes"
@@ -120,6 +121,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"uri": _uri, "meaning": _meaning, "count": count, "anchor": _anchor}
+    environment.filters["legible"] = legible
     environment.globals["absent"] = ABSENT
     return environment
 
