@@ -149,7 +149,7 @@ def test_a_comparison_is_written_with_both_directions_and_published_values(
     )
     assert page.count(head) == 2
     groups = page.split("## Detector ranking, groups of images")[1].split("##")[0]
-    assert {line.split(" | ")[1] for line in groups.splitlines() if "group" in line} == {
+    assert {line.split(" | ")[1] for line in groups.splitlines() if "groups of 5" in line} == {
         "typicality-5"
     }
     table = re.sub(r"(?<=\| glow) [¹²³⁴⁵⁶⁷⁸⁹⁰,]+(?= \|)", "", page)  # it has learnt nothing yet
