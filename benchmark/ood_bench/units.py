@@ -1,4 +1,4 @@
-"""Nats, bits, and bits per dimension."""
+"""Nats, bits, bits per dimension, and numbers as readers see them."""
 
 import math
 from typing import TYPE_CHECKING, TypeVar
@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 __all__ = [
     "LN2",
     "bits_per_dim",
+    "legible",
     "nats_to_bits",
 ]
 
@@ -45,6 +46,25 @@ def bits_per_dim(log_prob: T, dims: int) -> T:
     if dims <= 0:
         raise ValueError(f"dims must be positive, got {dims}")
     return -log_prob / (dims * LN2)
+
+
+def legible(value: float) -> str:
+    """Write a number in three significant digits, with a true minus sign.
+
+    Example:
+        >>> legible(1761.3), legible(-0.06971), legible(3.0), legible(284.4), legible(2.1548e29)
+        ('1,760', '−0.0697', '3.00', '284', '2.15e29')
+    """
+    rounded = float(f"{value:.3g}")
+    size = abs(rounded)
+    if 1000 <= size < 1e6:
+        text = f"{rounded:,.0f}"
+    elif size < 1000 and (size >= 1e-3 or not size):
+        text = f"{rounded:#.3g}".removesuffix(".")
+    else:
+        digits, _, power = f"{value:.2e}".partition("e")
+        text = f"{digits}e{int(power)}"
+    return text.replace("-", "−", 1) if value < 0 else text
 
 
 def nats_to_bits(nats: T) -> T:

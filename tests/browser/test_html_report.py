@@ -303,3 +303,55 @@ def test_a_comparison_of_runs_is_a_page_whose_tables_sort(tmp_path: Path, page: 
     cells = table.locator("tbody td:nth-child(4)").all_text_contents()
     assert [text[:5] for text in cells] == ["0.400", "0.600"]
     assert page.evaluate("window.hacked") is None
+
+
+def test_on_a_phone_claims_are_cards_and_what_is_long_is_folded(
+    report: str, page: "Page", run: Run
+) -> None:
+    page.set_viewport_size({"width": 390, "height": 844})
+    page.goto(report)
+    assert page.evaluate("document.documentElement.scrollHeight") < 15_000
+    measured = page.locator(".claims td[data-label=Measured]")
+    assert measured.count() == len(run.results.claims)
+    for cell in measured.all():
+        box = cell.bounding_box()
+        assert box
+        assert box["x"] >= 0
+        assert box["x"] + box["width"] <= 390
+        assert cell.inner_text().strip()
+    assert page.locator("details.fold").count() > 3
+    assert page.locator("details.fold[open]").count() == 0
+    page.evaluate("location.hash = '#chart-0'")
+    page.locator("#chart-0 .plot svg").wait_for()
+    page.set_viewport_size({"width": 1280, "height": 900})
+    page.reload()
+    assert page.locator("details.fold[open]").count() == page.locator("details.fold").count()
+
+
+def test_the_search_finds_models_pairs_and_detectors(report: str, page: "Page") -> None:
+    page.goto(report)
+    rows = page.locator(".matrix tbody tr")
+    everything = rows.count()
+    box = page.get_by_role("searchbox")
+    box.fill("CV-GLOW")
+    assert {text.split()[0] for text in column(page, 1)} == {"cv-glow"}
+    names = page.locator("#bits tbody tr:visible > :nth-child(1)").all_inner_texts()
+    assert set(names) == {"cv-glow"}
+    assert page.locator("#figures figure:visible").evaluate_all(
+        "all => all.every(one => one.dataset.find.startsWith('cv-glow'))"
+    )
+    box.fill("typicality")
+    assert page.locator(".matrix th[scope=col]").all_inner_texts()[3:] == ["typicality"]
+    box.fill("low → black")
+    assert set(column(page, 3)) == {"black"}
+    box.fill("nothing of this name")
+    assert page.locator("main section:visible table.sortable tbody tr:visible").count() == 0
+    box.fill("")
+    assert rows.count() == everything
+    assert page.locator("[data-find][hidden], main section[hidden]").count() == 0
+
+
+def test_the_title_of_a_figure_is_shown_once(report: str, page: "Page", run: Run) -> None:
+    page.goto(report)
+    assert page.locator("#figures figure img").count() > 0
+    assert page.locator("#figures figcaption").count() == 0

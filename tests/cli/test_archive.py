@@ -8,6 +8,7 @@ from pathlib import Path
 
 from tests.conftest import Command
 
+from ood_bench import load_run
 from ood_bench.hashing import file_sha256
 
 
@@ -47,7 +48,14 @@ def test_figures_can_be_left_out_of_an_archive_and_their_findings_stay(
     assert "extremes-cv-glow-low-0.png" in figures
     assert "extremes-glow-low-0.png" not in figures
     page = (tiny.parent / "kept/report.md").read_text()
-    assert "figure and table left out: --skip analysis/glow@" in page
+    missing, kept_out = page.split("## Figures and tables that the archive does not hold")
+    assert "figure and table left out: --skip analysis/glow@" in kept_out
+    assert "figure and table left out" not in missing.split("## Skipped")[-1]
+    assert "The archive leaves out 1 figure with the tables behind; they were made." in page
+    archived = load_run("kept")
+    assert not [skip for skip in archived.skips if "left out" in skip.reason]
+    assert [left.cell for left in archived.results.not_kept] == ["analysis/glow@low/0/extremes"]
+    assert "  not kept   1 of the figures, by the archive" in repr(archived)
     assert ood_bench("archive", "-o", "less", "--skip", "analysis/*/course").status == 0
     assert ood_bench("report", "less").status == 0
     findings = (tiny.parent / "less/tables/findings.csv").read_text()

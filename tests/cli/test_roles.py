@@ -151,8 +151,14 @@ def test_a_comparison_is_written_with_both_directions_and_published_values(
     assert ood_bench("run", roles).status == 0
     (report,) = roles.parent.glob("results/roles-*/report.md")
     page = report.read_text()
-    head = "| Model | Detector | Extra input | Trainings | low → high | high → low | Mean | Worst |"
-    assert head in page
+    head = (
+        "| Model | Detector | Extra input | Trainings | low → high | high → low | Mean of 2 pairs |"
+    )
+    assert page.count(head) == 2
+    groups = page.split("## Detector ranking, groups of images")[1].split("##")[0]
+    assert {line.split(" | ")[1] for line in groups.splitlines() if "groups of 5" in line} == {
+        "typicality-5"
+    }
     table = re.sub(r"(?<=\| glow) [¹²³⁴⁵⁶⁷⁸⁹⁰,]+(?= \|)", "", page)  # it has learnt nothing yet
     assert "| glow | waic | an ensemble | one training" in table
     assert (

@@ -254,3 +254,15 @@ def test_a_kept_run_of_an_earlier_version_says_whose_intervals_it_shows() -> Non
             for ref in record["detections"]
         )
     assert ood_bench.load_run(kept).results.former_intervals == former
+
+
+def test_no_interval_of_bits_is_negative_and_the_median_stands_beside_a_huge_mean() -> None:
+    kept = Path(__file__).parents[2] / "results/reference/paper-zoo"
+    rows = [row for row in ood_bench.load_run(kept).results.rows if "bpd" in row.metric]
+    assert min(row.low for row in rows) >= 0
+    noise = [row for row in rows if row.value > 1e9]
+    assert {(row.model, row.inside, row.outside) for row in noise} == {
+        ("cv-glow", "cifar10", "noise")
+    }
+    said = "a few images make this mean, the median is 4.34e13 bits per dimension"
+    assert all(said in row.note.split("; ") for row in noise)

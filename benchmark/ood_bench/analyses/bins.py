@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from ood_bench.analyses.style import signed
+from ood_bench.analyses.view import BEYOND
 from ood_bench.detectors import Scores
+from ood_bench.units import legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -122,13 +123,19 @@ class Series:
 def shown(series: Sequence[Series], *, bins: int = 120) -> NDArray[np.float64]:
     """Return the edges of the bins to show, each a union of fine ones, over a fitting range.
 
+    Bins are about as wide as the rule of Freedman and Diaconis has it for the inside's test
+    images, 2 · IQR / n^(1/3): the fewer images, the wider.
+
     Args:
         series: All series of a panel.
-        bins: Approximate maximum number of bins.
+        bins: Approximate maximum number of bins; the least is a tenth of it.
     """
     low, high = series_view(series)
     width = series[0].width
-    while (high - low) / width > bins:
+    inside = next(s for s in reversed(series) if not s.outside)
+    spread = inside.quantile[0.75] - inside.quantile[0.25]
+    wanted = min(2 * spread / inside.total ** (1 / 3), 10 * (high - low) / bins)
+    while (high - low) / width > bins or width * math.sqrt(2) < wanted:
         width *= 2
     first, last = math.floor(low / width) - 1, math.ceil(high / width) + 1
     return np.arange(first, last + 1, dtype=np.float64) * width
@@ -167,8 +174,8 @@ def draw_series(
     """Draw a series with area one into a panel whose limits are set.
 
     Training images are drawn as a dashed outline, values that lie close together as a line, and a
-    series that lies mostly beyond the axis as an arrow at its end. A second line of the label
-    tells what the panel does not show.
+    series that lies mostly beyond the axis as an arrow at its end, on the axis. A second line of
+    the label tells what the panel does not show.
     """
     density, top = series.density(edges), axes.get_ylim()[1]
     middle, far = series.quantile[0.5], 2 * series.beyond(edges) > series.total
@@ -178,7 +185,16 @@ def draw_series(
         below = middle < edges[0]
         x = edges[0] + inset if below else edges[-1] - inset
         marker = "<" if below != axes.xaxis_inverted() else ">"
-        axes.plot(x, top / 2, marker, color=colour, markersize=7, label=label)
+        before = sum(line.get_gid() == BEYOND for line in axes.lines)
+        axes.plot(
+            x,
+            (0.03 + 0.07 * before) * top,
+            marker,
+            color=colour,
+            markersize=7,
+            label=label,
+            gid=BEYOND,
+        )
     elif series.is_narrow(edges):
         axes.axvline(middle, color=colour, linewidth=1.8, label=label)
     elif series.split == "train":
@@ -195,7 +211,7 @@ def _unseen(series: Series, edges: NDArray[np.float64], *, cut: bool) -> list[st
     if beyond:
         unseen.append(f"{'all' if beyond == total else f'{beyond:,}'} beyond the axis")
     if 2 * beyond > total:
-        unseen.append(f"near {signed(middle, 1)}")
+        unseen.append(f"near {legible(middle)}")
     elif cut and not series.is_narrow(edges):
-        unseen.append(f"peak of {series.density(edges).max():.1f} cut off")
+        unseen.append(f"peak of {legible(series.density(edges).max())} cut off")
     return [", ".join(unseen)] if unseen else []

@@ -9,11 +9,15 @@ import pandas as pd
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.hashing import seed_for
 from ood_bench.metrics import Measure, mean_bpd
+from ood_bench.units import legible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
+    from ood_bench.analyses.style import Colour
+
 LEVELS = 256
+NOISE = (0.5, 0.5, 0.5)
 NAMED = (0, 128, 255)
 
 
@@ -87,7 +91,7 @@ class Constants(Analysis):
         from matplotlib.figure import Figure
 
         from ood_bench.analyses.style import data_colours, look, plain, trained_on
-        from ood_bench.analyses.view import view
+        from ood_bench.analyses.view import mark_beyond, view
 
         first, curve = table.iloc[0], table[table["part"] == "constant"]
         lines = table[table["part"] != "constant"]
@@ -100,19 +104,23 @@ class Constants(Analysis):
         with look():
             figure = Figure(figsize=(6.4, 4.0), layout="constrained")
             axes = figure.subplots()
+            away: list[tuple[bool, Colour]] = []
             for part, data, mean in zip(
                 lines["part"], lines["data"], lines["bits_per_dim"], strict=True
             ):
                 is_noise = part == "noise"
                 role = "test" if data == first["inside"] else "OOD"
                 name = "uniform noise" if is_noise else f"{data} ({role})"
+                colour = NOISE if is_noise else colours[data]
                 beyond = "" if low <= mean <= high else ", beyond the axis"
+                if beyond:
+                    away.append((mean > high, colour))
                 axes.axhline(
                     mean,
-                    color="0.5" if is_noise else colours[data],
+                    color=colour,
                     linestyle=(0, (1.5, 1.2)) if is_noise else (0, (5, 1.5)),
                     linewidth=1.2,
-                    label=plain(f"{name}, mean {mean:.2f}{beyond}"),
+                    label=plain(f"{name}, mean {legible(mean)}{beyond}"),
                 )
             axes.plot(
                 curve["level"],
@@ -122,7 +130,9 @@ class Constants(Analysis):
                 label=f"constant images, {len(curve)} levels",
             )
             axes.set(xlim=(0, LEVELS - 1), ylim=(low, high), xticks=[0, 64, 128, 192, 255])
-            axes.set(xlabel="Gray level", ylabel="Bits per dimension (more likely ↓)")
+            axes.set(xlabel="Gray level", ylabel="Bits per dimension (← more likely)")
+            for place, (top, colour) in enumerate(away, 1):
+                mark_beyond(axes, (LEVELS - 1) * (1 - 0.03 * place), top=top, colour=colour)
             axes.set_title(trained_on(first))
             handles, labels = axes.get_legend_handles_labels()
             figure.legend(
@@ -142,7 +152,7 @@ class Constants(Analysis):
             "Bits per dimension of constant images (one gray level in all pixels and channels) "
             f"under {first['model']} trained on {first['inside']}; lower is more likely. Lines are "
             f"the means of the data sets and of {noise['count']:,} images of uniform noise "
-            f"({noise['bits_per_dim']:.2f})."
+            f"({legible(noise['bits_per_dim'])})."
         )
 
     def findings(self, table: pd.DataFrame) -> tuple[Finding, ...]:

@@ -7,6 +7,7 @@ import pandas as pd
 
 from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.metrics.measure import normal_quantile, percent
+from ood_bench.units import legible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -54,6 +55,7 @@ class Course(Analysis):
         from matplotlib.figure import Figure
 
         from ood_bench.analyses.style import data_colours, look, plain, trained_on
+        from ood_bench.analyses.view import mark_beyond
 
         first = table.iloc[0]
         colours = data_colours(list(dict.fromkeys(table["data"])))
@@ -67,12 +69,23 @@ class Course(Analysis):
                 label = f"{data} ({'train' if train else 'test'})"
                 colour = colours[str(data)]
                 bits, error = line["bits_per_dim"], reach * line["error"]
-                if bits.min() > high:
-                    label += f"\nall beyond the axis, from {bits.min():.1f}"
+                beyond = bits > high
+                if beyond.all():
+                    label += f"\nall beyond the axis, from {legible(bits.min())}"
+                elif beyond.any():
+                    label += f"\n{beyond.sum()} of {len(line)} probes beyond the axis"
+                if beyond.any():
+                    mark_beyond(axes, float(line["step"][beyond].iloc[-1]), top=True, colour=colour)
                 style = (0, (4, 1.5)) if train else "-"
                 axes.plot(line["step"], bits, color=colour, ls=style, lw=1.4, label=plain(label))
                 axes.fill_between(
-                    line["step"], bits - error, bits + error, color=colour, alpha=0.15, lw=0
+                    line["step"],
+                    (bits - error).clip(lower=0),
+                    bits + error,
+                    where=~beyond,
+                    color=colour,
+                    alpha=0.15,
+                    lw=0,
                 )
             axes.set_xscale("symlog", linthresh=1)
             axes.set_xlim(left=0)

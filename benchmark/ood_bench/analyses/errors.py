@@ -82,8 +82,10 @@ class Errors(Analysis):
 
     def draw(self, table: pd.DataFrame) -> "Figure":
         """Draw a row of images for each data set, their bits per dimension above them."""
+        from ood_bench.analyses.style import in_words
+
         first = table.iloc[0]
-        title = f"{first['model']} trained on {first['inside']}"
+        title = in_words(str(first["model"]), str(first["inside"]))
         return draw_strips(_strips(table), title=title, margin=1.5)
 
     def gallery(self, table: pd.DataFrame) -> tuple[Strip, ...]:

@@ -10,6 +10,7 @@ from ood_bench.analyses import Analysis, Finding, Study
 from ood_bench.detectors import Scores
 from ood_bench.metrics import delong, mean_bpd
 from ood_bench.metrics.measure import percent
+from ood_bench.units import legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -221,35 +222,44 @@ def _half(table: pd.DataFrame) -> float:
 
 def _draw_curves(figure: "SubFigure", means: pd.DataFrame) -> None:
     from ood_bench.analyses.style import data_colours, plain
-    from ood_bench.analyses.view import view
+    from ood_bench.analyses.view import mark_beyond, view
 
     inside = means["inside"].iloc[0]
     series = list(means.groupby("data", sort=False))
     colours = data_colours([str(name) for name, _ in series])
-    spans = {name: (part["low"].min(), part["high"].max()) for name, part in series}
+    spans = {name: (max(part["low"].min(), 0.0), part["high"].max()) for name, part in series}
     low, high = view(spans[inside], spans.values())
     left, right = figure.subplots(1, 2)
     right.axhline(0.5, color="0.75", linewidth=0.8, zorder=0)
     for name, part in series:
         colour = colours[str(name)]
-        fits = low <= spans[name][0] and spans[name][1] <= high
+        beyond = part["bits_per_dim"] > high
         label = f"{name} ({'test' if name == inside else 'OOD'})"
-        label += "" if fits else f", from {part['bits_per_dim'].iloc[0]:.1f}"
+        if beyond.any():
+            label += f", from {legible(part['bits_per_dim'].iloc[0])}, beyond the axis"
+            mark_beyond(left, float(part["factor"][beyond].iloc[-1]), top=True, colour=colour)
         for axes, value, least, most in (
             (left, "bits_per_dim", "low", "high"),
             (right, "auroc", "auroc_low", "auroc_high"),
         ):
-            ends = part[least], part[most]
-            axes.fill_between(part["factor"], *ends, color=colour, alpha=0.2, linewidth=0)
+            axes.fill_between(
+                part["factor"],
+                part[least].clip(lower=0),
+                part[most],
+                where=~beyond if axes is left else None,
+                color=colour,
+                alpha=0.2,
+                linewidth=0,
+            )
             style = {"color": colour, "marker": "o", "markersize": 2.5, "linewidth": 1.3}
             axes.plot(part["factor"], part[value], label=plain(label), **style)
     for axes in (left, right):
         axes.set(xlim=(1.02, -0.02), xlabel="λ (grayer →)")
-    left.set(ylim=(low, high), ylabel="Bits per dimension (more likely ↓)")
-    right.set(ylim=(-0.02, 1.02), ylabel="AUROC of the likelihood")
-    figure.legend(
-        *left.get_legend_handles_labels(), loc="outside lower center", ncols=3, frameon=False
-    )
+    left.set(ylim=(low, high), ylabel="Bits per dimension (← more likely)")
+    right.set(ylim=(-0.06, 1.06), ylabel="AUROC of the likelihood")
+    handles, labels = left.get_legend_handles_labels()
+    columns = 3 if max(map(len, labels)) < 32 else 2
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
 
 
 def _draw_examples(axes: "Axes", examples: pd.DataFrame) -> None:

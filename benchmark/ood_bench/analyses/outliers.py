@@ -82,7 +82,7 @@ class Outliers(Analysis):
                     clip_on=False,
                     label=plain(f"{name} {y.iloc[0]:.3f} → {y.iloc[-1]:.3f}"),
                 )
-            axes.set(xlim=(-0.5, 100 * table["dropped"].max() + 0.5), ylim=(0.0, 1.0))
+            axes.set(xlim=(-0.5, 100 * table["dropped"].max() + 0.5), ylim=(-0.06, 1.06))
             axes.set_xticks(sorted(100 * table["dropped"].unique()))
             axes.set_xlabel("Most extreme images dropped from each set (%)")
             axes.set_ylabel("AUROC of −log P(x)")

@@ -72,7 +72,7 @@ class Roc(Analysis):
                     label = plain(f"{detector} {np.trapezoid(y, x):.3f}")
                     dash = DASHES[(i + i // len(palette)) % len(DASHES)]
                     axes.plot(x, y, color=palette[i % len(palette)], ls=dash, lw=1.4, label=label)
-                axes.set(xlim=(-0.02, 1.02), ylim=(-0.02, 1.02), box_aspect=1)
+                axes.set(xlim=(-0.06, 1.06), ylim=(-0.06, 1.06), box_aspect=1)
                 axes.set_xticks([0, 0.5, 1], ["0", "0.5", "1"])
                 axes.set_yticks([0, 0.5, 1], ["0", "0.5", "1"])
                 axes.set(title=plain(str(outside)), xlabel="ID flagged", ylabel="OOD flagged")

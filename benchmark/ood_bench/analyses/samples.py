@@ -66,7 +66,7 @@ class SampleSheet(Analysis):
         by_panel = table.groupby(["part", "temperature"], sort=False, dropna=False)
         first, panels = table.iloc[0], list(by_panel)
         tallest = max(len(panel) for _, panel in panels)
-        columns = math.ceil(math.sqrt(tallest / 2))
+        columns = grid_columns(tallest)
         height = 2.0 * math.ceil(tallest / columns) / columns + 0.55
         across = min(PANELS, len(panels))
         down = math.ceil(len(panels) / across)
@@ -102,6 +102,18 @@ class SampleSheet(Analysis):
             "it, with the mean bits per dimension of the images shown under that model. "
             f"Samples are clipped to [0, 1] and rounded down to 8 bits ({listed}).{empty}"
         )
+
+
+def grid_columns(count: int) -> int:
+    """Return the columns of a grid of about twice as many rows, full if a number near it divides.
+
+    Example:
+        >>> [grid_columns(count) for count in (32, 16, 24, 7, 1)]
+        [4, 4, 4, 2, 1]
+    """
+    wanted = math.sqrt(count / 2)
+    full = [n for n in range(1, count + 1) if not count % n and wanted / 1.7 < n < 1.7 * wanted]
+    return max(full, default=math.ceil(wanted))
 
 
 def to_uint8(images: NDArray[np.float64]) -> NDArray[np.uint8]:

@@ -8,9 +8,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
+from ood_bench.analyses.view import BEYOND
 from ood_bench.capabilities import ConstantVolume, Differentiable, has, named
 from ood_bench.metrics.measure import Measure, percent
-from ood_bench.units import bits_per_dim
+from ood_bench.units import bits_per_dim, legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -27,6 +28,13 @@ GAPS = {
     "jacobian_gap": "closed form, full Jacobian",
 }
 WIDEST_LINEAR = 30.0
+FAR = 1e6
+"""Multiple of the middle size from which a gap lies beyond the axis."""
+MARGIN = 0.08
+DECADES = 6
+"""Decades of an axis on each side of 0."""
+MOST_TICKS = 3
+"""Ticks on each side of 0."""
 PRODUCT = (
     "from the Hessian at the mean image, which for a ReLU network is an artefact of the one linear "
     "piece that holds that image (the second difference, over a quarter of the way, spans many)"
@@ -113,6 +121,7 @@ class SecondOrder(Analysis):
         from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, gaps = table.iloc[0], _gaps(table)
+        low, high = _span(gaps)
         names = list(dict.fromkeys(gaps["outside"]))
         colours = data_colours([first["inside"], *names])
         shown = len(dict.fromkeys(gaps["quantity"]))
@@ -124,7 +133,7 @@ class SecondOrder(Analysis):
                 part = gaps[gaps["outside"] == name]
                 axes.axvline(0.0, color="0.6", linewidth=0.8, zorder=0)
                 for line, (_, gap) in enumerate(part.iterrows()):
-                    _draw_gap(axes, line, gap, colours[name])
+                    _draw_gap(axes, line, gap, colours[name], low=low, high=high)
                 labels = [GAPS[quantity] for quantity in part["quantity"]]
                 axes.set_yticks(range(len(part)), labels)
                 axes.set_ylim(len(part) - 0.5, -0.5)
@@ -318,33 +327,64 @@ def _gaps(table: pd.DataFrame) -> pd.DataFrame:
     return table[is_gap & table["value"].notna()]
 
 
-def _draw_gap(axes: "Axes", line: int, gap: pd.Series, colour: "Colour") -> None:
-    """Draw one dot with its interval, filled where observed, and its number at the right."""
+def _draw_gap(
+    axes: "Axes", line: int, gap: pd.Series, colour: "Colour", *, low: float, high: float
+) -> None:
+    """Draw one dot with its interval, filled where observed, and its number at the right.
+
+    A gap beyond the axis is an arrow at its end.
+    """
     value = float(gap["value"])
-    reach = [[value - float(gap["low"])], [float(gap["high"]) - value]]
     face = colour if gap["quantity"] == "observed_gap" else "white"
-    axes.errorbar(value, line, xerr=reach, fmt="o", color=colour, mfc=face, ms=5, lw=1.2, capsize=2)
+    if low <= value <= high:
+        reach = [[value - max(float(gap["low"]), low)], [min(float(gap["high"]), high) - value]]
+        axes.errorbar(
+            value, line, xerr=reach, fmt="o", color=colour, mfc=face, ms=5, lw=1.2, capsize=2
+        )
+    else:
+        x, marker = (low, "<") if value < low else (high, ">")
+        axes.plot(x, line, marker, color=colour, mfc=face, ms=7, clip_on=False, gid=BEYOND)
     axes.text(
         1.01,
         line,
-        f"{value:+.3g}".replace("-", "−"),
+        legible(value),
         transform=axes.get_yaxis_transform(),
         va="center",
         fontsize=8,
     )
 
 
+def _span(gaps: pd.DataFrame) -> tuple[float, float]:
+    """Return the gaps to show, with a margin: all but those far larger than the middle one.
+
+    Under a flow without any bound on its scales, uniform noise can have 1e29 bits per dimension.
+    """
+    sizes = gaps["value"].abs()
+    near = gaps[sizes <= FAR * float(sizes.median())]["value"]
+    reach = MARGIN * (float(near.abs().max()) or 1.0)
+    return min(float(near.min()), 0.0) - reach, max(float(near.max()), 0.0) + reach
+
+
 def _set_scale(axes: "Axes", gaps: pd.DataFrame) -> None:
     """Label the axis, and make it logarithmic away from zero where the gaps differ much."""
     label = "OOD minus ID, bits per dimension"
+    low, high = _span(gaps)
     sizes = gaps["value"].abs()
-    largest, least = float(sizes.max()), float(sizes[sizes > 0].min())
+    largest, least = max(-low, high), float(sizes[sizes > 0].min())
+    axes.set_xlim(low, high)
     if largest > WIDEST_LINEAR * least:
-        linear = 10.0 ** max(math.floor(math.log10(least)), math.floor(math.log10(largest)) - 4)
-        axes.set_xscale("symlog", linthresh=linear)
+        top = math.floor(math.log10(largest))
+        first = max(math.floor(math.log10(least)), top - DECADES)
+        step = max(1, math.ceil((top - first + 1) / MOST_TICKS))
+        powers = [10.0**power for power in range(top, first - 1, -step)]
+        axes.set_xscale("symlog", linthresh=10.0**first)
+        axes.set_xlim(low * 2, high * 2)
+        ticks = [*(-power for power in powers if -power >= low), 0.0, *powers]
+        ticks = [tick for tick in ticks if low <= tick <= high]
+        axes.set_xticks(ticks, [f"{tick:,g}".replace("-", "−") for tick in ticks])
+        axes.minorticks_off()
         label += ", logarithmic away from 0"
     axes.set_xlabel(f"{label} (OOD more likely →)")
-    axes.margins(x=0.08)
 
 
 def _trust(table: pd.DataFrame) -> str:
@@ -357,7 +397,7 @@ def _trust(table: pd.DataFrame) -> str:
         else "even a 64th of the way there its mean change is off by more than 10 %"
     )
     return (
-        f"At the ID images, log p is {abs(off):.3g} bits per dimension "
+        f"At the ID images, log p is {legible(abs(off))} bits per dimension "
         f"{'above' if off > 0 else 'below'} the value of the expansion; {holds}."
     )
 

@@ -13,7 +13,7 @@ from ood_bench.analyses.bins import Series, series_view
 from ood_bench.detectors import Scores
 from ood_bench.metrics import Measure
 from ood_bench.metrics.measure import normal_quantile, percent
-from ood_bench.units import bits_per_dim
+from ood_bench.units import bits_per_dim, legible
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -94,7 +94,7 @@ class Simplicity(Analysis):
                 pooled = _label(part[part["part"] == "pooled"])
                 axes.plot([], [], " ", label=f"all sets pooled {pooled}")
                 axes.set_xlabel(title)
-            panels[0].set_ylabel("Bits per dimension (more likely ↑)")
+            panels[0].set_ylabel("Bits per dimension (more likely →)")
             legend = "Spearman's ρ with log P(x)"
             add_legends(figure, panels, places, title=legend, height=3.1)
             figure.suptitle(trained_on(first), fontsize=9)
@@ -214,13 +214,17 @@ def _label(found: pd.DataFrame) -> str:
 
 
 def _scatter(axes: "Axes", points: pd.DataFrame, colour: "Colour", label: str) -> None:
-    """Draw the points within the panel; the label tells how many lie beyond it."""
+    """Draw the points within the panel; a mark and the label tell how many lie beyond it."""
+    from ood_bench.analyses.view import mark_beyond
+
     high, low = axes.get_ylim()
     y = points["bits_per_dim"]
     within = (low <= y) & (y <= high)
     beyond = len(y) - int(within.sum())
+    if beyond:
+        mark_beyond(axes, float(points["x"][~within].median()), top=y.median() < low, colour=colour)
     if beyond == len(y):
-        label += f"\nall beyond the axis, near {y.median():.1f}"
+        label += f"\nall beyond the axis, near {legible(y.median())}"
     elif beyond:
         label += f"\n{beyond:,} of {len(y):,} points beyond the axis"
     axes.plot(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import pandas as pd
 
 from ood_bench.analyses.thumbnails import bare, from_png, show
+from ood_bench.units import legible
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -25,8 +26,28 @@ class Strip(NamedTuple):
     images: pd.DataFrame
 
 
+class Distinct(NamedTuple):
+    """An image of a row, and how many images of the row it stands for, itself included."""
+
+    row: int
+    bits: float
+    png: bytes
+    copies: int
+
+
+def distinct(images: pd.DataFrame) -> list[Distinct]:
+    """Return the images of a row without repetitions, such as those of a constant data set."""
+    found: dict[bytes, Distinct] = {}
+    for row, bits, png in zip(images["row"], images["bits_per_dim"], images["png"], strict=True):
+        one = found.setdefault(bytes(png), Distinct(int(row), float(bits), bytes(png), 0))
+        found[one.png] = one._replace(copies=one.copies + 1)
+    return list(found.values())
+
+
 def draw_strips(strips: Sequence[Strip], *, title: str, margin: float) -> "Figure":
     """Draw each row with its name on the left and bits per dimension above each image.
+
+    Images that are the same are drawn once, with their number.
 
     Args:
         strips: The rows, at least one.
@@ -38,7 +59,7 @@ def draw_strips(strips: Sequence[Strip], *, title: str, margin: float) -> "Figur
     from ood_bench.analyses.style import data_colours, look, plain
 
     colours = data_colours(list(dict.fromkeys(strip.data for strip in strips)))
-    columns = max(1, *(len(strip.images) for strip in strips))
+    columns = max(1, *(len(distinct(strip.images)) for strip in strips))
     with look():
         size = (0.72 * columns + margin, 0.9 * len(strips) + 0.35)
         figure = Figure(figsize=size, layout="constrained")
@@ -46,9 +67,10 @@ def draw_strips(strips: Sequence[Strip], *, title: str, margin: float) -> "Figur
         for line, (data, label, images) in zip(grid, strips, strict=True):
             for axes in line:
                 bare(axes)
-            for axes, bits, png in zip(line, images["bits_per_dim"], images["png"], strict=False):
-                show(axes, from_png(png))
-                axes.set_title(f"{bits:.2f}", fontsize=7, pad=2)
+            for axes, one in zip(line, distinct(images), strict=False):
+                show(axes, from_png(one.png))
+                times = f" ×{one.copies}" if one.copies > 1 else ""
+                axes.set_title(f"{legible(one.bits)}{times}", fontsize=7, pad=2)
             line[0].set_ylabel(
                 plain(f"{data}\n{label}"),
                 rotation=0,

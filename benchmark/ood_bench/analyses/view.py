@@ -1,13 +1,43 @@
 """The part of an axis to show if some of the data lie far off."""
 
 from collections.abc import Iterable
-from typing import TypeAlias
+from typing import TYPE_CHECKING, TypeAlias
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+    from ood_bench.analyses.style import Colour
 
 Range: TypeAlias = tuple[float, float]
 
 WIDEST = 2.5
 LEAST = 4.0
 MARGIN = 0.04
+BEYOND = "beyond"
+"""Name of the marks of what lies beyond an axis."""
+
+
+def mark_beyond(axes: "Axes", x: float, *, top: bool, colour: "Colour") -> None:
+    """Mark on the upper or lower edge of a panel that something lies, or goes on, beyond it.
+
+    Args:
+        axes: The panel.
+        x: Where on its horizontal axis.
+        top: Whether at the upper edge.
+        colour: The colour of what lies there.
+    """
+    axes.plot(
+        x,
+        1.0 if top else 0.0,
+        "^" if top else "v",
+        color=colour,
+        markersize=6,
+        markeredgewidth=0,
+        transform=axes.get_xaxis_transform(),
+        clip_on=False,
+        zorder=5,
+        gid=BEYOND,
+    )
 
 
 def view(core: Range, others: Iterable[Range]) -> Range:

@@ -22,6 +22,7 @@ from ood_bench.report.pdf import Pdf
 from ood_bench.report.png import SCREEN
 from ood_bench.report.resize import PaperSize
 from ood_bench.report.tidy import ordered
+from ood_bench.report.write import outside_sets
 from ood_bench.results import (
     ClaimResult,
     DataCard,
@@ -90,7 +91,7 @@ class Run:
     @property
     def skips(self) -> tuple[Omission, ...]:
         """What the plan skipped, each with its reason."""
-        return self.record.skips
+        return self.results.skips
 
     @cached_property
     def metrics(self) -> "pd.DataFrame":
@@ -281,6 +282,8 @@ class Run:
         Raises:
             OodBenchError: If there is none, the arguments are ambiguous, or it cannot be drawn.
         """
+        from ood_bench.analyses.style import colours_of_report
+
         size = PaperSize(width, font_size)
         tables = self.results.analyses
         self._known("analysis", analysis, (table.analysis for table in tables))
@@ -301,7 +304,8 @@ class Run:
         if analysis in drawn.reasons:
             raise OodBenchError(f"'{analysis}' cannot be drawn: {drawn.reasons[analysis]}")
         try:
-            figure = drawn.analyses[analysis].draw(places[place].table)
+            with colours_of_report(outside_sets(self.results)):
+                figure = drawn.analyses[analysis].draw(places[place].table)
         except Exception as error:  # anybody's analysis draws, of anybody's table
             raise OodBenchError(
                 f"'{analysis}' does not draw the table of {model}: {raised(error)}"
@@ -500,6 +504,10 @@ class Run:
             f"claims {len(claims)}, {reproduced} of them reproduced{by}",
             f"  left out   {len(self.results.skips)} skipped, {len(self.results.failures)} failed",
         ]
+        if self.results.not_kept:
+            lines.append(
+                f"  not kept   {len(self.results.not_kept)} of the figures, by the archive"
+            )
         return "\n".join(lines)
 
 

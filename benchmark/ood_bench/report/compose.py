@@ -83,6 +83,9 @@ def _summary(results: Results) -> tuple[Span, ...]:
         sentences.append(
             f"{plural(len(results.skips), 'planned cell')} skipped; the reasons are below."
         )
+    if results.not_kept:
+        left = plural(len(results.not_kept), "figure")
+        sentences.append(f"The archive leaves out {left} with the tables behind; they were made.")
     text = " ".join(sentences)
     if not results.failures:
         return (Span(text),)

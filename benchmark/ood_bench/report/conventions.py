@@ -28,8 +28,11 @@ BESIDE = (
 COMPARED = (
     "AUROC on each pair. ▲: significantly above the baseline, ▼: below it (paired DeLong test "
     "over the same images, 5 % level after Holm's correction for all tests of this run). Mean, "
-    "worst and mean rank are over the pairs that were run in both directions; a detector is ranked "
-    "on each of them among all that were measured there. Extra input: what a detector uses beside "
+    "worst and rank are over the pairs of this table that were run in both directions, or all if "
+    "none was; a detector is ranked on each of them among all in the table that were measured "
+    "there. Images of each shape have a table of their own, and so have detectors that score "
+    "groups of images, which is easier. Models that are not trained are gray and have no rank. "
+    "Extra input: what a detector uses beside "
     "the model and held-out ID images; with training images it is fitted on those in place of "
     "held-out ones. None uses OOD images. ms/image: time for its statistics and "
     f"scores on this machine, without training. {TESTED}"

@@ -125,11 +125,15 @@ class Chart(NamedTuple):
 
 
 class Image(NamedTuple):
-    """An image: its row in the data set, its bits per dimension, and its PNG file."""
+    """An image: its row in the data set, its bits per dimension, and its PNG file.
+
+    `copies` is how many images of the gallery's row are the same.
+    """
 
     row: int
     bits: float
     png: bytes
+    copies: int = 1
 
 
 class GalleryRow(NamedTuple):

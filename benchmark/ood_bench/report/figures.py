@@ -32,6 +32,7 @@ def show_all(
     draws: bool = False,
     progress: DrawingProgress | None = None,
     reasons: Mapping[str, str] | None = None,
+    among: str = "",
 ) -> Iterator[Shown | Undrawn]:
     """Show each table by its analysis; cached figures are not drawn again.
 
@@ -45,6 +46,7 @@ def show_all(
         draws: Whether the page draws charts and galleries itself.
         progress: Called after each table.
         reasons: Why some analyses are missing, by their names.
+        among: Digest of what else a figure depends on, such as the other data sets of the report.
 
     Raises:
         OodBenchError: If a table's analysis is missing without a reason.
@@ -57,7 +59,7 @@ def show_all(
         elif table.analysis not in analyses:
             raise OodBenchError(f"no analysis '{table.analysis}' is given to draw its table")
         else:
-            of = together(table.digest, code[table.analysis], format)
+            of = together(table.digest, code[table.analysis], f"{format} {among}")
             yield _shown(table, analyses[table.analysis], cache, encoding, of, draws=draws)
         if progress is not None:
             progress(done, len(tables))

@@ -12,7 +12,10 @@ from ood_bench.report.numbers import names
 from ood_bench.report.texttable import TextTable
 
 _ROWS = "[tables/results.csv](tables/results.csv)"
-_INTERVAL = re.compile(r"-?[\d.]+ \[-?[\d.]+, -?[\d.]+\](?:, [a-z0-9 ]+)?(?: [⁰¹²³⁴⁵⁶⁷⁸⁹,]+)?")
+_INTERVAL = re.compile(
+    r"-?[\d.,e]+ \[-?[\d.,e]+, -?[\d.,e]+\](?:, [a-z0-9 ]+| [A-Za-z][A-Za-z/@0-9-]*)?"
+    r"(?: [⁰¹²³⁴⁵⁶⁷⁸⁹,]+)?"
+)
 
 
 class Markdown(Format):

@@ -99,8 +99,8 @@ def detection_table(results: Results) -> TextTable:
     """Return the pooled metrics of every detector on every pair."""
     headings = beside_auroc(results)
     footnotes = Footnotes()
-    rows = []
-    for entry in detections(results):
+    rows, found = [], detections(results)
+    for entry in found:
         auroc = entry.pooled.get("auroc")
         n_inside, n_outside = (auroc.n_inside, auroc.n_outside) if auroc else (0, 0)
         total = n_inside + n_outside
@@ -123,7 +123,8 @@ def detection_table(results: Results) -> TextTable:
         *words("Trainings"),
         *numbers(*headings.values(), "Images ID / OOD", "OOD share"),
     )
-    return TextTable(columns, tuple(rows), footnotes.texts)
+    gray = frozenset(i for i, entry in enumerate(found) if untrained(entry.remarks()))
+    return TextTable(columns, tuple(rows), footnotes.texts, gray)
 
 
 def bits_table(results: Results) -> TextTable:

@@ -2,18 +2,22 @@
 
 import math
 
+from ood_bench.units import legible
+
 ABSENT = "–"
 
 
 def decimal(value: float | None) -> str:
-    """Write a measured value.
+    """Write a measured value: three decimals, from 1,000 on three significant digits.
 
     Example:
-        >>> decimal(0.15949), decimal(-0.0001), decimal(None)
-        ('0.159', '0.000', '–')
+        >>> decimal(0.15949), decimal(-0.0001), decimal(None), decimal(6130.71), decimal(2.15e29)
+        ('0.159', '0.000', '–', '6,130', '2.15e29')
     """
     if value is None or not math.isfinite(value):
         return ABSENT
+    if abs(value) >= 1000:
+        return legible(value).replace("−", "-")
     return f"{value:.3f}" if round(value, 3) else "0.000"
 
 

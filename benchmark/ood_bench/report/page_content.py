@@ -44,14 +44,10 @@ def _chart(series: "Sequence[Series]") -> Chart:
 
 
 def _row(strip: "Strip") -> GalleryRow:
-    shown = strip.images
+    from ood_bench.analyses.strips import distinct
+
     return GalleryRow(
         strip.data,
         strip.label,
-        tuple(
-            Image(int(row), float(bits), bytes(png))
-            for row, bits, png in zip(
-                shown["row"], shown["bits_per_dim"], shown["png"], strict=True
-            )
-        ),
+        tuple(Image(*one) for one in distinct(strip.images)),
     )

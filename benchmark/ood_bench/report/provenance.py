@@ -3,33 +3,38 @@
 from collections.abc import Iterable
 
 from ood_bench.metrics.measure import percent
+from ood_bench.report.claimed import expected, failures_first, measured
 from ood_bench.report.numbers import ABSENT, count, decimal, duration, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Omission, Results, TrainingCard, why_untrained
 
 
 def claims_table(results: Results) -> TextTable:
-    """Return each claim with the expected, measured and published values, and the verdict."""
+    """Return each claim with the expected, measured and published values, and the verdict.
+
+    Those that were not reproduced come first.
+    """
     footnotes = Footnotes()
     rows = []
-    for claim in results.claims:
+    for claim in failures_first(results.claims):
         made = f"interval: {claim.interval}" if claim.interval else ""
         measure = footnotes.mark(claim.measure)
         how = footnotes.mark(made)
         note = footnotes.mark(claim.note)
         rows.append(
             (
+                claim.id,
                 claim.says,
                 claim.source or ABSENT,
-                f"{claim.expects} {measure}".strip(),
-                f"{with_interval(claim.measured, claim.low, claim.high)} {how}".strip(),
+                f"{expected(claim)} {measure}".strip(),
+                f"{measured(claim)} {how}".strip(),
                 claim.trainings or ABSENT,
                 claim.quoted or ABSENT,
                 f"{claim.judged} {note}".strip(),
             )
         )
     columns = (
-        *words("Claim", "Source", "Expected"),
+        *words("Id", "Claim", "Source", "Expected"),
         *numbers(f"Measured ({percent(results.level)} interval)"),
         *words("Trainings", "Published", "Verdict"),
     )
@@ -42,12 +47,12 @@ def beside_table(results: Results) -> TextTable:
     for claim in results.claims:
         if claim.verdict == "not reproduced":
             for i, figure in enumerate(claim.beside):
-                value = with_interval(figure.measured, figure.low, figure.high)
-                said = f"{value}: {figure.note}" if figure.note else value
+                found = with_interval(figure.measured, figure.low, figure.high)
+                said = f"{found}: {figure.note}" if figure.note else found
                 about = "" if i else f"{claim.id}: {claim.says}"
                 rows.append((about, figure.says, said))
-    measured = numbers(f"Value ({percent(results.level)} interval)")
-    return TextTable((*words("Claim", "Also measured"), *measured), tuple(rows))
+    value = numbers(f"Value ({percent(results.level)} interval)")
+    return TextTable((*words("Claim", "Also measured"), *value), tuple(rows))
 
 
 def training_table(results: Results) -> TextTable:

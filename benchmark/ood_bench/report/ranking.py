@@ -1,4 +1,4 @@
-"""Ranking of a run's detectors: both directions of pairs, cost, tests, published values."""
+"""Rankings of a run's detectors: both directions of pairs, cost, tests, published values."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -34,9 +34,74 @@ class RankedDetector(NamedTuple):
         """Its name in figures."""
         return f"{self.model} · {self.detector}"
 
+    @property
+    def grouped(self) -> bool:
+        """Whether its scores are of groups of images."""
+        return any(row.grouped for row in self.auroc.values())
+
+    @property
+    def untrained(self) -> list[str]:
+        """The remarks that its model is not trained; such a detector has no rank."""
+        return untrained(row.note for row in self.auroc.values())
+
     def over(self, pairs: Sequence[DatasetPair]) -> list[float]:
         """Return its AUROC on each of the given pairs on which it was measured."""
         return [self.auroc[pair].value for pair in pairs if pair in self.auroc]
+
+
+class RankingBoard(NamedTuple):
+    """The detectors that are ranked among one another.
+
+    Attributes:
+        images: The shape of the images of its pairs; empty if all pairs of the run have one.
+        grouped: Whether its detectors score groups of images, which is an easier task.
+        pairs: Its pairs, each followed by its reverse if that was run too.
+        detectors: In the order of the run, those of models that are not trained last.
+    """
+
+    images: str
+    grouped: bool
+    pairs: list[DatasetPair]
+    detectors: list[RankedDetector]
+
+    @property
+    def heading(self) -> str:
+        """The heading of its table."""
+        images = f"{self.images} images".strip()
+        if self.grouped:
+            return f"Detector ranking, groups of {images}"
+        return f"Detector ranking, {images}" if self.images else "Detector ranking"
+
+    @property
+    def ranked(self) -> list[DatasetPair]:
+        """The pairs behind mean, worst and rank: those run in both directions, or else all."""
+        known = set(self.pairs)
+        return [p for p in self.pairs if DatasetPair(p.outside, p.inside) in known] or self.pairs
+
+    @property
+    def both_ways(self) -> list[DatasetPair]:
+        """The pairs run in both directions, each in its first direction only."""
+        found: list[DatasetPair] = []
+        for pair in self.pairs:
+            reverse = DatasetPair(pair.outside, pair.inside)
+            if reverse in self.pairs and reverse not in found:
+                found.append(pair)
+        return found
+
+    def ranks(self) -> dict[tuple[str, str], float]:
+        """Return the mean rank of each detector of each trained model; 1 is the best AUROC.
+
+        On each pair it is ranked among all that were measured there; ties share a rank.
+        """
+        from scipy.stats import rankdata
+
+        found: dict[tuple[str, str], list[float]] = {}
+        for pair in self.ranked:
+            measured = [e for e in self.detectors if pair in e.auroc and not e.untrained]
+            places = rankdata([-entry.auroc[pair].value for entry in measured])
+            for entry, rank in zip(measured, places, strict=True):
+                found.setdefault((entry.model, entry.detector), []).append(float(rank))
+        return {name: sum(places) / len(places) for name, places in found.items()}
 
 
 def entries(results: Results) -> list[RankedDetector]:
@@ -51,9 +116,37 @@ def entries(results: Results) -> list[RankedDetector]:
     return list(found.values())
 
 
-def pairs(results: Results) -> list[DatasetPair]:
+def boards(results: Results) -> list[RankingBoard]:
+    """Return the rankings of a run: one for each shape of image, groups of images apart.
+
+    A detector of several shapes, such as one of a classifier trained on each, is on several.
+    """
+    everything = entries(results)
+    shapes = {card.name: card.shape for card in reversed(results.data)}
+    families: dict[str, list[DatasetPair]] = {}
+    for pair in _ordered(everything):
+        families.setdefault(shapes.get(pair.inside, ""), []).append(pair)
+    found = []
+    for shape, pairs in families.items():
+        images = shape if len(families) > 1 else ""
+        for grouped in (False, True):
+            own = [
+                entry._replace(
+                    auroc={pair: entry.auroc[pair] for pair in pairs if pair in entry.auroc}
+                )
+                for entry in everything
+                if entry.grouped == grouped
+            ]
+            own = sorted((entry for entry in own if entry.auroc), key=lambda e: bool(e.untrained))
+            shown = [pair for pair in pairs if any(pair in entry.auroc for entry in own)]
+            if own:
+                found.append(RankingBoard(images, grouped, shown, own))
+    return found
+
+
+def _ordered(everything: list[RankedDetector]) -> list[DatasetPair]:
     """Return the pairs of a run, each followed by its reverse if that was run too."""
-    tried = dict.fromkeys(pair for entry in entries(results) for pair in entry.auroc)
+    tried = dict.fromkeys(pair for entry in everything for pair in entry.auroc)
     ordered: dict[DatasetPair, None] = {}
     for pair in tried:
         ordered[pair] = None
@@ -63,48 +156,17 @@ def pairs(results: Results) -> list[DatasetPair]:
     return list(ordered)
 
 
-def both_ways(results: Results) -> list[DatasetPair]:
-    """Return the pairs that were run in both directions, each in its first direction only."""
-    found: list[DatasetPair] = []
-    everything = pairs(results)
-    for pair in everything:
-        reverse = DatasetPair(pair.outside, pair.inside)
-        if reverse in everything and reverse not in found:
-            found.append(pair)
-    return found
+def ranking_table(results: Results, board: RankingBoard) -> TextTable:
+    """Return each detector of a board: AUROC of every pair, mean, worst, rank and cost.
 
-
-def ranked_pairs(results: Results) -> list[DatasetPair]:
-    """Return the pairs behind mean, worst and rank: those run in both directions, or else all."""
-    found = [
-        pair for one in both_ways(results) for pair in (one, DatasetPair(one.outside, one.inside))
-    ]
-    return found or pairs(results)
-
-
-def ranks(results: Results) -> dict[tuple[str, str], float]:
-    """Return the mean rank of each detector of each model over its pairs; 1 is the best AUROC.
-
-    On each pair it is ranked among all that were measured there; ties share a rank.
+    Mean and worst are left out where there is one pair. The rows of models that are not trained
+    are gray.
     """
-    from scipy.stats import rankdata
-
-    found: dict[tuple[str, str], list[float]] = {}
-    everything = entries(results)
-    for pair in ranked_pairs(results):
-        measured = [entry for entry in everything if pair in entry.auroc]
-        places = rankdata([-entry.auroc[pair].value for entry in measured])
-        for entry, rank in zip(measured, places, strict=True):
-            found.setdefault((entry.model, entry.detector), []).append(float(rank))
-    return {name: sum(places) / len(places) for name, places in found.items()}
-
-
-def ranking_table(results: Results) -> TextTable:
-    """Return each detector of each model: AUROC of every pair, mean, worst, rank and cost."""
     ranking = results.ranking
     if ranking is None:
         return TextTable((), ())
-    shown, over, ranked = pairs(results), ranked_pairs(results), ranks(results)
+    over, ranked = board.ranked, board.ranks()
+    several = len(over) > 1
     marks = {
         (item.model, item.detector, DatasetPair(item.inside, item.outside)): "▲"
         if item.value > 0
@@ -116,36 +178,36 @@ def ranking_table(results: Results) -> TextTable:
         (item.model, item.detector): item.trained for item in detections(results) if item.pooled
     }
     rows, footnotes = [], Footnotes()
-    for entry in entries(results):
-        costs = [
-            cost.milliseconds
-            for cost in ranking.costs
-            if (cost.model, cost.detector) == (entry.model, entry.detector)
-        ]
-        rank, values = ranked.get((entry.model, entry.detector)), entry.over(over)
+    for entry in board.detectors:
+        name = (entry.model, entry.detector)
+        costs = [cost.milliseconds for cost in ranking.costs if (cost.model, cost.detector) == name]
+        rank, values = ranked.get(name), entry.over(over)
         cells = []
-        for pair in shown:
-            row, mark = entry.auroc.get(pair), marks.get((entry.model, entry.detector, pair), "")
+        for pair in board.pairs:
+            row, mark = entry.auroc.get(pair), marks.get((*name, pair), "")
             cells.append(f"{decimal(row.value)} {mark}".strip() if row else ABSENT)
-        notes = footnotes.mark(*untrained(row.note for row in entry.auroc.values()))
+        if several:
+            fewer = f" (of {len(values)})" if 0 < len(values) < len(over) else ""
+            cells.append(f"{decimal(sum(values) / len(values) if values else None)}{fewer}")
+            cells.append(decimal(min(values, default=None)))
         rows.append(
             (
-                f"{entry.model} {notes}".strip(),
+                f"{entry.model} {footnotes.mark(*entry.untrained)}".strip(),
                 entry.detector,
                 ranking.uses.get(entry.detector, ABSENT),
-                trained.get((entry.model, entry.detector), ABSENT),
+                trained.get(name, ABSENT),
                 *cells,
-                decimal(sum(values) / len(values) if values else None),
-                decimal(min(values, default=None)),
                 ABSENT if rank is None else f"{rank:.1f}",
                 f"{sum(costs) / len(costs):.2f}" if costs else ABSENT,
             )
         )
+    means = (f"Mean of {len(over)} pairs", "Worst", "Mean rank") if several else ("Rank",)
     columns = (
         *words("Model", "Detector", "Extra input", "Trainings"),
-        *numbers(*map(str, shown), "Mean", "Worst", "Mean rank", "ms/image"),
+        *numbers(*map(str, board.pairs), *means, "ms/image"),
     )
-    return TextTable(columns, tuple(rows), footnotes.texts)
+    gray = frozenset(i for i, entry in enumerate(board.detectors) if entry.untrained)
+    return TextTable(columns, tuple(rows), footnotes.texts, gray)
 
 
 def difference_table(results: Results) -> TextTable:

@@ -35,7 +35,7 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
-from ood_bench.report.ranking import difference_table, published_table, ranking_table
+from ood_bench.report.ranking import boards, difference_table, published_table, ranking_table
 from ood_bench.report.variants import SAID, STEM, variants_table
 from ood_bench.results import Audit, Results
 
@@ -57,13 +57,7 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             detail=ClaimList(results.claims),
         ),
         Section("beside", "Claims not reproduced", beside_table(results), BESIDE),
-        Section(
-            "compared",
-            "Detector ranking",
-            ranking_table(results),
-            COMPARED,
-            overviews=tuple(one for one in overviews if not _is_variants(one)),
-        ),
+        *_rankings(results, tuple(one for one in overviews if not _is_variants(one))),
         Section(
             "variants",
             "Variants",
@@ -112,9 +106,29 @@ def closing_sections(results: Results) -> Iterator[Section]:
     """Yield the tables that come last: what was skipped or failed, and the environment."""
     yield from _filled(
         Section("left-out", "Skipped", omission_table(results.skips, "Reason")),
+        Section(
+            "not-kept",
+            "Figures and tables that the archive does not hold",
+            omission_table(results.not_kept, "Reason"),
+        ),
         Section("failed", "Failed", omission_table(results.failures, "Message")),
         Section("circumstances", "Environment", run_table(results)),
     )
+
+
+def _rankings(results: Results, overviews: tuple[Overview, ...]) -> Iterator[Section]:
+    """Yield a table for each ranking: the first with its conventions, the last with the figures."""
+    if results.ranking is None:
+        return
+    found = boards(results)
+    for place, board in enumerate(found, 1):
+        yield Section(
+            "compared" if place == 1 else f"compared-{place}",
+            board.heading,
+            ranking_table(results, board),
+            COMPARED if place == 1 else "",
+            overviews=overviews if place == len(found) else (),
+        )
 
 
 def found_on_pairs(results: Results) -> Detections:

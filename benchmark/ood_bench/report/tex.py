@@ -83,6 +83,7 @@ PREAMBLE = r"""% What the tables need of a document: \input{preamble} before \be
 \usepackage{longtable}
 \usepackage{xltabular}
 \usepackage{makecell}
+\usepackage{xcolor}
 """
 
 SIZES = (("footnotesize", 165), ("scriptsize", 190), ("tiny", 280))
@@ -153,7 +154,10 @@ def tex_table(table: TextTable, *, caption: str, label: str) -> str:
     width += 3 * len(heads)
     size = next((name for name, most in SIZES if width <= most), SIZES[-1][0])
     head = " & ".join(_head(lines, word) for lines, word in zip(heads, words, strict=True))
-    rows = "\n".join(rf"{' & '.join(map(tex, row))} \\" for row in table.rows)
+    rows = "\n".join(
+        rf"{' & '.join(_gray(tex(cell)) if i in table.gray else tex(cell) for cell in row)} \\"
+        for i, row in enumerate(table.rows)
+    )
     kind, open_, close = "longtable", r"\begin{longtable}", r"\end{longtable}"
     if any(broken):
         kind, open_, close = "xltabular", r"\begin{xltabular}{\linewidth}", r"\end{xltabular}"
@@ -169,6 +173,10 @@ def tex_table(table: TextTable, *, caption: str, label: str) -> str:
         f"\\bottomrule\n\\endfoot\n"
         f"{rows}\n{close}\n{notes}\\endgroup\n"
     )
+
+
+def _gray(cell: str) -> str:
+    return rf"\textcolor{{gray}}{{{cell}}}"
 
 
 def _head(lines: list[str], word: bool) -> str:

@@ -36,11 +36,13 @@ class TextTable:
         columns: The columns' headings and types.
         rows: Cells, as many in each row as there are columns.
         footnotes: Each begins with the mark that stands in the cells it is about.
+        gray: Places of rows to show in gray, such as those of models that are not trained.
     """
 
     columns: tuple[Column, ...]
     rows: tuple[tuple[str, ...], ...]
     footnotes: tuple[str, ...] = ()
+    gray: frozenset[int] = frozenset()
 
     @property
     def headers(self) -> tuple[str, ...]:

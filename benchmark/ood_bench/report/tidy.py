@@ -92,6 +92,7 @@ def content(results: Results) -> dict[str, Any]:
         ],
         "data": [asdict(card) for card in results.data],
         "skips": [asdict(omission) for omission in results.skips],
+        "not_kept": [asdict(omission) for omission in results.not_kept],
         "failures": [asdict(omission) for omission in results.failures],
         "manifest": dict(results.manifest),
         "comparison": asdict(results.ranking) if results.ranking else None,

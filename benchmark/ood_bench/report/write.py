@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ood_bench.files import write_whole
+from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.compose import run_document
 from ood_bench.report.figures import DrawingProgress, file_stem, show_all
@@ -67,10 +68,13 @@ def write_report(
     encoding = writer.encoding(small=small)
     if pdf is not None and isinstance(encoding, Pdf):
         encoding, pdf = pdf, None
+    from ood_bench.analyses.style import colours_of_report
+
+    sets, tables = outside_sets(results), results.analyses
+    show = partial(show_all, progress=progress, reasons=reasons, among=digest(sets))
     if pdf is not None:
-        with FileCache(folder, run) as cache:
-            tables = results.analyses
-            list(show_all(tables, analyses, cache, pdf, progress=progress, reasons=reasons))
+        with FileCache(folder, run) as cache, colours_of_report(sets):
+            list(show(tables, analyses, cache, pdf))
             list(draw_overviews(results, cache, pdf))
             list(draw_variants(results, cache, pdf))
     if encoding is None:
@@ -78,21 +82,23 @@ def write_report(
     with FileCache(None if writer.single and folder != run else folder, run) as cache:
         if not writer.single:
             _write_tables(results, folder / "tables", cache, small=small)
-        shown = show_all(
-            results.analyses,
-            analyses,
-            cache,
-            encoding,
-            draws=writer.draws,
-            progress=progress,
-            reasons=reasons,
-        )
-        drawn = (
-            *draw_overviews(results, cache, encoding),
-            *draw_variants(results, cache, encoding),
-        )
-        document = run_document(results, shown, drawn)
+        shown = show(tables, analyses, cache, encoding, draws=writer.draws)
+        with colours_of_report(sets):
+            drawn = (
+                *draw_overviews(results, cache, encoding),
+                *draw_variants(results, cache, encoding),
+            )
+            document = run_document(results, shown, drawn)
     return writer.write(document, folder)
+
+
+def outside_sets(results: Results) -> list[list[str]]:
+    """Return the outside data sets of each inside, in the order of the run."""
+    found: dict[str, dict[str, None]] = {}
+    for row in results.rows:
+        if row.outside:
+            found.setdefault(row.inside, {})[row.outside] = None
+    return [list(names) for names in found.values()]
 
 
 def write_run_comparison(found: RunComparison, folder: Path, *, format: str) -> Path:

@@ -290,7 +290,8 @@ class Results:
 
     `former_intervals` is true if some intervals were computed by an earlier version. `metrics`
     describes each detection metric, in the order of rows and columns. `variants` has the models
-    that are variants of one.
+    that are variants of one. `not_kept` are figures and tables that were made and that the archive
+    leaves out on purpose; nothing measured is missing.
     """
 
     suite: str
@@ -312,3 +313,4 @@ class Results:
     former_intervals: bool = False
     metrics: tuple[MetricSpec, ...] = SPECS
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    not_kept: tuple[Omission, ...] = ()

@@ -17,6 +17,8 @@ from ood_bench.runs.record import CELLS, RunRecord, write_record
 from ood_bench.runs.zipped import ZippedCells
 from ood_bench.store import Store
 
+NOT_KEPT = "figure and table left out: --skip "
+"""Beginning of the reason of what an archive leaves out, though the run made it."""
 _STAMP = (1980, 1, 1, 0, 0, 0)
 
 
@@ -122,7 +124,7 @@ def without_figures(record: RunRecord, globs: tuple[str, ...]) -> RunRecord:
         if not matching:
             raise OodBenchError(f"--skip {glob}: the run has no analysis of such a name")
         for name in matching:
-            hidden[names[name]] = Omission(name, f"figure and table left out: --skip {glob}")
+            hidden[names[name]] = Omission(name, f"{NOT_KEPT}{glob}")
     return replace(
         record,
         hidden=(*record.hidden, *hidden),

@@ -5,6 +5,8 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from ood_bench.cells import TABLE, Address, Cells, reported
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics
@@ -21,16 +23,19 @@ from ood_bench.results import (
     TrainingCard,
     trainings,
 )
-from ood_bench.runs.archive import computing_seconds
+from ood_bench.runs.archive import NOT_KEPT, computing_seconds
 from ood_bench.runs.audit import collect_audit
 from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.ranking import rank
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained
+from ood_bench.units import bits_per_dim, legible
 from ood_bench.zoo.layout import TRAINING
 
 FORMER_REVISION = 1
 """The revision of metrics that had normal DeLong and bootstrap intervals."""
+ASTRONOMICAL = 100.0
+"""Mean bits per dimension from which the median is said too; a uniform model has 8."""
 
 
 def collect(record: RunRecord, store: Cells) -> Results:
@@ -52,6 +57,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
     rows = (*_noted(single, record), *_pooled(single, record))
     findings = tuple(_findings(record, store, untrained))
     unfinished = _unfinished(record, store)
+    not_kept = tuple(skip for skip in record.skips if skip.reason.startswith(NOT_KEPT))
     return Results(
         suite=record.suite,
         title=record.title,
@@ -101,7 +107,8 @@ def collect(record: RunRecord, store: Cells) -> Results:
             if store.has(cell.key) and cell.key not in record.hidden
         ),
         findings=findings,
-        skips=(*record.skips, *unfinished),
+        skips=(*(skip for skip in record.skips if skip not in not_kept), *unfinished),
+        not_kept=not_kept,
         failures=record.failures,
         notes=record.notes,
         manifest={
@@ -200,15 +207,30 @@ def _bpd_rows(record: RunRecord, store: Cells, untrained: Untrained) -> Iterable
         at, found = cell.at, BitsMetric.read(store, cell.key)
         own = at.data == at.inside
         metric = "bpd_outside" if not own else "bpd_train" if at.part == "train" else "bpd_inside"
+        mean, low, high = found.measures["bpd"]
+        remark = _median(store, cell.key) if mean > ASTRONOMICAL else ""
         yield _row(
             record,
             replace(at, outside="" if own else at.data),
             metric,
-            found.measures["bpd"],
+            Measure(mean, max(low, min(0.0, mean)), high),
             n_inside=found.n if own else 0,
             n_outside=0 if own else found.n,
-            note=untrained.note(cell.key),
+            note=_joined(untrained.note(cell.key), remark),
         )
+
+
+def _median(store: Cells, key: str) -> str:
+    """Return a remark with the median behind a mean that a few images make.
+
+    It is empty if the store no longer has the statistics.
+    """
+    spec = store.spec(key, BitsMetric)
+    if not store.has(spec.columns):
+        return ""
+    bits = bits_per_dim(store.read_columns(spec.columns)["log_prob"], spec.dims)
+    median = legible(float(np.median(bits)))
+    return f"a few images make this mean, the median is {median} bits per dimension"
 
 
 def _row(

@@ -68,7 +68,9 @@ def test_a_line_far_above_does_not_stretch_the_axis_and_the_legend_says_so(study
     assert labels[-1] == "mnist (test)\nall beyond the axis, from 28.5"
     near = analysis.draw(analysis.tabulate(replace(study, course=course([9.0, 5.0, 2.0, 1.0]))))
     assert near.axes[0].get_ylim()[0] < 1.0
-    assert [text.get_text() for text in near.legends[0].get_texts()][-1] == "mnist (test)"
+    assert [text.get_text() for text in near.legends[0].get_texts()][-1] == (
+        "mnist (test)\n1 of 4 probes beyond the axis"
+    )
 
 
 def test_a_study_without_a_course_is_refused(study: Study) -> None:

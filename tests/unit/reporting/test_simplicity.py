@@ -11,7 +11,7 @@ from scipy.stats import spearmanr
 from ood_bench.analyses import Finding, Study
 from ood_bench.analyses.simplicity import POINTS, Simplicity, image_variance, spearman
 from ood_bench.detectors import Columns
-from ood_bench.units import bits_per_dim
+from ood_bench.units import bits_per_dim, legible
 
 whole = st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=4, max_size=60)
 
@@ -126,4 +126,4 @@ def test_higher_up_is_more_likely_and_unseen_sets_are_named(study: Study) -> Non
     legend = figure.axes[2].get_legend()
     assert legend is not None
     (line,) = [t.get_text() for t in legend.get_texts() if "uniform_noise" in t.get_text()]
-    assert line.splitlines()[1] == f"all beyond the axis, near {np.median(noise):.1f}"
+    assert line.splitlines()[1] == f"all beyond the axis, near {legible(float(np.median(noise)))}"

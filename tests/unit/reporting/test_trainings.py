@@ -17,7 +17,7 @@ from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown as written
 from ood_bench.report.measured import bits_table, detection_table
 from ood_bench.report.provenance import claims_table
-from ood_bench.report.ranking import difference_table, published_table, ranking_table
+from ood_bench.report.ranking import boards, difference_table, published_table, ranking_table
 from ood_bench.report.run_comparison import auroc_table, compared_claims_table, run_comparison_note
 from ood_bench.report.sections import found_on_pairs, measured_sections
 from ood_bench.report.texttable import TextTable
@@ -114,10 +114,10 @@ def test_the_column_after_an_interval_says_of_how_many_trainings_it_is(
 
 
 def test_detectors_side_by_side_say_so_too(compared: Results) -> None:
-    table = ranking_table(compared)
-    column = table.headers.index("Trainings")
-    assert {row[column] for row in table.rows} == {ONE}
-    assert {row[column] for row in ranking_table(of_several(compared)).rows} == {"2 trainings"}
+    several = of_several(compared)
+    tables = [ranking_table(run, *boards(run)) for run in (compared, several)]
+    column = tables[0].headers.index("Trainings")
+    assert [{row[column] for row in table.rows} for table in tables] == [{ONE}, {"2 trainings"}]
 
 
 def test_the_captions_say_what_the_interval_of_one_training_covers(compared: Results) -> None:

@@ -44,6 +44,7 @@ def detection_matrix(
                 "model": f"{model} (not trained)"
                 if (model, inside, outside) in untaught
                 else model,
+                "gray": (model, inside, outside) in untaught,
                 "inside": inside,
                 "outside": outside,
                 "chart": charts.get((model, inside), ""),

@@ -14,6 +14,7 @@ from markupsafe import Markup, escape
 from ood_bench.files import write_whole
 from ood_bench.metrics import SPECS
 from ood_bench.metrics.measure import percent
+from ood_bench.report.claimed import expected, failures_first, measured
 from ood_bench.report.document import (
     Chart,
     ClaimList,
@@ -29,6 +30,7 @@ from ood_bench.report.html.charts import chart_data
 from ood_bench.report.html.matrix import detection_matrix
 from ood_bench.report.numbers import ABSENT, count, with_interval
 from ood_bench.results import ClaimResult
+from ood_bench.units import legible
 
 SCRIPTS = ("page.js", "matrix.js", "chart.js")
 ROWS = "what `--format csv` writes"
@@ -36,7 +38,7 @@ PLACES = {
     "compared": ("compared", "quoted", "differences"),
     "measured": ("bits", "training"),
     "audited": ("audit", "separations", "overlaps"),
-    "omitted": ("failed", "left-out"),
+    "omitted": ("failed", "left-out", "not-kept"),
     "others": ("beside", "circumstances"),
 }
 """Names of the sections at each place of the page; sections not named here come first."""
@@ -78,7 +80,7 @@ def html(document: Document) -> str:
             "charts": charts,
         },
         sections=sections,
-        claims=[_claim(claim) for claim in claims.claims] if claims else [],
+        claims=[_claim(claim) for claim in failures_first(claims.claims)] if claims else [],
         cards=cards.cards if cards else (),
         charted=charted,
         charts=document.groups(Chart),
@@ -91,12 +93,17 @@ def html(document: Document) -> str:
 def _placed(document: Document, sections: Mapping[str, Section]) -> dict[str, list[Section]]:
     """Return the sections by their place on the page."""
     found = {
-        place: [sections[name] for name in names if name in sections]
+        place: [one for name in names for one in sections.values() if _kind(one) == name]
         for place, names in PLACES.items()
     }
     known = {name for names in PLACES.values() for name in names}
-    first = [one for one in sections.values() if one.name not in known and one.detail is None]
+    first = [one for one in sections.values() if _kind(one) not in known and one.detail is None]
     return found | {"first": first, "measured": [*document.tables, *found["measured"]]}
+
+
+def _kind(section: Section) -> str:
+    """Return a section's name without the number of one of several."""
+    return re.sub(r"-\d+$", "", section.name)
 
 
 def _detail(sections: Mapping[str, Section], kind: type[D]) -> D | None:
@@ -114,6 +121,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters |= {"uri": _uri, "meaning": _meaning, "count": count, "anchor": _anchor}
+    environment.filters["legible"] = legible
     environment.globals["absent"] = ABSENT
     return environment
 
@@ -138,7 +146,8 @@ def _meaning(section: Section) -> Markup:
 def _claim(claim: ClaimResult) -> dict[str, Any]:
     return {
         "claim": claim,
-        "measured": with_interval(claim.measured, claim.low, claim.high),
+        "measured": measured(claim),
+        "expected": expected(claim),
         "beside": [
             (one.says, with_interval(one.measured, one.low, one.high), one.note)
             for one in claim.beside

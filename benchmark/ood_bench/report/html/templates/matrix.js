@@ -24,6 +24,19 @@ class Matrix {
     this.table.addEventListener("pointerover", (event) => this.tell(event.target));
     this.table.addEventListener("pointerleave", () => tip.hide());
     this.draw();
+    document.addEventListener("find", () => this.draw());
+  }
+
+  /** Return the words that name detectors and no row; the others are looked for in the rows. */
+  named() {
+    const rows = this.data.rows.map((row) => this.address(row));
+    const detectors = this.data.detectors.map((name) => name.toLowerCase());
+    return wanted.filter((word) =>
+      detectors.some((name) => name.includes(word)) && !rows.some((row) => row.includes(word)));
+  }
+
+  address(row) {
+    return `${row.model} ${row.inside} → ${row.outside}`.toLowerCase();
   }
 
   controls() {
@@ -52,8 +65,10 @@ class Matrix {
 
   rows() {
     const { column, direction } = this.sort;
+    const words = wanted.filter((word) => !this.named().includes(word));
     const rows = this.data.rows.filter((row) =>
-      ["model", "inside", "outside"].every((key) => !this.where[key] || row[key] === this.where[key]));
+      ["model", "inside", "outside"].every((key) => !this.where[key] || row[key] === this.where[key])
+      && words.every((word) => this.address(row).includes(word)));
     if (column < 0) return rows;
     const { key, detector } = this.columns[column];
     const value = (row) => (key ? row[key] : row.cells[detector].values?.[this.metric]?.[0] ?? null);
@@ -63,7 +78,8 @@ class Matrix {
   draw() {
     tip.hide();
     const shown = this.columns.map((column, i) => ({ ...column, i }))
-      .filter(({ key, name }) => key || !this.where.detector || name === this.where.detector);
+      .filter(({ key, name }) => key || !this.where.detector || name === this.where.detector)
+      .filter(({ key, name }) => key || this.named().every((word) => name.toLowerCase().includes(word)));
     const head = element("tr");
     for (const { name, i } of shown) {
       const button = element("button", { type: "button" }, name);
@@ -84,7 +100,7 @@ class Matrix {
   }
 
   row(row, shown) {
-    const made = element("tr");
+    const made = element("tr", { class: row.gray ? "gray" : "" });
     for (const { key, name, detector } of shown) {
       if (key) made.append(element(key === "model" ? "th" : "td", key === "model" ? { scope: "row" } : {}, row[key]));
       else made.append(element("td", { class: "value" }, this.value(row, row.cells[detector], name)));

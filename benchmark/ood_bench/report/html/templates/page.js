@@ -98,7 +98,40 @@ function unfold() {
   for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
 }
 
+/** On a narrow screen, fold what is long; links and the search open it. */
+function fold() {
+  if (!matchMedia("(max-width: 40rem)").matches) return;
+  document.querySelectorAll("details.fold").forEach((part) => { part.open = false; });
+}
+
+/** Words that the reader looks for, in lower case. */
+let wanted = [];
+
+/** Return whether a text has all words that the reader looks for. */
+const has = (text) => wanted.every((word) => text.toLowerCase().includes(word));
+
+/** Show only rows, figures and cards with all the words; parts without any are left out. */
+function find(text) {
+  wanted = text.toLowerCase().split(/\s+/).filter(Boolean);
+  const all = [...document.querySelectorAll("[data-find]")];
+  all.forEach((one) => { one.hidden = !has(`${one.dataset.find} ${one.textContent}`); });
+  document.querySelectorAll("main section").forEach((part) => {
+    const items = [...part.querySelectorAll("[data-find]")];
+    part.hidden = wanted.length > 0 && items.length > 0 && items.every((one) => one.hidden);
+  });
+  document.querySelectorAll("details.fold:not(.conventions)").forEach((part) => {
+    if (wanted.length && part.querySelector("[data-find]:not([hidden])")) part.open = true;
+  });
+  const left = all.filter((one) => !one.hidden).length;
+  document.getElementById("found").textContent = wanted.length ? `${left} of ${all.length}` : "";
+  document.dispatchEvent(new Event("find"));
+}
+
 themes();
 document.querySelectorAll("table.sortable").forEach(sortable);
+fold();
+const box = document.getElementById("find");
+box.hidden = false;
+box.addEventListener("input", () => find(box.value));
 addEventListener("hashchange", unfold);
 unfold();

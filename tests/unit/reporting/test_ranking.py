@@ -1,0 +1,104 @@
+"""Rankings compare like with like: shapes and groups of images apart, untrained models nowhere."""
+
+from dataclasses import replace
+
+import pytest
+from tests.unit.reporting.conftest import make_row
+
+from ood_bench.report import run_document
+from ood_bench.report.file_cache import FileCache
+from ood_bench.report.html.page import html
+from ood_bench.report.latex import latex
+from ood_bench.report.overview import best_first, draw_overviews
+from ood_bench.report.png import SCREEN
+from ood_bench.report.ranking import RankingBoard, boards, ranking_table
+from ood_bench.results import GROUPED, Ranking, Results, Row
+
+SHAPES = {"fashion": "1×28×28", "mnist": "1×28×28", "cifar": "3×32×32", "svhn": "3×32×32"}
+GRAY = (("fashion", "mnist"), ("mnist", "fashion"))
+COLOUR = (("cifar", "svhn"),)
+
+
+def measured(model: str, detector: str, pair: tuple[str, str], value: float, note: str = "") -> Row:
+    inside, outside = pair
+    return make_row(
+        "auroc", value, model=model, detector=detector, inside=inside, outside=outside,
+        seed="all", note=note, n_outside=100,
+    )  # fmt: skip
+
+
+@pytest.fixture
+def ranked(results: Results) -> Results:
+    """A Glow, one that is not trained, a classifier on both shapes, and groups of images."""
+    rows = [
+        measured(model, detector, pair, value, note)
+        for model, detector, value, note, pairs in (
+            ("glow", "likelihood", 0.2, "", GRAY),
+            ("glow", "typicality", 0.8, "", GRAY),
+            ("glow", "typicality-10", 0.99, f"{GROUPED}10 images", GRAY),
+            ("lazy", "likelihood", 0.97, "not trained: lazy has 8.10 bits", GRAY),
+            ("classifier", "msp", 0.7, "", (GRAY[0], *COLOUR)),
+        )
+        for pair in pairs
+    ]
+    (card,) = results.data
+    return replace(
+        results,
+        rows=tuple(rows),
+        data=tuple(replace(card, name=name, shape=shape) for name, shape in SHAPES.items()),
+        ranking=Ranking("likelihood", {}, (), (), ()),
+        analyses=(),
+    )
+
+
+def names(board: RankingBoard) -> list[tuple[str, str]]:
+    return [(entry.model, entry.detector) for entry in board.detectors]
+
+
+def test_groups_of_images_and_each_shape_have_a_ranking_of_their_own(ranked: Results) -> None:
+    found = {board.heading: names(board) for board in boards(ranked)}
+    assert found == {
+        "Detector ranking, 1×28×28 images": [
+            ("glow", "likelihood"), ("glow", "typicality"), ("classifier", "msp"),
+            ("lazy", "likelihood"),
+        ],
+        "Detector ranking, groups of 1×28×28 images": [("glow", "typicality-10")],
+        "Detector ranking, 3×32×32 images": [("classifier", "msp")],
+    }  # fmt: skip
+    sections = [s for s in run_document(ranked).sections if s.name.startswith("compared")]
+    assert [section.heading for section in sections] == list(found)
+
+
+def test_a_model_that_is_not_trained_is_gray_and_has_no_rank(ranked: Results) -> None:
+    board, *_ = boards(ranked)
+    assert ("lazy", "likelihood") not in board.ranks()
+    assert board.ranks()["glow", "typicality"] == 1
+    table = ranking_table(ranked, board)
+    assert table.gray == {3}
+    assert table.rows[3][table.headers.index("Mean rank")] == "–"
+    assert '<tr class="gray"><td class="tight">lazy' in html(run_document(ranked))
+    assert r"\textcolor{gray}{lazy" in latex(run_document(ranked))["tables/compared.tex"]
+    assert r"\textcolor{gray}{lazy" in latex(run_document(ranked))["tables/detection.tex"]
+
+
+def test_a_mean_says_over_how_many_pairs_it_is(ranked: Results) -> None:
+    gray, _, colour = boards(ranked)
+    table = ranking_table(ranked, gray)
+    mean = table.headers.index("Mean of 2 pairs")
+    assert [row[mean] for row in table.rows] == ["0.200", "0.800", "0.700 (of 1)", "0.970"]
+    assert ranking_table(ranked, colour).headers[-3:] == ("cifar → svhn", "Rank", "ms/image")
+
+
+def test_the_overview_is_ordered_by_value_with_untrained_models_last(ranked: Results) -> None:
+    board, *_ = boards(ranked)
+    assert [entry.name for entry in best_first(board, board.pairs)] == [
+        "glow · typicality", "classifier · msp", "glow · likelihood", "lazy · likelihood",
+    ]  # fmt: skip
+
+
+def test_each_overview_can_be_drawn(ranked: Results) -> None:
+    drawn = list(draw_overviews(ranked, FileCache(None), SCREEN))
+    assert [one.path for one in drawn] == [
+        f"figures/overview-{name}.png" for name in ("auroc", "directions", "heatmap")
+    ]
+    assert all("groups of images" in one.caption for one in drawn)
