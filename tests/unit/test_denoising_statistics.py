@@ -7,6 +7,7 @@ from torch import Tensor
 from ood_bench.capabilities import Denoises
 from ood_bench.statistics.diffusion_path import STEPS, DiffusionPath
 from ood_bench.statistics.score_norms import ScoreNorms
+from ood_bench.statistics.score_terms import LEVEL, ScoreTerms
 
 MEAN, STD = 0.4, 0.2
 
@@ -68,3 +69,32 @@ def test_a_batch_changes_nothing() -> None:
         alone = statistic.compute(IMAGES[3:4], OfGaussian())
         for name, values in together.items():
             assert alone[name] == pytest.approx(values[3:4], rel=1e-5)
+
+
+def test_terms_of_the_score_are_those_of_a_gaussian() -> None:
+    """The trace is exact: the Jacobian is diagonal, and probes are signs."""
+    found = ScoreTerms().compute(IMAGES, OfGaussian())
+    variance, dims = STD**2 + LEVEL**2, Y[0].size
+    square = LEVEL**2 * ((Y - MEAN) ** 2).reshape(5, -1).sum(axis=1) / variance**2
+    trace = -dims * LEVEL**2 / variance
+    assert found["score_square"] == pytest.approx(square, rel=1e-3)
+    assert found["score_trace"] == pytest.approx(trace, rel=1e-3)
+    assert found["intrinsic_dimension"] == pytest.approx(dims + square + trace, rel=1e-3)
+
+
+class OnALine(OfGaussian):
+    """The best denoiser of images whose pixels are all the same number, normally distributed."""
+
+    def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        mean = noisy.mean(dim=(1, 2, 3), keepdim=True)
+        variance = sigma.view(-1, 1, 1, 1) ** 2 / noisy[0].numel()
+        return (MEAN + STD**2 / (STD**2 + variance) * (mean - MEAN)).expand_as(noisy)
+
+
+def test_images_on_a_line_have_one_dimension() -> None:
+    gray = (
+        np.full((1, 2, 16, 16), 100, dtype=np.uint8)
+        + np.arange(40, dtype=np.uint8)[:, None, None, None]
+    )
+    found = ScoreTerms().compute(gray, OnALine())["intrinsic_dimension"]
+    assert found.mean() == pytest.approx(1.0, abs=0.2)

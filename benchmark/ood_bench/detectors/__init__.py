@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.input_gradient_norm import InputGradientNorm
     from ood_bench.detectors.kl_matching import KlMatching
     from ood_bench.detectors.knn import Knn
+    from ood_bench.detectors.lid import Lid
     from ood_bench.detectors.likelihood import Likelihood
     from ood_bench.detectors.likelihood_regret import LikelihoodRegret
     from ood_bench.detectors.mahalanobis import Mahalanobis
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.rmds import Rmds
     from ood_bench.detectors.scale import Scale
     from ood_bench.detectors.scikit_learn import SklearnEstimator
+    from ood_bench.detectors.scoped import Scoped
     from ood_bench.detectors.she import She
     from ood_bench.detectors.typicality import Typicality
     from ood_bench.detectors.typicality_density import TypicalityDensity
@@ -74,6 +76,7 @@ __all__ = [
     "InputGradientNorm",
     "KlMatching",
     "Knn",
+    "Lid",
     "Likelihood",
     "LikelihoodRegret",
     "Mahalanobis",
@@ -91,6 +94,7 @@ __all__ = [
     "Residual",
     "Rmds",
     "Scale",
+    "Scoped",
     "Scorer",
     "Scores",
     "She",
@@ -121,6 +125,7 @@ _MODULES = {
     "InputGradientNorm": "input_gradient_norm",
     "KlMatching": "kl_matching",
     "Knn": "knn",
+    "Lid": "lid",
     "Likelihood": "likelihood",
     "LikelihoodRegret": "likelihood_regret",
     "Mahalanobis": "mahalanobis",
@@ -138,6 +143,7 @@ _MODULES = {
     "Residual": "residual",
     "Rmds": "rmds",
     "Scale": "scale",
+    "Scoped": "scoped",
     "She": "she",
     "SklearnEstimator": "scikit_learn",
     "Typicality": "typicality",
