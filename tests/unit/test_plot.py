@@ -32,9 +32,9 @@ def test_every_analysis_is_a_figure(run: ood_bench.Run, analysis: str) -> None:
 
 
 def test_a_figure_is_that_of_the_named_model(run: ood_bench.Run) -> None:
-    for model in ("glow", "cv-glow"):
+    for model, said in (("glow", "Glow"), ("cv-glow", "CV-Glow")):
         titles = [axes.get_title() for axes in run.plot("histogram", model=model).axes]
-        assert titles == [f"{model} trained on low"]
+        assert titles == [f"{said}, trained on low"]
 
 
 def test_width_and_font_size_are_those_asked_for(run: ood_bench.Run) -> None:
@@ -50,7 +50,7 @@ def test_width_and_font_size_are_those_asked_for(run: ood_bench.Run) -> None:
     large = run.plot("histogram", model="glow", font_size=18)
     shown = sizes(large)
     assert {round(size) for size in shown.values()} == {16, 18}
-    assert shown["glow trained on low"] == pytest.approx(18)
+    assert shown["Glow, trained on low"] == pytest.approx(18)
     wide, high = large.get_size_inches()
     assert wide == pytest.approx(width)
     assert high > height

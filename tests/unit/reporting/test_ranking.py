@@ -76,7 +76,7 @@ def test_a_model_that_is_not_trained_is_gray_and_has_no_rank(ranked: Results) ->
     table = ranking_table(ranked, board)
     assert table.gray == {3}
     assert table.rows[3][table.headers.index("Mean rank")] == "–"
-    assert '<tr class="gray"><td class="tight">lazy' in html(run_document(ranked))
+    assert '<tr data-find class="gray"><td class="tight">lazy' in html(run_document(ranked))
     assert r"\textcolor{gray}{lazy" in latex(run_document(ranked))["tables/compared.tex"]
     assert r"\textcolor{gray}{lazy" in latex(run_document(ranked))["tables/detection.tex"]
 
