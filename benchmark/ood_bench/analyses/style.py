@@ -129,6 +129,8 @@ _MODELS = {
     "cv-glow": "CV-Glow",
     "glow": "Glow",
     "pixelcnn": "PixelCNN",
+    "diffusion": "Diffusion model",
+    "tarflow": "TarFlow",
     "hvae": "HVAE",
     "vae": "VAE",
 }
