@@ -25,7 +25,7 @@ def too_few(detector: Detector, held_out: int) -> str | None:
         >>> from ood_bench.detectors.knn import Knn
         >>> too_few(Knn(k=50), 50)
         >>> too_few(Knn(k=50), 20)
-        'k = 50 needs as many held-out images, got 20'
+        'k = 50 needs as many images to fit on, got 20'
     """
     if held_out >= MANY:
         return None
