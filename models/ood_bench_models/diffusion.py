@@ -132,9 +132,9 @@ class Diffusion(DensityModule, Infers, Samples, Denoises):
         for now, then in zip(levels.tolist(), levels[1:].tolist(), strict=False):
             alpha, sigma = _scales(now)
             alpha_then, sigma_then = _scales(then)
-            spread = z.new_full((1, 1, 1, 1), sigma / alpha)
+            spread = z.new_full((n, 1, 1, 1), sigma / alpha)
             share = -math.expm1(then - now)
-            mean = z - share * sigma * self._noise_in(z / alpha, spread.expand(n, 1, 1, 1))
+            mean = z - share * sigma * self._noise_in(z / alpha, spread)
             z = alpha_then / alpha * mean + sigma_then * math.sqrt(share) * noise()
         level = ((z / _scales(self.least)[0] + 1.0) * 127.5).round().clamp(0, LEVELS - 1)
         return (level + 0.5) / LEVELS

@@ -11,14 +11,11 @@ from ood_bench.capabilities import (
     ConstantVolume,
     DecomposesByLevel,
     Decomposition,
-    Differentiable,
-    Encodes,
     LinearLevel,
-    Samples,
 )
 from ood_bench.data import Shape
-from ood_bench.lit import DensityModule
 from ood_bench_models.coupling_networks import ConvolutionalNetwork, HighwayNetwork
+from ood_bench_models.flow import Flow
 from ood_bench_models.flow_step import FlowStep
 from ood_bench_models.gaussian import Gaussian
 from ood_bench_models.level import Level
@@ -29,7 +26,7 @@ NETWORKS: dict[str, type[ConvolutionalNetwork] | type[HighwayNetwork]] = {
 }
 
 
-class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, ConstantVolume):
+class Glow(Flow, DecomposesByLevel, ConstantVolume):
     """Glow, and with `coupling: additive` the constant-volume CV-Glow.
 
     Each level turns 2×2 pixels into channels, runs `steps` flow steps, and gives half of its
@@ -97,7 +94,10 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
         self.levels = cast(Sequence[Level], nn.ModuleList(stack))
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map images on [0, 1] to latents `(B, D)`, log p(z) and log |dz/dy|, each `(B,)`."""
+        """Map images on [0, 1] to latents `(B, D)`, log p(z) and log |dz/dy|, each `(B,)`.
+
+        The latents of the finest level come first.
+        """
         x: Tensor | None = y - 0.5
         latents: list[Tensor] = []
         log_prior = log_volume = y.new_zeros(len(y))
@@ -108,11 +108,6 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
             log_volume = log_volume + level_volume
         return torch.cat(latents, dim=1), log_prior, log_volume
 
-    def decompose(self, x: Tensor) -> Decomposition:
-        """Return log p(z) and log |dz/dx| in nats, each of shape `(B,)`."""
-        _, log_prior, log_volume = self.forward(self.dequantize(x))
-        return Decomposition(log_prior, log_volume - self.shape.dims * math.log(256.0))
-
     def decompose_levels(self, x: Tensor) -> list[Decomposition]:
         """Return each level's log p(z) and share of log |dz/dx| in nats, the finest first."""
         kept: Tensor | None = self.dequantize(x) - 0.5
@@ -122,16 +117,6 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
             constant = level.latent.dims * math.log(256.0)
             found.append(Decomposition(log_prior, (log_volume - constant).expand(len(x))))
         return found
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Return log P(x) in nats, shape `(B,)`."""
-        log_prior, log_volume = self.decompose(x)
-        return log_prior + log_volume
-
-    def log_density(self, y: Tensor) -> Tensor:
-        """Return the log-density of images on [0, 1] in nats, shape `(B,)`."""
-        _, log_prior, log_volume = self.forward(y)
-        return log_prior + log_volume
 
     @torch.no_grad()
     def linear_part(self, y: Tensor) -> tuple[LinearLevel, ...] | None:
@@ -145,11 +130,6 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
             found.append(level.linear_part(z, x))
         return tuple(found)
 
-    def encode(self, y: Tensor) -> Tensor:
-        """Map images on [0, 1] to latents `(B, D)`, the finest level first."""
-        z, _, _ = self.forward(y)
-        return z
-
     def decode(self, z: Tensor) -> Tensor:
         """Return the images that `encode` maps to z."""
         return self._invert(z, noise=False)
@@ -157,9 +137,7 @@ class Glow(DensityModule, DecomposesByLevel, Encodes, Samples, Differentiable, C
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
         """Draw images on the scale [0, 1], not clipped, shape `(n, C, H, W)`."""
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(n, self.shape.dims, generator=generator) * temperature
-        return self._invert(noise.type_as(next(self.parameters())), noise=True)
+        return self._invert(self.noise(n, temperature=temperature, seed=seed), noise=True)
 
     def _invert(self, z: Tensor, *, noise: bool) -> Tensor:
         parts = torch.split(z, [level.latent.dims for level in self.levels], dim=1)

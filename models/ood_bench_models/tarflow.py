@@ -8,14 +8,13 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import pixel_shuffle, pixel_unshuffle
 
-from ood_bench.capabilities import Decomposes, Decomposition, Differentiable, Encodes, Samples
 from ood_bench.data import Shape
-from ood_bench.lit import DensityModule
 from ood_bench_models.causal_transformer import CausalTransformer, Seen
+from ood_bench_models.flow import Flow
 from ood_bench_models.gaussian import LN_2PI
 
 
-class TarFlow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
+class TarFlow(Flow):
     """A flow of affine autoregressive blocks, each with a causal transformer over patches.
 
     A block maps patch x_t to (x_t − μ_t) · exp(−α_t), where μ_t and α_t are functions of the
@@ -77,7 +76,10 @@ class TarFlow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
         self.blocks = cast(Sequence[CausalTransformer], nn.ModuleList(stack))
 
     def forward(self, y: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Map images on [0, 1] to latents `(B, D)`, log p(z) and log |dz/dy|, each `(B,)`."""
+        """Map images on [0, 1] to latents `(B, D)`, log p(z) and log |dz/dy|, each `(B,)`.
+
+        The latents are in the order of an image's pixels.
+        """
         x = self._patches(2.0 * y - 1.0)
         log_volume = x.new_full((len(x),), self.shape.dims * math.log(2.0))
         for block in self.blocks:
@@ -89,26 +91,6 @@ class TarFlow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
         z = self._image(x).flatten(1)
         return z, -0.5 * (z.square() + LN_2PI).sum(dim=1), log_volume
 
-    def decompose(self, x: Tensor) -> Decomposition:
-        """Return log p(z) and log |dz/dx| in nats, each of shape `(B,)`."""
-        _, log_prior, log_volume = self.forward(self.dequantize(x))
-        return Decomposition(log_prior, log_volume - self.shape.dims * math.log(256.0))
-
-    def log_prob(self, x: Tensor) -> Tensor:
-        """Return log P(x) in nats, shape `(B,)`."""
-        log_prior, log_volume = self.decompose(x)
-        return log_prior + log_volume
-
-    def log_density(self, y: Tensor) -> Tensor:
-        """Return the log-density of images on [0, 1] in nats, shape `(B,)`."""
-        _, log_prior, log_volume = self.forward(y)
-        return log_prior + log_volume
-
-    def encode(self, y: Tensor) -> Tensor:
-        """Map images on [0, 1] to latents `(B, D)`, in the order of an image's pixels."""
-        z, _, _ = self.forward(y)
-        return z
-
     def decode(self, z: Tensor) -> Tensor:
         """Return the images that `encode` maps to z, patch by patch."""
         x = self._patches(z.view(-1, *self.shape))
@@ -119,9 +101,7 @@ class TarFlow(DensityModule, Decomposes, Encodes, Samples, Differentiable):
     @torch.no_grad()
     def sample(self, n: int, *, temperature: float = 1.0, seed: int = 0) -> Tensor:
         """Draw images on the scale [0, 1], not clipped, shape `(n, C, H, W)`."""
-        generator = torch.Generator().manual_seed(seed)
-        noise = torch.randn(n, self.shape.dims, generator=generator) * temperature
-        return self.decode(noise.type_as(next(self.parameters())))
+        return self.decode(self.noise(n, temperature=temperature, seed=seed))
 
     def _inverse(self, block: CausalTransformer, z: Tensor) -> Tensor:
         """Invert a block, `(B, T, P)`: one patch after the other, with cached keys and values."""
