@@ -114,6 +114,15 @@ TrustCode: TypeAlias = Annotated[
     ),
 ]
 
+SkipFigures: TypeAlias = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="GLOB",
+        help="Leave out figures, such as those with images that you may not pass on.",
+        show_default=False,
+    ),
+]
+
 
 def _known_format(name: str | None) -> str | None:
     """Return the name of a format that is installed or that can be imported."""

@@ -8,7 +8,14 @@ from rich.console import Console
 
 from ood_bench.cli.compare import write_comparison
 from ood_bench.cli.console import say
-from ood_bench.cli.options import RUN, ReportFormat, ResultsRoot, TrustCode, output_option
+from ood_bench.cli.options import (
+    RUN,
+    ReportFormat,
+    ResultsRoot,
+    SkipFigures,
+    TrustCode,
+    output_option,
+)
 from ood_bench.cli.progress import Display
 from ood_bench.cli.tables import rich_table
 from ood_bench.errors import SuiteError
@@ -177,14 +184,7 @@ def archive(
             help="Keep the detectors' scores; they can be computed again from the statistics."
         ),
     ] = True,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Leave out figures, such as those with images that you may not pass on.",
-            show_default=False,
-        ),
-    ] = None,
+    skip: SkipFigures = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Write a run to one folder that holds all that reports need, without weights.

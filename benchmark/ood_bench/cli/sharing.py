@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from ood_bench.cli.console import say
-from ood_bench.cli.options import RUN, ResultsRoot, TrustCode, output_file_option
+from ood_bench.cli.options import RUN, ResultsRoot, SkipFigures, TrustCode, output_file_option
 from ood_bench.cli.progress import Display
 from ood_bench.files import write_whole
 
@@ -45,14 +45,7 @@ def push(
         bool, typer.Option("--weights/--no-weights", help="Include the trained models.")
     ] = True,
     private: Annotated[bool, typer.Option(help="Make a new repository private.")] = False,
-    skip: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="GLOB",
-            help="Leave out figures, such as those with images that you may not pass on.",
-            show_default=False,
-        ),
-    ] = None,
+    skip: SkipFigures = None,
     trust_code: TrustCode = False,
 ) -> None:
     """Write a run's card, archive and weights to a folder or to the Hugging Face hub.
