@@ -111,10 +111,10 @@ def _draw_panel(
     ticks: Sequence[Any],
 ) -> None:
     """Draw one pair; values have equal distances, and lines are set apart a little."""
-    from ood_bench.analyses.style import data_colours, plain
+    from ood_bench.analyses.style import in_order, plain
 
     detectors = list(dict.fromkeys(row.detector for row in rows))
-    colours = data_colours(detectors)
+    colours = in_order(detectors)
     lines: dict[tuple[str, str], list[Row]] = {}
     for row in rows:
         others = {key: value for key, value in variants[row.model].axes.items() if key != axis}

@@ -9,6 +9,8 @@ from ood_bench.files import write_whole
 from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.compose import run_document
+from ood_bench.report.document import Overview, Shown
+from ood_bench.report.encode import Encoding
 from ood_bench.report.figures import DrawingProgress, file_stem, show_all
 from ood_bench.report.file_cache import FileCache
 from ood_bench.report.formats import load_format
@@ -16,6 +18,7 @@ from ood_bench.report.overview import draw_overviews
 from ood_bench.report.pdf import Pdf
 from ood_bench.report.run_comparison import run_comparison_document
 from ood_bench.report.tablecsv import table_csv
+from ood_bench.report.tabled import Undrawn
 from ood_bench.report.tidy import records, records_csv
 from ood_bench.report.variants import draw_variants
 from ood_bench.results import AnalysisTable, Results, RunComparison
@@ -68,28 +71,58 @@ def write_report(
     encoding = writer.encoding(small=small)
     if pdf is not None and isinstance(encoding, Pdf):
         encoding, pdf = pdf, None
-    from ood_bench.analyses.style import colours_of_report
-
-    sets, tables = outside_sets(results), results.analyses
-    show = partial(show_all, progress=progress, reasons=reasons, among=digest(sets))
+    draw = partial(_draw, results, analyses, progress=progress, reasons=reasons)
     if pdf is not None:
-        with FileCache(folder, run) as cache, colours_of_report(sets):
-            list(show(tables, analyses, cache, pdf))
-            list(draw_overviews(results, cache, pdf))
-            list(draw_variants(results, cache, pdf))
+        with FileCache(folder, run) as cache:
+            draw(cache, pdf)
     if encoding is None:
         return writer.write(run_document(results), folder)
     with FileCache(None if writer.single and folder != run else folder, run) as cache:
         if not writer.single:
             _write_tables(results, folder / "tables", cache, small=small)
-        shown = show(tables, analyses, cache, encoding, draws=writer.draws)
-        with colours_of_report(sets):
-            drawn = (
-                *draw_overviews(results, cache, encoding),
-                *draw_variants(results, cache, encoding),
-            )
-            document = run_document(results, shown, drawn)
+        document = run_document(results, *draw(cache, encoding, draws=writer.draws))
     return writer.write(document, folder)
+
+
+def _draw(
+    results: Results,
+    analyses: "Mapping[str, Analysis]",
+    cache: FileCache,
+    encoding: Encoding,
+    *,
+    draws: bool = False,
+    progress: DrawingProgress | None,
+    reasons: Mapping[str, str] | None,
+) -> tuple[list[Shown | Undrawn], tuple[Overview, ...]]:
+    """Show the tables of all analyses, and draw the figures over all detectors.
+
+    Args:
+        results: The results of a run.
+        analyses: The analyses by the suite's names.
+        cache: The files of the report's folder.
+        encoding: Makes a file of a figure.
+        draws: Whether the page draws charts and galleries itself.
+        progress: Called after each table.
+        reasons: Why some analyses are missing, by their names.
+    """
+    from ood_bench.analyses.style import colours_of_report
+
+    sets = outside_sets(results)
+    with colours_of_report(sets):
+        shown = show_all(
+            results.analyses,
+            analyses,
+            cache,
+            encoding,
+            draws=draws,
+            progress=progress,
+            reasons=reasons,
+            among=digest(sets),
+        )
+        return list(shown), (
+            *draw_overviews(results, cache, encoding),
+            *draw_variants(results, cache, encoding),
+        )
 
 
 def outside_sets(results: Results) -> list[list[str]]:
