@@ -3,18 +3,14 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from ood_bench.api.sharing import hub_errors, is_hub, repository
 from ood_bench.errors import OodBenchError
 from ood_bench.files import write_whole
-from ood_bench.report.leaderboard import LeaderboardEntry, LeaderboardRow, leaderboard_page
+from ood_bench.report.leaderboard import LeaderboardEntry, leaderboard_page
 from ood_bench.runs import is_archive, read_record, recompute, store_of
 from ood_bench.runs.recompute import LEVEL
 from ood_bench.runs.record import CELLS, RECORD
-
-if TYPE_CHECKING:
-    from ood_bench.runs import Recomputed
 
 PAGE = "leaderboard.html"
 TITLE = "Leaderboard of out-of-distribution detectors"
@@ -94,22 +90,7 @@ def _archives(source: str | Path) -> Iterator[tuple[str, Path]]:
 def _entry(name: str, folder: Path) -> LeaderboardEntry:
     record = read_record(folder)
     with store_of(folder, folder, record) as store:
-        rows = tuple(map(_row, recompute(record, store)))
+        rows = recompute(record, store)
     if not rows:
         raise OodBenchError(f"{name}: no detector was measured")
     return LeaderboardEntry(name, record.suite, record.title, record.checksum, rows)
-
-
-def _row(found: "Recomputed") -> LeaderboardRow:
-    note = found.untrained or ("scores of groups of images" if found.grouped else "")
-    return LeaderboardRow(
-        found.model,
-        found.inside,
-        found.outside,
-        found.detector,
-        found.images,
-        found.measures["auroc"],
-        found.measures["fpr95"],
-        found.trainings,
-        note,
-    )

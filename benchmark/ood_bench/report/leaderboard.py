@@ -8,6 +8,7 @@ from jinja2 import Environment, StrictUndefined
 
 from ood_bench.metrics.measure import percent
 from ood_bench.report.numbers import with_interval
+from ood_bench.results import Recomputed
 
 PAGE = """\
 <!doctype html>
@@ -70,29 +71,6 @@ choice of images alone. What the scores themselves were computed from is not che
 
 
 @dataclass(frozen=True)
-class LeaderboardRow:
-    """A detector of a model on a pair, pooled over seeds.
-
-    Attributes:
-        model, inside, outside, detector: Their names in the run.
-        images: What tells the images of the pair from others.
-        auroc, fpr95: Value and interval.
-        trainings: The number of trainings in words.
-        note: Why the row has no rank; empty if it has one.
-    """
-
-    model: str
-    inside: str
-    outside: str
-    detector: str
-    images: tuple[str, str]
-    auroc: tuple[float, float, float]
-    fpr95: tuple[float, float, float]
-    trainings: str
-    note: str
-
-
-@dataclass(frozen=True)
 class LeaderboardEntry:
     """A run whose numbers were computed again.
 
@@ -108,7 +86,7 @@ class LeaderboardEntry:
     suite: str
     title: str
     checksum: str
-    rows: tuple[LeaderboardRow, ...]
+    rows: tuple[Recomputed, ...]
 
 
 def leaderboard_page(
@@ -122,7 +100,7 @@ def leaderboard_page(
         level: Coverage of the intervals.
         title: The heading.
     """
-    pairs: dict[tuple[str, str], list[tuple[str, LeaderboardRow]]] = defaultdict(list)
+    pairs: dict[tuple[str, str], list[tuple[str, Recomputed]]] = defaultdict(list)
     for entry in entries:
         for row in entry.rows:
             pairs[row.images].append((entry.name, row))
@@ -140,7 +118,7 @@ def leaderboard_page(
 
 
 def _headings(
-    pairs: Mapping[tuple[str, str], Sequence[tuple[str, LeaderboardRow]]],
+    pairs: Mapping[tuple[str, str], Sequence[tuple[str, Recomputed]]],
 ) -> list[str]:
     """Return a heading for each pair; those of equal names say which images they are of."""
     names = [f"{rows[0][1].inside} → {rows[0][1].outside}" for rows in pairs.values()]
@@ -151,14 +129,15 @@ def _headings(
 
 
 def _ranked(
-    found: Sequence[tuple[str, LeaderboardRow]],
-) -> list[tuple[str, str, LeaderboardRow, str, str, str]]:
+    found: Sequence[tuple[str, Recomputed]],
+) -> list[tuple[str, str, Recomputed, str, str, str]]:
     """Return one pair's rows with their ranks, the best AUROC first, those without a rank last."""
-    ordered = sorted(found, key=lambda one: (bool(one[1].note), -one[1].auroc[0]))
+    ordered = sorted(found, key=lambda one: (bool(one[1].note), -one[1].measures["auroc"].value))
+    ranked = [row.measures["auroc"].value for _, row in ordered if not row.note]
     rows = []
     for run, row in ordered:
-        better = sum(one.auroc[0] > row.auroc[0] for _, one in ordered if not one.note)
-        rank = "" if row.note else str(better + 1)
-        auroc, fpr = with_interval(*row.auroc), with_interval(*row.fpr95)
+        own = row.measures["auroc"].value
+        rank = "" if row.note else str(sum(other > own for other in ranked) + 1)
+        auroc, fpr = (with_interval(*row.measures[name]) for name in ("auroc", "fpr95"))
         rows.append((rank, run, row, auroc, fpr, row.note))
     return rows

@@ -1,6 +1,7 @@
 """Results of a run as values: the input of claims and reports."""
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
+from ood_bench.results.recomputed import Recomputed
 from ood_bench.results.run import (
     GROUPED,
     AnalysisTable,
@@ -42,6 +43,7 @@ __all__ = [
     "Overlap",
     "PublishedAuroc",
     "Ranking",
+    "Recomputed",
     "RelatedMeasure",
     "Results",
     "Row",

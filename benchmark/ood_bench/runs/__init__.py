@@ -5,14 +5,13 @@ from ood_bench.runs.audit import collect_audit, combine_audits
 from ood_bench.runs.changes import Changes
 from ood_bench.runs.collect import collect
 from ood_bench.runs.find import find_run, list_runs
-from ood_bench.runs.recompute import Recomputed, recompute
+from ood_bench.runs.recompute import recompute
 from ood_bench.runs.record import RunRecord, read_record, run_folder, write_record
 from ood_bench.runs.run_comparison import ComparedRun, compare_runs
 
 __all__ = [
     "Changes",
     "ComparedRun",
-    "Recomputed",
     "RunRecord",
     "archive",
     "collect",

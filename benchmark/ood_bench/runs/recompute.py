@@ -1,7 +1,6 @@
 """Compute a run's detection metrics again from its stored scores."""
 
 from collections import defaultdict
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ood_bench.cells import SCORES, Cells
@@ -10,7 +9,7 @@ from ood_bench.cells.metric import ROUNDING, Detected, DetectionMetrics
 from ood_bench.cells.score import Score
 from ood_bench.errors import StoreError
 from ood_bench.metrics import STANDARD, Measure, Sample, pool
-from ood_bench.results import trainings, untrained
+from ood_bench.results import Recomputed, trainings, untrained
 from ood_bench.runs.collect import FORMER_REVISION, training_cards
 from ood_bench.runs.record import RunRecord
 from ood_bench.runs.untrained import Untrained
@@ -19,30 +18,6 @@ SHOWN = ("auroc", "fpr95")
 """The metrics that are shown; the values of all others are computed again too."""
 LEVEL = 0.95
 """Coverage of the intervals that are shown, whatever the runs had."""
-
-
-@dataclass(frozen=True)
-class Recomputed:
-    """A detector of a model on a pair, computed from the scores and pooled over seeds.
-
-    Attributes:
-        model, inside, outside, detector: Their names in the run.
-        images: Digests of the inside and the outside test images.
-        measures: Each metric of `SHOWN`.
-        trainings: The number of trainings in words.
-        grouped: Whether the scores are of groups of images.
-        untrained: Why a model counts as untrained; empty if it does not.
-    """
-
-    model: str
-    inside: str
-    outside: str
-    detector: str
-    images: tuple[str, str]
-    measures: dict[str, Measure]
-    trainings: str
-    grouped: bool
-    untrained: str
 
 
 class _Place(NamedTuple):

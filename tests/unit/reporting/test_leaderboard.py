@@ -2,14 +2,18 @@
 
 import re
 
-from ood_bench.report.leaderboard import LeaderboardEntry, LeaderboardRow, leaderboard_page
+from ood_bench.metrics import Measure
+from ood_bench.report.leaderboard import LeaderboardEntry, leaderboard_page
+from ood_bench.results import Recomputed
 
 
-def row(detector: str, auroc: float, *, images: str = "a", note: str = "") -> LeaderboardRow:
-    measure = (auroc, auroc - 0.01, auroc + 0.01)
+def row(
+    detector: str, auroc: float, *, images: str = "a", grouped: bool = False, untrained: str = ""
+) -> Recomputed:
+    measures = dict.fromkeys(("auroc", "fpr95"), Measure(auroc, auroc - 0.01, auroc + 0.01))
     pair = (images * 32, "f" * 32)
-    return LeaderboardRow(
-        "glow", "clothes", "digits", detector, pair, measure, measure, "3 trainings", note
+    return Recomputed(
+        "glow", "clothes", "digits", detector, pair, measures, "3 trainings", grouped, untrained
     )
 
 
@@ -26,12 +30,12 @@ def shown(*entries: LeaderboardEntry) -> dict[str, list[list[str]]]:
     }
 
 
-def entry(name: str, *rows: LeaderboardRow) -> LeaderboardEntry:
+def entry(name: str, *rows: Recomputed) -> LeaderboardEntry:
     return LeaderboardEntry(name, "suite", "Title", "0" * 64, rows)
 
 
 def test_the_best_is_first_ties_share_a_rank_and_what_does_not_count_is_last() -> None:
-    groups = row("typicality", 0.99, note="scores of groups of images")
+    groups = row("typicality", 0.99, grouped=True)
     one = entry("one", groups, row("knn", 0.7), row("msp", 0.9))
     two = entry("two", row("vim", 0.9), row("odin", 0.2))
     (table, _) = shown(one, two).items()
