@@ -6,7 +6,7 @@ import numpy as np
 
 from ood_bench.detectors import Columns, Detector, Scorer, Scores
 from ood_bench.detectors.density import log_kde
-from ood_bench.detectors.mixture import fit_mixture
+from ood_bench.detectors.mixture import checked_components, fit_mixture
 
 SUMS = tuple(f"diffusion_path.{of}_{power}" for of in ("noise", "change") for power in (1, 2, 3))
 CHANGE = "diffusion_path.change_2"
@@ -30,11 +30,9 @@ class DiffPath(Detector):
     """
 
     def __init__(self, *, dimensions: Literal[1, 6] = 6, components: int = 10) -> None:
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
         self.needs = SUMS if dimensions == 6 else (CHANGE,)
         self.dimensions = dimensions
-        self.components = components
+        self.components = checked_components(components)
 
     def fit(self, held_out: Columns) -> Scorer:
         """Return x ↦ -log q(sums along its path).

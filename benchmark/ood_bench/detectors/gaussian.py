@@ -1,10 +1,18 @@
 """Gaussian distributions of a classifier's features."""
 
 import numpy as np
+from numpy.typing import NDArray
 
 from ood_bench.detectors.matrix import Matrix
 
 _RANK = 1e-10  # share of the largest variance below which a direction counts as constant
+
+
+def class_means(features: Matrix, label: NDArray[np.float64]) -> tuple[Matrix, NDArray[np.intp]]:
+    """Return the mean features of each class that occurs, and the place of each image's there."""
+    classes, place = np.unique(label, return_inverse=True)
+    means = np.stack([features[place == c].mean(axis=0) for c in range(len(classes))])
+    return means, place
 
 
 def whitening(residuals: Matrix, *, shrinkage: float = 0.0, of: str) -> Matrix:

@@ -1,7 +1,7 @@
 """LID: an image is odd when few others have its likelihood and its intrinsic dimension."""
 
 from ood_bench.detectors import Columns, Detector, Scorer
-from ood_bench.detectors.mixture import fit_mixture
+from ood_bench.detectors.mixture import checked_components, fit_mixture
 
 
 class Lid(Detector):
@@ -23,9 +23,7 @@ class Lid(Detector):
     needs = ("log_prob", "intrinsic_dimension")
 
     def __init__(self, *, components: int = 10) -> None:
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
-        self.components = components
+        self.components = checked_components(components)
 
     def fit(self, held_out: Columns) -> Scorer:
         """Return x ↦ -log q(log p(x), dimension).

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores
-from ood_bench.detectors.gaussian import nearest, whitening
+from ood_bench.detectors.gaussian import class_means, nearest, whitening
 from ood_bench.detectors.last_layer import features_of
 
 _BLOCK = 256  # images per block, so that their features stay in the cache
@@ -48,11 +48,10 @@ class Mahalanobis(Detector):
             ValueError: If the features do not vary within the classes.
         """
         features = features_of(known)
-        classes, label = np.unique(known["classifier.label"], return_inverse=True)
-        means = np.stack([features[label == c].mean(axis=0) for c in range(len(classes))])
+        means, place = class_means(features, known["classifier.label"])
         middle = features.mean(axis=0)
         whiten = whitening(
-            features - means[label], shrinkage=self.shrinkage, of=" within their classes"
+            features - means[place], shrinkage=self.shrinkage, of=" within their classes"
         )
         centres = (means - middle) @ whiten
 

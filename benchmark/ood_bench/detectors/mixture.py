@@ -11,6 +11,17 @@ IMAGES_EACH = 20
 """Held-out images for each component at least."""
 
 
+def checked_components(components: int) -> int:
+    """Return the number of Gaussians that an option asks for.
+
+    Raises:
+        ValueError: If it is below 1.
+    """
+    if components < 1:
+        raise ValueError(f"components must be at least 1, got {components}")
+    return components
+
+
 def fit_mixture(held_out: Columns, statistics: Sequence[str], components: int) -> Scorer:
     """Return x ↦ -log q(t(x)), q a mixture of Gaussians with full covariances, in nats.
 

@@ -1,7 +1,7 @@
 """MSMA: an image is odd when few others have its score norms at several noise levels."""
 
 from ood_bench.detectors import Columns, Detector, Scorer
-from ood_bench.detectors.mixture import fit_mixture
+from ood_bench.detectors.mixture import checked_components, fit_mixture
 
 
 class Msma(Detector):
@@ -21,9 +21,7 @@ class Msma(Detector):
     needs = ("score_norm.*",)
 
     def __init__(self, *, components: int = 10) -> None:
-        if components < 1:
-            raise ValueError(f"components must be at least 1, got {components}")
-        self.components = components
+        self.components = checked_components(components)
 
     def fit(self, held_out: Columns) -> Scorer:
         """Return x ↦ -log q(score norms).

@@ -3,7 +3,7 @@
 import numpy as np
 
 from ood_bench.detectors import Columns, Detector, FitOn, Scorer, Scores
-from ood_bench.detectors.gaussian import nearest, whitening
+from ood_bench.detectors.gaussian import class_means, nearest, whitening
 from ood_bench.detectors.last_layer import features_of
 
 
@@ -35,10 +35,9 @@ class Rmds(Detector):
             ValueError: If the features do not vary within the classes.
         """
         features = features_of(known)
-        classes, label = np.unique(known["classifier.label"], return_inverse=True)
-        means = np.stack([features[label == c].mean(axis=0) for c in range(len(classes))])
+        means, place = class_means(features, known["classifier.label"])
         middle = features.mean(axis=0)
-        within = whitening(features - means[label], of=" within their classes")
+        within = whitening(features - means[place], of=" within their classes")
         overall = whitening(features - middle, of="")
         centres = (means - middle) @ within
 
