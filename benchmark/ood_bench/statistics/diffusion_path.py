@@ -10,6 +10,7 @@ from ood_bench.detectors import Columns
 from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, in_batches
+from ood_bench.statistics.noise_found import noise_found
 
 STEPS = 10
 LEAST = 0.005
@@ -44,8 +45,7 @@ class DiffusionPath(Statistic):
             y = float_like(model, x) / 255.0
             noises: list[Tensor] = []
             for number, level in enumerate(levels):
-                denoised = denoiser.denoise(y, torch.full_like(y[:, 0, 0, 0], level))
-                noise = (y - denoised) / level
+                noise = noise_found(denoiser, y, level)
                 noises.append(in_float64(noise).flatten(1))
                 if number + 1 < STEPS:
                     y = y + (levels[number + 1] - level) * noise

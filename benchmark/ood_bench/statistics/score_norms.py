@@ -1,7 +1,6 @@
 """Norms of the score of noisy images' density, at several noise levels."""
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
@@ -10,6 +9,7 @@ from ood_bench.detectors import Columns
 from ood_bench.float64 import in_float64
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import float_like, in_batches
+from ood_bench.statistics.noise_found import noise_found
 
 COUNT = 10
 LEAST, MOST = 0.01, 1.0
@@ -41,8 +41,7 @@ class ScoreNorms(Statistic):
             y = float_like(model, x) / 255.0
             found = {}
             for number, level in enumerate(levels):
-                denoised = denoiser.denoise(y, torch.full_like(y[:, 0, 0, 0], level))
-                noise = in_float64((y - denoised) / level)
+                noise = in_float64(noise_found(denoiser, y, level))
                 found[f"score_norm.{number}"] = noise.flatten(1).norm(dim=1)
             return found
 

@@ -41,7 +41,7 @@ class ScoreTerms(Statistic):
 
         def terms(x: Tensor) -> dict[str, Tensor]:
             y = (float_like(model, x) / 255.0).requires_grad_()
-            denoised = denoiser.denoise(y, torch.full_like(y[:, 0, 0, 0], level))
+            denoised = denoiser.denoise(y, y.new_full((len(y),), level))
             square = in_float64((denoised - y).detach()).flatten(1).square().sum(dim=1) / level**2
             trace = torch.zeros_like(square)
             for probe in range(PROBES):
