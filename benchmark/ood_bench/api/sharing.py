@@ -30,23 +30,7 @@ def push(
     skip: Sequence[str] = (),
     progress: "Progress | None" = None,
 ) -> str:
-    """Write a run's card, archive and trained models to a folder or a repository of the hub.
-
-    Args:
-        run: The run.
-        target: `hf://owner/name`, a model repository, which is made if there is none; or a folder,
-            which must be new or empty.
-        weights: Whether to include the trained models; an archive has none.
-        private: Whether a new repository is private.
-        skip: Globs over the analyses' cells whose tables and figures are left out.
-        progress: Called with a `Drawn` after each figure.
-
-    Returns:
-        The URL of the repository, or the path of the folder.
-
-    Raises:
-        OodBenchError: If the target is no such name, the folder has content, or the hub refuses.
-    """
+    """Write a run's card, archive and trained models as `Run.push` says."""
     if not is_hub(target):
         folder = Path(target)
         if folder.is_file() or (folder.is_dir() and any(folder.iterdir())):

@@ -130,8 +130,10 @@ def report(
         globs = {name: [part.strip() for part in value.split(",")] for name, value in named.items()}
         say(_compact(runs or [], results, output, format, globs, seeds, trust_code=trust_code))
         return
-    for name in (*named, *(["seeds"] if seeds else [])):
-        raise SuiteError(f"--{name}: it is of --table compact")
+    if seeds:
+        named["seeds"] = seeds
+    if named:
+        raise SuiteError(f"--{next(iter(named))}: it is of --table compact")
     if runs and len(runs) > 1:
         say(write_comparison(runs, results, output, format))
         return
