@@ -10,7 +10,8 @@ from ood_bench.results import Recomputed
 def row(
     detector: str, auroc: float, *, images: str = "a", grouped: bool = False, untrained: str = ""
 ) -> Recomputed:
-    measures = dict.fromkeys(("auroc", "fpr95"), Measure(auroc, auroc - 0.01, auroc + 0.01))
+    measure = Measure(auroc, auroc - 0.01, auroc + 0.01)
+    measures = {"auroc": measure, "fpr95": measure}
     pair = (images * 32, "f" * 32)
     return Recomputed(
         "glow", "clothes", "digits", detector, pair, measures, "3 trainings", grouped, untrained
