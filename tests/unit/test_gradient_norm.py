@@ -14,13 +14,8 @@ from ood_bench.data import Shape
 from ood_bench.lit import DensityModule, build
 from ood_bench.statistics import batches, gradient_norm, in_family
 from ood_bench.statistics.gradient_norm import GradientNorm, fastest, layers_of
-from ood_bench.statistics.per_image_gradients import (
-    UnruledError,
-    differentiable,
-    gradients_at_once,
-    gradients_one_by_one,
-    layer_values,
-)
+from ood_bench.statistics.parameter_gradients import differentiable, gradients_one_by_one
+from ood_bench.statistics.per_image_gradients import UnruledError, gradients_at_once, layer_values
 from ood_bench.testing import displaced
 from ood_bench_models.diffusion import Diffusion
 from ood_bench_models.glow import Glow

@@ -8,17 +8,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from ood_bench.analyses import Analysis, Finding, Study
-from ood_bench.analyses.view import BEYOND
+from ood_bench.analyses.gap_axis import draw_gap, set_scale, span
 from ood_bench.capabilities import ConstantVolume, Differentiable, has, named
 from ood_bench.metrics.measure import Measure, percent
 from ood_bench.units import bits_per_dim, legible
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from ood_bench.analyses.expansion import Expansion, Seen
-    from ood_bench.analyses.style import Colour
 
 GAPS = {
     "observed_gap": "observed",
@@ -27,14 +25,6 @@ GAPS = {
     "closed_form_gap": "closed form",
     "jacobian_gap": "closed form, full Jacobian",
 }
-WIDEST_LINEAR = 30.0
-FAR = 1e6
-"""Multiple of the middle size from which a gap lies beyond the axis."""
-MARGIN = 0.08
-DECADES = 6
-"""Decades of an axis on each side of 0."""
-MOST_TICKS = 3
-"""Ticks on each side of 0."""
 PRODUCT = (
     "from the Hessian at the mean image, which for a ReLU network is an artefact of the one linear "
     "piece that holds that image (the second difference, over a quarter of the way, spans many)"
@@ -121,7 +111,7 @@ class SecondOrder(Analysis):
         from ood_bench.analyses.style import data_colours, look, plain, trained_on
 
         first, gaps = table.iloc[0], _gaps(table)
-        low, high = _span(gaps)
+        low, high = span(gaps)
         names = list(dict.fromkeys(gaps["outside"]))
         colours = data_colours([first["inside"], *names])
         shown = len(dict.fromkeys(gaps["quantity"]))
@@ -133,12 +123,12 @@ class SecondOrder(Analysis):
                 part = gaps[gaps["outside"] == name]
                 axes.axvline(0.0, color="0.6", linewidth=0.8, zorder=0)
                 for line, (_, gap) in enumerate(part.iterrows()):
-                    _draw_gap(axes, line, gap, colours[name], low=low, high=high)
+                    draw_gap(axes, line, gap, colours[name], low=low, high=high)
                 labels = [GAPS[quantity] for quantity in part["quantity"]]
                 axes.set_yticks(range(len(part)), labels)
                 axes.set_ylim(len(part) - 0.5, -0.5)
                 axes.set_title(plain(name), loc="left")
-            _set_scale(panels[-1], gaps)
+            set_scale(panels[-1], gaps)
             figure.suptitle(trained_on(first), fontsize=9)
         return figure
 
@@ -325,66 +315,6 @@ def _gaps(table: pd.DataFrame) -> pd.DataFrame:
     """Return the gaps that exist, in bits per dimension."""
     is_gap = table["quantity"].isin(list(GAPS)) & (table["unit"] == "bits_per_dim")
     return table[is_gap & table["value"].notna()]
-
-
-def _draw_gap(
-    axes: "Axes", line: int, gap: pd.Series, colour: "Colour", *, low: float, high: float
-) -> None:
-    """Draw one dot with its interval, filled where observed, and its number at the right.
-
-    A gap beyond the axis is an arrow at its end.
-    """
-    value = float(gap["value"])
-    face = colour if gap["quantity"] == "observed_gap" else "white"
-    if low <= value <= high:
-        reach = [[value - max(float(gap["low"]), low)], [min(float(gap["high"]), high) - value]]
-        axes.errorbar(
-            value, line, xerr=reach, fmt="o", color=colour, mfc=face, ms=5, lw=1.2, capsize=2
-        )
-    else:
-        x, marker = (low, "<") if value < low else (high, ">")
-        axes.plot(x, line, marker, color=colour, mfc=face, ms=7, clip_on=False, gid=BEYOND)
-    axes.text(
-        1.01,
-        line,
-        legible(value),
-        transform=axes.get_yaxis_transform(),
-        va="center",
-        fontsize=8,
-    )
-
-
-def _span(gaps: pd.DataFrame) -> tuple[float, float]:
-    """Return the gaps to show, with a margin: all but those far larger than the middle one.
-
-    Under a flow without any bound on its scales, uniform noise can have 1e29 bits per dimension.
-    """
-    sizes = gaps["value"].abs()
-    near = gaps[sizes <= FAR * float(sizes.median())]["value"]
-    reach = MARGIN * (float(near.abs().max()) or 1.0)
-    return min(float(near.min()), 0.0) - reach, max(float(near.max()), 0.0) + reach
-
-
-def _set_scale(axes: "Axes", gaps: pd.DataFrame) -> None:
-    """Label the axis, and make it logarithmic away from zero where the gaps differ much."""
-    label = "OOD minus ID, bits per dimension"
-    low, high = _span(gaps)
-    sizes = gaps["value"].abs()
-    largest, least = max(-low, high), float(sizes[sizes > 0].min())
-    axes.set_xlim(low, high)
-    if largest > WIDEST_LINEAR * least:
-        top = math.floor(math.log10(largest))
-        first = max(math.floor(math.log10(least)), top - DECADES)
-        step = max(1, math.ceil((top - first + 1) / MOST_TICKS))
-        powers = [10.0**power for power in range(top, first - 1, -step)]
-        axes.set_xscale("symlog", linthresh=10.0**first)
-        axes.set_xlim(low * 2, high * 2)
-        ticks = [*(-power for power in powers if -power >= low), 0.0, *powers]
-        ticks = [tick for tick in ticks if low <= tick <= high]
-        axes.set_xticks(ticks, [f"{tick:,g}".replace("-", "−") for tick in ticks])
-        axes.minorticks_off()
-        label += ", logarithmic away from 0"
-    axes.set_xlabel(f"{label} (OOD more likely →)")
 
 
 def _trust(table: pd.DataFrame) -> str:

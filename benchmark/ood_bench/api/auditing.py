@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ood_bench.api.frames import frame
 from ood_bench.api.planning import SuiteLike, prepare
+from ood_bench.api.tabular import frame
 from ood_bench.results import Audit, DataAudit, Omission, Overlap, Separation
 
 if TYPE_CHECKING:

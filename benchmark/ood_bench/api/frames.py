@@ -1,28 +1,21 @@
 """A finished run as pandas frames."""
 
 import weakref
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import fields
-from functools import cached_property, partial
+from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from ood_bench.api.planning import globs
-from ood_bench.api.trainings import one_training, sides_of, training_of
-from ood_bench.cells import SCORES, RecordedCell
-from ood_bench.cells.columns import columns_of
-from ood_bench.cells.detect import Detect
-from ood_bench.cells.metric import BitsMetric, DetectionMetrics
-from ood_bench.detectors import Detector, Scores
-from ood_bench.errors import OodBenchError, did_you_mean, raised
-from ood_bench.registry import Registry, construct
+from ood_bench.api.stored_scores import Part, StoredScores
+from ood_bench.api.tabular import frame
+from ood_bench.errors import OodBenchError
+from ood_bench.registry import Registry
 from ood_bench.report.drawers import Drawers, drawers
 from ood_bench.report.pdf import Pdf
-from ood_bench.report.png import SCREEN
 from ood_bench.report.resize import PaperSize
 from ood_bench.report.tidy import ordered
-from ood_bench.report.write import outside_sets
 from ood_bench.results import (
     ClaimResult,
     DataCard,
@@ -31,7 +24,6 @@ from ood_bench.results import (
     Results,
     Row,
     TrainingCard,
-    by_one,
 )
 from ood_bench.runs import (
     archive,
@@ -48,8 +40,6 @@ if TYPE_CHECKING:
 
     from ood_bench.api.events import Progress
     from ood_bench.report.compact import CompactTable, Spread
-
-Part = Literal["test", "held_out", "train"]
 
 
 class Run:
@@ -144,19 +134,7 @@ class Run:
         """
         import pandas as pd
 
-        cells = list(self.record.of("detection"))
-        self._known("model", model, (cell.at.model for cell in cells))
-        self._known("detector", detector, (cell.at.detector for cell in cells))
-        self._known("data set", data, (name for cell in cells for name in sides_of(cell)))
-        tried = [
-            cell
-            for cell in cells
-            if (cell.at.model, cell.at.detector) == (model, detector) and data in sides_of(cell)
-        ]
-        what = f"scores of {detector} for {model} on {data}"
-        place = one_training(map(training_of, tried), what, inside, seed)
-        cell = next(cell for cell in tried if training_of(cell) == place)
-        return pd.Series(self._scores(self._scored(cell, data)), name=detector)
+        return pd.Series(self._stored.scores(model, detector, data, inside, seed), name=detector)
 
     def statistics(
         self,
@@ -187,33 +165,7 @@ class Run:
         """
         import pandas as pd
 
-        bpds, detections = list(self.record.of("bpd")), list(self.record.of("detection"))
-        self._known("model", model, (cell.at.model for cell in (*bpds, *detections)))
-        named = (cell.at.data or cell.at.outside for cell in (*bpds, *detections))
-        self._known("data set", data, named)
-        own = part != "test"  # of the inside alone
-        kept = [cell for cell in bpds if (cell.at.model, cell.at.data) == (model, data)]
-        tried = [cell for cell in detections if cell.at.model == model and data in sides_of(cell)]
-        places = [
-            training_of(cell) for cell in (*kept, *tried) if not own or cell.at.inside == data
-        ]
-        place = one_training(places, f"columns of {model} on {data}", inside, seed)
-        found: dict[str, Any] = {}
-        for bpd in kept:
-            if (*training_of(bpd), bpd.at.part) == (*place, part):
-                columns = self._store.spec(bpd.key, BitsMetric).columns
-                found |= self._store.read_columns(columns)
-        detected: dict[str, Any] = {}
-        for cell in tried:
-            if training_of(cell) == place:
-                spec = self._store.spec(self._scored(cell, data), Detect)
-                read = {"held_out": spec.held_out, "train": spec.train, "test": spec.images}[part]
-                detected |= columns_of(self._store, read)
-        # of training images, detectors may read others than the mean bits per dimension is of
-        found = detected or found if part == "train" else found | detected
-        if not found:
-            raise OodBenchError(f"{self.folder}: no {part} columns of {model} on {data} are kept")
-        return pd.DataFrame(found)
+        return pd.DataFrame(self._stored.statistics(model, data, part, inside, seed))
 
     def report(
         self,
@@ -282,37 +234,10 @@ class Run:
         Raises:
             OodBenchError: If there is none, the arguments are ambiguous, or it cannot be drawn.
         """
-        from ood_bench.analyses.style import colours_of_report
+        from ood_bench.api.plotting import Wanted, analysis_figure
 
-        size = PaperSize(width, font_size)
-        tables = self.results.analyses
-        self._known("analysis", analysis, (table.analysis for table in tables))
-        tables = tuple(table for table in tables if table.analysis == analysis)
-        models = dict.fromkeys(table.model for table in tables)
-        if model is None:
-            model, *others = models
-            if others:
-                named = " or ".join(f"model={name!r}" for name in models)
-                raise OodBenchError(f"the run has '{analysis}' of several models: say {named}")
-        self._known(f"'{analysis}' of the model", model, models)
-        places = {(table.inside, table.seed): table for table in tables if table.model == model}
-        if inside is not None:
-            known = (place[0] for place in places)
-            self._known(f"'{analysis}' of {model} trained on", inside, known)
-        place = one_training(places, f"figures '{analysis}' of {model}", inside, seed)
-        drawn = drawers(self.record, self._registry)
-        if analysis in drawn.reasons:
-            raise OodBenchError(f"'{analysis}' cannot be drawn: {drawn.reasons[analysis]}")
-        try:
-            with colours_of_report(outside_sets(self.results)):
-                figure = drawn.analyses[analysis].draw(places[place].table)
-        except Exception as error:  # anybody's analysis draws, of anybody's table
-            raise OodBenchError(
-                f"'{analysis}' does not draw the table of {model}: {raised(error)}"
-            ) from error
-        size.apply(figure)
-        vars(figure)["_repr_png_"] = partial(SCREEN, figure)  # shown by notebooks without pyplot
-        return figure
+        wanted = Wanted(analysis, model, inside, seed)
+        return analysis_figure(self, wanted, PaperSize(width, font_size), self._registry)
 
     def compact_table(
         self,
@@ -349,7 +274,7 @@ class Run:
             detectors=globs(detectors),
             pairs=globs(pairs),
             spread=seeds,
-            tied=paired_test(self.record, self._store, self._scores),
+            tied=paired_test(self.record, self._store, self._stored.by_key),
         )
 
     def archive(
@@ -458,68 +383,13 @@ class Run:
         """The plugins; what it may import, a record of a stranger decides on."""
         return Registry(Path(self.record.base or self.folder), trust=self._trust)
 
-    def _scored(self, cell: RecordedCell, data: str) -> str:
-        """Return the cell of a detector's scores of one side of a pair."""
-        spec = self._store.spec(cell.key, DetectionMetrics)
-        return spec.inside if data == cell.at.inside else spec.outside
-
-    def _scores(self, key: str) -> Scores:
-        """Return the scores of a cell, recomputed from the statistics if an archive lacks them."""
-        if self._store.keeps(key, SCORES):
-            return self._store.read_scores(key)
-        name = self._store.manifest(key)["name"]
-        spec = self._store.spec(key, Detect)
-        registry = self._registry
-        plugin = registry.load("detectors", spec.plugin)
-        if registry.revision(spec.plugin, plugin) != spec.revision:
-            raise OodBenchError(f"{name} was not kept, and '{spec.plugin}' is another revision now")
-        detector: Detector = construct(plugin, spec.plugin, spec.options)
-        known, images = (columns_of(self._store, one) for one in (spec.known, spec.images))
-        try:
-            return detector.fit(known)(images)
-        except Exception as error:  # columns of an untrusted archive
-            raise OodBenchError(
-                f"{name}: its scores cannot be made again: {raised(error)}"
-            ) from error
-
-    def _known(self, kind: str, name: str, names: Iterable[str]) -> None:
-        known = set(names)
-        if name not in known:
-            raise OodBenchError(f"{self.folder} has no {kind} '{name}'{did_you_mean(name, known)}")
+    @property
+    def _stored(self) -> StoredScores:
+        """What is stored of each image."""
+        return StoredScores(self.folder, self.record, self._store, self._registry)
 
     def __repr__(self) -> str:
         """Return a summary, one line per kind of content."""
-        rows, claims = self.results.rows, self.results.claims
-        reproduced = sum(claim.verdict == "reproduced" for claim in claims)
-        by = by_one(claim.trainings for claim in claims)
-        pairs = {(row.inside, row.outside) for row in rows if row.outside}
-        lines = [
-            f"{self.name}: {self.results.title}",
-            f"  folder     {self.folder}",
-            *([f"  changed    {self.record.changes}"] if self.record.changes else []),
-            f"  models     {_listed(row.model for row in rows)}",
-            f"  detectors  {_listed(row.detector for row in rows if row.detector)}",
-            f"  pairs      {_listed(f'{inside} → {outside}' for inside, outside in sorted(pairs))}",
-            f"  metrics    {len(self.metrics):,} rows; findings {len(self.findings):,}; "
-            f"claims {len(claims)}, {reproduced} of them reproduced{by}",
-            f"  left out   {len(self.results.skips)} skipped, {len(self.results.failures)} failed",
-        ]
-        if self.results.not_kept:
-            lines.append(
-                f"  not kept   {len(self.results.not_kept)} of the figures, by the archive"
-            )
-        return "\n".join(lines)
+        from ood_bench.api.summary import summary
 
-
-def _listed(names: Iterable[str], *, most: int = 8) -> str:
-    """Return distinct names in order, truncated if there are many."""
-    found = list(dict.fromkeys(names))
-    more = f", and {len(found) - most} more" if len(found) > most else ""
-    return ", ".join(found[:most]) + more if found else "none"
-
-
-def frame(rows: Sequence[Any], kind: type[Any]) -> "pd.DataFrame":
-    """Return values as a frame with one column per field, even if there are none."""
-    import pandas as pd
-
-    return pd.DataFrame([vars(row) for row in rows], columns=[field.name for field in fields(kind)])
+        return summary(self)

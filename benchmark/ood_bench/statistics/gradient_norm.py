@@ -11,13 +11,8 @@ from ood_bench.capabilities import DensityModel, named
 from ood_bench.detectors import Columns
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.batches import in_batches
-from ood_bench.statistics.per_image_gradients import (
-    UnruledError,
-    differentiable,
-    gradients_at_once,
-    gradients_one_by_one,
-    layer_values,
-)
+from ood_bench.statistics.parameter_gradients import differentiable, gradients_one_by_one
+from ood_bench.statistics.per_image_gradients import UnruledError, gradients_at_once, layer_values
 
 FAMILY = "gradient_norm"
 ROOT = "model"

@@ -16,7 +16,6 @@ PixelCNN 1.1 GB beside 55 MB. `tests/speed/test_vmap_speed.py` measures both.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from typing import Any, TypeVar
 
 import torch
@@ -55,28 +54,6 @@ class UnruledError(RuntimeError):
     """An operation on images and weights has no rule."""
 
 
-def gradients_one_by_one(
-    log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
-) -> list[Tensor]:
-    """Return per-image gradients by one pass per image, for any model.
-
-    Args:
-        log_prob: Log-likelihoods `(B,)` of images `(B, C, H, W)`.
-        parameters: The parameters to differentiate in; all require gradients.
-        x: The images.
-
-    Returns:
-        For each parameter of shape s, gradients of shape `(B, *s)`.
-    """
-    rows = []
-    for number in range(len(x)):
-        found = torch.autograd.grad(
-            log_prob(x[number : number + 1]).sum(), parameters, allow_unused=True
-        )
-        rows.append([torch.zeros_like(p) if g is None else g for p, g in _zip(parameters, found)])
-    return [torch.stack(column) for column in zip(*rows, strict=True)]
-
-
 def gradients_at_once(
     log_prob: Callable[[Tensor], Tensor], parameters: Sequence[nn.Parameter], x: Tensor
 ) -> list[Tensor]:
@@ -109,20 +86,6 @@ def layer_values(log_prob: Callable[[Tensor], Tensor], x: Tensor) -> int:
     with meetings:
         log_prob(x)
     return meetings.values
-
-
-@contextmanager
-def differentiable(model: nn.Module) -> Iterator[list[nn.Parameter]]:
-    """Enable gradients of all parameters within the context; yield them in order."""
-    parameters = list(model.parameters())
-    before = [parameter.requires_grad for parameter in parameters]
-    try:
-        for parameter in parameters:
-            parameter.requires_grad_()
-        yield parameters
-    finally:
-        for parameter, required in _zip(parameters, before):
-            parameter.requires_grad_(required)
 
 
 class _Meetings(TorchFunctionMode):
