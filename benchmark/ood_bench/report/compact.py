@@ -157,6 +157,7 @@ class CompactTable:
         body = "\n".join(table)
         return (
             "% \\usepackage{booktabs,graphicx}\n\\begin{table*}\n\\centering\n"
+            "\\setlength{\\belowcaptionskip}{6pt}\n"
             f"\\caption{{{stressed(self.caption)}}}\n\\label{{tab:compact}}\n"
             "\\resizebox{\\ifdim\\width>\\linewidth\\linewidth\\else\\width\\fi}{!}{%\n"
             f"{body}\n}}\n\\end{{table*}}\n"

@@ -61,6 +61,7 @@ _MATHS = {
     **dict(zip("ΓΔΘΛΞΠΣΦΨΩ", _CAPITALS.split(), strict=True)),
 }
 _MINUS = re.compile(r"(?<![\w.])-(?=\d)")
+_APOSTROPHE = re.compile(r"(?<=\w)'(?=\w)")
 _RAISED, _LOWERED = "⁰¹²³⁴⁵⁶⁷⁸⁹", "₀₁₂₃₄₅₆₇₈₉"
 _LETTERS = "ŉſ"
 """Letters up to U+017F that the T1 encoding lacks."""
@@ -103,10 +104,13 @@ def tex(text: str) -> str:
         '50 \\% of a\\_\\allowbreak{}b $\\rightarrow$ \\{c\\}'
         >>> tex("x² ≤ 中"), tex("é")
         ('x\\textsuperscript{2} $\\le$ \\oodchar{4E2D}', 'é')
+        >>> tex("DeLong's 'glow'")
+        "DeLong's \\textquotesingle{}glow\\textquotesingle{}"
         >>> tex("-0.5 [-1, 0]"), tex("2019-20")
         ('$\\mathord-$0.5 [$\\mathord-$1, 0]', '2019-{}20')
     """
     shown = _MINUS.sub("−", unicodedata.normalize("NFC", line(text)))
+    shown = _APOSTROPHE.sub("’", shown)
     return "".join(map(_character, shown))
 
 

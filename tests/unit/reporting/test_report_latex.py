@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ood_bench.analyses.histogram import Histogram
-from ood_bench.report import run_document, write_run_comparison
+from ood_bench.report import compact_table, run_document, write_run_comparison
 from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown
 from ood_bench.report.tex import tex, tex_table
@@ -38,6 +38,10 @@ def compiled(folder: Path, engine: str, name: str = "report") -> str:
     """Compile a document once and return the text of the pages, or else the log."""
     if shutil.which(engine) is None or shutil.which("pdftotext") is None:
         pytest.skip(f"needs {engine} (texlive-latex-extra) and pdftotext (poppler-utils)")
+    packages = ("xltabular.sty", *(["luaotfload.sty"] if engine == "lualatex" else []))
+    for package in packages:
+        if subprocess.run(["kpsewhich", package], capture_output=True, check=False).returncode:
+            pytest.skip(f"needs {package} (texlive-latex-extra, texlive-luatex)")
     done = subprocess.run(
         [engine, "-interaction=nonstopmode", "-halt-on-error", f"{name}.tex"],
         cwd=folder,
@@ -146,3 +150,17 @@ def test_a_table_breaks_long_words_and_sets_wide_ones_smaller() -> None:
     assert r"\begin{longtable}{@{}lr@{}}" in tex_table(short, caption="", label="")
     wide = TextTable(words(*"abcdefghij"), (("x" * 22,) * 10,))
     assert r"\tiny" in tex_table(wide, caption="", label="")
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+def test_a_paper_takes_the_compact_table_in(awkward: Results, tmp_path: Path, engine: str) -> None:
+    table = compact_table(awkward)
+    (tmp_path / "compact.tex").write_text(table.latex())
+    (tmp_path / "paper.tex").write_text(
+        "\\documentclass{article}\n\\usepackage{booktabs,graphicx}\n"
+        "\\begin{document}\\input{compact}\\end{document}\n"
+    )
+    page = compiled(tmp_path, engine, "paper")
+    assert "One training of each model" in " ".join(page.split())
+    assert "0.160" in page
+    assert "Overfull" not in (tmp_path / "paper.log").read_text(errors="replace")
