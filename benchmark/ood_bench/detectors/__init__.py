@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ood_bench.detectors.ash import Ash
     from ood_bench.detectors.background_ratio import BackgroundRatio
+    from ood_bench.detectors.ddpm_ood import DdpmOod
     from ood_bench.detectors.dice import Dice
     from ood_bench.detectors.diffpath import DiffPath
     from ood_bench.detectors.dose import Dose
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.lid import Lid
     from ood_bench.detectors.likelihood import Likelihood
     from ood_bench.detectors.likelihood_regret import LikelihoodRegret
+    from ood_bench.detectors.lmd import Lmd
     from ood_bench.detectors.mahalanobis import Mahalanobis
     from ood_bench.detectors.max_logit import MaxLogit
     from ood_bench.detectors.msma import Msma
@@ -59,6 +61,7 @@ __all__ = [
     "Ash",
     "BackgroundRatio",
     "Columns",
+    "DdpmOod",
     "Detector",
     "Dice",
     "DiffPath",
@@ -79,6 +82,7 @@ __all__ = [
     "Lid",
     "Likelihood",
     "LikelihoodRegret",
+    "Lmd",
     "Mahalanobis",
     "MaxLogit",
     "Msma",
@@ -110,6 +114,7 @@ __all__ = [
 _MODULES = {
     "Ash": "ash",
     "BackgroundRatio": "background_ratio",
+    "DdpmOod": "ddpm_ood",
     "Dice": "dice",
     "DiffPath": "diffpath",
     "Dose": "dose",
@@ -128,6 +133,7 @@ _MODULES = {
     "Lid": "lid",
     "Likelihood": "likelihood",
     "LikelihoodRegret": "likelihood_regret",
+    "Lmd": "lmd",
     "Mahalanobis": "mahalanobis",
     "MaxLogit": "max_logit",
     "Msma": "msma",
