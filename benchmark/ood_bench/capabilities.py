@@ -21,6 +21,7 @@ __all__ = [
     "Differentiable",
     "ElboTerms",
     "Encodes",
+    "EncodesToNoise",
     "Infers",
     "InfersAbove",
     "InfersGaussian",
@@ -124,6 +125,18 @@ class Encodes(Protocol):
 
     def decode(self, z: "Tensor") -> "Tensor":
         """Map latents `(B, D)` back to continuous images `(B, C, H, W)`."""
+        ...
+
+
+class EncodesToNoise(Encodes, Protocol):
+    """A flow with a normal prior, whose latents can be freed of the prior's moments."""
+
+    def to_noise(self, y: "Tensor") -> "Tensor":
+        """Map continuous images `(B, C, H, W)` on [0, 1] to noise `(B, D)`.
+
+        These are the latents less the prior's mean and over its standard deviation: D independent
+        standard normal numbers, if the images come from the model.
+        """
         ...
 
 
@@ -269,6 +282,7 @@ CAPABILITIES = (
     Decomposes,
     DecomposesByLevel,
     Encodes,
+    EncodesToNoise,
     Samples,
     Differentiable,
     ConstantVolume,
@@ -284,6 +298,7 @@ OFFERS: Mapping[type, str] = {
     Decomposes: "prior and volume terms",
     DecomposesByLevel: "prior terms by level",
     Encodes: "latents",
+    EncodesToNoise: "latents without the prior's moments",
     Samples: "samples",
     Differentiable: "input gradient",
     ConstantVolume: "constant volume term",

@@ -52,6 +52,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.scikit_learn import SklearnEstimator
     from ood_bench.detectors.scoped import Scoped
     from ood_bench.detectors.she import She
+    from ood_bench.detectors.sitn import Sitn
     from ood_bench.detectors.typicality import Typicality
     from ood_bench.detectors.typicality_density import TypicalityDensity
     from ood_bench.detectors.vim import Vim
@@ -102,6 +103,7 @@ __all__ = [
     "Scorer",
     "Scores",
     "She",
+    "Sitn",
     "SklearnEstimator",
     "Typicality",
     "TypicalityDensity",
@@ -151,6 +153,7 @@ _MODULES = {
     "Scale": "scale",
     "Scoped": "scoped",
     "She": "she",
+    "Sitn": "sitn",
     "SklearnEstimator": "scikit_learn",
     "Typicality": "typicality",
     "TypicalityDensity": "typicality_density",
