@@ -27,6 +27,7 @@ __all__ = [
     "InfersGaussian",
     "LinearLevel",
     "LogProbKind",
+    "Reconstructs",
     "Samples",
     "dequantized",
     "has",
@@ -214,6 +215,17 @@ class InfersGaussian(Infers, Protocol):
         ...
 
 
+class Reconstructs(InfersGaussian, Protocol):
+    """A latent-variable model whose P(x|z) has a mean."""
+
+    def reconstruct(self, z: "Tensor") -> "Tensor":
+        """Return the mean of P(x|z) for latents `(B, L)`, images `(B, C, H, W)` on [0, 1].
+
+        Level v of an 8-bit image lies at v / 255.
+        """
+        ...
+
+
 class InfersAbove(Infers, Protocol):
     """A hierarchical latent-variable model, whose lower latents may come from the prior.
 
@@ -288,6 +300,7 @@ CAPABILITIES = (
     ConstantVolume,
     Infers,
     InfersGaussian,
+    Reconstructs,
     InfersAbove,
     Denoises,
     Classifies,
@@ -304,6 +317,7 @@ OFFERS: Mapping[type, str] = {
     ConstantVolume: "constant volume term",
     Infers: "ELBO terms",
     InfersGaussian: "Gaussian posterior",
+    Reconstructs: "reconstruction",
     InfersAbove: "ELBO with the lower latents from the prior",
     Denoises: "denoised images",
     Classifies: "logits and features",

@@ -23,6 +23,7 @@ from ood_bench.statistics import Statistic
 from ood_bench.statistics.latent_norm import LatentNorm
 from ood_bench.statistics.latent_normality import LatentNormality
 from ood_bench.statistics.level_log_prob import LevelLogProb
+from ood_bench.statistics.likelihood_path import LikelihoodPath
 from ood_bench.statistics.posterior_norm import PosteriorNorm
 from ood_bench.testing import displaced
 from ood_bench_models.glow import Glow
@@ -147,6 +148,20 @@ def test_latents_are_those_of_the_image_with_the_noise_of_log_prob() -> None:
     assert found == pytest.approx(expected, rel=1e-6)
 
 
+@pytest.mark.parametrize("likelihood", ["categorical", "logistic_mixture", "bernoulli"])
+def test_the_path_to_a_likelihood_is_that_of_a_vae(likelihood: str) -> None:
+    vae, x = made(VAE, {"latent": 3, "channels": (4,), "likelihood": likelihood}), images(5)
+    assert isinstance(vae, VAE)
+    with torch.no_grad():
+        mean, log_std = vae.posterior(torch.from_numpy(x))
+        pixels = vae.pixels.mean(vae.decoder(mean)).numpy() / 255
+    found = LikelihoodPath().compute(x, vae)
+    error = np.linalg.norm((pixels - x / 255).reshape(5, -1), axis=1)
+    assert found["likelihood_path.error"] == pytest.approx(error)
+    assert found["likelihood_path.mean"] == pytest.approx(mean.norm(dim=1).numpy())
+    assert found["likelihood_path.std"] == pytest.approx(log_std.exp().norm(dim=1).numpy())
+
+
 def test_one_column_has_a_statistic_for_each_kind_of_model() -> None:
     assert LatentNorm.columns == PosteriorNorm.columns
     assert has(Glow, Encodes)
@@ -163,6 +178,7 @@ def test_one_column_has_a_statistic_for_each_kind_of_model() -> None:
         (LatentNorm(), "Encodes"),
         (PosteriorNorm(), "InfersGaussian"),
         (LatentNormality(), "EncodesToNoise"),
+        (LikelihoodPath(), "Reconstructs"),
         (LevelLogProb(), "DecomposesByLevel"),
     ],
 )

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.likelihood import Likelihood
     from ood_bench.detectors.likelihood_regret import LikelihoodRegret
     from ood_bench.detectors.lmd import Lmd
+    from ood_bench.detectors.lpath import LPath
     from ood_bench.detectors.mahalanobis import Mahalanobis
     from ood_bench.detectors.max_logit import MaxLogit
     from ood_bench.detectors.msma import Msma
@@ -80,6 +81,7 @@ __all__ = [
     "InputGradientNorm",
     "KlMatching",
     "Knn",
+    "LPath",
     "Lid",
     "Likelihood",
     "LikelihoodRegret",
@@ -136,6 +138,7 @@ _MODULES = {
     "Likelihood": "likelihood",
     "LikelihoodRegret": "likelihood_regret",
     "Lmd": "lmd",
+    "LPath": "lpath",
     "Mahalanobis": "mahalanobis",
     "MaxLogit": "max_logit",
     "Msma": "msma",

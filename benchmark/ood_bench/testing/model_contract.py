@@ -11,12 +11,14 @@ from ood_bench.testing.gradient_law import GRADIENT_LAW
 from ood_bench.testing.law import Law, Verdict, add_tests
 from ood_bench.testing.model_subject import ModelSubject
 from ood_bench.testing.noise_law import NOISE_LAW
+from ood_bench.testing.reconstruction_law import RECONSTRUCTION_LAW
 from ood_bench.testing.speed import speed
 
 MODEL_LAWS: tuple[Law[ModelSubject], ...] = (
     CONDUCT_LAWS[0],
     *DENSITY_LAWS,
     NOISE_LAW,
+    RECONSTRUCTION_LAW,
     DENOISING_LAW,
     GRADIENT_LAW,
     *CONDUCT_LAWS[1:],
