@@ -51,10 +51,12 @@ def anderson_darling(z: Tensor) -> Tensor:
     ordered = ((z - z.mean(dim=1, keepdim=True)) / z.std(dim=1, keepdim=True)).sort(dim=1).values
     weight = torch.arange(1, 2 * count, 2, device=z.device, dtype=z.dtype) / count
     below, above = torch.special.log_ndtr(ordered), torch.special.log_ndtr(-ordered.flip(1))
-    return -count - (weight * (below + above)).sum(dim=1)
+    found: Tensor = -count - (weight * (below + above)).sum(dim=1)
+    return found
 
 
 def variation(z: Tensor) -> Tensor:
     """Return standard deviation over mean of the power spectrum of each row, `(B,)`."""
     power = torch.fft.rfft(z, dim=1).abs().square()
-    return power.std(dim=1) / power.mean(dim=1)
+    found: Tensor = power.std(dim=1) / power.mean(dim=1)
+    return found
