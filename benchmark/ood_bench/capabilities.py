@@ -21,11 +21,13 @@ __all__ = [
     "Differentiable",
     "ElboTerms",
     "Encodes",
+    "EncodesToNoise",
     "Infers",
     "InfersAbove",
     "InfersGaussian",
     "LinearLevel",
     "LogProbKind",
+    "Reconstructs",
     "Samples",
     "dequantized",
     "has",
@@ -127,6 +129,18 @@ class Encodes(Protocol):
         ...
 
 
+class EncodesToNoise(Encodes, Protocol):
+    """A flow with a normal prior, whose latents can be freed of the prior's moments."""
+
+    def to_noise(self, y: "Tensor") -> "Tensor":
+        """Map continuous images `(B, C, H, W)` on [0, 1] to noise `(B, D)`.
+
+        These are the latents less the prior's mean and over its standard deviation: D independent
+        standard normal numbers, if the images come from the model.
+        """
+        ...
+
+
 class Samples(Protocol):
     """A model that draws images."""
 
@@ -201,6 +215,17 @@ class InfersGaussian(Infers, Protocol):
         ...
 
 
+class Reconstructs(InfersGaussian, Protocol):
+    """A latent-variable model whose P(x|z) has a mean."""
+
+    def reconstruct(self, z: "Tensor") -> "Tensor":
+        """Return the mean of P(x|z) for latents `(B, L)`, images `(B, C, H, W)` on [0, 1].
+
+        Level v of an 8-bit image lies at v / 255.
+        """
+        ...
+
+
 class InfersAbove(Infers, Protocol):
     """A hierarchical latent-variable model, whose lower latents may come from the prior.
 
@@ -269,11 +294,13 @@ CAPABILITIES = (
     Decomposes,
     DecomposesByLevel,
     Encodes,
+    EncodesToNoise,
     Samples,
     Differentiable,
     ConstantVolume,
     Infers,
     InfersGaussian,
+    Reconstructs,
     InfersAbove,
     Denoises,
     Classifies,
@@ -284,11 +311,13 @@ OFFERS: Mapping[type, str] = {
     Decomposes: "prior and volume terms",
     DecomposesByLevel: "prior terms by level",
     Encodes: "latents",
+    EncodesToNoise: "latents without the prior's moments",
     Samples: "samples",
     Differentiable: "input gradient",
     ConstantVolume: "constant volume term",
     Infers: "ELBO terms",
     InfersGaussian: "Gaussian posterior",
+    Reconstructs: "reconstruction",
     InfersAbove: "ELBO with the lower latents from the prior",
     Denoises: "denoised images",
     Classifies: "logits and features",

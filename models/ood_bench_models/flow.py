@@ -6,14 +6,20 @@ from abc import ABC, abstractmethod
 import torch
 from torch import Tensor
 
-from ood_bench.capabilities import Decomposes, Decomposition, Differentiable, Encodes, Samples
+from ood_bench.capabilities import (
+    Decomposes,
+    Decomposition,
+    Differentiable,
+    EncodesToNoise,
+    Samples,
+)
 from ood_bench.lit import DensityModule
 
 
-class Flow(DensityModule, Decomposes, Encodes, Samples, Differentiable, ABC):
+class Flow(DensityModule, Decomposes, EncodesToNoise, Samples, Differentiable, ABC):
     """An invertible map of dequantized images to latents with a prior.
 
-    A subclass writes `forward`, `decode` and `sample`.
+    A subclass writes `forward`, `to_noise`, `decode` and `sample`.
     """
 
     @abstractmethod

@@ -50,6 +50,14 @@ class Gaussian(nn.Module):
         noise = (z - mean) * (-log_std).exp()
         return -(0.5 * (noise.square() + LN_2PI) + log_std).sum(dim=(1, 2, 3))
 
+    def to_noise(self, z: Tensor, kept: Tensor | None) -> Tensor:
+        """Return (z − μ) / σ."""
+        moments = self.moments(kept)
+        if moments is None:
+            return z
+        mean, log_std = moments
+        return (z - mean) * (-log_std).exp()
+
     def from_noise(self, noise: Tensor, kept: Tensor | None) -> Tensor:
         """Return μ + σ · noise."""
         moments = self.moments(kept)

@@ -130,6 +130,15 @@ class Glow(Flow, DecomposesByLevel, ConstantVolume):
             found.append(level.linear_part(z, x))
         return tuple(found)
 
+    def to_noise(self, y: Tensor) -> Tensor:
+        """Map images on [0, 1] to latents `(B, D)` less the prior's mean, over its std."""
+        x: Tensor | None = y - 0.5
+        found: list[Tensor] = []
+        for level in self.levels:
+            x, z, _, _ = level(x, self.autocast())
+            found.append(level.prior.to_noise(z, x).flatten(1))
+        return torch.cat(found, dim=1)
+
     def decode(self, z: Tensor) -> Tensor:
         """Return the images that `encode` maps to z."""
         return self._invert(z, noise=False)

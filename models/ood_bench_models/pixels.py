@@ -6,7 +6,7 @@ from typing import ClassVar, Literal, TypeAlias
 
 import torch
 from torch import Tensor
-from torch.nn.functional import cross_entropy, log_softmax, logsigmoid, one_hot
+from torch.nn.functional import cross_entropy, log_softmax, logsigmoid, one_hot, softplus
 
 Likelihood: TypeAlias = Literal["categorical", "logistic_mixture", "bernoulli"]
 
@@ -38,6 +38,10 @@ class PixelDistribution(ABC):
     @abstractmethod
     def log_conditionals(self, parameters: Tensor, x: Tensor) -> Tensor:
         """Return log P(x_c | x_1 … x_{c−1}) of uint8 images in nats, shape `(B, C, H, W)`."""
+
+    @abstractmethod
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return the mean of each channel's level on [0, 255], shape `(B, C, H, W)`."""
 
     @abstractmethod
     def sample(self, parameters: Tensor, uniform: Tensor, *, temperature: float = 1.0) -> Tensor:
@@ -79,6 +83,10 @@ class Categorical(PixelDistribution):
         nll = cross_entropy(logits.reshape(-1, LEVELS), level.flatten(), reduction="none")
         return -nll.view(level.shape).permute(0, 3, 1, 2)
 
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return Σ_v v P(v), shape `(B, C, H, W)`."""
+        return _mean_level(self._logits(parameters))
+
     def sample(self, parameters: Tensor, uniform: Tensor, *, temperature: float = 1.0) -> Tensor:
         """Draw each channel on its own."""
         logits = self._logits(parameters) / temperature
@@ -106,11 +114,17 @@ class Bernoulli(PixelDistribution):
         step = parameters / (LEVELS - 1)
         return step * x - _log_geometric_sum(step)
 
+    def _logits(self, parameters: Tensor) -> Tensor:
+        levels = torch.arange(LEVELS, device=parameters.device)[:, None, None]
+        return (parameters / (LEVELS - 1)).unsqueeze(2) * levels
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return Σ_v v P(v), shape `(B, C, H, W)`."""
+        return _mean_level(self._logits(parameters))
+
     def sample(self, parameters: Tensor, uniform: Tensor, *, temperature: float = 1.0) -> Tensor:
         """Draw each channel on its own."""
-        step = parameters / (LEVELS - 1) / temperature
-        levels = torch.arange(LEVELS, device=parameters.device)[:, None, None]
-        logits = step.unsqueeze(2) * levels
+        logits = self._logits(parameters / temperature)
         return _levels(log_softmax(logits, dim=2), uniform[:, :-1])
 
 
@@ -150,12 +164,12 @@ class LogisticMixture(PixelDistribution):
         )
 
     def _mean(self, means: Tensor, slopes: Tensor, before: list[Tensor]) -> Tensor:
-        """Return the means of the next channel, given the intensities of those before it."""
+        """Return the means of the next channel, given those before it, broadcast to components."""
         channel = len(before)
         mean = means[:, :, channel]
         first = channel * (channel - 1) // 2
         for i, intensity in enumerate(before):
-            mean = mean + slopes[:, :, first + i] * intensity.unsqueeze(1)
+            mean = mean + slopes[:, :, first + i] * intensity
         return mean
 
     def log_conditionals(self, parameters: Tensor, x: Tensor) -> Tensor:
@@ -167,13 +181,29 @@ class LogisticMixture(PixelDistribution):
         total, conditionals = torch.zeros_like(joint[:, 0]), []
         for channel in range(self.channels):
             mean = self._mean(means, slopes, before)
-            value, log_scale = intensity[:, channel], log_scales[:, :, channel]
-            joint = joint + _log_bin(value.unsqueeze(1), mean, log_scale)
+            value, log_scale = intensity[:, channel : channel + 1], log_scales[:, :, channel]
+            joint = joint + _log_bin(value, mean, log_scale)
             so_far = joint.logsumexp(dim=1)
             conditionals.append(so_far - total)
             total = so_far
             before.append(value)
         return torch.stack(conditionals, dim=1)
+
+    def mean(self, parameters: Tensor) -> Tensor:
+        """Return the mean of the logistics cut off at 0 and 255, shape `(B, C, H, W)`.
+
+        They are not rounded to levels, which moves a mean by less than half a level. Of several
+        channels, each takes the ones before it at their means given the component.
+        """
+        logits, means, log_scales, slopes = self._split(parameters)
+        weights, scales = logits.softmax(dim=1), log_scales.exp()
+        before: list[Tensor] = []
+        for channel in range(self.channels):
+            mean, scale = self._mean(means, slopes, before), scales[:, :, channel]
+            above = softplus((mean + 1.0) / scale) - softplus((mean - 1.0) / scale)
+            before.append(scale * above - 1.0)
+        intensities = [(weights * intensity).sum(dim=1) for intensity in before]
+        return (torch.stack(intensities, dim=1) + 1.0) * 127.5
 
     def sample(self, parameters: Tensor, uniform: Tensor, *, temperature: float = 1.0) -> Tensor:
         """Draw the component, then the channels in order; the scales shrink by `temperature`."""
@@ -187,8 +217,8 @@ class LogisticMixture(PixelDistribution):
             scale = (log_scales[:, :, channel] * chosen).sum(dim=1).exp() * temperature
             drawn = mean + scale * torch.logit(uniform[:, channel])
             level = ((drawn + 1.0) * 127.5).round().clamp(0, LEVELS - 1)
-            before.append(level / 127.5 - 1.0)
-        return ((torch.stack(before, dim=1) + 1.0) * 127.5).round().to(torch.uint8)
+            before.append((level / 127.5 - 1.0).unsqueeze(1))
+        return ((torch.cat(before, dim=1) + 1.0) * 127.5).round().to(torch.uint8)
 
 
 def pixel_distribution(
@@ -208,6 +238,12 @@ def pixel_distribution(
             return LogisticMixture(channels, components)
         case "bernoulli":
             return Bernoulli(channels)
+
+
+def _mean_level(logits: Tensor) -> Tensor:
+    """Return the mean level under a softmax of `(B, C, 256, H, W)`."""
+    levels = torch.arange(LEVELS, device=logits.device).to(logits.dtype)[:, None, None]
+    return (logits.softmax(dim=2) * levels).sum(dim=2)
 
 
 def _levels(log_probs: Tensor, uniform: Tensor) -> Tensor:

@@ -91,6 +91,10 @@ class TarFlow(Flow):
         z = self._image(x).flatten(1)
         return z, -0.5 * (z.square() + LN_2PI).sum(dim=1), log_volume
 
+    def to_noise(self, y: Tensor) -> Tensor:
+        """Map images on [0, 1] to latents `(B, D)`, whose prior is standard normal."""
+        return self.encode(y)
+
     def decode(self, z: Tensor) -> Tensor:
         """Return the images that `encode` maps to z, patch by patch."""
         x = self._patches(z.view(-1, *self.shape))

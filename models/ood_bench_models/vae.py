@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 import torch
 from torch import Tensor
 
-from ood_bench.capabilities import ElboTerms, InfersGaussian, Samples
+from ood_bench.capabilities import ElboTerms, Reconstructs, Samples
 from ood_bench.data import Shape
 from ood_bench.lit import DensityModule
 from ood_bench.noise import normal_noise
@@ -17,7 +17,7 @@ PARAMETERS_AT_ONCE = {"cpu": 2**22, "cuda": 2**27}
 """Numbers that the decoder yields in one pass, by type of device, where K draws are scored."""
 
 
-class VAE(DensityModule, InfersGaussian, Samples):
+class VAE(DensityModule, Reconstructs, Samples):
     """A convolutional VAE: p(x) = ∫ p(x | z) p(z) dz with a standard normal prior.
 
     `log_prob` is a lower bound on log P(x): in training the ELBO with one draw of z, in
@@ -99,6 +99,11 @@ class VAE(DensityModule, InfersGaussian, Samples):
         with self.autocast():
             posterior = self.encoder(y)
         return Posterior(*(moment.to(self.dtype) for moment in posterior))
+
+    def reconstruct(self, z: Tensor) -> Tensor:
+        """Return the mean of P(x | z) on [0, 1] for latents `(B, L)`, shape `(B, C, H, W)`."""
+        parts = [self.pixels.mean(parameters) for _, parameters in self._decoded(z)]
+        return torch.cat(parts) / (LEVELS - 1)
 
     def noise(self, x: Tensor, draws: int) -> Tensor:
         """Return standard normal noise `(B, draws, L)`: in training anew at every step."""

@@ -2,10 +2,15 @@
 
 import numpy as np
 import pytest
+import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from ood_bench.capabilities import Denoises
+from ood_bench.noise import normal_noise
 from ood_bench.statistics.diffusion_path import STEPS, DiffusionPath
+from ood_bench.statistics.inpainting_error import InpaintingError
+from ood_bench.statistics.reconstruction_error import ReconstructionError
 from ood_bench.statistics.score_norms import ScoreNorms
 from ood_bench.statistics.score_terms import LEVEL, ScoreTerms
 
@@ -64,11 +69,11 @@ def test_the_path_is_that_of_a_gaussian() -> None:
 
 
 def test_a_batch_changes_nothing() -> None:
-    for statistic in (ScoreNorms(), DiffusionPath()):
+    for statistic in (ScoreNorms(), DiffusionPath(), ReconstructionError(), InpaintingError()):
         together = statistic.compute(IMAGES, OfGaussian())
         alone = statistic.compute(IMAGES[3:4], OfGaussian())
         for name, values in together.items():
-            assert alone[name] == pytest.approx(values[3:4], rel=1e-5)
+            assert alone[name] == pytest.approx(values[3:4], rel=1e-5), name
 
 
 def test_terms_of_the_score_are_those_of_a_gaussian() -> None:
@@ -98,3 +103,69 @@ def test_images_on_a_line_have_one_dimension() -> None:
     )
     found = ScoreTerms().compute(gray, OnALine())["intrinsic_dimension"]
     assert found.mean() == pytest.approx(1.0, abs=0.2)
+
+
+def noise_of(salt: int) -> NDArray[np.float64]:
+    drawn = normal_noise(torch.from_numpy(IMAGES), Y[0].size, salt)
+    return drawn.double().numpy().reshape(Y.shape)
+
+
+def test_reconstructions_are_those_of_a_gaussian() -> None:
+    """Each step is linear in y − mean; errors are those of images clipped to [0, 1]."""
+    found = ReconstructionError().compute(IMAGES, OfGaussian())
+    assert list(found) == [f"reconstruction_error.{number}" for number in range(5)]
+    levels = np.geomspace(0.1, 5.0, 10)
+    for number, depth in enumerate((2, 4, 6, 8, 10)):
+        y = Y + levels[depth - 1] * noise_of(number)
+        for step in reversed(range(depth)):
+            clean = MEAN + STD**2 / (STD**2 + levels[step] ** 2) * (y - MEAN)
+            below = levels[step - 1] if step else 0.0
+            y = clean + below / levels[step] * (y - clean)
+        expected = np.square(y.clip(0, 1) - Y).reshape(5, -1).mean(axis=1)
+        assert found[f"reconstruction_error.{number}"] == pytest.approx(expected, rel=1e-3)
+
+
+class Black(OfGaussian):
+    """Finds black images under any noise."""
+
+    def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
+        return torch.zeros_like(noisy)
+
+
+def test_only_hidden_pixels_count_as_painted_wrong() -> None:
+    found = InpaintingError().compute(IMAGES, Black())
+    assert list(found) == [f"inpainting_error.{number}" for number in range(4)]
+    light = np.add.outer(range(4), range(4)) % 2 == 0
+    for number in range(4):
+        hidden = light if number % 2 else ~light
+        expected = (np.square(Y) * hidden).reshape(5, -1).mean(axis=1)
+        assert found[f"inpainting_error.{number}"] == pytest.approx(expected, rel=1e-5)
+
+
+def test_painting_in_is_that_of_a_gaussian() -> None:
+    """Of independent pixels: the hidden ones are drawn as if the others were not there."""
+    found = InpaintingError().compute(IMAGES, OfGaussian())["inpainting_error.1"]
+    levels = np.geomspace(5.0, 0.02, 10)
+    y = 0.5 + levels[0] * noise_of(10)
+    for step, level in enumerate(levels):
+        clean = MEAN + STD**2 / (STD**2 + level**2) * (y - MEAN)
+        if step < 9:
+            below = levels[step + 1]
+            mean = clean + below**2 / level**2 * (y - clean)
+            spread = below * np.sqrt(1 - below**2 / level**2)
+            y = mean + spread * noise_of(10 + step + 1)
+    hidden = np.add.outer(range(4), range(4)) % 2 == 0
+    expected = (np.square(clean - Y) * hidden).reshape(5, -1).mean(axis=1)
+    assert found == pytest.approx(expected, rel=1e-3)
+
+
+def test_what_is_hidden_is_painted_from_what_is_not() -> None:
+    gray = (
+        np.full((2, 1, 16, 16), 60, dtype=np.uint8)
+        + np.array([0, 90], np.uint8)[:, None, None, None]
+    )
+    noise = np.random.default_rng(0).integers(0, 256, (2, 1, 16, 16), dtype=np.uint8)
+    inside = InpaintingError().compute(gray, OnALine())
+    outside = InpaintingError().compute(noise, OnALine())
+    for name, values in inside.items():
+        assert values.max() < 1e-3 < 0.02 < outside[name].min()

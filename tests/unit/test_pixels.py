@@ -102,3 +102,32 @@ def test_a_likelihood_is_found_by_its_name() -> None:
     mixture = pixel_distribution("logistic_mixture", 3, components=4)
     assert isinstance(mixture, LogisticMixture)
     assert mixture.parameters == 4 * (1 + 3 + 3 + 3)
+
+
+@pytest.mark.parametrize("scale", [0.0, 1e-3, 1.0, 30.0])
+@pytest.mark.parametrize("kind", MAKE)
+def test_the_mean_is_that_of_the_probabilities(kind: str, scale: float) -> None:
+    """That of logistics before they are rounded to levels, half a level at most."""
+    pixels = MAKE[kind](1)
+    some = parameters(pixels, scale, n=20)
+    every = LEVELS.view(-1, 1, 1, 1)
+    found = pixels.mean(some)
+    assert found.shape == (20, 1, 1, 1)
+    for one, mean in zip(some, found, strict=True):
+        log_probs = pixels.log_conditionals(one.expand(256, -1, -1, -1), every)
+        expected = float((log_probs.exp() * every).sum())
+        rounded = 0.5 if isinstance(pixels, LogisticMixture) else 1e-7
+        assert float(mean) == pytest.approx(expected, abs=rounded)
+
+
+def test_the_mean_of_a_channel_follows_those_before_it() -> None:
+    """Of wide logistics in the middle, which the image box hardly cuts."""
+    pixels = LogisticMixture(3, 2)
+    by_component = parameters(pixels, 0.3, seed=1).view(1, 2, -1, 1, 1)
+    by_component[:, :, 4:7] = -3.0
+    some = by_component.view(1, -1, 1, 1)
+    n = 100_000
+    uniform = torch.rand(n, 4, 1, 1, generator=torch.Generator().manual_seed(0)).double()
+    drawn = pixels.sample(some.expand(n, -1, -1, -1), uniform).double()
+    error = 5 * drawn.std(dim=0) / math.sqrt(n) + 0.05
+    assert ((pixels.mean(some)[0] - drawn.mean(dim=0)).abs() < error).all()

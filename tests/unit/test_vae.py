@@ -41,6 +41,9 @@ class GaussianPixels(PixelDistribution):
     def log_conditionals(self, parameters: Tensor, x: Tensor) -> Tensor:
         return Normal(parameters, STD).log_prob(x / 255)
 
+    def mean(self, parameters: Tensor) -> Tensor:
+        return 255 * parameters
+
     def sample(self, parameters: Tensor, uniform: Tensor, *, temperature: float = 1.0) -> Tensor:
         raise NotImplementedError
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -24,6 +24,7 @@ from ood_bench.cells.spec import Spec
 from ood_bench.errors import StoreError
 from ood_bench.hashing import digest
 from ood_bench.packed import StoredFile
+from ood_bench.statistics.passes import Passes
 from ood_bench.typed import FileName, Key, Sha256, typed
 
 if TYPE_CHECKING:
@@ -69,15 +70,33 @@ class Manifest(BaseModel):
         return digest({"kind": self.kind, "options": self.options, "inputs": self.inputs})
 
 
+NumberText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
+
+
 class Environment(BaseModel):
-    """What is read of `circumstances.json`: the seconds that a cell took, as text, and on what."""
+    """What is read of `circumstances.json`: what a cell took, numbers as text, and on what.
+
+    Passes are those of an image through the model's network; cells that call none, and those that
+    earlier versions computed, have none.
+    """
 
     model_config = ConfigDict(frozen=True)
 
-    seconds: Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
+    seconds: NumberText
     device: str = ""
     threads: str = ""
     machine: str = ""
+    forward_passes: NumberText | None = None
+    jacobian_products: NumberText = "0"
+    backward_passes: NumberText = "0"
+
+    @property
+    def passes(self) -> Passes | None:
+        """The passes of an image; None if they were not counted."""
+        if self.forward_passes is None:
+            return None
+        found = (self.forward_passes, self.jacobian_products, self.backward_passes)
+        return Passes(*map(float, found))
 
 
 class OpenCell(Protocol):

@@ -19,7 +19,7 @@ from ood_bench.statistics.ensemble import mixture_log_prob
 from ood_bench.typed import Key
 
 if TYPE_CHECKING:
-    from ood_bench.cells.worker import Task, Worker
+    from ood_bench.cells.worker import Task
 
 COLUMNS = "columns.parquet"
 
@@ -68,10 +68,11 @@ class Score(Spec):
         return self.model is not None
 
     def work(self, task: "Task") -> None:
-        """Compute the columns."""
-        write_columns(task.folder / COLUMNS, self._columns(task.cell.name, task.worker))
+        """Compute the columns, and note how often an image passed the model's network."""
+        write_columns(task.folder / COLUMNS, self._columns(task))
 
-    def _columns(self, name: str, worker: "Worker") -> Columns:
+    def _columns(self, task: "Task") -> Columns:
+        name, worker = task.cell.name, task.worker
         if self.member:
             members = [worker.store.read_columns(key)["log_prob"] for key in self.member.values()]
             return {"log_prob": mixture_log_prob(members)}
@@ -84,8 +85,19 @@ class Score(Spec):
         statistic = worker.context.registry.load("statistics", self.statistic)()
         if self.samples is not None:
             statistic.samples = self.samples
-        model = None if self.model is None else worker.trained(self.model)
-        columns = statistic.compute(pixels, model)
+        if self.model is None:
+            columns = statistic.compute(pixels, None)
+        else:
+            from ood_bench.statistics.counting import counted
+
+            model = worker.trained(self.model)
+            with counted(model) as count:
+                columns = statistic.compute(pixels, model)
+            passes = count.of(len(pixels))
+            if passes is not None:
+                task.notes["forward_passes"] = f"{passes.forward:.4f}"
+                task.notes["jacobian_products"] = f"{passes.products:.4f}"
+                task.notes["backward_passes"] = f"{passes.backward:.4f}"
         found = {
             column: values
             for declared in statistic.columns

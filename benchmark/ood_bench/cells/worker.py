@@ -21,11 +21,13 @@ class Task(NamedTuple):
         cell: The cell, for messages and progress.
         worker: Plugins, images, finished cells and the device.
         folder: An empty folder for its files.
+        notes: Takes what is recorded beside the result, in its environment.
     """
 
     cell: Cell
     worker: "Worker"
     folder: Path
+    notes: dict[str, str]
 
 
 class Worker:
@@ -43,9 +45,11 @@ class Worker:
         self.device = device
         self._model: tuple[str, ImageModule] | None = None
 
-    def work(self, cell: Cell, folder: Path) -> None:
-        """Compute a cell and write its files to the folder."""
-        cell.spec.work(Task(cell, self, folder))
+    def work(self, cell: Cell, folder: Path) -> dict[str, str]:
+        """Compute a cell, write its files to the folder, and return notes for its environment."""
+        notes: dict[str, str] = {}
+        cell.spec.work(Task(cell, self, folder, notes))
+        return notes
 
     def trained(self, key: str) -> "ImageModule":
         """Return a finished model in evaluation mode, on its device."""

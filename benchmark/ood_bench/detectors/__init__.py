@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 if TYPE_CHECKING:
     from ood_bench.detectors.ash import Ash
     from ood_bench.detectors.background_ratio import BackgroundRatio
+    from ood_bench.detectors.ddpm_ood import DdpmOod
     from ood_bench.detectors.dice import Dice
     from ood_bench.detectors.diffpath import DiffPath
     from ood_bench.detectors.dose import Dose
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
     from ood_bench.detectors.lid import Lid
     from ood_bench.detectors.likelihood import Likelihood
     from ood_bench.detectors.likelihood_regret import LikelihoodRegret
+    from ood_bench.detectors.lmd import Lmd
+    from ood_bench.detectors.lpath import LPath
     from ood_bench.detectors.mahalanobis import Mahalanobis
     from ood_bench.detectors.max_logit import MaxLogit
     from ood_bench.detectors.msma import Msma
@@ -50,6 +53,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.scikit_learn import SklearnEstimator
     from ood_bench.detectors.scoped import Scoped
     from ood_bench.detectors.she import She
+    from ood_bench.detectors.sitn import Sitn
     from ood_bench.detectors.typicality import Typicality
     from ood_bench.detectors.typicality_density import TypicalityDensity
     from ood_bench.detectors.vim import Vim
@@ -59,6 +63,7 @@ __all__ = [
     "Ash",
     "BackgroundRatio",
     "Columns",
+    "DdpmOod",
     "Detector",
     "Dice",
     "DiffPath",
@@ -76,9 +81,11 @@ __all__ = [
     "InputGradientNorm",
     "KlMatching",
     "Knn",
+    "LPath",
     "Lid",
     "Likelihood",
     "LikelihoodRegret",
+    "Lmd",
     "Mahalanobis",
     "MaxLogit",
     "Msma",
@@ -98,6 +105,7 @@ __all__ = [
     "Scorer",
     "Scores",
     "She",
+    "Sitn",
     "SklearnEstimator",
     "Typicality",
     "TypicalityDensity",
@@ -110,6 +118,7 @@ __all__ = [
 _MODULES = {
     "Ash": "ash",
     "BackgroundRatio": "background_ratio",
+    "DdpmOod": "ddpm_ood",
     "Dice": "dice",
     "DiffPath": "diffpath",
     "Dose": "dose",
@@ -128,6 +137,8 @@ _MODULES = {
     "Lid": "lid",
     "Likelihood": "likelihood",
     "LikelihoodRegret": "likelihood_regret",
+    "Lmd": "lmd",
+    "LPath": "lpath",
     "Mahalanobis": "mahalanobis",
     "MaxLogit": "max_logit",
     "Msma": "msma",
@@ -145,6 +156,7 @@ _MODULES = {
     "Scale": "scale",
     "Scoped": "scoped",
     "She": "she",
+    "Sitn": "sitn",
     "SklearnEstimator": "scikit_learn",
     "Typicality": "typicality",
     "TypicalityDensity": "typicality_density",

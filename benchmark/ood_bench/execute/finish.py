@@ -57,9 +57,10 @@ def _worked(cell: Cell, worker: Worker, store: Store, lock: Lock) -> float:
     """Compute a cell, seal its files, and return the seconds that it took."""
     began = time.perf_counter()
     with store.write(cell, lock.token) as folder:
-        worker.work(cell, folder)
+        notes = worker.work(cell, folder)
         seconds = time.perf_counter() - began
-        (folder / ENVIRONMENT).write_text(json.dumps(environment(seconds, worker.device), indent=1))
+        found = {**environment(seconds, worker.device), **notes}
+        (folder / ENVIRONMENT).write_text(json.dumps(found, indent=1))
     return seconds
 
 

@@ -34,7 +34,10 @@ COMPARED = (
     "groups of images, which is easier. Models that are not trained are gray and have no rank. "
     "Extra input: what a detector uses beside "
     "the model and held-out ID images; with training images it is fitted on those in place of "
-    "held-out ones. None uses OOD images. ms/image: time for its statistics and "
+    "held-out ones. None uses OOD images. Passes/image: how often an image passes a network for "
+    "its statistics, counted while they were computed; F forward, J of these with a "
+    "Jacobian-vector product, B back; of parts that are passed more and less often, the most. "
+    "ms/image: time for its statistics and "
     f"scores on this machine, without training. {TESTED}"
 )
 PUBLISHED = (

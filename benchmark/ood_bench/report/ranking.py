@@ -180,7 +180,9 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
     rows, footnotes = [], Footnotes()
     for entry in board.detectors:
         name = (entry.model, entry.detector)
-        costs = [cost.milliseconds for cost in ranking.costs if (cost.model, cost.detector) == name]
+        costs = [cost for cost in ranking.costs if (cost.model, cost.detector) == name]
+        times = [cost.milliseconds for cost in costs]
+        passes = next((str(cost.passes) for cost in costs if cost.passes is not None), ABSENT)
         rank, values = ranked.get(name), entry.over(over)
         cells = []
         for pair in board.pairs:
@@ -198,13 +200,14 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
                 trained.get(name, ABSENT),
                 *cells,
                 ABSENT if rank is None else f"{rank:.1f}",
-                f"{sum(costs) / len(costs):.2f}" if costs else ABSENT,
+                passes,
+                f"{sum(times) / len(times):.2f}" if times else ABSENT,
             )
         )
     means = (f"Mean of {len(over)} pairs", "Worst", "Mean rank") if several else ("Rank",)
     columns = (
         *words("Model", "Detector", "Extra input", "Trainings"),
-        *numbers(*map(str, board.pairs), *means, "ms/image"),
+        *numbers(*map(str, board.pairs), *means, "Passes/image", "ms/image"),
     )
     gray = frozenset(i for i, entry in enumerate(board.detectors) if entry.untrained)
     return TextTable(columns, tuple(rows), footnotes.texts, gray)

@@ -9,6 +9,7 @@ from ood_bench.metrics.spec import MetricSpec
 from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
 from ood_bench.results.trainings import verdict_in_words
+from ood_bench.statistics.passes import Passes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -233,13 +234,18 @@ class Difference:
 
 @dataclass(frozen=True)
 class Cost:
-    """Milliseconds per image for a detector's columns and scores, without training."""
+    """Milliseconds per image for a detector's columns and scores, without training.
+
+    `passes` are those of an image through networks, for its columns; None if an earlier version
+    computed them and did not count.
+    """
 
     model: str
     inside: str
     outside: str
     detector: str
     milliseconds: float
+    passes: Passes | None = None
 
 
 @dataclass(frozen=True)

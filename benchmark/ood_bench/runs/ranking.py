@@ -10,9 +10,11 @@ import numpy as np
 from ood_bench.cells import Cells, RecordedCell
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import DetectionMetrics, DifferenceMetric
+from ood_bench.cells.score import Score
 from ood_bench.metrics import Measure, pool, pooled_p
 from ood_bench.results import Cost, Difference, PublishedAuroc, Ranking, trainings
 from ood_bench.runs.record import RunRecord
+from ood_bench.statistics.passes import Passes
 
 
 def rank(record: RunRecord, store: Cells) -> Ranking | None:
@@ -63,15 +65,34 @@ def _differences(record: RunRecord, store: Cells) -> list[Difference]:
 
 
 def _costs(cells: Iterable[RecordedCell], store: Cells) -> Iterable[Cost]:
-    groups: dict[tuple[str, str, str, str], list[float]] = defaultdict(list)
-    seconds_of, rows_of = cache(store.seconds), cache(store.count_rows)  # detectors share columns
+    groups: dict[tuple[str, str, str, str], list[tuple[float, Passes | None]]] = defaultdict(list)
+    environment, rows_of = cache(store.environment), cache(store.count_rows)  # columns are shared
+
+    def passes_of(keys: Iterable[str]) -> Passes | None:
+        """Return the passes for some columns, of an ensemble its members'; None if not known."""
+        total = Passes()
+        for key in keys:
+            spec = store.spec(key, Score) if store.has(key) else None
+            if spec is None:
+                return None
+            if spec.member:
+                found = passes_of(spec.member.values())
+            else:
+                found = environment(key).passes if spec.calls_model else Passes()
+            if found is None:
+                return None
+            total += found
+        return total
+
     for cell in cells:
         if not store.has(cell.key):
             continue
         scored = store.spec(cell.key, DetectionMetrics).outside
         detect = store.spec(scored, Detect)
-        seconds = sum(map(seconds_of, sorted({*detect.images.values(), scored})))
-        images = rows_of(detect.source)
-        groups[cell.at.pair].append(1e3 * seconds / images)
-    for address, found in groups.items():
-        yield Cost(*address, sum(found) / len(found))
+        columns = sorted({*detect.images.values()})
+        seconds = sum(float(environment(key).seconds) for key in (*columns, scored))
+        milliseconds = 1e3 * seconds / rows_of(detect.source)
+        groups[cell.at.pair].append((milliseconds, passes_of(columns)))
+    for address, measured in groups.items():
+        milliseconds = sum(time for time, _ in measured) / len(measured)
+        yield Cost(*address, milliseconds, measured[0][1])

@@ -10,11 +10,15 @@ from ood_bench.testing.density_laws import DENSITY_LAWS
 from ood_bench.testing.gradient_law import GRADIENT_LAW
 from ood_bench.testing.law import Law, Verdict, add_tests
 from ood_bench.testing.model_subject import ModelSubject
+from ood_bench.testing.noise_law import NOISE_LAW
+from ood_bench.testing.reconstruction_law import RECONSTRUCTION_LAW
 from ood_bench.testing.speed import speed
 
 MODEL_LAWS: tuple[Law[ModelSubject], ...] = (
     CONDUCT_LAWS[0],
     *DENSITY_LAWS,
+    NOISE_LAW,
+    RECONSTRUCTION_LAW,
     DENOISING_LAW,
     GRADIENT_LAW,
     *CONDUCT_LAWS[1:],

@@ -12,7 +12,8 @@ from ood_bench.report.latex import latex
 from ood_bench.report.overview import best_first, draw_overviews
 from ood_bench.report.png import SCREEN
 from ood_bench.report.ranking import RankingBoard, boards, ranking_table
-from ood_bench.results import GROUPED, Ranking, Results, Row
+from ood_bench.results import GROUPED, Cost, Ranking, Results, Row
+from ood_bench.statistics.passes import Passes
 
 SHAPES = {"fashion": "1×28×28", "mnist": "1×28×28", "cifar": "3×32×32", "svhn": "3×32×32"}
 GRAY = (("fashion", "mnist"), ("mnist", "fashion"))
@@ -86,7 +87,20 @@ def test_a_mean_says_over_how_many_pairs_it_is(ranked: Results) -> None:
     table = ranking_table(ranked, gray)
     mean = table.headers.index("Mean of 2 pairs")
     assert [row[mean] for row in table.rows] == ["0.200", "0.800", "0.700 (of 1)", "0.970"]
-    assert ranking_table(ranked, colour).headers[-3:] == ("cifar → svhn", "Rank", "ms/image")
+    headers = ranking_table(ranked, colour).headers
+    assert headers[-4:] == ("cifar → svhn", "Rank", "Passes/image", "ms/image")
+
+
+def test_cost_is_stated_as_passes_and_as_time(ranked: Results) -> None:
+    assert ranked.ranking is not None
+    costs = (
+        Cost("glow", *GRAY[0], "likelihood", 2.0, Passes(1)),
+        Cost("glow", *GRAY[1], "likelihood", 4.0, Passes(1)),
+        Cost("glow", *GRAY[0], "typicality", 2.0),
+    )
+    ranking = replace(ranked.ranking, costs=costs)
+    table = ranking_table(replace(ranked, ranking=ranking), boards(ranked)[0])
+    assert [row[-2:] for row in table.rows][:3] == [("1 F", "3.00"), ("–", "2.00"), ("–", "–")]
 
 
 def test_the_overview_is_ordered_by_value_with_untrained_models_last(ranked: Results) -> None:
