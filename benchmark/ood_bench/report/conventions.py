@@ -38,10 +38,15 @@ COMPARED = (
     f"scores on this machine, without training. {TESTED}"
 )
 PUBLISHED = (
-    "Published AUROC values are of other models and trainings; nothing is tuned to them. Tuned on "
-    "OOD: whether a setting was chosen on OOD images there, which none is here. Agrees: "
-    "the measured interval overlaps the range of the published values. Differs: it does not. "
-    f"{COVERS}"
+    "Published AUROC values are of other models and trainings; nothing is tuned to them. Spread: "
+    "the largest less the smallest published value of the same detector and pair. The measured "
+    "interval lies **below** or **above** the published range if it does not reach it, else "
+    f"**inside**. {COVERS}"
+)
+SOURCES = (
+    "Each published value of the table above by itself. Run by: the authors of the detector, or "
+    "those who ran it again. Tuned on OOD: whether a setting was chosen on OOD images there, which "
+    "none is here."
 )
 DIFFERENCES = (
     "Paired DeLong tests over the same images; p is two-sided, with Holm's correction for all "

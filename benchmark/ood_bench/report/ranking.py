@@ -1,4 +1,4 @@
-"""Rankings of a run's detectors: both directions of pairs, cost, tests, published values."""
+"""Rankings of a run's detectors: both directions of pairs, cost, tests."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,6 @@ from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Difference, Results, Row, untrained
-from ood_bench.results.trainings import ONE
 
 SIGNIFICANT = 0.05
 
@@ -246,47 +245,3 @@ def difference_table(results: Results) -> TextTable:
         *numbers("p", "p (Holm)"),
     )
     return TextTable(columns, rows, footnotes.texts)
-
-
-_TUNED = {True: "yes", False: "no", None: ABSENT}
-
-
-def published_table(results: Results) -> TextTable:
-    """Return published beside measured AUROC of the same pair."""
-    ranking = results.ranking
-    if ranking is None:
-        return TextTable((), ())
-    rows, everything, footnotes = [], entries(results), Footnotes()
-    trained = {(item.model, item.detector): item.trained for item in detections(results)}
-    for published in ranking.quotations:
-        pair = DatasetPair(published.inside, published.outside)
-        for entry in everything:
-            row = entry.auroc.get(pair)
-            if entry.detector != published.detector or row is None:
-                continue
-            low, high = min(published.auroc) - 0.0005, max(published.auroc) + 0.0005
-            apart = row.high < low or row.low > high
-            trainings = trained.get((entry.model, entry.detector), "")
-            verdict = "differs" if apart else "agrees"
-            notes = footnotes.mark(*untrained([row.note]))
-            rows.append(
-                (
-                    f"{entry.model} {notes}".strip(),
-                    str(pair),
-                    entry.detector,
-                    with_interval(row.value, row.low, row.high),
-                    trainings or ABSENT,
-                    ", ".join(f"{value:g}" for value in published.auroc),
-                    _TUNED[published.tuned_on_ood],
-                    f"{trainings} {verdict}" if trainings.startswith(ONE) else verdict,
-                    published.source,
-                )
-            )
-    columns = (
-        *words("Model", "ID → OOD", "Detector"),
-        *numbers("Measured AUROC"),
-        *words("Trainings"),
-        *numbers("Published AUROC"),
-        *words("Tuned on OOD", "Agreement", "Source"),
-    )
-    return TextTable(columns, tuple(rows), footnotes.texts)

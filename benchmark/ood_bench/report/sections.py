@@ -23,6 +23,7 @@ from ood_bench.report.conventions import (
     FORMER_INTERVALS,
     INTERVALS,
     PUBLISHED,
+    SOURCES,
     TRAINING,
 )
 from ood_bench.report.document import VALUES, ClaimList, DataCards, Detections, Overview, Section
@@ -35,7 +36,8 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
-from ood_bench.report.ranking import boards, difference_table, published_table, ranking_table
+from ood_bench.report.published import published_table, sources_table
+from ood_bench.report.ranking import boards, difference_table, ranking_table
 from ood_bench.report.variants import SAID, STEM, variants_table
 from ood_bench.results import Audit, Results
 
@@ -66,6 +68,7 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             overviews=tuple(filter(_is_variants, overviews)),
         ),
         Section("quoted", "Measured and published", published_table(results), PUBLISHED),
+        Section("sources", "Published values", sources_table(results), SOURCES),
         Section(
             "detection",
             "Detection",

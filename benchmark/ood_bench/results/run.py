@@ -246,7 +246,9 @@ class Cost:
 class PublishedAuroc:
     """Published AUROC of a detector; several values where publications disagree.
 
-    `tuned_on_ood` says whether a setting was chosen on OOD images there; None if not known.
+    `tuned_on_ood` says whether a setting was chosen on OOD images there; None if not known. `by`
+    is who ran it, `authors` or whose re-run it is, and `models` the models that it is shown beside;
+    None for all.
     """
 
     detector: str
@@ -255,6 +257,9 @@ class PublishedAuroc:
     auroc: tuple[float, ...]
     source: str
     tuned_on_ood: bool | None = None
+    by: str = ""
+    note: str = ""
+    models: tuple[str, ...] | None = None
 
 
 @dataclass(frozen=True)

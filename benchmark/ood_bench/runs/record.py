@@ -157,7 +157,7 @@ class RunRecord:
             changes=changes,
             notes=notes,
             baseline=suite.evaluation.baseline,
-            quoted=suite.quoted,
+            quoted=suite.published,
             uses=plan.uses,
             variants=suite.variants,
             base="" if base is None else str(base.absolute()),

@@ -3,7 +3,7 @@
 import os
 import types
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -17,8 +17,10 @@ from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
 from ood_bench.suite.extend import KEY, Written, read_suite
+from ood_bench.suite.published import FILE, PublishedValues
 from ood_bench.suite.schema import ModelEntry, Suite
-from ood_bench.suite.source import SuiteSource, override
+from ood_bench.suite.shipped import published_values
+from ood_bench.suite.source import SuiteSource, override, read_yaml
 from ood_bench.suite.variants import expanded
 
 M = TypeVar("M", bound=BaseModel)
@@ -121,8 +123,21 @@ def load_suite(
         source = override(source, assignment)
     source = expanded(source)
     loaded = LoadedSuite(_scaled(validated(source, Suite), source, scale), source)
+    loaded = _with_published(loaded)
     _check_names(loaded)
     return loaded
+
+
+def _with_published(loaded: LoadedSuite) -> LoadedSuite:
+    """Read the file of published values that a suite names."""
+    suite = loaded.suite
+    if not isinstance(suite.quoted, str):
+        return loaded
+    named = suite.quoted
+    path = published_values() if named == FILE else loaded.path(("quoted",), Path(named))
+    found = validated(read_yaml(path, what="the published values"), PublishedValues)
+    quoted = tuple(found.of(suite))
+    return replace(loaded, suite=suite.model_copy(update={"quoted": quoted}))
 
 
 def validated(source: SuiteSource, model: type[M]) -> M:
@@ -293,7 +308,7 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
         place = ("evaluation", "baseline")
         check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
-    for i, published in enumerate(suite.quoted):
+    for i, published in enumerate(suite.published):
         for key, name, choices in (
             ("detector", published.detector, [*suite.detectors]),
             ("inside", published.inside, sorted(datasets)),
@@ -302,6 +317,11 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
             kind = "detector" if key == "detector" else "data set"
             near = did_you_mean(name, choices)
             check(name in choices, ("quoted", i, key), f"the suite has no {kind} '{name}'{near}")
+        for j, model in enumerate(published.models or ()):
+            names = suite.evaluated
+            near = did_you_mean(model, names)
+            known = model in names
+            check(known, ("quoted", i, "models", j), f"the suite has no model '{model}'{near}")
 
 
 def _check_names(loaded: LoadedSuite) -> None:
@@ -349,7 +369,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         try:
             validate_claim(
                 claim,
-                models=(*names, *(["classifier"] if suite.roles.classifier else [])),
+                models=suite.evaluated,
                 datasets=tuple(sorted(datasets)),
                 detectors=tuple(suite.detectors),
                 analyses=tuple(suite.analyses),

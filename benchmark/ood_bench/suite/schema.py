@@ -217,6 +217,23 @@ class Quoted(_Frozen):
     """Where they were published."""
     tuned_on_ood: bool | None = None
     """Whether a setting was chosen on OOD images there; default: not known."""
+    by: str = ""
+    """Who ran it: `authors`, or whose re-run it is; default: not said."""
+    note: str = ""
+    """What else to know of it, such as the model there."""
+    models: tuple[str, ...] | None = None
+    """The models that it is shown beside; default: all on which the detector runs."""
+
+
+def _quoted_kind(value: Any) -> str:
+    return "[values]" if isinstance(value, list | tuple) else "[file]"
+
+
+QuotedValues = Annotated[
+    Annotated[tuple[Quoted, ...], Tag("[values]")]
+    | Annotated[str, Field(min_length=1), Tag("[file]")],
+    Discriminator(_quoted_kind),
+]
 
 
 class Pair(_Frozen):
@@ -301,8 +318,10 @@ class Suite(_Frozen):
     """How results are measured: metrics, intervals, training images to score, the audit."""
     claims: tuple[Claim, ...] = ()
     """Claims to check against the results."""
-    quoted: tuple[Quoted, ...] = ()
-    """Published values of the detectors."""
+    quoted: QuotedValues = ()
+    """Published values of the detectors: a list of them, or a file of values with their sources, of
+    which those that this suite measures are shown. `published` is the file that comes with the
+    package."""
 
     def recipe(self, model: str) -> Recipe:
         """Return the training options of a model, its own on top of the suite's.
@@ -326,6 +345,17 @@ class Suite(_Frozen):
         """Return the training options of the classifier, on top of the suite's."""
         own = self.roles.classifier.training if self.roles.classifier else {}
         return Recipe.model_validate({**self.training, **own})
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The names of all that is evaluated: models, ensembles, the classifier."""
+        classifier = ("classifier",) if self.roles.classifier else ()
+        return (*self.models, *self.ensembles, *classifier)
+
+    @property
+    def published(self) -> tuple[Quoted, ...]:
+        """The published values; none of a file that has not been read."""
+        return () if isinstance(self.quoted, str) else self.quoted
 
     def data_options(self, name: str) -> DataOptions:
         """Return what the suite says about a data set; a catalogue name needs no entry."""
