@@ -37,6 +37,17 @@ COMPARED = (
     "held-out ones. None uses OOD images. ms/image: time for its statistics and "
     f"scores on this machine, without training. {TESTED}"
 )
+CATEGORIES = (
+    "Mean AUROC over the OOD sets of a category, each set counting alike whatever its size. The "
+    "suite labels the sets: near-OOD, far-OOD, or shift, which are ID images of which only the "
+    "look differs. Brackets hold {level} intervals; the AUROCs of one detector share their ID "
+    f"images, which the interval takes into account. {COVERS}"
+)
+NEARNESS = (
+    "How near a set is by its pixels, beside the suite's label. Pixel distance: the Fréchet "
+    "distance of test images in 64 principal components, in units of the variance of the ID test "
+    "images. ID test to ID training images: what equal sets have at this number of images."
+)
 PUBLISHED = (
     "Published AUROC values are of other models and trainings; nothing is tuned to them. Spread: "
     "the largest less the smallest published value of the same detector and pair. The measured "

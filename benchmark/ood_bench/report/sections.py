@@ -12,9 +12,11 @@ from ood_bench.report.audited import (
     separations_table,
     sets_table,
 )
+from ood_bench.report.categories import categories_table, nearness_table
 from ood_bench.report.conventions import (
     BESIDE,
     BITS,
+    CATEGORIES,
     CLAIMS,
     COMPARED,
     DATA,
@@ -22,6 +24,7 @@ from ood_bench.report.conventions import (
     DIFFERENCES,
     FORMER_INTERVALS,
     INTERVALS,
+    NEARNESS,
     PUBLISHED,
     SOURCES,
     TRAINING,
@@ -67,6 +70,13 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             SAID,
             overviews=tuple(filter(_is_variants, overviews)),
         ),
+        Section(
+            "categories",
+            "Near-OOD, far-OOD and shifted images",
+            categories_table(results),
+            CATEGORIES.format(level=level),
+        ),
+        Section("nearness", "How near the OOD sets are", nearness_table(results), NEARNESS),
         Section("quoted", "Measured and published", published_table(results), PUBLISHED),
         Section("sources", "Published values", sources_table(results), SOURCES),
         Section(

@@ -1,6 +1,7 @@
 """Results of a run as values: the input of claims and reports."""
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
+from ood_bench.results.categories import Category, CategoryMean, Labelled, Nearness
 from ood_bench.results.recomputed import Recomputed
 from ood_bench.results.run import (
     GROUPED,
@@ -30,6 +31,8 @@ __all__ = [
     "TRIVIAL",
     "AnalysisTable",
     "Audit",
+    "Category",
+    "CategoryMean",
     "ClaimResult",
     "ComparedClaim",
     "ComparedRow",
@@ -38,7 +41,9 @@ __all__ = [
     "DataCard",
     "Difference",
     "FindingRow",
+    "Labelled",
     "Metric",
+    "Nearness",
     "Omission",
     "Overlap",
     "PublishedAuroc",

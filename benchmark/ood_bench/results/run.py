@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ood_bench.metrics.spec import MetricSpec
 from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
+from ood_bench.results.categories import CategoryMean, Nearness
 from ood_bench.results.trainings import verdict_in_words
 
 if TYPE_CHECKING:
@@ -296,7 +297,8 @@ class Results:
     `former_intervals` is true if some intervals were computed by an earlier version. `metrics`
     describes each detection metric, in the order of rows and columns. `variants` has the models
     that are variants of one. `not_kept` are figures and tables that were made and that the archive
-    leaves out on purpose; nothing measured is missing.
+    leaves out on purpose; nothing measured is missing. `nearness` has the OOD sets with a category,
+    and `category_means` the mean AUROCs over them.
     """
 
     suite: str
@@ -319,3 +321,5 @@ class Results:
     metrics: tuple[MetricSpec, ...] = SPECS
     variants: Mapping[str, Variant] = field(default_factory=dict)
     not_kept: tuple[Omission, ...] = ()
+    nearness: tuple[Nearness, ...] = ()
+    category_means: tuple[CategoryMean, ...] = ()

@@ -357,6 +357,14 @@ def _check_names(loaded: LoadedSuite) -> None:
             check(not again, ("pairs", i, "outside", j), f"'{outside}' is named twice")
             same = outside == pair.inside
             check(not same, ("pairs", i, "outside", j), f"'{outside}' is the ID data set")
+        labelled: dict[str, str] = {}
+        for category in ("near", "far", "shift"):
+            for j, name in enumerate(getattr(pair, category)):
+                place = ("pairs", i, category, j)
+                near = did_you_mean(name, pair.outside)
+                check(name in pair.outside, place, f"the pair has no OOD set '{name}'{near}")
+                other = labelled.setdefault(name, category)
+                check(other == category, place, f"'{name}' is in `{other}` too")
         if pair.shape is not None:
             check(min(pair.shape) > 0, ("pairs", i, "shape"), f"{pair.shape} is no image shape")
     for place, repeated in (

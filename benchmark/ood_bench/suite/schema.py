@@ -1,7 +1,7 @@
 """What a suite may say."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -18,7 +18,7 @@ from pydantic import (
 from ood_bench.claims import CALLED, Claim
 from ood_bench.data import DataOptions
 from ood_bench.recipe import Recipe
-from ood_bench.results import Variant
+from ood_bench.results import Category, Labelled, Variant
 from ood_bench.suite.variants import variant_name
 from ood_bench.typed import Name
 from ood_bench.zoo import PREFIX
@@ -243,6 +243,13 @@ class Pair(_Frozen):
     """The ID data set, on which the models are trained."""
     outside: tuple[str, ...] = Field(min_length=1)
     """The OOD data sets."""
+    near: tuple[str, ...] = ()
+    """Those OOD data sets that are near-OOD: like the ID images, of other classes. The report gives
+    mean AUROCs over near-OOD, far-OOD and shifted sets."""
+    far: tuple[str, ...] = ()
+    """Those OOD data sets that are far-OOD."""
+    shift: tuple[str, ...] = ()
+    """Those that are ID images of which only the look differs, such as corrupted ones."""
     models: tuple[str, ...] | None = None
     """The models and ensembles of the pair; default: all of the suite."""
     shape: tuple[int, int, int] | None = None
@@ -345,6 +352,17 @@ class Suite(_Frozen):
         """Return the training options of the classifier, on top of the suite's."""
         own = self.roles.classifier.training if self.roles.classifier else {}
         return Recipe.model_validate({**self.training, **own})
+
+    @property
+    def categories(self) -> tuple[Labelled, ...]:
+        """The categories of the OOD data sets, by pair."""
+        found = (
+            Labelled(pair.inside, name, category)
+            for pair in self.pairs
+            for category in get_args(Category)
+            for name in getattr(pair, category)
+        )
+        return tuple(dict.fromkeys(found))
 
     @property
     def evaluated(self) -> tuple[str, ...]:

@@ -35,7 +35,7 @@ from ood_bench.units import legible
 SCRIPTS = ("page.js", "matrix.js", "chart.js")
 ROWS = "what `--format csv` writes"
 PLACES = {
-    "compared": ("compared", "quoted", "sources", "differences"),
+    "compared": ("compared", "categories", "nearness", "quoted", "sources", "differences"),
     "measured": ("bits", "training"),
     "audited": ("audit", "separations", "overlaps"),
     "omitted": ("failed", "left-out", "not-kept"),
