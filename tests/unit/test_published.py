@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from ood_bench.data import catalogue
 from ood_bench.errors import SuiteError
 from ood_bench.registry import Registry
 from ood_bench.suite import Quoted, load_suite, shipped_suites
@@ -91,13 +92,61 @@ def test_rows_in_the_suite_itself_still_count_and_name_its_models(tmp_path: Path
         taken(tmp_path, suite=SUITE.replace("own.yaml", f"[{row}]"))
 
 
+LABELLED = """\
+name: tiny
+datasets: {tin: {use: tiny_imagenet}}
+models: [glow]
+roles: {classifier: {}}
+detectors: [msp, likelihood]
+evaluation: {baseline: msp}
+pairs:
+  - inside: cifar10
+    outside: [cifar100, tin, svhn]
+    near: [cifar100, tin]
+    far: [svhn]
+quoted: own.yaml
+"""
+MEANS = """\
+sources:
+  a: {paper: "A 2020", id: "arXiv:2001.00001", where: table 1}
+values:
+  - {detector: msp, model: classifier, inside: cifar10, category: near,
+     sets: [tiny_imagenet, cifar100], auroc: 0.88, source: a}
+  - {detector: msp, model: classifier, inside: cifar10, category: far,
+     sets: [svhn, mnist], auroc: 0.9, source: a}
+"""
+
+
+def test_a_mean_over_a_category_is_taken_if_the_suite_labels_the_same_sets(tmp_path: Path) -> None:
+    (one,) = taken(tmp_path, MEANS, LABELLED)
+    assert (one.category, one.outside, one.models) == ("near", "", ("classifier",))
+    noisy = LABELLED.replace("tin: {", "tin: {corruption: {kind: jpeg, strength: 1}, ")
+    assert not taken(tmp_path, MEANS, noisy)
+    with pytest.raises(SuiteError, match="a `category` needs its `sets`"):
+        taken(tmp_path, MEANS.replace("sets: [svhn, mnist], ", ""), LABELLED)
+    with pytest.raises(SuiteError, match="either `outside` or `category`"):
+        taken(tmp_path, MEANS.replace("category: far", "category: far, outside: svhn"), LABELLED)
+    row = "[{detector: msp, inside: cifar10, category: shift, auroc: [0.5], source: me}]"
+    with pytest.raises(SuiteError, match="no OOD set of 'cifar10' has the category 'shift'"):
+        taken(tmp_path, MEANS, LABELLED.replace("own.yaml", row))
+
+
+def test_the_benchmarks_of_openood_quote_its_leaderboard() -> None:
+    for name, msp in (("openood-cifar10", 0.8803), ("openood-cifar100", 0.8027)):
+        quoted = load_suite(shipped_suites()[name]).suite.published
+        means = {(one.detector, one.category): one.auroc for one in quoted}
+        assert means["msp", "near"] == (msp,)
+        assert len([1 for _, category in means if category == "far"]) == 15
+
+
 def test_the_file_of_the_package_names_plugins_and_catalogue_entries() -> None:
     found = validated(read_yaml(published_values()), PublishedValues)
     registry = Registry()
     for value in found.values:
         assert value.detector in registry.names("detectors")
         assert value.model is None or value.model in registry.names("models")
-    said = {(v.detector, v.model, v.inside, v.outside, v.source) for v in found.values}
+        assert {value.inside, *value.sets, *([value.outside] * (not value.sets))} <= {*catalogue()}
+    said = {(v.detector, v.model, v.inside, v.outside, v.category, v.source) for v in found.values}
     assert len(said) == len(found.values), "one value of a source is given twice"
 
 

@@ -9,7 +9,8 @@ TITLES: dict[Category, str] = {
     "far": "Far-OOD AUROC",
     "shift": "Shifted ID AUROC",
 }
-_NAMES: dict[Category, str] = {"near": "near-OOD", "far": "far-OOD", "shift": "shifted ID"}
+CATEGORIES: dict[Category, str] = {"near": "near-OOD", "far": "far-OOD", "shift": "shifted ID"}
+"""What the categories are called in tables."""
 
 
 def categories_table(results: Results) -> TextTable:
@@ -51,7 +52,7 @@ def nearness_table(results: Results) -> TextTable:
     rows = tuple(
         (
             f"{one.inside} → {one.outside}",
-            _NAMES[one.category],
+            CATEGORIES[one.category],
             decimal(one.distance),
             decimal(one.own),
             count(one.images),

@@ -1,12 +1,14 @@
 """Published beside measured AUROC: the range of each cell, and every value with its source."""
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
+from ood_bench.report.categories import CATEGORIES
 from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, with_interval
-from ood_bench.report.ranking import DatasetPair, RankedDetector, entries
+from ood_bench.report.ranking import DatasetPair, entries
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
-from ood_bench.results import PublishedAuroc, Results, Row, untrained
+from ood_bench.results import PublishedAuroc, Results, untrained
 from ood_bench.results.trainings import ONE
 
 ROUNDING = 0.0005
@@ -14,12 +16,24 @@ ROUNDING = 0.0005
 _TUNED = {True: "yes", False: "no", None: ABSENT}
 
 
+class Measurement(NamedTuple):
+    """A measured AUROC on a pair, or the mean over the sets of a category."""
+
+    model: str
+    detector: str
+    inside: str
+    outside: str
+    value: float
+    low: float
+    high: float
+    trainings: str
+    note: str
+
+
 class PublishedCell(NamedTuple):
     """A measured AUROC and the published values of its detector and pair."""
 
-    entry: RankedDetector
-    pair: DatasetPair
-    row: Row
+    measured: Measurement
     published: list[PublishedAuroc]
 
     @property
@@ -30,49 +44,65 @@ class PublishedCell(NamedTuple):
     @property
     def place(self) -> str:
         """Where the measured interval lies: `below`, `above` or `inside` the published range."""
-        if self.row.high < min(self.values) - ROUNDING:
+        if self.measured.high < min(self.values) - ROUNDING:
             return "below"
-        return "above" if self.row.low > max(self.values) + ROUNDING else "inside"
+        return "above" if self.measured.low > max(self.values) + ROUNDING else "inside"
 
 
 def published_cells(results: Results) -> list[PublishedCell]:
     """Return the measured values that have published ones, in the order of the latter."""
     if results.ranking is None:
         return []
-    found: dict[tuple[str, str, DatasetPair], PublishedCell] = {}
-    everything = entries(results)
+    found: dict[Measurement, PublishedCell] = {}
+    everything = list(_measured(results))
     for published in results.ranking.quotations:
-        pair = DatasetPair(published.inside, published.outside)
-        for entry in everything:
-            row = entry.auroc.get(pair)
-            asked = published.models is None or entry.model in published.models
-            if entry.detector == published.detector and row is not None and asked:
-                key = (entry.model, entry.detector, pair)
-                cell = found.setdefault(key, PublishedCell(entry, pair, row, []))
-                cell.published.append(published)
+        where = (published.detector, published.inside, _outside(published))
+        for one in everything:
+            asked = published.models is None or one.model in published.models
+            if where == (one.detector, one.inside, one.outside) and asked:
+                found.setdefault(one, PublishedCell(one, [])).published.append(published)
     return list(found.values())
+
+
+def _measured(results: Results) -> Iterator[Measurement]:
+    """Yield every measured AUROC, and every mean over all sets of a category."""
+    trained = {(item.model, item.detector): item.trained for item in detections(results)}
+    for entry in entries(results):
+        said = trained.get((entry.model, entry.detector), "")
+        for (inside, outside), row in entry.auroc.items():
+            note = "; ".join(untrained([row.note]))
+            measure = (row.value, row.low, row.high)
+            yield Measurement(entry.model, entry.detector, inside, outside, *measure, said, note)
+    for mean in results.category_means:
+        if mean.complete:
+            note = "; ".join(untrained([mean.note]))
+            measure = (mean.value, mean.low, mean.high)
+            outside = CATEGORIES[mean.category]
+            where = (mean.model, mean.detector, mean.inside, outside)
+            yield Measurement(*where, *measure, mean.trainings, note)
+
+
+def _outside(published: PublishedAuroc) -> str:
+    return CATEGORIES[published.category] if published.category else published.outside
 
 
 def published_table(results: Results) -> TextTable:
     """Return measured AUROC beside the range of published ones of the same pair."""
     rows, footnotes = [], Footnotes()
-    trained = {(item.model, item.detector): item.trained for item in detections(results)}
     for cell in published_cells(results):
-        entry, row, values = cell.entry, cell.row, cell.values
-        trainings = trained.get((entry.model, entry.detector), "")
-        notes = footnotes.mark(*untrained([row.note]))
+        one, values = cell.measured, cell.values
         ends = dict.fromkeys((decimal(min(values)), decimal(max(values))))
         rows.append(
             (
-                f"{entry.model} {notes}".strip(),
-                str(cell.pair),
-                entry.detector,
-                with_interval(row.value, row.low, row.high),
-                trainings or ABSENT,
+                f"{one.model} {footnotes.mark(one.note)}".strip(),
+                str(DatasetPair(one.inside, one.outside)),
+                one.detector,
+                with_interval(one.value, one.low, one.high),
+                one.trainings or ABSENT,
                 " to ".join(ends),
                 decimal(max(values) - min(values)) if len(values) > 1 else ABSENT,
                 str(len(values)),
-                f"{trainings} {cell.place}" if trainings.startswith(ONE) else cell.place,
+                f"{one.trainings} {cell.place}" if one.trainings.startswith(ONE) else cell.place,
             )
         )
     columns = (
@@ -91,7 +121,7 @@ def sources_table(results: Results) -> TextTable:
     rows = tuple(
         (
             one.detector,
-            str(DatasetPair(one.inside, one.outside)),
+            str(DatasetPair(one.inside, _outside(one))),
             ", ".join(f"{value:g}" for value in one.auroc),
             one.by or ABSENT,
             _TUNED[one.tuned_on_ood],

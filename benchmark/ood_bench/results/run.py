@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ood_bench.metrics.spec import MetricSpec
 from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
-from ood_bench.results.categories import CategoryMean, Nearness
+from ood_bench.results.categories import Category, CategoryMean, Nearness
 from ood_bench.results.trainings import verdict_in_words
 
 if TYPE_CHECKING:
@@ -249,7 +249,7 @@ class PublishedAuroc:
 
     `tuned_on_ood` says whether a setting was chosen on OOD images there; None if not known. `by`
     is who ran it, `authors` or whose re-run it is, and `models` the models that it is shown beside;
-    None for all.
+    None for all. With a `category`, `outside` is empty, and it is a mean over the category's sets.
     """
 
     detector: str
@@ -261,6 +261,7 @@ class PublishedAuroc:
     by: str = ""
     note: str = ""
     models: tuple[str, ...] | None = None
+    category: Category | None = None
 
 
 @dataclass(frozen=True)

@@ -308,11 +308,15 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
         place = ("evaluation", "baseline")
         check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
+    categories = {(one.inside, one.category) for one in suite.categories}
     for i, published in enumerate(suite.published):
+        labelled = (published.inside, published.category) in categories
+        text = f"no OOD set of '{published.inside}' has the category '{published.category}'"
+        check(labelled or not published.category, ("quoted", i, "category"), text)
         for key, name, choices in (
             ("detector", published.detector, [*suite.detectors]),
             ("inside", published.inside, sorted(datasets)),
-            ("outside", published.outside, sorted(datasets)),
+            *([("outside", published.outside, sorted(datasets))] if published.outside else []),
         ):
             kind = "detector" if key == "detector" else "data set"
             near = did_you_mean(name, choices)

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ood_bench.errors import did_you_mean
+from ood_bench.results import Category
 from ood_bench.suite.schema import Quoted, Suite
 
 FILE = "published"
@@ -53,8 +54,14 @@ class PublishedValue(_Frozen):
     """The registered name of the kind of model; default: any."""
     inside: str
     """The ID data set, by its name in the catalogue."""
-    outside: str
-    """The OOD data set, by its name in the catalogue."""
+    outside: str = ""
+    """The OOD data set, by its name in the catalogue; default: those of the category."""
+    category: Category | None = None
+    """In place of an OOD data set: the category over whose sets the value is the mean. It is shown
+    for a suite that labels sets of the same ID set so."""
+    sets: tuple[str, ...] = ()
+    """With a category, its OOD sets, by their names in the catalogue; a suite that labels others
+    does not measure the same."""
     auroc: float = Field(ge=0, le=1)
     """The value."""
     source: str
@@ -65,6 +72,14 @@ class PublishedValue(_Frozen):
     """Whether a setting was chosen on OOD images; default: not known."""
     note: str = ""
     """What else to know, such as the model's training set."""
+
+    @model_validator(mode="after")
+    def _is_of_one(self) -> Self:
+        if (self.outside == "") == (self.category is None):
+            raise ValueError("say either `outside` or `category`")
+        if bool(self.sets) != bool(self.category):
+            raise ValueError("a `category` needs its `sets`, and nothing else has any")
+        return self
 
     def describes(self, entry_options: dict[str, Any]) -> bool:
         """Return whether a suite's detector with these options is the published one."""
@@ -100,7 +115,7 @@ class PublishedValues(_Frozen):
                 if (entry.use or name) == value.detector and value.describes(entry.options)
             ]
             models = _models(suite, value.model)
-            for inside, outside in _pairs(suite, value.inside, value.outside):
+            for inside, outside in _places(suite, value):
                 for detector in detectors if models != () else ():
                     publication = self.sources[value.source]
                     again = f"re-run by {publication.paper}"
@@ -108,6 +123,7 @@ class PublishedValues(_Frozen):
                         detector=detector,
                         inside=inside,
                         outside=outside,
+                        category=value.category,
                         auroc=(value.auroc,),
                         source=publication.cited,
                         tuned_on_ood=value.tuned_on_ood,
@@ -128,17 +144,32 @@ def _models(suite: Suite, kind: str | None) -> tuple[str, ...] | None:
     return tuple(name for name, use in (plain | named).items() if use == kind)
 
 
-def _pairs(suite: Suite, inside: str, outside: str) -> Iterator[tuple[str, str]]:
-    """Yield the pairs of a suite, each once, whose data sets are these of the catalogue.
+def _places(suite: Suite, value: PublishedValue) -> Iterator[tuple[str, str]]:
+    """Yield the pairs of a suite that a value is of; of a category with an empty outside.
 
-    A data set from a source of the suite's own is none of the catalogue, whatever its name.
+    A data set from a source of the suite's own is none of the catalogue, whatever its name, and
+    neither is a corrupted one.
     """
 
-    def known(name: str, entry: str) -> bool:
+    def called(name: str) -> str:
         options = suite.data_options(name)
-        return options.own is None and entry in (name, options.use)
+        plain = options.own is None and options.corruption is None
+        return (options.use or name) if plain else ""
 
-    pairs = {(pair.inside, name): None for pair in suite.pairs for name in pair.outside}
-    for found in pairs:
-        if known(found[0], inside) and known(found[1], outside):
-            yield found
+    def known(name: str, entry: str) -> bool:
+        return called(name) != "" and entry in (name, called(name))
+
+    if value.category is None:
+        pairs = {(pair.inside, name): None for pair in suite.pairs for name in pair.outside}
+        for found in pairs:
+            if known(found[0], value.inside) and known(found[1], value.outside):
+                yield found
+        return
+    labelled: dict[str, list[str]] = {}
+    for one in suite.categories:
+        if one.category == value.category and known(one.inside, value.inside):
+            labelled.setdefault(one.inside, []).append(one.outside)
+    for inside, names in labelled.items():
+        every = all(any(known(name, entry) for name in names) for entry in value.sets)
+        if every and len(names) == len(value.sets):
+            yield inside, ""

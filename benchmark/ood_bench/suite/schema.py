@@ -209,8 +209,10 @@ class Quoted(_Frozen):
     """The detector, by the suite's name."""
     inside: str
     """The ID data set."""
-    outside: str
-    """The OOD data set."""
+    outside: str = ""
+    """The OOD data set; default: those of the category."""
+    category: Category | None = None
+    """In place of an OOD data set: the category over whose sets the value is the mean."""
     auroc: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=1)
     """One value, or several that disagree."""
     source: str
@@ -223,6 +225,12 @@ class Quoted(_Frozen):
     """What else to know of it, such as the model there."""
     models: tuple[str, ...] | None = None
     """The models that it is shown beside; default: all on which the detector runs."""
+
+    @model_validator(mode="after")
+    def _is_of_one(self) -> Self:
+        if (self.outside == "") == (self.category is None):
+            raise ValueError("say either `outside` or `category`")
+        return self
 
 
 def _quoted_kind(value: Any) -> str:

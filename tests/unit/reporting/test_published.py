@@ -8,7 +8,7 @@ import pytest
 from ood_bench.report.compose import run_document
 from ood_bench.report.published import published_table, sources_table
 from ood_bench.report.tidy import json_text
-from ood_bench.results import PublishedAuroc, Ranking, Results
+from ood_bench.results import CategoryMean, PublishedAuroc, Ranking, Results
 
 PAIR = ("fashion_mnist_20k", "mnist_20k")
 
@@ -48,6 +48,35 @@ def test_a_value_is_shown_beside_the_models_that_it_is_of(results: Results) -> N
     other = quoting(results, value(0.2, models=("vae",)))
     assert not published_table(other).rows
     assert not sources_table(other).rows
+
+
+def test_a_mean_over_a_category_stands_beside_the_measured_one_if_no_set_is_missing(
+    results: Results,
+) -> None:
+    mean = CategoryMean(
+        "quickstart",
+        "glow",
+        PAIR[0],
+        "likelihood",
+        "near",
+        0.5,
+        0.45,
+        0.55,
+        2,
+        2,
+        "2 trainings",
+        "",
+    )
+    published = value(0.6, outside="", category="near")
+    run = replace(quoting(results, published), category_means=(mean,))
+    (row,) = published_table(run).rows
+    assert row[1] == "fashion_mnist_20k → near-OOD"
+    assert row[3:] == (
+        "0.500 [0.450, 0.550]", "2 trainings", "0.600", "–", "1", "below",
+    )  # fmt: skip
+    assert sources_table(run).rows[0][1] == "fashion_mnist_20k → near-OOD"
+    partly = replace(run, category_means=(replace(mean, sets=1),))
+    assert not published_table(partly).rows
 
 
 @pytest.mark.parametrize(("tuned", "shown"), [(None, "–"), (False, "no"), (True, "yes")])
