@@ -43,6 +43,14 @@ CATEGORIES = (
     "look differs. Brackets hold {level} intervals; the AUROCs of one detector share their ID "
     f"images, which the interval takes into account. {COVERS}"
 )
+CORRUPTIONS = (
+    "AUROC of ID test images against the same images at the highest measured strength of each "
+    "corruption (blur, noise and the like leave what an image shows as it is). Below 0.5 the "
+    "corrupted images score as more normal. Brackets hold {level} intervals that take both sides "
+    "as independent, which is rather too wide here. Rank correlation: Spearman's, over all "
+    "corrupted sets and the ID set at 0.5, of AUROC and mean PNG size; at −1 or 1 the detector "
+    f"orders the sets by their complexity alone. {COVERS}"
+)
 NEARNESS = (
     "How near a set is by its pixels, beside the suite's label. Pixel distance: the Fréchet "
     "distance of test images in 64 principal components, in units of the variance of the ID test "

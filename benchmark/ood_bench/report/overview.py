@@ -42,7 +42,7 @@ def draw_overviews(results: Results, cache: FileCache, encoding: Encoding) -> It
         cache: The files of the report's folder.
         encoding: Makes a file of a figure.
     """
-    if results.ranking is None or not entries(results):
+    if results.ranking is None or not boards(results):
         return
     rows = [
         (board.heading, entry.name, *map(str, item))

@@ -118,9 +118,17 @@ def entries(results: Results) -> list[RankedDetector]:
 def boards(results: Results) -> list[RankingBoard]:
     """Return the rankings of a run: one for each shape of image, groups of images apart.
 
+    Shifted ID images are no OOD images, so pairs with that label are left out.
+
     A detector of several shapes, such as one of a classifier trained on each, is on several.
     """
-    everything = entries(results)
+    shifted = {
+        DatasetPair(one.inside, one.outside) for one in results.nearness if one.category == "shift"
+    }
+    everything = [
+        entry._replace(auroc={p: row for p, row in entry.auroc.items() if p not in shifted})
+        for entry in entries(results)
+    ]
     shapes = {card.name: card.shape for card in reversed(results.data)}
     families: dict[str, list[DatasetPair]] = {}
     for pair in _ordered(everything):

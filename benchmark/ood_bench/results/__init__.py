@@ -1,7 +1,7 @@
 """Results of a run as values: the input of claims and reports."""
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
-from ood_bench.results.categories import Category, CategoryMean, Labelled, Nearness
+from ood_bench.results.categories import Category, CategoryMean, Corrupted, Labelled, Nearness
 from ood_bench.results.recomputed import Recomputed
 from ood_bench.results.run import (
     GROUPED,
@@ -36,6 +36,7 @@ __all__ = [
     "ClaimResult",
     "ComparedClaim",
     "ComparedRow",
+    "Corrupted",
     "Cost",
     "DataAudit",
     "DataCard",

@@ -17,6 +17,16 @@ class Labelled:
 
 
 @dataclass(frozen=True)
+class Corrupted:
+    """An OOD set that consists of the ID set's own images, corrupted at a strength from 1 to 5."""
+
+    inside: str
+    name: str
+    kind: str
+    strength: int
+
+
+@dataclass(frozen=True)
 class Nearness:
     """The category of an OOD set beside its measured distance from the ID set.
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ood_bench.metrics.spec import MetricSpec
 from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
-from ood_bench.results.categories import Category, CategoryMean, Nearness
+from ood_bench.results.categories import Category, CategoryMean, Corrupted, Nearness
 from ood_bench.results.trainings import verdict_in_words
 
 if TYPE_CHECKING:
@@ -299,7 +299,8 @@ class Results:
     describes each detection metric, in the order of rows and columns. `variants` has the models
     that are variants of one. `not_kept` are figures and tables that were made and that the archive
     leaves out on purpose; nothing measured is missing. `nearness` has the OOD sets with a category,
-    and `category_means` the mean AUROCs over them.
+    and `category_means` the mean AUROCs over them. `corrupted` has the OOD sets that are corrupted
+    ID images.
     """
 
     suite: str
@@ -324,3 +325,4 @@ class Results:
     not_kept: tuple[Omission, ...] = ()
     nearness: tuple[Nearness, ...] = ()
     category_means: tuple[CategoryMean, ...] = ()
+    corrupted: tuple[Corrupted, ...] = ()

@@ -123,6 +123,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
         metrics=(*SPECS, *added),
         variants=record.variants,
         nearness=nearness(record, store),
+        corrupted=record.corrupted,
         category_means=tuple(category_means(record, rows, source)),
         former_intervals=any(
             store.spec(cell.key, DetectionMetrics).revision == FORMER_REVISION

@@ -15,7 +15,7 @@ from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import write_sealed
 from ood_bench.hashing import digest
 from ood_bench.plan import DataRead, Plan
-from ood_bench.results import Labelled, Omission, Variant
+from ood_bench.results import Corrupted, Labelled, Omission, Variant
 from ood_bench.runs.changes import WHOLE, Changes
 from ood_bench.runs.former import FORMAT as FORMER
 from ood_bench.runs.former import brought_up, changes_of
@@ -75,6 +75,7 @@ class RunRecord:
             written.
         variants: The models that are variants of one, by their names.
         categories: The categories of OOD sets.
+        corrupted: The OOD sets that are corrupted ID images.
         checksum: The checksum of its file, which covers the cells of an archive too; not
             written.
     """
@@ -100,6 +101,7 @@ class RunRecord:
     planned: tuple[str, ...] | None = None
     variants: Mapping[str, Variant] = field(default_factory=dict)
     categories: tuple[Labelled, ...] = ()
+    corrupted: tuple[Corrupted, ...] = ()
     own: bool = False
     checksum: str = ""
 
@@ -163,6 +165,7 @@ class RunRecord:
             uses=plan.uses,
             variants=suite.variants,
             categories=suite.categories,
+            corrupted=suite.corrupted,
             base="" if base is None else str(base.absolute()),
         )
 
@@ -246,8 +249,9 @@ def _check(record: RunRecord, path: Path) -> None:
     """Check that names are valid in a suite and that keys are keys."""
     try:
         _NAME.validate_python(record.suite)
+        labelled = (*record.categories, *record.corrupted)
         named = (*(cell.at for cell in record.cells), *record.data, *record.skips)
-        for item in (*named, *record.failures, *record.quoted, *record.categories):
+        for item in (*named, *record.failures, *record.quoted, *labelled):
             for attribute, value in vars(item).items():
                 if attribute in _NAMED and value:
                     _NAME.validate_python(value)

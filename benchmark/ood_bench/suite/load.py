@@ -16,6 +16,7 @@ from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
+from ood_bench.suite.corruptions import with_corruptions
 from ood_bench.suite.extend import KEY, Written, read_suite
 from ood_bench.suite.published import FILE, PublishedValues
 from ood_bench.suite.schema import ModelEntry, Suite
@@ -121,7 +122,7 @@ def load_suite(
     source = read_suite(written)
     for assignment in assignments:
         source = override(source, assignment)
-    source = expanded(source)
+    source = with_corruptions(expanded(source))
     loaded = LoadedSuite(_scaled(validated(source, Suite), source, scale), source)
     loaded = _with_published(loaded)
     _check_names(loaded)

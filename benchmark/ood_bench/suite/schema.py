@@ -17,8 +17,9 @@ from pydantic import (
 
 from ood_bench.claims import CALLED, Claim
 from ood_bench.data import DataOptions
+from ood_bench.data.options import CorruptionKind
 from ood_bench.recipe import Recipe
-from ood_bench.results import Category, Labelled, Variant
+from ood_bench.results import Category, Corrupted, Labelled, Variant
 from ood_bench.suite.variants import variant_name
 from ood_bench.typed import Name
 from ood_bench.zoo import PREFIX
@@ -258,6 +259,9 @@ class Pair(_Frozen):
     """Those OOD data sets that are far-OOD."""
     shift: tuple[str, ...] = ()
     """Those that are ID images of which only the look differs, such as corrupted ones."""
+    corruptions: tuple[CorruptionKind, ...] = ()
+    """Adds the ID test images, corrupted, as OOD sets labelled `shift`: five of each kind, such
+    as `cifar10-gaussian_blur-1` to `-5`. The report draws AUROC over their complexity."""
     models: tuple[str, ...] | None = None
     """The models and ensembles of the pair; default: all of the suite."""
     shape: tuple[int, int, int] | None = None
@@ -371,6 +375,23 @@ class Suite(_Frozen):
             for name in getattr(pair, category)
         )
         return tuple(dict.fromkeys(found))
+
+    @property
+    def corrupted(self) -> tuple[Corrupted, ...]:
+        """The OOD data sets that are corrupted images of their ID set."""
+        found = []
+        for pair in self.pairs:
+            for name in pair.outside:
+                corruption = self.data_options(name).corruption
+                if corruption and self._plain(name) == self._plain(pair.inside):
+                    found.append(Corrupted(pair.inside, name, corruption.kind, corruption.strength))
+        return tuple(dict.fromkeys(found))
+
+    def _plain(self, name: str) -> DataOptions:
+        """Return the options of a data set without its corruption, and its entry's name."""
+        options = self.data_options(name)
+        use = None if options.own else options.use or name
+        return options.model_copy(update={"corruption": None, "use": use})
 
     @property
     def evaluated(self) -> tuple[str, ...]:
