@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STEM = "corruptions-"
 STRENGTHS = "Strength"
-COMPLEXITY = "PNG bits per dimension"
+COMPLEXITY = "PNG bits/dim"
 ACROSS = 4
 """Panels beside one another."""
 
@@ -133,13 +133,14 @@ def draw_corruptions(results: Results, cache: FileCache, encoding: Encoding) -> 
         path = f"figures/{STEM}{model}-{inside}.{encoding.suffix}"
         made = partial(_encoded, shown, encoding)
         content = digest([str(one) for one in shown])
-        over = COMPLEXITY if shown[0].audited else "strength"
+        over = "mean PNG bits per dimension" if shown[0].audited else "strength"
         yield Overview(
             f"Corrupted images of {inside} under {model}",
             f"AUROC of ID test images against the same images corrupted, over {over}. A line is a "
             "corruption at strengths 1 to 5, and begins at the ID images themselves (0.5). A "
-            "detector that only tells simple from complex images has all lines on one curve. Bars "
-            "are intervals (of one training: over the choice of test images only).",
+            "detector that reads complexity alone has all lines on one curve: a rising one if "
+            "simple images score as normal, one lowest at the ID images if unusual complexity "
+            "scores as OOD. Bars are intervals (of one training: over the choice of test images only).",
             path,
             cache.file(path, together(content, code, encoding_digest(encoding)), made) or b"",
         )
@@ -160,24 +161,24 @@ def draw(shown: Sequence[Response]) -> "Figure":
     across = min(ACROSS, len(shown))
     down = -(-len(shown) // across)
     with look():
-        size = (max(4.0, 1.9 * across + 0.4), 1.9 * down + 0.9)
+        size = (max(4.0, 1.9 * across + 0.4), 2.1 * down + 0.6)
         figure = Figure(figsize=size, layout="constrained")
-        grid = figure.subplots(down, across, squeeze=False, sharex=True, sharey=True)
-        panels = list(grid.ravel())
+        panels = list(figure.subplots(down, across, squeeze=False).ravel())
         for axes, one in zip(panels, shown, strict=False):
             for kind in one.kinds:
                 _draw_line(axes, one, kind, colours[kind])
             axes.axhline(0.5, color="0.6", linewidth=0.8, zorder=0)
             axes.set_ylim(-0.04, 1.04)
             axes.set_title(plain(one.detector), loc="left")
+            axes.set_xlabel(COMPLEXITY if one.audited else STRENGTHS)
+        for axes in panels[::across]:
+            axes.set_ylabel("AUROC")
         for axes in panels[len(shown) :]:
             axes.set_axis_off()
         handles, labels = panels[0].get_legend_handles_labels()
         figure.legend(
             handles, labels, loc="outside lower center", ncols=min(4, len(kinds)), frameon=False
         )
-        figure.supxlabel(COMPLEXITY if shown[0].audited else STRENGTHS, fontsize=9)
-        figure.supylabel("AUROC", fontsize=9)
     return figure
 
 
