@@ -29,13 +29,14 @@ COMPARED = (
     "AUROC on each pair. ▲: significantly above the baseline, ▼: below it (paired DeLong test "
     "over the same images, 5 % level after Holm's correction for all tests of this run). Mean, "
     "worst and rank are over the pairs of this table that were run in both directions, or all if "
-    "none was; a detector is ranked on each of them among all in the table that were measured "
-    "there. Images of each shape have a table of their own, and so have detectors that score "
-    "groups of images, which is easier. Models that are not trained are gray and have no rank. "
-    "Extra input: what a detector uses beside "
-    "the model and held-out ID images; with training images it is fitted on those in place of "
-    "held-out ones. None uses OOD images. ms/image: time for its statistics and "
-    f"scores on this machine, without training. {TESTED}"
+    "none was. Rows are ordered by the worst, the highest first, so that a detector that works "
+    "in one direction only comes late; those that lack a pair come after the others. A detector "
+    "is ranked on each pair among all in the table that were measured there. Images of each "
+    "shape have a table of their own, and so have detectors that score groups of images, which "
+    "is easier. Models that are not trained are gray and have no rank. Extra input: what a "
+    "detector uses beside the model and held-out ID images; with training images it is fitted "
+    "on those in place of held-out ones. None uses OOD images. ms/image: time for its statistics "
+    f"and scores on this machine, without training. {TESTED}"
 )
 CATEGORIES = (
     "Mean AUROC over the OOD sets of a category, each set counting alike whatever its size. The "
@@ -54,7 +55,9 @@ CORRUPTIONS = (
 NEARNESS = (
     "How near a set is by its pixels, beside the suite's label. Pixel distance: the Fréchet "
     "distance of test images in 64 principal components, in units of the variance of the ID test "
-    "images. ID test to ID training images: what equal sets have at this number of images."
+    "images. It sees coarse differences, hardly any of noise or blur. ID test to ID training "
+    "images: what equal sets of different images have at this number of images; corrupted ID "
+    "images are the same images, and may have less."
 )
 PUBLISHED = (
     "Published AUROC values are of other models and trainings; nothing is tuned to them. Spread: "

@@ -55,7 +55,8 @@ class RankingBoard(NamedTuple):
         images: The shape of the images of its pairs; empty if all pairs of the run have one.
         grouped: Whether its detectors score groups of images, which is an easier task.
         pairs: Its pairs, each followed by its reverse if that was run too.
-        detectors: In the order of the run, those of models that are not trained last.
+        detectors: By the lowest AUROC over the pairs that are ranked, the highest first; then those
+            not measured on all of these, and those of models that are not trained.
     """
 
     images: str
@@ -144,11 +145,25 @@ def boards(results: Results) -> list[RankingBoard]:
                 for entry in everything
                 if entry.grouped == grouped
             ]
-            own = sorted((entry for entry in own if entry.auroc), key=lambda e: bool(e.untrained))
+            own = [entry for entry in own if entry.auroc]
             shown = [pair for pair in pairs if any(pair in entry.auroc for entry in own)]
             if own:
-                found.append(RankingBoard(images, grouped, shown, own))
+                board = RankingBoard(images, grouped, shown, own)
+                found.append(board._replace(detectors=_worst_first(board)))
     return found
+
+
+def _worst_first(board: RankingBoard) -> list[RankedDetector]:
+    """Return the detectors of a board, compared by the worst AUROC of each, the best one first.
+
+    One that was measured on some of the ranked pairs only has shown nothing of the others.
+    """
+
+    def place(entry: RankedDetector) -> tuple[bool, bool, float]:
+        values = entry.over(board.ranked)
+        return bool(entry.untrained), len(values) < len(board.ranked), -min(values, default=0.0)
+
+    return sorted(board.detectors, key=place)
 
 
 def _ordered(everything: list[RankedDetector]) -> list[DatasetPair]:
