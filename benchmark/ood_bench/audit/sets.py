@@ -1,6 +1,6 @@
 """Audit of one data set: summary statistics of its images."""
 
-from typing import NamedTuple
+from typing import NamedTuple, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,6 +20,10 @@ FEATURES = {
     "PNG bits": "complexity_png",
 }
 """Columns of the numbers per image that are tested as scores, by their names in reports."""
+
+
+Pixels: TypeAlias = NDArray[np.uint8]
+"""uint8 images, shape `(N, C, H, W)`."""
 
 
 class Audited(NamedTuple):

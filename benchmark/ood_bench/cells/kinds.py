@@ -3,6 +3,7 @@
 from ood_bench.cells.analysis import Analyse
 from ood_bench.cells.audit import AuditPair, AuditSet
 from ood_bench.cells.detect import Detect
+from ood_bench.cells.distance import PairDistance
 from ood_bench.cells.metric import AddedMetric, BitsMetric, DetectionMetrics, DifferenceMetric
 from ood_bench.cells.score import Score
 from ood_bench.cells.spec import Spec
@@ -19,6 +20,7 @@ KINDS: list[type[Spec]] = [
     Analyse,
     AuditSet,
     AuditPair,
+    PairDistance,
 ]
 
 

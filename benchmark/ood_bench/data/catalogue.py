@@ -8,7 +8,14 @@ from ood_bench.data.options import Transform
 from ood_bench.data.shape import Shape
 from ood_bench.data.sources.cifar import CifarBatches
 from ood_bench.data.sources.embedded import Embedded
-from ood_bench.data.sources.folder import Unpacked, celeba, omniglot, textures, tiny_imagenet
+from ood_bench.data.sources.folder import (
+    Unpacked,
+    celeba,
+    omniglot,
+    places365,
+    textures,
+    tiny_imagenet,
+)
 from ood_bench.data.sources.generated import constant, noise
 from ood_bench.data.sources.hub import Hub
 from ood_bench.data.sources.idx import Idx
@@ -240,6 +247,17 @@ _ENTRIES = (
         "Cimpoi, Maji, Kokkinos, Mohamed, Vedaldi, Describing Textures in the Wild, CVPR, 2014",
         counts={"train": 3_760, "test": 1_880},
         sources=(RootParquet(), Unpacked("dtd/dtd", textures), Hub("tanganke/dtd")),
+        transform=PHOTOS,
+    ),
+    Entry(
+        "places365",
+        "Places365, small images",
+        "non-commercial research and education; copies may not be passed on (Places terms)",
+        "Zhou, Lapedriza, Khosla, Oliva, Torralba, Places: A 10 Million Image Database for Scene "
+        "Recognition, IEEE Transactions on Pattern Analysis and Machine Intelligence, 2018",
+        shape=Shape(3, 256, 256),
+        counts={"train": 1_803_460, "test": 36_500},
+        sources=(RootParquet(), Unpacked("places365", places365)),
         transform=PHOTOS,
     ),
     Entry(

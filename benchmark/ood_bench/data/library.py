@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ood_bench.data.catalogue import catalogue
+from ood_bench.data.corruption import corrupted
 from ood_bench.data.decoding import BadImageError, native_shape
 from ood_bench.data.division import contents, divide
 from ood_bench.data.entry import Entry
@@ -272,6 +273,8 @@ def _fitted(located: Located, split: str, target: Shape, limit: int | None) -> _
     on_bad = located.options.on_bad
     with quiet_decoders():
         fitted = fit_shape(pictures, located.transform, target, name=located.name, on_bad=on_bad)
+    if located.options.corruption:
+        fitted = fitted._replace(pixels=corrupted(fitted.pixels, located.options.corruption))
     labels = pictures.labels
     if labels is not None and fitted.tally.bad:
         labels = np.delete(labels, list(fitted.tally.bad))

@@ -19,7 +19,7 @@ from ood_bench.data.sources.tabular import Columns, tables
 from ood_bench.errors import DataError, did_you_mean
 
 TRAIN_AND_TEST = ("train", "test")
-_READ = ("split", "limit", "on_bad", "transform")  # options of sets that are read
+_READ = ("split", "limit", "on_bad", "transform", "corruption")  # options of sets that are read
 
 
 @dataclass(frozen=True)

@@ -53,6 +53,33 @@ class Transform(_Frozen):
     the file declares (65,535; 4,095 with 12 bits) to 0 to 255, rounded; `refuse` is an error."""
 
 
+CorruptionKind = Literal[
+    "gaussian_noise",
+    "impulse_noise",
+    "gaussian_blur",
+    "brightness",
+    "contrast",
+    "pixelate",
+    "jpeg",
+    "resize",
+]
+
+
+class Corruption(_Frozen):
+    """A change of every image, after the transform; a function of the image and the strength."""
+
+    kind: CorruptionKind
+    """What is done. `pixelate` shrinks and enlarges with a box filter, `resize` with a bicubic one;
+    `contrast` draws each channel towards its mean."""
+    strength: int = Field(ge=1, le=5)
+    """How strongly, from 1 to 5."""
+
+    @property
+    def title(self) -> str:
+        """What is done, in words."""
+        return f"{self.kind.replace('_', ' ')} of strength {self.strength}"
+
+
 class Division(_Frozen):
     """How to split a source into training and test images, by a hash of their content.
 
@@ -128,6 +155,8 @@ class DataOptions(_Frozen):
     transform: Transform | None = None
     """Transform of every image; default: that of the catalogue, which fits any shape, and for your
     own sources none."""
+    corruption: Corruption | None = None
+    """A corruption of every image, in the sense of CIFAR-10-C; default: none."""
     level: Level | None = None
     """For `constant`: the gray level of every pixel; default: 0 (black)."""
     colour: tuple[Level, Level, Level] | None = None

@@ -22,6 +22,9 @@ def provenance(
     """
     entry = located.entry
     transform = describe(located.transform, record.native, shape)
+    if corruption := located.options.corruption:
+        done = "" if transform == "none" else f"{transform}, "
+        transform = f"{done}{corruption.title}"
     return ImagesInfo(
         name=located.name,
         title=_title(located),
@@ -100,6 +103,7 @@ def _notes(
         notes.append(f"available as {record.native}, published as {entry.shape}")
     expected = entry.digests.get(source_split)
     untouched = describe(located.transform, record.native, shape) == "none"
+    untouched = untouched and located.options.corruption is None
     if expected and whole and untouched and record.digest != expected:
         notes.append("not equal to the published images")
     return notes

@@ -1,22 +1,26 @@
 """The audit in a plan: one cell per data set and per pair, without any model."""
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 
 from ood_bench.cells import Address, Cell, Part
 from ood_bench.cells.audit import AuditPair, AuditSet
 from ood_bench.cells.context import Wanted
+from ood_bench.cells.distance import PairDistance
 from ood_bench.core_yaml import KeyPath
 from ood_bench.plan.sources import Sources, sized
 from ood_bench.plan.trial import Trial
 
 
-def add_audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> None:
+def add_audits(
+    trials: Iterable[Trial], sources: Sources, *, level: float, labelled: Container[tuple[str, str]]
+) -> None:
     """Add the audits of all data sets and pairs.
 
     Args:
         trials: One trial per inside data set and shape, with all its outside data sets.
         sources: The builder to which cells are added.
         level: Coverage of the intervals.
+        labelled: The pairs (inside, outside) whose distance is measured too.
     """
     for trial in trials:
         own = _Images(trial, trial.inside, trial.place, sources)
@@ -25,6 +29,8 @@ def add_audits(trials: Iterable[Trial], sources: Sources, *, level: float) -> No
             outside = _Images(trial, name, place, sources)
             outside.add_audit()
             _add_pair(own, outside, level)
+            if (trial.inside, name) in labelled:
+                _add_distance(own, outside)
 
 
 class _Images:
@@ -69,6 +75,15 @@ def _add_pair(own: _Images, outside: _Images, level: float) -> None:
     )
     at = Address(inside=own.name, outside=outside.name, shape=str(shape))
     own.sources.add(Cell(f"audit/{sized(shape)}/{own.name}/{outside.name}", spec, (at,)))
+
+
+def _add_distance(own: _Images, outside: _Images) -> None:
+    shape = own.trial.shape
+    images = {"inside": own.wanted(), "train": own.wanted("train"), "outside": outside.wanted()}
+    spec = PairDistance(data=_digests(images), images=images)
+    at = Address(inside=own.name, outside=outside.name, shape=str(shape))
+    called = f"audit/{sized(shape)}/{own.name}/{outside.name}/distance"
+    own.sources.add(Cell(called, spec, (at,)))
 
 
 def _digests(images: dict[str, Wanted]) -> dict[str, str]:

@@ -227,7 +227,9 @@ class _Builder:
     def audit(self) -> None:
         """Add the audit of all data sets and pairs, if the suite asks for it."""
         if self.suite.evaluation.audit:
-            add_audits(self.trials.tried_on(), self.sources, level=self.level)
+            labelled = {(one.inside, one.outside) for one in self.suite.categories}
+            trials = self.trials.tried_on()
+            add_audits(trials, self.sources, level=self.level, labelled=labelled)
 
     def _meant(self, detector: str, trial: Trial) -> bool:
         """Return whether the suite evaluates a detector on a model."""

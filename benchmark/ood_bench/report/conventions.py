@@ -29,22 +29,49 @@ COMPARED = (
     "AUROC on each pair. ▲: significantly above the baseline, ▼: below it (paired DeLong test "
     "over the same images, 5 % level after Holm's correction for all tests of this run). Mean, "
     "worst and rank are over the pairs of this table that were run in both directions, or all if "
-    "none was; a detector is ranked on each of them among all in the table that were measured "
-    "there. Images of each shape have a table of their own, and so have detectors that score "
-    "groups of images, which is easier. Models that are not trained are gray and have no rank. "
-    "Extra input: what a detector uses beside "
-    "the model and held-out ID images; with training images it is fitted on those in place of "
-    "held-out ones. None uses OOD images. Passes/image: how often an image passes a network for "
-    "its statistics, counted while they were computed; F forward, J of these with a "
-    "Jacobian-vector product, B back; of parts that are passed more and less often, the most. "
-    "ms/image: time for its statistics and "
-    f"scores on this machine, without training. {TESTED}"
+    "none was. Rows are ordered by the worst, the highest first, so that a detector that works "
+    "in one direction only comes late; those that lack a pair come after the others. A detector "
+    "is ranked on each pair among all in the table that were measured there. Images of each "
+    "shape have a table of their own, and so have detectors that score groups of images, which "
+    "is easier. Models that are not trained are gray and have no rank. Extra input: what a "
+    "detector uses beside the model and held-out ID images; with training images it is fitted "
+    "on those in place of held-out ones. None uses OOD images. Passes/image: how often an image "
+    "passes a network for its statistics, counted while they were computed; F forward, J of these "
+    "with a Jacobian-vector product, B back; of parts that are passed more and less often, the "
+    "most. ms/image: time for its statistics and scores on this machine, without training. "
+    f"{TESTED}"
+)
+CATEGORIES = (
+    "Mean AUROC over the OOD sets of a category, each set counting alike whatever its size. The "
+    "suite labels the sets: near-OOD, far-OOD, or shift, which are ID images of which only the "
+    "look differs. Brackets hold {level} intervals; the AUROCs of one detector share their ID "
+    f"images, which the interval takes into account. {COVERS}"
+)
+CORRUPTIONS = (
+    "AUROC of ID test images against the same images at the highest measured strength of each "
+    "corruption (blur, noise and the like leave what an image shows as it is). Below 0.5 the "
+    "corrupted images score as more normal. Brackets hold {level} intervals that take both sides "
+    "as independent, which is rather too wide here. Rank correlation: Spearman's, over all "
+    "corrupted sets and the ID set at 0.5, of AUROC and mean PNG size; at −1 or 1 the detector "
+    f"orders the sets by their complexity alone. {COVERS}"
+)
+NEARNESS = (
+    "How near a set is by its pixels, beside the suite's label. Pixel distance: the Fréchet "
+    "distance of test images in 64 principal components, in units of the variance of the ID test "
+    "images. It sees coarse differences, hardly any of noise or blur. ID test to ID training "
+    "images: what equal sets of different images have at this number of images; corrupted ID "
+    "images are the same images, and may have less."
 )
 PUBLISHED = (
-    "Published AUROC values are of other models and trainings; nothing is tuned to them. Tuned on "
-    "OOD: whether a setting was chosen on OOD images there, which none is here. Agrees: "
-    "the measured interval overlaps the range of the published values. Differs: it does not. "
-    f"{COVERS}"
+    "Published AUROC values are of other models and trainings; nothing is tuned to them. Spread: "
+    "the largest less the smallest published value of the same detector and pair. The measured "
+    "interval lies **below** or **above** the published range if it does not reach it, else "
+    f"**inside**. {COVERS}"
+)
+SOURCES = (
+    "Each published value of the table above by itself. Run by: the authors of the detector, or "
+    "those who ran it again. Tuned on OOD: whether a setting was chosen on OOD images there, which "
+    "none is here."
 )
 DIFFERENCES = (
     "Paired DeLong tests over the same images; p is two-sided, with Holm's correction for all "

@@ -42,7 +42,7 @@ def draw_overviews(results: Results, cache: FileCache, encoding: Encoding) -> It
         cache: The files of the report's folder.
         encoding: Makes a file of a figure.
     """
-    if results.ranking is None or not entries(results):
+    if results.ranking is None or not boards(results):
         return
     rows = [
         (board.heading, entry.name, *map(str, item))
@@ -77,8 +77,9 @@ def _figures(
         "AUROC of every detector",
         "Dots are AUROC, bars its interval (of one training: over the choice of test images "
         "only). The line at 0.5 is chance; left of it, OOD images score as more normal than ID "
-        f"images. Filled dots are the baseline, {baseline}. Best first; groups of images, which "
-        "are an easier task, stand apart, and models that are not trained are gray and last.",
+        f"images. Filled dots are the baseline, {baseline}. Ordered by the lowest AUROC, over both "
+        "directions where a pair was run in both; groups of images, which are an easier task, "
+        "stand apart, and models that are not trained are gray and last.",
         _dots,
     )
     if any(board.both_ways for board in boards(results)):
@@ -94,9 +95,10 @@ def _figures(
     yield (
         "overview-heatmap",
         "AUROC of every detector on every pair",
-        "Red is below chance: OOD images score as more normal than ID images. Images of each "
-        "shape have a panel of their own, and so have groups of images; rows of models that are "
-        "not trained are gray.",
+        "Red is below chance: OOD images score as more normal than ID images. Rows are in the "
+        "order of the ranking, by the lowest AUROC. Images of each shape "
+        "have a panel of their own, and so have groups of images; rows of models that are not "
+        "trained are gray.",
         _heat_map,
     )
 
@@ -121,7 +123,7 @@ def _dots(results: Results) -> "Figure":
         for board in boards(results)
         for start in range(0, len(board.pairs), 2)
     ]
-    listed = [best_first(board, line) for board, line in lines]
+    listed = [[one for one in board.detectors if one.over(line)] for board, line in lines]
     with look():
         across = max(len(line) for _, line in lines)
         size = (2.6 + 3.5 * across, sum(0.17 * len(part) + 0.7 for part in listed) + 0.3)
@@ -140,16 +142,6 @@ def _dots(results: Results) -> "Figure":
             for axes in row[len(line) :]:
                 axes.set_axis_off()
     return figure
-
-
-def best_first(board: RankingBoard, pairs: list[DatasetPair]) -> list[RankedDetector]:
-    """Return the detectors measured on some pairs by their mean AUROC there, untrained last."""
-
-    def place(entry: RankedDetector) -> tuple[bool, float]:
-        values = entry.over(pairs)
-        return bool(entry.untrained), -sum(values) / len(values)
-
-    return sorted((entry for entry in board.detectors if entry.over(pairs)), key=place)
 
 
 def _draw_dots(

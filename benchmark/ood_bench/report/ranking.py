@@ -1,4 +1,4 @@
-"""Rankings of a run's detectors: both directions of pairs, cost, tests, published values."""
+"""Rankings of a run's detectors: both directions of pairs, cost, tests."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -7,7 +7,6 @@ from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Difference, Results, Row, untrained
-from ood_bench.results.trainings import ONE
 
 SIGNIFICANT = 0.05
 
@@ -56,7 +55,8 @@ class RankingBoard(NamedTuple):
         images: The shape of the images of its pairs; empty if all pairs of the run have one.
         grouped: Whether its detectors score groups of images, which is an easier task.
         pairs: Its pairs, each followed by its reverse if that was run too.
-        detectors: In the order of the run, those of models that are not trained last.
+        detectors: By the lowest AUROC over the pairs that are ranked, the highest first; then those
+            not measured on all of these, and those of models that are not trained.
     """
 
     images: str
@@ -119,9 +119,17 @@ def entries(results: Results) -> list[RankedDetector]:
 def boards(results: Results) -> list[RankingBoard]:
     """Return the rankings of a run: one for each shape of image, groups of images apart.
 
+    Shifted ID images are no OOD images, so pairs with that label are left out.
+
     A detector of several shapes, such as one of a classifier trained on each, is on several.
     """
-    everything = entries(results)
+    shifted = {
+        DatasetPair(one.inside, one.outside) for one in results.nearness if one.category == "shift"
+    }
+    everything = [
+        entry._replace(auroc={p: row for p, row in entry.auroc.items() if p not in shifted})
+        for entry in entries(results)
+    ]
     shapes = {card.name: card.shape for card in reversed(results.data)}
     families: dict[str, list[DatasetPair]] = {}
     for pair in _ordered(everything):
@@ -137,11 +145,25 @@ def boards(results: Results) -> list[RankingBoard]:
                 for entry in everything
                 if entry.grouped == grouped
             ]
-            own = sorted((entry for entry in own if entry.auroc), key=lambda e: bool(e.untrained))
+            own = [entry for entry in own if entry.auroc]
             shown = [pair for pair in pairs if any(pair in entry.auroc for entry in own)]
             if own:
-                found.append(RankingBoard(images, grouped, shown, own))
+                board = RankingBoard(images, grouped, shown, own)
+                found.append(board._replace(detectors=_worst_first(board)))
     return found
+
+
+def _worst_first(board: RankingBoard) -> list[RankedDetector]:
+    """Return the detectors of a board, compared by the worst AUROC of each, the best one first.
+
+    One that was measured on some of the ranked pairs only has shown nothing of the others.
+    """
+
+    def place(entry: RankedDetector) -> tuple[bool, bool, float]:
+        values = entry.over(board.ranked)
+        return bool(entry.untrained), len(values) < len(board.ranked), -min(values, default=0.0)
+
+    return sorted(board.detectors, key=place)
 
 
 def _ordered(everything: list[RankedDetector]) -> list[DatasetPair]:
@@ -249,47 +271,3 @@ def difference_table(results: Results) -> TextTable:
         *numbers("p", "p (Holm)"),
     )
     return TextTable(columns, rows, footnotes.texts)
-
-
-_TUNED = {True: "yes", False: "no", None: ABSENT}
-
-
-def published_table(results: Results) -> TextTable:
-    """Return published beside measured AUROC of the same pair."""
-    ranking = results.ranking
-    if ranking is None:
-        return TextTable((), ())
-    rows, everything, footnotes = [], entries(results), Footnotes()
-    trained = {(item.model, item.detector): item.trained for item in detections(results)}
-    for published in ranking.quotations:
-        pair = DatasetPair(published.inside, published.outside)
-        for entry in everything:
-            row = entry.auroc.get(pair)
-            if entry.detector != published.detector or row is None:
-                continue
-            low, high = min(published.auroc) - 0.0005, max(published.auroc) + 0.0005
-            apart = row.high < low or row.low > high
-            trainings = trained.get((entry.model, entry.detector), "")
-            verdict = "differs" if apart else "agrees"
-            notes = footnotes.mark(*untrained([row.note]))
-            rows.append(
-                (
-                    f"{entry.model} {notes}".strip(),
-                    str(pair),
-                    entry.detector,
-                    with_interval(row.value, row.low, row.high),
-                    trainings or ABSENT,
-                    ", ".join(f"{value:g}" for value in published.auroc),
-                    _TUNED[published.tuned_on_ood],
-                    f"{trainings} {verdict}" if trainings.startswith(ONE) else verdict,
-                    published.source,
-                )
-            )
-    columns = (
-        *words("Model", "ID → OOD", "Detector"),
-        *numbers("Measured AUROC"),
-        *words("Trainings"),
-        *numbers("Published AUROC"),
-        *words("Tuned on OOD", "Agreement", "Source"),
-    )
-    return TextTable(columns, tuple(rows), footnotes.texts)

@@ -12,19 +12,26 @@ from ood_bench.report.audited import (
     separations_table,
     sets_table,
 )
+from ood_bench.report.categories import categories_table, nearness_table
 from ood_bench.report.conventions import (
     BESIDE,
     BITS,
+    CATEGORIES,
     CLAIMS,
     COMPARED,
+    CORRUPTIONS,
     DATA,
     DETECTION,
     DIFFERENCES,
     FORMER_INTERVALS,
     INTERVALS,
+    NEARNESS,
     PUBLISHED,
+    SOURCES,
     TRAINING,
 )
+from ood_bench.report.corruptions import STEM as CURVES
+from ood_bench.report.corruptions import corruptions_table
 from ood_bench.report.document import VALUES, ClaimList, DataCards, Detections, Overview, Section
 from ood_bench.report.measured import bits_table, detection_table, detections
 from ood_bench.report.provenance import (
@@ -35,7 +42,8 @@ from ood_bench.report.provenance import (
     run_table,
     training_table,
 )
-from ood_bench.report.ranking import boards, difference_table, published_table, ranking_table
+from ood_bench.report.published import published_table, sources_table
+from ood_bench.report.ranking import boards, difference_table, ranking_table
 from ood_bench.report.variants import SAID, STEM, variants_table
 from ood_bench.results import Audit, Results
 
@@ -57,15 +65,30 @@ def measured_sections(results: Results, overviews: tuple[Overview, ...] = ()) ->
             detail=ClaimList(results.claims),
         ),
         Section("beside", "Claims not reproduced", beside_table(results), BESIDE),
-        *_rankings(results, tuple(one for one in overviews if not _is_variants(one))),
+        *_rankings(results, _of("overview-", overviews)),
         Section(
             "variants",
             "Variants",
             variants_table(results),
             SAID,
-            overviews=tuple(filter(_is_variants, overviews)),
+            overviews=_of(STEM, overviews),
+        ),
+        Section(
+            "categories",
+            "Near-OOD, far-OOD and shifted images",
+            categories_table(results),
+            CATEGORIES.format(level=level),
+        ),
+        Section("nearness", "How near the OOD sets are", nearness_table(results), NEARNESS),
+        Section(
+            "corruptions",
+            "ID images, corrupted",
+            corruptions_table(results),
+            CORRUPTIONS.format(level=level),
+            overviews=_of(CURVES, overviews),
         ),
         Section("quoted", "Measured and published", published_table(results), PUBLISHED),
+        Section("sources", "Published values", sources_table(results), SOURCES),
         Section(
             "detection",
             "Detection",
@@ -138,8 +161,9 @@ def found_on_pairs(results: Results) -> Detections:
     return Detections(tuple(detections(results)), remarks, results.metrics)
 
 
-def _is_variants(overview: Overview) -> bool:
-    return overview.path.startswith(f"figures/{STEM}")
+def _of(stem: str, overviews: tuple[Overview, ...]) -> tuple[Overview, ...]:
+    """Return the figures whose files have names with this beginning."""
+    return tuple(one for one in overviews if one.path.startswith(f"figures/{stem}"))
 
 
 def _filled(*sections: Section) -> Iterator[Section]:

@@ -12,7 +12,7 @@ from typing import Any, get_args
 from ood_bench.files import write_whole
 from ood_bench.report.document import Document, Records
 from ood_bench.report.formats import Format
-from ood_bench.results import Difference, FindingRow, Metric, Results, Row, Separation
+from ood_bench.results import CategoryMean, Difference, FindingRow, Metric, Results, Row, Separation
 from ood_bench.spreadsheet import guarded
 
 
@@ -67,6 +67,8 @@ def records(results: Results) -> tuple[Records, ...]:
         found.append(_records("audit", Separation, audit.separations))
     if ranking:
         found.append(_records("comparison", Difference, ranking.differences))
+    if results.category_means:
+        found.append(_records("categories", CategoryMean, results.category_means))
     return tuple(found)
 
 
@@ -97,6 +99,10 @@ def content(results: Results) -> dict[str, Any]:
         "manifest": dict(results.manifest),
         "comparison": asdict(results.ranking) if results.ranking else None,
         "audit": asdict(results.audit) if results.audit else None,
+        "categories": {
+            "means": [asdict(mean) for mean in results.category_means],
+            "sets": [asdict(item) for item in results.nearness],
+        },
     }
 
 

@@ -9,6 +9,7 @@ from ood_bench.files import write_whole
 from ood_bench.hashing import digest
 from ood_bench.report.code import source_digest, together
 from ood_bench.report.compose import run_document
+from ood_bench.report.corruptions import draw_corruptions
 from ood_bench.report.document import Overview, Shown
 from ood_bench.report.encode import Encoding
 from ood_bench.report.figures import DrawingProgress, file_stem, show_all
@@ -122,6 +123,7 @@ def _draw(
         return list(shown), (
             *draw_overviews(results, cache, encoding),
             *draw_variants(results, cache, encoding),
+            *draw_corruptions(results, cache, encoding),
         )
 
 

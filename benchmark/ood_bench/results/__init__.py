@@ -1,6 +1,7 @@
 """Results of a run as values: the input of claims and reports."""
 
 from ood_bench.results.audit import TRIVIAL, Audit, DataAudit, Overlap, Separation
+from ood_bench.results.categories import Category, CategoryMean, Corrupted, Labelled, Nearness
 from ood_bench.results.recomputed import Recomputed
 from ood_bench.results.run import (
     GROUPED,
@@ -30,15 +31,20 @@ __all__ = [
     "TRIVIAL",
     "AnalysisTable",
     "Audit",
+    "Category",
+    "CategoryMean",
     "ClaimResult",
     "ComparedClaim",
     "ComparedRow",
+    "Corrupted",
     "Cost",
     "DataAudit",
     "DataCard",
     "Difference",
     "FindingRow",
+    "Labelled",
     "Metric",
+    "Nearness",
     "Omission",
     "Overlap",
     "PublishedAuroc",

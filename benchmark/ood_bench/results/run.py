@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ood_bench.metrics.spec import MetricSpec
 from ood_bench.metrics.standard import SPECS, StandardMetric
 from ood_bench.results.audit import Audit
+from ood_bench.results.categories import Category, CategoryMean, Corrupted, Nearness
 from ood_bench.results.trainings import verdict_in_words
 from ood_bench.statistics.passes import Passes
 
@@ -252,7 +253,9 @@ class Cost:
 class PublishedAuroc:
     """Published AUROC of a detector; several values where publications disagree.
 
-    `tuned_on_ood` says whether a setting was chosen on OOD images there; None if not known.
+    `tuned_on_ood` says whether a setting was chosen on OOD images there; None if not known. `by`
+    is who ran it, `authors` or whose re-run it is, and `models` the models that it is shown beside;
+    None for all. With a `category`, `outside` is empty, and it is a mean over the category's sets.
     """
 
     detector: str
@@ -261,6 +264,10 @@ class PublishedAuroc:
     auroc: tuple[float, ...]
     source: str
     tuned_on_ood: bool | None = None
+    by: str = ""
+    note: str = ""
+    models: tuple[str, ...] | None = None
+    category: Category | None = None
 
 
 @dataclass(frozen=True)
@@ -297,7 +304,9 @@ class Results:
     `former_intervals` is true if some intervals were computed by an earlier version. `metrics`
     describes each detection metric, in the order of rows and columns. `variants` has the models
     that are variants of one. `not_kept` are figures and tables that were made and that the archive
-    leaves out on purpose; nothing measured is missing.
+    leaves out on purpose; nothing measured is missing. `nearness` has the OOD sets with a category,
+    and `category_means` the mean AUROCs over them. `corrupted` has the OOD sets that are corrupted
+    ID images.
     """
 
     suite: str
@@ -320,3 +329,6 @@ class Results:
     metrics: tuple[MetricSpec, ...] = SPECS
     variants: Mapping[str, Variant] = field(default_factory=dict)
     not_kept: tuple[Omission, ...] = ()
+    nearness: tuple[Nearness, ...] = ()
+    category_means: tuple[CategoryMean, ...] = ()
+    corrupted: tuple[Corrupted, ...] = ()

@@ -25,6 +25,7 @@ from ood_bench.results import (
 )
 from ood_bench.runs.archive import NOT_KEPT, computing_seconds
 from ood_bench.runs.audit import collect_audit
+from ood_bench.runs.categories import category_means, nearness
 from ood_bench.runs.per_image import KeptImages
 from ood_bench.runs.ranking import rank
 from ood_bench.runs.record import RunRecord
@@ -57,6 +58,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
     rows = (*_noted(single, record), *_pooled(single, record))
     findings = tuple(_findings(record, store, untrained))
     unfinished = _unfinished(record, store)
+    source = KeptImages(record, store)
     not_kept = tuple(skip for skip in record.skips if skip.reason.startswith(NOT_KEPT))
     return Results(
         suite=record.suite,
@@ -68,7 +70,7 @@ def collect(record: RunRecord, store: Cells) -> Results:
             record.claims,
             (*rows, *findings),
             (*record.skips, *record.failures),
-            source=KeptImages(record, store),
+            source=source,
             level=record.level,
         ),
         data=tuple(
@@ -120,6 +122,9 @@ def collect(record: RunRecord, store: Cells) -> Results:
         audit=collect_audit(record, store),
         metrics=(*SPECS, *added),
         variants=record.variants,
+        nearness=nearness(record, store),
+        corrupted=record.corrupted,
+        category_means=tuple(category_means(record, rows, source)),
         former_intervals=any(
             store.spec(cell.key, DetectionMetrics).revision == FORMER_REVISION
             for cell in record.of("detection")

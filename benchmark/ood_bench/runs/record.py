@@ -15,7 +15,7 @@ from ood_bench.errors import OodBenchError, StoreError
 from ood_bench.files import write_sealed
 from ood_bench.hashing import digest
 from ood_bench.plan import DataRead, Plan
-from ood_bench.results import Omission, Variant
+from ood_bench.results import Corrupted, Labelled, Omission, Variant
 from ood_bench.runs.changes import WHOLE, Changes
 from ood_bench.runs.former import FORMAT as FORMER
 from ood_bench.runs.former import brought_up, changes_of
@@ -74,6 +74,8 @@ class RunRecord:
         own: Whether this user made the run on this machine, so that its plugins are trusted; not
             written.
         variants: The models that are variants of one, by their names.
+        categories: The categories of OOD sets.
+        corrupted: The OOD sets that are corrupted ID images.
         checksum: The checksum of its file, which covers the cells of an archive too; not
             written.
     """
@@ -98,6 +100,8 @@ class RunRecord:
     changes: Changes = WHOLE
     planned: tuple[str, ...] | None = None
     variants: Mapping[str, Variant] = field(default_factory=dict)
+    categories: tuple[Labelled, ...] = ()
+    corrupted: tuple[Corrupted, ...] = ()
     own: bool = False
     checksum: str = ""
 
@@ -157,9 +161,11 @@ class RunRecord:
             changes=changes,
             notes=notes,
             baseline=suite.evaluation.baseline,
-            quoted=suite.quoted,
+            quoted=suite.published,
             uses=plan.uses,
             variants=suite.variants,
+            categories=suite.categories,
+            corrupted=suite.corrupted,
             base="" if base is None else str(base.absolute()),
         )
 
@@ -243,8 +249,9 @@ def _check(record: RunRecord, path: Path) -> None:
     """Check that names are valid in a suite and that keys are keys."""
     try:
         _NAME.validate_python(record.suite)
+        labelled = (*record.categories, *record.corrupted)
         named = (*(cell.at for cell in record.cells), *record.data, *record.skips)
-        for item in (*named, *record.failures, *record.quoted):
+        for item in (*named, *record.failures, *record.quoted, *labelled):
             for attribute, value in vars(item).items():
                 if attribute in _NAMED and value:
                     _NAME.validate_python(value)

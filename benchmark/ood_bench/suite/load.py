@@ -3,7 +3,7 @@
 import os
 import types
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, Union, get_args, get_origin
@@ -16,9 +16,12 @@ from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
 from ood_bench.scalars import changes, refusal
+from ood_bench.suite.corruptions import with_corruptions
 from ood_bench.suite.extend import KEY, Written, read_suite
+from ood_bench.suite.published import FILE, PublishedValues
 from ood_bench.suite.schema import ModelEntry, Suite
-from ood_bench.suite.source import SuiteSource, override
+from ood_bench.suite.shipped import published_values
+from ood_bench.suite.source import SuiteSource, override, read_yaml
 from ood_bench.suite.variants import expanded
 
 M = TypeVar("M", bound=BaseModel)
@@ -119,10 +122,23 @@ def load_suite(
     source = read_suite(written)
     for assignment in assignments:
         source = override(source, assignment)
-    source = expanded(source)
+    source = with_corruptions(expanded(source))
     loaded = LoadedSuite(_scaled(validated(source, Suite), source, scale), source)
+    loaded = _with_published(loaded)
     _check_names(loaded)
     return loaded
+
+
+def _with_published(loaded: LoadedSuite) -> LoadedSuite:
+    """Read the file of published values that a suite names."""
+    suite = loaded.suite
+    if not isinstance(suite.quoted, str):
+        return loaded
+    named = suite.quoted
+    path = published_values() if named == FILE else loaded.path(("quoted",), Path(named))
+    found = validated(read_yaml(path, what="the published values"), PublishedValues)
+    quoted = tuple(found.of(suite))
+    return replace(loaded, suite=suite.model_copy(update={"quoted": quoted}))
 
 
 def validated(source: SuiteSource, model: type[M]) -> M:
@@ -293,15 +309,24 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
         place = ("evaluation", "baseline")
         check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
-    for i, published in enumerate(suite.quoted):
+    categories = {(one.inside, one.category) for one in suite.categories}
+    for i, published in enumerate(suite.published):
+        labelled = (published.inside, published.category) in categories
+        text = f"no OOD set of '{published.inside}' has the category '{published.category}'"
+        check(labelled or not published.category, ("quoted", i, "category"), text)
         for key, name, choices in (
             ("detector", published.detector, [*suite.detectors]),
             ("inside", published.inside, sorted(datasets)),
-            ("outside", published.outside, sorted(datasets)),
+            *([("outside", published.outside, sorted(datasets))] if published.outside else []),
         ):
             kind = "detector" if key == "detector" else "data set"
             near = did_you_mean(name, choices)
             check(name in choices, ("quoted", i, key), f"the suite has no {kind} '{name}'{near}")
+        for j, model in enumerate(published.models or ()):
+            names = suite.evaluated
+            near = did_you_mean(model, names)
+            known = model in names
+            check(known, ("quoted", i, "models", j), f"the suite has no model '{model}'{near}")
 
 
 def _check_names(loaded: LoadedSuite) -> None:
@@ -337,6 +362,14 @@ def _check_names(loaded: LoadedSuite) -> None:
             check(not again, ("pairs", i, "outside", j), f"'{outside}' is named twice")
             same = outside == pair.inside
             check(not same, ("pairs", i, "outside", j), f"'{outside}' is the ID data set")
+        labelled: dict[str, str] = {}
+        for category in ("near", "far", "shift"):
+            for j, name in enumerate(getattr(pair, category)):
+                place = ("pairs", i, category, j)
+                near = did_you_mean(name, pair.outside)
+                check(name in pair.outside, place, f"the pair has no OOD set '{name}'{near}")
+                other = labelled.setdefault(name, category)
+                check(other == category, place, f"'{name}' is in `{other}` too")
         if pair.shape is not None:
             check(min(pair.shape) > 0, ("pairs", i, "shape"), f"{pair.shape} is no image shape")
     for place, repeated in (
@@ -349,7 +382,7 @@ def _check_names(loaded: LoadedSuite) -> None:
         try:
             validate_claim(
                 claim,
-                models=(*names, *(["classifier"] if suite.roles.classifier else [])),
+                models=suite.evaluated,
                 datasets=tuple(sorted(datasets)),
                 detectors=tuple(suite.detectors),
                 analyses=tuple(suite.analyses),

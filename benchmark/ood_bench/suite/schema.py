@@ -1,7 +1,7 @@
 """What a suite may say."""
 
 from pathlib import Path
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Self, get_args
 
 from pydantic import (
     AfterValidator,
@@ -17,8 +17,9 @@ from pydantic import (
 
 from ood_bench.claims import CALLED, Claim
 from ood_bench.data import DataOptions
+from ood_bench.data.options import CorruptionKind
 from ood_bench.recipe import Recipe
-from ood_bench.results import Variant
+from ood_bench.results import Category, Corrupted, Labelled, Variant
 from ood_bench.suite.variants import variant_name
 from ood_bench.typed import Name
 from ood_bench.zoo import PREFIX
@@ -209,14 +210,39 @@ class Quoted(_Frozen):
     """The detector, by the suite's name."""
     inside: str
     """The ID data set."""
-    outside: str
-    """The OOD data set."""
+    outside: str = ""
+    """The OOD data set; default: those of the category."""
+    category: Category | None = None
+    """In place of an OOD data set: the category over whose sets the value is the mean."""
     auroc: tuple[Annotated[float, Field(ge=0, le=1)], ...] = Field(min_length=1)
     """One value, or several that disagree."""
     source: str
     """Where they were published."""
     tuned_on_ood: bool | None = None
     """Whether a setting was chosen on OOD images there; default: not known."""
+    by: str = ""
+    """Who ran it: `authors`, or whose re-run it is; default: not said."""
+    note: str = ""
+    """What else to know of it, such as the model there."""
+    models: tuple[str, ...] | None = None
+    """The models that it is shown beside; default: all on which the detector runs."""
+
+    @model_validator(mode="after")
+    def _is_of_one(self) -> Self:
+        if (self.outside == "") == (self.category is None):
+            raise ValueError("say either `outside` or `category`")
+        return self
+
+
+def _quoted_kind(value: Any) -> str:
+    return "[values]" if isinstance(value, list | tuple) else "[file]"
+
+
+QuotedValues = Annotated[
+    Annotated[tuple[Quoted, ...], Tag("[values]")]
+    | Annotated[str, Field(min_length=1), Tag("[file]")],
+    Discriminator(_quoted_kind),
+]
 
 
 class Pair(_Frozen):
@@ -226,6 +252,16 @@ class Pair(_Frozen):
     """The ID data set, on which the models are trained."""
     outside: tuple[str, ...] = Field(min_length=1)
     """The OOD data sets."""
+    near: tuple[str, ...] = ()
+    """Those OOD data sets that are near-OOD: like the ID images, of other classes. The report gives
+    mean AUROCs over near-OOD, far-OOD and shifted sets."""
+    far: tuple[str, ...] = ()
+    """Those OOD data sets that are far-OOD."""
+    shift: tuple[str, ...] = ()
+    """Those that are ID images of which only the look differs, such as corrupted ones."""
+    corruptions: tuple[CorruptionKind, ...] = ()
+    """Adds the ID test images, corrupted, as OOD sets labelled `shift`: five of each kind, such
+    as `cifar10-gaussian_blur-1` to `-5`. The report draws AUROC over their complexity."""
     models: tuple[str, ...] | None = None
     """The models and ensembles of the pair; default: all of the suite."""
     shape: tuple[int, int, int] | None = None
@@ -301,8 +337,10 @@ class Suite(_Frozen):
     """How results are measured: metrics, intervals, training images to score, the audit."""
     claims: tuple[Claim, ...] = ()
     """Claims to check against the results."""
-    quoted: tuple[Quoted, ...] = ()
-    """Published values of the detectors."""
+    quoted: QuotedValues = ()
+    """Published values of the detectors: a list of them, or a file of values with their sources, of
+    which those that this suite measures are shown. `published` is the file that comes with the
+    package."""
 
     def recipe(self, model: str) -> Recipe:
         """Return the training options of a model, its own on top of the suite's.
@@ -326,6 +364,45 @@ class Suite(_Frozen):
         """Return the training options of the classifier, on top of the suite's."""
         own = self.roles.classifier.training if self.roles.classifier else {}
         return Recipe.model_validate({**self.training, **own})
+
+    @property
+    def categories(self) -> tuple[Labelled, ...]:
+        """The categories of the OOD data sets, by pair."""
+        found = (
+            Labelled(pair.inside, name, category)
+            for pair in self.pairs
+            for category in get_args(Category)
+            for name in getattr(pair, category)
+        )
+        return tuple(dict.fromkeys(found))
+
+    @property
+    def corrupted(self) -> tuple[Corrupted, ...]:
+        """The OOD data sets that are corrupted images of their ID set."""
+        found = []
+        for pair in self.pairs:
+            for name in pair.outside:
+                corruption = self.data_options(name).corruption
+                if corruption and self._plain(name) == self._plain(pair.inside):
+                    found.append(Corrupted(pair.inside, name, corruption.kind, corruption.strength))
+        return tuple(dict.fromkeys(found))
+
+    def _plain(self, name: str) -> DataOptions:
+        """Return the options of a data set without its corruption, and its entry's name."""
+        options = self.data_options(name)
+        use = None if options.own else options.use or name
+        return options.model_copy(update={"corruption": None, "use": use})
+
+    @property
+    def evaluated(self) -> tuple[str, ...]:
+        """The names of all that is evaluated: models, ensembles, the classifier."""
+        classifier = ("classifier",) if self.roles.classifier else ()
+        return (*self.models, *self.ensembles, *classifier)
+
+    @property
+    def published(self) -> tuple[Quoted, ...]:
+        """The published values; none of a file that has not been read."""
+        return () if isinstance(self.quoted, str) else self.quoted
 
     def data_options(self, name: str) -> DataOptions:
         """Return what the suite says about a data set; a catalogue name needs no entry."""

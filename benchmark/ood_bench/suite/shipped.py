@@ -12,9 +12,17 @@ def shipped_suites() -> dict[str, Path]:
 
     They lie within an installed package, and in a source tree beside it.
     """
+    return {path.stem: path for path in sorted(_folder().glob("*.yaml"))}
+
+
+def published_values() -> Path:
+    """Return the file of published values that comes with the package."""
+    return _folder() / "published" / "values.yaml"
+
+
+def _folder() -> Path:
     installed = _PACKAGE / "suites"
-    folder = installed if installed.is_dir() else _PACKAGE.parents[1] / "suites"
-    return {path.stem: path for path in sorted(folder.glob("*.yaml"))}
+    return installed if installed.is_dir() else _PACKAGE.parents[1] / "suites"
 
 
 def suite_named(path: Path) -> Path:

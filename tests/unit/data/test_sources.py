@@ -163,6 +163,27 @@ def test_textures_are_divided_by_the_first_published_lists(
     assert len(library.load("textures", DataOptions(), "test", COLOUR).pixels) == 5
 
 
+def test_places365_is_read_as_its_authors_lay_it_out(
+    tmp_path: Path, library: Library, colour: Pixels
+) -> None:
+    folder = tmp_path / "places365"
+    (folder / "val_256").mkdir(parents=True)
+    (folder / "data_256_standard/a/airfield").mkdir(parents=True)
+    for i, one in enumerate(colour.images[:2]):
+        (folder / f"val_256/Places365_val_0000000{i}.jpg").write_bytes(sets.encoded(one))
+    where = "/a/airfield/00000001.jpg"
+    (folder / f"data_256_standard{where}").write_bytes(sets.encoded(colour.images[2]))
+    listed = [f"Places365_val_0000000{i}.jpg {i}" for i in (1, 0)]
+    (folder / "places365_val.txt").write_text("\n".join(listed) + "\n")
+    (folder / "places365_train_standard.txt").write_text(f"{where} 7\n")
+    images = library.load("places365", DataOptions(), "test", COLOUR)
+    assert np.array_equal(images.pixels, colour.images[[1, 0]])
+    assert images.labels is not None
+    assert images.labels.tolist() == [1, 0]
+    trained = library.load("places365", DataOptions(), "train", COLOUR)
+    assert np.array_equal(trained.pixels, colour.images[2:3])
+
+
 def test_tiny_imagenet_and_omniglot_are_read_as_their_authors_lay_them_out(
     tmp_path: Path, library: Library, colour: Pixels
 ) -> None:

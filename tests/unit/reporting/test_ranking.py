@@ -9,7 +9,7 @@ from ood_bench.report import run_document
 from ood_bench.report.file_cache import FileCache
 from ood_bench.report.html.page import html
 from ood_bench.report.latex import latex
-from ood_bench.report.overview import best_first, draw_overviews
+from ood_bench.report.overview import draw_overviews
 from ood_bench.report.png import SCREEN
 from ood_bench.report.ranking import RankingBoard, boards, ranking_table
 from ood_bench.results import GROUPED, Cost, Ranking, Results, Row
@@ -60,7 +60,7 @@ def test_groups_of_images_and_each_shape_have_a_ranking_of_their_own(ranked: Res
     found = {board.heading: names(board) for board in boards(ranked)}
     assert found == {
         "Detector ranking, 1×28×28 images": [
-            ("glow", "likelihood"), ("glow", "typicality"), ("classifier", "msp"),
+            ("glow", "typicality"), ("glow", "likelihood"), ("classifier", "msp"),
             ("lazy", "likelihood"),
         ],
         "Detector ranking, groups of 1×28×28 images": [("glow", "typicality-10")],
@@ -86,7 +86,7 @@ def test_a_mean_says_over_how_many_pairs_it_is(ranked: Results) -> None:
     gray, _, colour = boards(ranked)
     table = ranking_table(ranked, gray)
     mean = table.headers.index("Mean of 2 pairs")
-    assert [row[mean] for row in table.rows] == ["0.200", "0.800", "0.700 (of 1)", "0.970"]
+    assert [row[mean] for row in table.rows] == ["0.800", "0.200", "0.700 (of 1)", "0.970"]
     headers = ranking_table(ranked, colour).headers
     assert headers[-4:] == ("cifar → svhn", "Rank", "Passes/image", "ms/image")
 
@@ -100,14 +100,28 @@ def test_cost_is_stated_as_passes_and_as_time(ranked: Results) -> None:
     )
     ranking = replace(ranked.ranking, costs=costs)
     table = ranking_table(replace(ranked, ranking=ranking), boards(ranked)[0])
-    assert [row[-2:] for row in table.rows][:3] == [("1 F", "3.00"), ("–", "2.00"), ("–", "–")]
+    assert [row[-2:] for row in table.rows][:3] == [("–", "2.00"), ("1 F", "3.00"), ("–", "–")]
 
 
-def test_the_overview_is_ordered_by_value_with_untrained_models_last(ranked: Results) -> None:
-    board, *_ = boards(ranked)
-    assert [entry.name for entry in best_first(board, board.pairs)] == [
-        "glow · typicality", "classifier · msp", "glow · likelihood", "lazy · likelihood",
+def test_the_ranking_is_ordered_by_the_worst_of_both_directions(ranked: Results) -> None:
+    """One direction at 0.99 does not help a detector whose other one is at 0.3."""
+    rows = [
+        *(row for row in ranked.rows if row.model == "lazy" or row.grouped),
+        *(
+            measured("glow", detector, pair, value)
+            for detector, values in {
+                "simple": (0.99, 0.3), "fair": (0.6, 0.7), "poor": (0.2, 0.9), "half": (0.95,),
+            }.items()
+            for pair, value in zip(GRAY, values, strict=False)
+        ),
     ]  # fmt: skip
+    board, grouped = boards(replace(ranked, rows=tuple(rows)))
+    order = ["glow · fair", "glow · simple", "glow · poor", "glow · half", "lazy · likelihood"]
+    assert [entry.name for entry in board.detectors] == order
+    assert names(grouped) == [("glow", "typicality-10")]
+    table = ranking_table(replace(ranked, rows=tuple(rows)), board)
+    worst = table.headers.index("Worst")
+    assert [row[worst] for row in table.rows[:3]] == ["0.600", "0.300", "0.200"]
 
 
 def test_each_overview_can_be_drawn(ranked: Results) -> None:

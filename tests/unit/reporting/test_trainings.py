@@ -17,7 +17,8 @@ from ood_bench.report.latex import latex
 from ood_bench.report.markdown import markdown as written
 from ood_bench.report.measured import bits_table, detection_table
 from ood_bench.report.provenance import claims_table
-from ood_bench.report.ranking import boards, difference_table, published_table, ranking_table
+from ood_bench.report.published import published_table
+from ood_bench.report.ranking import boards, difference_table, ranking_table
 from ood_bench.report.run_comparison import auroc_table, compared_claims_table, run_comparison_note
 from ood_bench.report.sections import found_on_pairs, measured_sections
 from ood_bench.report.texttable import TextTable
@@ -156,12 +157,12 @@ def test_no_verdict_of_one_training_speaks_of_the_model(compared: Results) -> No
     assert "| reproduced |" not in page
     assert "Of 2 claims: 1 reproduced, 1 not run, each by one training." in page
     assert "; one training of each model." in page
-    verdict = published_table(compared).rows[0][-2]
-    assert verdict == "one training differs"
+    verdict = published_table(compared).rows[0][-1]
+    assert verdict == "one training above"
     several = markdown(of_several(compared))
     assert "| reproduced |" in several
     assert ONE not in several.split("## Detection")[0].split("A claim counts")[0]
-    assert published_table(of_several(compared)).rows[0][-2] == "differs"
+    assert published_table(of_several(compared)).rows[0][-1] == "above"
 
 
 def test_the_html_report_says_so_beside_claims_and_in_the_matrix(compared: Results) -> None:
@@ -214,15 +215,3 @@ def test_a_comparison_of_runs_says_so_of_each(tmp_path: Path) -> None:
     assert [item["trainings"] for item in rows] == [ONE, "3 trainings"]
     content = json.loads(write_run_comparison(found, tmp_path, format="json").read_text())
     assert [item["trainings"] for item in content["claims"]] == [ONE, "3 trainings"]
-
-
-@pytest.mark.parametrize(("tuned", "shown"), [(None, "–"), (False, "no"), (True, "yes")])
-def test_a_published_value_says_whether_it_was_tuned_on_ood_images(
-    compared: Results, tuned: bool | None, shown: str
-) -> None:
-    assert compared.ranking is not None
-    (value,) = compared.ranking.quotations
-    ranking = replace(compared.ranking, quotations=(replace(value, tuned_on_ood=tuned),))
-    table = published_table(replace(compared, ranking=ranking))
-    place = [column.heading for column in table.columns].index("Tuned on OOD")
-    assert table.rows[0][place] == shown

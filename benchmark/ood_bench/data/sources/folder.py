@@ -216,6 +216,22 @@ def tiny_imagenet(folder: Path) -> dict[str, Listing]:
     return found
 
 
+def places365(folder: Path) -> dict[str, Listing]:
+    """List the small images of Places365; its validation images are the ones to test on."""
+    parts = {
+        "train": ("places365_train_standard.txt", "data_256_standard"),
+        "test": ("places365_val.txt", "val_256"),
+    }
+    found = {}
+    for split, (name, images) in parts.items():
+        listed = folder / name
+        if listed.is_file() and (folder / images).is_dir():
+            rows = [line.rpartition(" ") for line in _lines(listed)]
+            paths = [folder / images / path.lstrip("/") for path, _, _ in rows]
+            found[split] = _labelled(paths, [label for _, _, label in rows], beside=(listed,))
+    return found
+
+
 def _lines(path: Path) -> list[str]:
     try:
         return path.read_text(encoding="utf-8").splitlines()

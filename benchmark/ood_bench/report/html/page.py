@@ -35,7 +35,15 @@ from ood_bench.units import legible
 SCRIPTS = ("page.js", "matrix.js", "chart.js")
 ROWS = "what `--format csv` writes"
 PLACES = {
-    "compared": ("compared", "quoted", "differences"),
+    "compared": (
+        "compared",
+        "categories",
+        "nearness",
+        "corruptions",
+        "quoted",
+        "sources",
+        "differences",
+    ),
     "measured": ("bits", "training"),
     "audited": ("audit", "separations", "overlaps"),
     "omitted": ("failed", "left-out", "not-kept"),
