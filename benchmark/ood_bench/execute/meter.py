@@ -226,8 +226,8 @@ class _Meter:
         Raises:
             PluginError: If one of them fails.
         """
-        plugin = self.context.plugin("models", spec.plugin, spec.revision)
-        given = arguments(plugin, spec.plugin, spec.options)
+        plugin = self.context.plugin("models", spec.plugin, spec.revision, spec.options)
+        given = arguments(plugin, spec.plugin, self.context.registry.located(plugin, spec.options))
         outlined = outline(spec.plugin, lambda: plugin(spec.shape, **given))
         weights = Size.of(outlined).weights
         noise = NOISE_IMAGES if isinstance(outlined, DensityModule) else 0
