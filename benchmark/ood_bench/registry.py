@@ -88,6 +88,12 @@ class Registry:
         """Return the names of all plugins of a kind, in order."""
         return sorted(self._points[kind])
 
+    def bundled(self, kind: Kind, name: str) -> str | None:
+        """Return `package.module:Class` of a plugin that comes with ood-bench; otherwise None."""
+        points = self._points[kind].get(name, [])
+        own = [point.value for point in points if point.dist and point.dist.name == "ood-bench"]
+        return own[0] if len(points) == len(own) == 1 else None
+
     def load(self, kind: Kind, name: str) -> type[Any]:
         """Import one plugin.
 
