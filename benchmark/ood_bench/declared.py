@@ -10,7 +10,7 @@ from functools import cache
 from importlib import import_module
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, get_origin
+from typing import Annotated, Any, get_args, get_origin
 
 from ood_bench.capabilities import CAPABILITIES
 
@@ -155,7 +155,7 @@ def _options(module: str, node: ast.ClassDef) -> dict[str, tuple[Any, Any]]:
         kind = Any if argument.annotation is None else _value(module, argument.annotation)
         if isinstance(kind, str):
             raise _UnknownError(kind)
-        kind = kind.__origin__ if get_origin(kind) is Annotated else kind
+        kind = get_args(kind)[0] if get_origin(kind) is Annotated else kind
         given = ... if default is None else _value(module, default)
         found[argument.arg] = type(None) if kind is None else kind, given
     return found

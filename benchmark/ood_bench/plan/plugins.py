@@ -178,6 +178,7 @@ class Plugins:
                     use = self._plugin_of(origins[0], entry, place)
                 use = self.loaded.plugin((*place, "use"), use)
                 plugin = self.registry.load(kind, use)
+                self.registry.revision(use, plugin)  # what is no plugin has none
                 for origin in origins:
                     revision = self.registry.revision(use, plugin, origin.options)
                     if origin.revision != revision:
