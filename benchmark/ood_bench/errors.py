@@ -158,7 +158,8 @@ def raised(error: BaseException) -> str:
     frames = [
         (Path(frame.filename), frame.lineno)
         for frame in traceback.extract_tb(error.__traceback__)
-        if "importlib" not in frame.filename and not frame.filename.endswith("registry.py")
+        if "importlib" not in frame.filename
+        and not frame.filename.endswith(("registry.py", "source_files.py"))
     ]
     where = ""
     if frames and not isinstance(error, SyntaxError):  # which says so itself

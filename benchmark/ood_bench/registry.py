@@ -1,22 +1,20 @@
 """Plugins by entry point, and their options by signature."""
 
 import importlib
-import importlib.util
 import inspect
-import sys
 from collections.abc import Callable, Mapping
 from functools import partial
-from importlib.machinery import SourceFileLoader
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from types import CodeType, ModuleType
+from types import MappingProxyType
 from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
-from ood_bench.hashing import bytes_sha256
+from ood_bench.hashing import digest
 from ood_bench.scalars import changes, refusal
+from ood_bench.source_files import NamesCode, read_source
 
 __all__ = [
     "ONE",
@@ -25,6 +23,7 @@ __all__ = [
     "Options",
     "Registry",
     "arguments",
+    "code_options",
     "construct",
     "option_fields",
     "resolve_options",
@@ -62,7 +61,7 @@ class Registry:
     """The plugins of installed packages, read once; each is imported on first use.
 
     A plugin is named as registered by its package, as `package.module:Class`, or as a class of a
-    file, `./my_model.py:MyModel`.
+    file, `./my_model.py:MyModel`, which may import the files beside it.
 
     Args:
         base: The folder that files are relative to; default: the working directory.
@@ -74,7 +73,7 @@ class Registry:
         self.base = base or Path()
         self.trust = trust
         self._files: dict[str, type[Any]] = {}
-        self._sha256: dict[str, str] = {}  # of the content that a file's class was made from
+        self._sha256: dict[str, str] = {}  # of what a file's class was made from
         self._points: dict[str, dict[str, list[EntryPoint]]] = {}
         for kind in get_args(Kind):
             named = self._points.setdefault(kind, {})
@@ -88,6 +87,12 @@ class Registry:
     def names(self, kind: Kind) -> list[str]:
         """Return the names of all plugins of a kind, in order."""
         return sorted(self._points[kind])
+
+    def bundled(self, kind: Kind, name: str) -> str | None:
+        """Return `package.module:Class` of a plugin that comes with ood-bench; otherwise None."""
+        points = self._points[kind].get(name, [])
+        own = [point.value for point in points if point.dist and point.dist.name == "ood-bench"]
+        return own[0] if len(points) == len(own) == 1 else None
 
     def load(self, kind: Kind, name: str) -> type[Any]:
         """Import one plugin.
@@ -119,31 +124,65 @@ class Registry:
             raise PluginError(f"{ONE[kind]} '{name}' ({points[0].value}) is not a class")
         return plugin
 
-    def revision(self, name: str, plugin: type[Any]) -> int | str:
-        """Return the revision of a plugin; for one in a file it includes the file's content."""
+    def revision(
+        self, name: str, plugin: type[Any], options: Mapping[str, Any] = MappingProxyType({})
+    ) -> int | str:
+        """Return the revision of a plugin.
+
+        If it is in a file, or its options name one, the revision includes the content of the file,
+        and of the files beside it that it imports.
+
+        Raises:
+            PluginError: If a file that an option names cannot be read.
+        """
         revision: int = plugin.revision
         where, _, _ = name.rpartition(":")
-        if not where.endswith(".py"):
+        found = [self._sha256[name]] if where.endswith(".py") else []
+        for option, (file, _) in self._files_of(plugin, options).items():
+            try:
+                found.append(read_source(file).sha256)
+            except FileNotFoundError as error:
+                raise PluginError(f"{option}: there is no file {error.filename}") from error
+            except (OSError, SyntaxError, ValueError) as error:
+                raise PluginError(f"{option}: {file} cannot be read: {raised(error)}") from error
+        if not found:
             return revision
-        return f"{revision}-{self._sha256[name][:12]}"
+        return f"{revision}-{(found[0] if len(found) == 1 else digest(found))[:12]}"
+
+    def located(self, plugin: type[Any], options: Mapping[str, Any]) -> Options:
+        """Return a plugin's options with the files of code that they name as paths from here.
+
+        Raises:
+            PluginError: If there is one, and code that no package registers is not to be run.
+        """
+        files = self._files_of(plugin, options)
+        if files and not self.trust:
+            raise PluginError(_untrusted(f"option {min(files)} {options[min(files)]!a}"))
+        return {**options, **{key: f"{file}:{name}" for key, (file, name) in files.items()}}
+
+    def _files_of(
+        self, plugin: type[Any], options: Mapping[str, Any]
+    ) -> dict[str, tuple[Path, str]]:
+        """Return the file, and the name in it, of each option that names code of a file."""
+        found = {}
+        for option in code_options(plugin):
+            where, _, name = str(options.get(option, "")).rpartition(":")
+            if where.endswith(".py"):
+                found[option] = self.base / where, name
+        return found
 
     def _direct(self, kind: Kind, name: str) -> type[Any]:
         """Import a class by its module or its file."""
         where, _, attribute = name.rpartition(":")
         if not self.trust:
-            raise PluginError(
-                f"{ONE[kind]} {name!a} is code that no installed package registers, and "
-                "code that others name is not run; read it first, then allow it with --trust-code "
-                "(in Python, trust_code=True)"
-            )
+            raise PluginError(_untrusted(f"{ONE[kind]} {name!a}"))
         if name in self._files:
             return self._files[name]
         try:
             if where.endswith(".py"):
-                path = self.base / where
-                content = path.read_bytes()
-                self._sha256[name] = bytes_sha256(content)
-                module = _module_of(path, content)
+                source = read_source(self.base / where)
+                self._sha256[name] = source.sha256
+                module = source.load()
             else:
                 module = importlib.import_module(where)
         except FileNotFoundError as error:
@@ -164,29 +203,23 @@ class Registry:
         return plugin
 
 
-class _Read(SourceFileLoader):
-    """Loads source that was read before, ignoring bytecode cached by modification time."""
-
-    def __init__(self, name: str, path: Path, content: bytes) -> None:
-        super().__init__(name, str(path))
-        self.content = content
-
-    def get_code(self, fullname: str) -> CodeType:
-        """Compile the content."""
-        del fullname
-        return self.source_to_code(self.content, self.path)
+def _untrusted(what: str) -> str:
+    return (
+        f"{what} is code that no installed package registers, and code that others name is not "
+        "run; read it first, then allow it with --trust-code (in Python, trust_code=True)"
+    )
 
 
-def _module_of(path: Path, content: bytes) -> ModuleType:
-    """Import a file's content as a module of its own."""
-    name = f"ood_bench_file_{bytes_sha256(content)[:12]}"
-    spec = importlib.util.spec_from_loader(name, _Read(name, path, content))
-    if spec is None or spec.loader is None:
-        raise ImportError(f"{path} is no Python file")
-    module = importlib.util.module_from_spec(spec)
-    sys.modules[name] = module  # dataclasses and annotations look here for their module
-    spec.loader.exec_module(module)
-    return module
+def code_options(plugin: type[Any]) -> list[str]:
+    """Return the options of a plugin that name code, those of type `CodePath`."""
+    try:
+        hints = get_type_hints(inspect.unwrap(plugin.__init__), include_extras=True)
+    except Exception:  # noqa: BLE001  `option_fields` says so
+        return []
+    marked = (
+        name for name, hint in hints.items() if NamesCode in getattr(hint, "__metadata__", ())
+    )
+    return list(marked)
 
 
 def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:

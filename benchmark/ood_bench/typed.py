@@ -18,6 +18,7 @@ __all__ = [
     "FileName",
     "Key",
     "Name",
+    "RelativePath",
     "Sha256",
     "read_limited",
     "typed",
@@ -37,6 +38,14 @@ FileName = Annotated[
     str, StringConstraints(pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*$", max_length=200)
 ]
 """The name of a file in a folder: no path, no hidden file."""
+
+RelativePath = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^[A-Za-z0-9_][A-Za-z0-9._-]*(/[A-Za-z0-9_][A-Za-z0-9._-]*)*$", max_length=400
+    ),
+]
+"""The path of a file in a folder or below it: nothing outside of it, no hidden file."""
 
 _NAME = r"^[A-Za-z0-9][A-Za-z0-9._-]*$"
 

@@ -1,16 +1,17 @@
-"""Any continuous density of an installed package, named in a suite without code."""
+"""Any continuous density of a package or a file, named in a suite without a class for it."""
 
-import importlib
 from collections.abc import Callable
 from typing import Any
 
 from ood_bench.data import Shape
+from ood_bench.errors import raised
 from ood_bench.lit import FloatDensity
 from ood_bench.lit.floats import Layout, Space
+from ood_bench.source_files import CodePath, imported_object
 
 
 class Density(FloatDensity):
-    """A density over floats of another package, by its import path: for example a flow of zuko.
+    """A density over floats of a package or a file, by its path: for example a flow of zuko.
 
     The callable is called with D = C·H·W where the layout is `flat` and with (C, H, W) where it
     is `image`, then with `arguments`; what it returns has a `log_prob`, or returns such an object.
@@ -19,7 +20,7 @@ class Density(FloatDensity):
 
     Args:
         shape: Shape of one image.
-        build: `package.module:callable`.
+        build: `package.module:callable`, or `./file.py:callable`, relative to the suite.
         arguments: Keyword arguments of the callable.
         layout: What the density takes: `flat`, vectors `(B, D)`, or `image`, `(B, C, H, W)`.
         space: What it sees of pixels y in (0, 1): `unit`, y; `standard`, standardised by mean
@@ -34,7 +35,7 @@ class Density(FloatDensity):
         self,
         shape: Shape,
         *,
-        build: str,
+        build: CodePath,
         arguments: dict[str, Any] = {},  # noqa: B006  read, never written
         layout: Layout = "flat",
         space: Space = "logit",
@@ -48,25 +49,20 @@ class Density(FloatDensity):
         self.distribution()
 
 
-def _imported(path: str) -> Callable[..., Any]:
-    """Import the object that `package.module:name` names.
+def _imported(path: CodePath) -> Callable[..., Any]:
+    """Import the callable that `build` names.
 
     Raises:
         ValueError: If it does not import, or cannot be called.
     """
-    module, _, name = path.partition(":")
-    if not module or not name or module.endswith(".py"):
-        raise ValueError(
-            f"build '{path}': write package.module:callable; a density of a file is a class that "
-            "derives from ood_bench.lit.FloatDensity, named with `use`"
-        )
+    where, _, name = path.rpartition(":")
+    if not where or not name:
+        raise ValueError(f"build '{path}': write package.module:callable or ./file.py:callable")
     try:
-        found = getattr(importlib.import_module(module), name)
+        found: Callable[..., Any] = imported_object(path)
     except Exception as error:
-        raise ValueError(
-            f"build '{path}' does not import: {type(error).__name__}: {error}"
-        ) from error
+        said = raised(error) if where.endswith(".py") else f"{type(error).__name__}: {error}"
+        raise ValueError(f"build '{path}' does not import: {said}") from error
     if not callable(found):
         raise ValueError(f"build '{path}' is a {type(found).__name__} and cannot be called")
-    builder: Callable[..., Any] = found
-    return builder
+    return found

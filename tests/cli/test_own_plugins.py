@@ -53,6 +53,80 @@ def test_a_changed_file_is_trained_anew_and_an_unchanged_one_is_not(
     assert "will run  train/normal@low/0" in ood_bench("run", own, "--dry-run").out
 
 
+HELPED = NORMAL.replace("import math\n", "import math\n\nfrom widths import WIDTH\n").replace(
+    "width: float = 0.3", "width: float = WIDTH"
+)
+
+
+def test_a_file_imports_its_neighbour_and_an_edited_neighbour_is_trained_anew(
+    own: Path, ood_bench: Command
+) -> None:
+    (own.parent / "normal.py").write_text(HELPED)
+    (own.parent / "widths.py").write_text("WIDTH = 0.3\n")
+    assert ood_bench("run", own, "--set", "analyses=[]").status == 0
+    plan = ("run", own, "--set", "analyses=[]", "--dry-run", "--no-estimate")
+    assert "will run" not in ood_bench(*plan).out
+    (own.parent / "widths.py").write_text("WIDTH = 0.3  # as before\n")
+    assert "will run  train/normal@low/0" in ood_bench(*plan).out
+
+
+def test_an_error_in_a_neighbour_is_one_line_with_its_place(own: Path, ood_bench: Command) -> None:
+    (own.parent / "normal.py").write_text(HELPED)
+    for text, message in (
+        ("import math\nWIDTH = 1 / 0\n", "ZeroDivisionError: division by zero (widths.py, line 2)"),
+        ("WIDTH = = 3\n", "SyntaxError: invalid syntax (widths.py, line 1)"),
+        ("OTHER = 3\n", "ImportError: cannot import name 'WIDTH'"),
+    ):
+        (own.parent / "widths.py").write_text(text)
+        done = ood_bench("run", own)
+        assert (done.status, len(done.err.splitlines())) == (2, 1), done.err
+        assert message in done.err
+
+
+FLOW = """\
+import torch
+from torch.distributions import Independent, Normal
+
+from scales import SCALE
+
+
+def build(dims, width=1.0):
+    return Independent(Normal(torch.zeros(dims), torch.full((dims,), SCALE * width)), 1)
+"""
+
+
+def test_a_density_is_built_by_a_function_of_a_file_beside_the_suite(
+    own: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    flows = own.parent / "flows"
+    flows.mkdir()
+    (flows / "flow.py").write_text(FLOW)
+    (flows / "scales.py").write_text("SCALE = 2.0\n")
+    (flows / "base.yaml").write_text(
+        "extends: ../tiny.yaml\ntraining: {steps: 0}\nmodels:\n"
+        "  flow: {use: density, options: {build: './flow.py:build', arguments: {width: 0.5}}}\n"
+    )
+    own.write_text(
+        "extends: flows/base.yaml\nname: own\nclaims: []\nanalyses: []\n"
+        "pairs:\n  - {inside: low, outside: [high], models: [flow]}\n"
+    )
+    monkeypatch.chdir(own.parent.parent)  # paths are the suite's, not the working directory's
+    run = ("run", own, "--results", own.parent / "results")
+    done = ood_bench(*run)
+    assert done.status == 0, done.err
+    (cell,) = trained(own.parent)
+    options = cell["options"]
+    assert isinstance(options, dict)
+    assert options["options"]["build"] == "./flows/flow.py:build"
+    assert options["revision"].startswith("1-")
+    (flows / "scales.py").write_text("SCALE = 3.0\n")
+    assert "will run  train/flow@low/0" in ood_bench(*run, "--dry-run", "--no-estimate").out
+    (flows / "scales.py").unlink()
+    lost = ood_bench(*run)
+    assert (lost.status, len(lost.err.splitlines())) == (2, 1), lost.err
+    assert "flows/flow.py:build' does not import: ModuleNotFoundError" in lost.err
+
+
 @pytest.mark.parametrize(
     "entry",
     [

@@ -303,6 +303,40 @@ def test_a_model_of_a_file_travels_with_its_source(
     assert "normal.py is not what was exported" in changed.err
 
 
+def test_a_model_of_files_travels_with_all_that_it_imports(
+    tiny: Path, ood_bench: Command, tmp_path: Path
+) -> None:
+    folder = tiny.parent
+    (folder / "normal.py").write_text(f"from parts import widths\n{NORMAL}")
+    (folder / "parts").mkdir()
+    (folder / "parts/widths.py").write_text("WIDTH = 0.3\n")
+    (folder / "flow.py").write_text(
+        "import torch\nfrom torch.distributions import Independent, Normal\n\n"
+        "def build(dims):\n    return Independent(Normal(torch.zeros(dims), torch.ones(dims)), 1)\n"
+    )
+    own = "models={normal: {use: './normal.py:Normal'}, "
+    own += "flow: {use: density, options: {build: './flow.py:build'}}}"
+    less = [f"--set={name}=[]" for name in ("analyses", "claims")]
+    assert ood_bench("run", tiny, "--set", own, "--set=training.steps=0", *less).status == 0
+    for model in ("normal", "flow"):
+        assert ood_bench("models", "export", model, "-o", tmp_path / "kept" / model).status == 0
+    for name in ("normal.py", "parts/widths.py", "flow.py"):
+        (folder / name).unlink()
+    for model, code in (("normal", "the file parts/widths.py"), ("flow", "'./flow.py:build'")):
+        exported = tmp_path / "kept" / model
+        arguments = ("score", "--model", exported, "--images", "high.npz", "-o", "high.csv")
+        refused = ood_bench(*arguments)
+        assert (refused.status, len(refused.err.splitlines())) == (2, 1)
+        assert code in refused.err
+        assert "--trust-code" in refused.err
+        done = ood_bench(*arguments, "--trust-code")
+        assert done.status == 0, done.err
+    beside = tmp_path / "kept" / "normal" / "torch.py"
+    beside.write_text("")
+    refused = ood_bench("score", "--model", beside.parent, "--images", "high.npz", "--trust-code")
+    assert "'torch.py' is no file of the model that has a checksum" in refused.err
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -86,7 +86,12 @@ def test_a_run_is_a_call_and_a_second_one_computes_nothing(
     assert {done.cell.name for done in first.of(Done)} == cells
     assert {step.cell.name for step in first.of(Step)} == cells
     assert [(drawn.done, drawn.total) for drawn in first.of(Drawn)] == [(1, 1)]
+    expected = first.of(Begun)[0].expected
+    named = {cell.key: cell for cell in first.of(Begun)[0].plan.cells}
+    assert expected.keys() == named.keys()
+    assert {named[key].kind for key in expected if expected[key] is None} == {"train"}
     again = run(suite, progress=second)
+    assert not second.of(Begun)[0].expected
     assert again.folder == made.folder
     assert not second.of(Step)
     assert str(second[0]) == f"{len(cells)} cells, {len(cells)} of them stored"

@@ -1,7 +1,7 @@
 """Events of a run for progress callbacks."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, TypeAlias
 
 if TYPE_CHECKING:
@@ -16,10 +16,13 @@ class Begun:
     Attributes:
         plan: Its cells.
         stored: How many of them are finished.
+        expected: Seconds that each other one is expected to take, by key; None if unknown, as is
+            that of a training that was not measured.
     """
 
     plan: "Plan"
     stored: int
+    expected: "Mapping[str, float | None]" = field(default_factory=dict)
 
     def __str__(self) -> str:
         """Return one line."""

@@ -1,22 +1,25 @@
 """Run a suite: compute what is not stored, and write the report."""
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ood_bench.api.planning import Globs, Settings, SuiteLike, globs, prepare
+from ood_bench.api.planning import Globs, Prepared, Settings, SuiteLike, globs, prepare
 from ood_bench.errors import StoreError, SuiteError
 from ood_bench.files import write_whole
 
 if TYPE_CHECKING:
     from ood_bench.api.events import Event, Progress
     from ood_bench.api.frames import Run
-    from ood_bench.execute import Executor, Failed
+    from ood_bench.execute import Executor, Failed, WorkContext
     from ood_bench.execute.cluster import ClusterLike
     from ood_bench.store import Store
+
+_LONG = 20_000
+"""Steps, and images that models score, from which on a run is timed before it begins."""
 
 _BUNDLED = (
     "Bundled subsets used (20,000 training images each, all test images); pairs whose data is "
@@ -166,7 +169,9 @@ def run(
             for cell in plan.cells:
                 with store.lock(cell.key):
                     store.remove(cell.key)
-        follower(Begun(plan, sum(store.has(cell.key) for cell in plan.cells)))
+        stored = {cell.key for cell in plan.cells if store.has(cell.key)}
+        expected = {} if progress is None else _expected(prepared, stored, context, chosen)
+        follower(Begun(plan, sum(cell.key in stored for cell in plan.cells), expected))
         with closing(chosen.run(plan, store, context)) as outcomes:
             for outcome in outcomes:
                 follower(outcome)
@@ -181,6 +186,21 @@ def run(
     made = Run(folder, results=folder_of_all, trust_code=True)
     made.report(progress=progress)
     return made
+
+
+def _expected(
+    prepared: Prepared, stored: Collection[str], context: "WorkContext", executor: "Executor"
+) -> "dict[str, float | None]":
+    """Return about how long each cell takes that is not stored.
+
+    Models are run for it, a second or two each, if a run is long enough to make up for that and
+    computes on the CPU of this machine.
+    """
+    from ood_bench.execute.meter import expected
+
+    here = context.device == "cpu" and not executor.elsewhere
+    cells, store = prepared.plan.cells, prepared.store
+    return expected(cells, stored, store, context, least=_LONG if here else None)
 
 
 class _Follower:

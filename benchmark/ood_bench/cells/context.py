@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from ood_bench.data import DataOptions, Images, Library, Shape
@@ -79,14 +80,20 @@ class WorkContext:
             )
         return images
 
-    def plugin(self, kind: Kind, name: str, revision: int | str) -> type[Any]:
+    def plugin(
+        self,
+        kind: Kind,
+        name: str,
+        revision: int | str,
+        options: Mapping[str, Any] = MappingProxyType({}),
+    ) -> type[Any]:
         """Import a plugin.
 
         Raises:
             PluginError: If it does not import, or changed since the run was planned.
         """
         plugin = self.registry.load(kind, name)
-        if self.registry.revision(name, plugin) != revision:
+        if self.registry.revision(name, plugin, options) != revision:
             raise PluginError(f"'{name}' changed since the run was planned; run again")
         return plugin
 

@@ -79,8 +79,9 @@ class Train(Spec):
         """Return the model with its initial weights, on the worker's device."""
         from ood_bench.lit import build
 
-        plugin = worker.context.plugin("models", self.plugin, self.revision)
-        given = arguments(plugin, self.plugin, self.options)
+        context = worker.context
+        plugin = context.plugin("models", self.plugin, self.revision, self.options)
+        given = arguments(plugin, self.plugin, context.registry.located(plugin, self.options))
         model: ImageModule = build(plugin, self.shape, given, self.seed)
         return model.to(worker.device)
 

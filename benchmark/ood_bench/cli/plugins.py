@@ -1,16 +1,23 @@
 """`ood-bench models list` and its like: the installed plugins, what they need, their options."""
 
 import inspect
-from typing import Annotated, Any, get_args
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Self, cast, get_args
 
 import typer
 from rich.table import Table
 
+from ood_bench.capabilities import CAPABILITIES, IN_WORDS, DensityModel, LogProbKind, has
 from ood_bench.cli.check import detector_check, metric_check, model_check
 from ood_bench.cli.console import terminal
 from ood_bench.cli.new import detector_new, model_new
 from ood_bench.cli.zoo import fetch, zoo
-from ood_bench.registry import ONE, Kind
+from ood_bench.declared import declared
+from ood_bench.errors import PluginError
+from ood_bench.registry import ONE, Kind, Registry, option_fields
+
+_NONE = "(no description)"
 
 
 def plugin_app(kind: Kind) -> typer.Typer:
@@ -41,38 +48,62 @@ def plugin_app(kind: Kind) -> typer.Typer:
     return app
 
 
-def _list(kind: Kind) -> None:
-    from ood_bench.errors import PluginError
-    from ood_bench.registry import Registry
+@dataclass(frozen=True)
+class _Described:
+    """What is shown of a plugin.
 
+    Attributes:
+        where: Its module and name.
+        description: Its docstring.
+        facts: What it can do or needs, a line each.
+        options: Type and default of each option; `...` for a required one.
+    """
+
+    where: str
+    description: str
+    facts: Sequence[str]
+    options: Mapping[str, tuple[Any, Any]]
+
+    @classmethod
+    def of(cls, kind: Kind, name: str, registry: Registry) -> Self:
+        """Return a plugin's description; that of a bundled model is read from its source.
+
+        To import a model takes seconds, for PyTorch and Lightning.
+        """
+        path = registry.bundled(kind, name) if kind == "models" else None
+        found = declared(path) if path else None
+        if found is not None:
+            facts = _model_facts(found.capabilities, found.log_prob_is)
+            where = f"{found.module}:{found.name}"
+            return cls(where, found.description or _NONE, facts, found.options)
+        plugin = registry.load(kind, name)
+        where = f"{plugin.__module__}:{plugin.__qualname__}"
+        return cls(where, _description(plugin), _facts(kind, plugin), option_fields(plugin))
+
+
+def _list(kind: Kind) -> None:
     registry = Registry()
     table = Table(box=None)
     for heading in ("name", "what it is", "from"):
         table.add_column(heading, overflow="fold")
     for name in registry.names(kind):
         try:
-            plugin = registry.load(kind, name)
+            found = _Described.of(kind, name, registry)
         except PluginError as error:
             table.add_row(name, f"broken: {error}", "")
             continue
-        table.add_row(name, _summary(plugin), plugin.__module__.partition(".")[0])
+        summary = found.description.partition("\n")[0]
+        table.add_row(name, summary, found.where.partition(":")[0].partition(".")[0])
     terminal().print(table, highlight=False, markup=False)
 
 
 def _show(kind: Kind, name: str) -> None:
-    from ood_bench.registry import Registry, option_fields
-
-    plugin = Registry().load(kind, name)
-    lines = [
-        f"{name} ({plugin.__module__}:{plugin.__qualname__})",
-        "",
-        _description(plugin),
-    ]
-    facts = list(_facts(kind, plugin))
-    if facts:
-        lines += ["", *facts]
-    lines += ["", "Options:" if option_fields(plugin) else "No options."]
-    for option, (annotation, default) in option_fields(plugin).items():
+    found = _Described.of(kind, name, Registry())
+    lines = [f"{name} ({found.where})", "", found.description]
+    if found.facts:
+        lines += ["", *found.facts]
+    lines += ["", "Options:" if found.options else "No options."]
+    for option, (annotation, default) in found.options.items():
         given = "required" if default is ... else f"default {default!r}"
         lines.append(f"  {option}: {_type(annotation)}, {given}")
     terminal().print("\n".join(lines), highlight=False, markup=False, soft_wrap=True)
@@ -80,14 +111,9 @@ def _show(kind: Kind, name: str) -> None:
 
 def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
     """Return what a plugin can do or needs, a line each."""
-    from ood_bench.capabilities import CAPABILITIES, IN_WORDS, DensityModel, has
-
     if kind == "models":
-        named = [item.__name__ for item in CAPABILITIES if has(plugin, item)]
-        facts = [f"Capabilities: {', '.join(named)}"]
-        if has(plugin, DensityModel):
-            facts.append(f"Its log_prob is {IN_WORDS[plugin.log_prob_is]}.")
-        return facts
+        found = [item for item in CAPABILITIES if has(plugin, item)]
+        return _model_facts(found, plugin.log_prob_is if DensityModel in found else "")
     requires = getattr(plugin, "requires", None)
     facts = [f"Needs a model with: {requires.__name__}"] if requires is not None else []
     if kind == "statistics":
@@ -98,13 +124,17 @@ def _facts(kind: Kind, plugin: type[Any]) -> list[str]:
     return facts
 
 
-def _summary(plugin: type[Any]) -> str:
-    return _description(plugin).partition("\n")[0]
+def _model_facts(capabilities: Collection[type[Any]], log_prob_is: str) -> list[str]:
+    found = [item.__name__ for item in CAPABILITIES if item in capabilities]
+    facts = [f"Capabilities: {', '.join(found)}"]
+    if log_prob_is:
+        facts.append(f"Its log_prob is {IN_WORDS[cast(LogProbKind, log_prob_is)]}.")
+    return facts
 
 
 def _description(plugin: type[Any]) -> str:
     """Return a plugin's own docstring: that of a base class would tell of something else."""
-    return inspect.cleandoc(plugin.__dict__.get("__doc__") or "(no description)")
+    return inspect.cleandoc(plugin.__dict__.get("__doc__") or _NONE)
 
 
 def _type(annotation: Any) -> str:

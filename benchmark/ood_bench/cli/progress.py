@@ -1,37 +1,58 @@
-"""Progress of a run and its report: a live bar in a terminal, plain lines elsewhere."""
+"""Progress of a run and its report: live bars in a terminal, a line now and then elsewhere."""
 
 import time
+from threading import Event as Flag
+from threading import Lock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
+from rich.markup import escape
 from rich.progress import TaskID
 
 from ood_bench.api.events import Begun, Drawn, Event
-from ood_bench.cli.bar import PLAIN_SECONDS, live_bar
+from ood_bench.cli.bar import Bars
 from ood_bench.cli.console import terminal
 
 if TYPE_CHECKING:
     from ood_bench.execute import Done, Failed, Step
+    from ood_bench.plan.forecast import Forecast
 
-_CELLS, _FIGURES = "cells", "figures"
+LOG_SECONDS = 30.0
+"""Time after which a log is told what goes on, if nothing else was written to it meanwhile."""
+
+SHOWN_SECONDS = 0.2
+"""Time between two looks at how far a run is."""
+
+_RUN = "cells"
+_FIGURES = "figures"
 
 
 class Display:
     """Shows what a run does, on the standard error stream; call it with each event.
 
+    Args:
+        at_first: What goes on before the first event.
+
     Attributes:
         failures: The cells that failed.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, at_first: str = "reading the suite, its plugins and its data") -> None:
         self.failures: list[Failed] = []
         self._console = terminal(stderr=True)
-        self._bar = live_bar(self._console)
+        self._bar = Bars(self._console)
         self._tasks: dict[str, TaskID] = {}
-        self._last: dict[str, float] = {}
-        self._left = self._done = 0
+        self._forecast: Forecast | None = None
+        self._says = at_first
+        self._shown = 0.0
+        self._written = time.monotonic()
+        self._lock, self._ended = Lock(), Flag()
 
     def __enter__(self) -> Self:
+        self._say(self._says)
+        self._bar.start()
+        if self._bar.disable:
+            Thread(target=self._log, daemon=True).start()
         return self
 
     def __exit__(
@@ -40,70 +61,113 @@ class Display:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
+        self._ended.set()
         self._bar.stop()
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
         from ood_bench.execute import Failed, Step
+        from ood_bench.plan.forecast import Forecast
 
         if isinstance(event, Begun):
-            self._left = len(event.plan.cells) - event.stored
             self._line(str(event))
-            if self._left:
-                self._show(_CELLS, 0, self._left, _CELLS)
+            self._forecast = Forecast(event.plan.cells, event.expected)
+            self._whole()
         elif isinstance(event, Drawn):
-            self._hide(_CELLS)
-            self._show(_FIGURES, event.done, event.total, _FIGURES)
-            self._now_and_then(_FIGURES, str(event))
+            self._say("drawing the report's figures")
+            self._show(_FIGURES, _FIGURES, event.done, event.total)
         elif isinstance(event, Step):
             self._step(event)
         else:
             if isinstance(event, Failed):
                 self.failures.append(event)
-            self._ended(event)
+            self._outcome(event)
 
     def _step(self, step: "Step") -> None:
-        progress, key = step.training, step.cell.key
-        if progress is None:
-            self._last[key] = time.monotonic()
-            if _CELLS in self._tasks:
-                self._show(_CELLS, self._done, self._left, step.cell.name)
-            return
-        text = f"{step.cell.name}: {progress.loss}, {progress.images_per_second:.0f} images/s"
-        self._show(key, progress.step, progress.steps, text)
-        self._now_and_then(key, str(step))
+        """Show that a cell begins, or how far a training is."""
+        key, progress, now = step.cell.key, step.training, time.monotonic()
+        self._say(str(step))
+        if progress is not None:
+            name = step.cell.name.removeprefix("train/")
+            rate = f"{progress.loss}, {progress.images_per_second:.0f} images/s"
+            self._show(key, f"{name}: {rate}", progress.step, progress.steps)
+        if self._forecast is not None and progress is not None:
+            self._forecast.train(key, progress.seconds_left, now)
+        elif self._forecast is not None:
+            self._forecast.begin(key, now)
+        self._whole()
 
-    def _ended(self, outcome: "Done | Failed") -> None:
+    def _outcome(self, outcome: "Done | Failed") -> None:
+        """Show how a cell ended, and what is in progress now."""
         from ood_bench.execute import Done
 
-        if isinstance(outcome, Done) and outcome.stored:
+        if self._forecast is None:
             return
-        self._done += 1
+        seconds = outcome.seconds if isinstance(outcome, Done) else 0.0
+        self._forecast.end(outcome.cell.key, seconds)
         self._hide(outcome.cell.key)
-        if _CELLS in self._tasks:
-            self._bar.update(self._tasks[_CELLS], completed=self._done)
+        self._whole()
+        total = self._forecast.total.total()
         if not isinstance(outcome, Done):
             self._line(str(outcome))
-        elif outcome.seconds >= 1.0 or outcome.cell.kind == "train":
-            self._line(f"[{self._done}/{self._left}] {outcome}")
+        elif not outcome.stored and (seconds >= 1.0 or outcome.cell.kind == "train"):
+            self._line(f"[{total - self._forecast.pending}/{total}] {outcome}")
 
-    def _show(self, name: str, done: int, total: int, text: str) -> None:
+    def _whole(self) -> None:
+        """Show how far the run is, in a terminal, a few times a second."""
+        if self._forecast is None:
+            return
+        if not self._forecast.pending:
+            self._hide(_RUN)
+            self._bar.summary = ""
+            self._say("writing the report")
+        elif not self._bar.disable and time.monotonic() - self._shown >= SHOWN_SECONDS:
+            self._shown = time.monotonic()
+            total = self._forecast.total.total()
+            self._bar.summary = str(self._forecast)
+            self._show(_RUN, _RUN, total - self._forecast.pending, total, self._left())
+
+    def _left(self) -> str:
+        """Return about how long the run still takes; empty if it is unknown."""
+        from ood_bench.report.numbers import duration
+
+        left = None if self._forecast is None else self._forecast.seconds_left(time.monotonic())
+        return "" if left is None else f"about {duration(left)} left"
+
+    def _show(self, name: str, text: str, done: int, total: int, left: str = "") -> None:
         """Show a bar, in a terminal alone."""
+        if self._bar.disable:
+            return
         if name not in self._tasks:
-            self._bar.start()
-            self._tasks[name] = self._bar.add_task(text, total=total)
-        self._bar.update(self._tasks[name], description=text, completed=done, total=total)
+            self._tasks[name] = self._bar.add_task("", total=total, left="")
+        self._bar.update(
+            self._tasks[name], description=escape(text), completed=done, total=total, left=left
+        )
 
     def _hide(self, name: str) -> None:
         if name in self._tasks:
             self._bar.remove_task(self._tasks.pop(name))
 
-    def _now_and_then(self, name: str, text: str) -> None:
-        """Print a line where there is no terminal, unless one of the same was printed just now."""
-        now = time.monotonic()
-        if self._bar.disable and now - self._last.setdefault(name, now) >= PLAIN_SECONDS:
-            self._last[name] = now
-            self._line(text)
+    def _say(self, text: str) -> None:
+        """Show what goes on, and keep it for a log that is told nothing for a while."""
+        self._bar.now = text
+        with self._lock:
+            self._says = text
+
+    def _log(self) -> None:
+        """Tell a log what goes on whenever nothing was written to it for a while."""
+        while not self._ended.wait(1.0):
+            with self._lock:
+                says, silent = self._says, time.monotonic() - self._written
+            if silent >= LOG_SECONDS:
+                self._line(self._summary(says))
+
+    def _summary(self, says: str) -> str:
+        found = self._forecast
+        if found is None or not found.pending:
+            return says
+        return "; ".join(filter(None, (f"{found}", self._left(), f"now {says}")))
 
     def _line(self, text: str) -> None:
+        self._written = time.monotonic()
         self._console.print(text, highlight=False, markup=False, soft_wrap=True)

@@ -138,7 +138,7 @@ def report(
         say(write_comparison(runs, results, output, format))
         return
     found = api.load_run(runs[0] if runs else None, results=results, trust_code=trust_code)
-    with Display() as display:
+    with Display("reading the run") as display:
         path = found.report(
             format,
             output=output,
@@ -198,7 +198,7 @@ def archive(
     from ood_bench import api
 
     found = api.load_run(run, results=results, trust_code=trust_code)
-    with Display() as display:
+    with Display("reading the run") as display:
         say(found.archive(output, scores=scores, skip=skip or (), progress=display))
 
 

@@ -105,26 +105,29 @@ def run(
 
     Finished work is kept in the results folder; the same command resumes a stopped run.
     """
-    from ood_bench import api
-
     console = terminal()
     if dry_run:
-        planned = api.dry_run(
-            suite,
-            data=data,
-            results=results,
-            embedded=embedded,
-            scale=scale,
-            set=assignments or (),
-            only=only or (),
-            skip=skip or (),
-            fresh=fresh,
-            device=device,
-            estimate=estimate,
-        )
+        with Display("reading the suite, and timing a few steps of each model"):
+            from ood_bench import api
+
+            planned = api.dry_run(
+                suite,
+                data=data,
+                results=results,
+                embedded=embedded,
+                scale=scale,
+                set=assignments or (),
+                only=only or (),
+                skip=skip or (),
+                fresh=fresh,
+                device=device,
+                estimate=estimate,
+            )
         _print_plan(console, planned)
         return 0
     with Display() as display:
+        from ood_bench import api
+
         done = api.run(
             suite,
             data=data,

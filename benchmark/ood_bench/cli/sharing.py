@@ -56,7 +56,7 @@ def push(
 
     _quiet_in_a_log()
     found = api.load_run(run, results=results, trust_code=trust_code)
-    with Display() as display:
+    with Display("reading the run") as display:
         where = found.push(
             target, weights=weights, private=private, skip=skip or (), progress=display
         )

@@ -93,6 +93,31 @@ def measured(
     return estimated(context.device, costs, meter.trainings)
 
 
+def expected(
+    cells: Sequence[Cell],
+    stored: Collection[str],
+    store: Store,
+    context: WorkContext,
+    *,
+    least: int | None,
+) -> dict[str, float | None]:
+    """Return about how long each cell takes that is not stored, by key; None if that is unknown.
+
+    Args:
+        cells: All cells of the plan, each after its inputs.
+        stored: Keys of the stored ones.
+        store: The store.
+        context: Plugins, data sets and the device.
+        least: Least number of steps, and images that models score, for which models are run, as
+            for `measured`; None: they never are.
+    """
+    meter = _Meter(cells, stored, store, context)
+    left = [cell for cell in cells if cell.key not in stored]
+    measure = least is not None and sum(map(meter.work_of_models, left)) >= least
+    with unseen():
+        return {cell.key: meter.seconds(cell, measure=measure) for cell in left}
+
+
 class _Measured(NamedTuple):
     """A training: its steps if it has any, the bytes of its weights, the images of its check."""
 
@@ -149,6 +174,25 @@ class _Meter:
             calls = images_of(spec) * self._validation(cell.name, spec.trained)
             found = replace(found, seconds=found.seconds + calls)
         return found
+
+    def work_of_models(self, cell: Cell) -> int:
+        """Return the number of steps of a training, or of images that a model scores."""
+        spec = cell.spec
+        if isinstance(spec, Train):
+            return steps_of(spec)
+        return self._images(spec) if isinstance(spec, Score) and spec.model else 0
+
+    def seconds(self, cell: Cell, *, measure: bool) -> float | None:
+        """Return the seconds of a cell; None if it is unknown and cannot be measured."""
+        if measure:
+            try:
+                return self.cost(cell).seconds
+            except OodBenchError:
+                return None
+        work = self._work(cell)
+        if work.group not in self.kept and isinstance(cell.spec, Train) and steps_of(cell.spec):
+            return None
+        return usual_cost(cell, work, self.kept).seconds
 
     @property
     def _rate(self) -> float:
@@ -226,8 +270,8 @@ class _Meter:
         Raises:
             PluginError: If one of them fails.
         """
-        plugin = self.context.plugin("models", spec.plugin, spec.revision)
-        given = arguments(plugin, spec.plugin, spec.options)
+        plugin = self.context.plugin("models", spec.plugin, spec.revision, spec.options)
+        given = arguments(plugin, spec.plugin, self.context.registry.located(plugin, spec.options))
         outlined = outline(spec.plugin, lambda: plugin(spec.shape, **given))
         weights = Size.of(outlined).weights
         noise = NOISE_IMAGES if isinstance(outlined, DensityModule) else 0

@@ -14,6 +14,7 @@ from ood_bench.hashing import canonical
 ORDER = ("train", "score", "detect", "metric", "analysis", "audit")
 """The kinds of an estimate, in the order of a run."""
 USUAL: Mapping[str, float] = {
+    "train": 3.0,  # weights that are loaded
     "score": 0.01,
     "detect": 0.03,
     "metric": 0.08,

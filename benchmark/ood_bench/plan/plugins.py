@@ -12,7 +12,15 @@ from ood_bench.detectors import Detector
 from ood_bench.errors import OodBenchError, PluginError, SuiteError, TooLargeError
 from ood_bench.metrics import DetectionMetric
 from ood_bench.plan.checkpoint import Pretrained, ZooOrigin, of_file, of_zoo
-from ood_bench.registry import Kind, OptionError, Options, Registry, construct, resolve_options
+from ood_bench.registry import (
+    Kind,
+    OptionError,
+    Options,
+    Registry,
+    code_options,
+    construct,
+    resolve_options,
+)
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
 from ood_bench.suite import LoadedSuite, ModelEntry, PluginEntry
 
@@ -170,8 +178,9 @@ class Plugins:
                     use = self._plugin_of(origins[0], entry, place)
                 use = self.loaded.plugin((*place, "use"), use)
                 plugin = self.registry.load(kind, use)
-                revision = self.registry.revision(use, plugin)
+                self.registry.revision(use, plugin)  # what is no plugin has none
                 for origin in origins:
+                    revision = self.registry.revision(use, plugin, origin.options)
                     if origin.revision != revision:
                         raise PluginError(
                             f"'{name}' was trained with revision {origin.revision} of '{use}', and "
@@ -179,7 +188,8 @@ class Plugins:
                         )
                 each = tuple(
                     Named(name, use, plugin, options, place, revision, checkpoint)
-                    for checkpoint, options in self._taken(plugin, use, entry, checkpoints)
+                    for checkpoint, options in self._taken(plugin, use, entry, checkpoints, place)
+                    for revision in [self.registry.revision(use, plugin, options)]
                 )
                 found[name] = replace(each[0], each=each if len(each) > 1 else ())
             except OSError as error:
@@ -205,11 +215,17 @@ class Plugins:
         use: str,
         entry: ModelEntry | PluginEntry,
         checkpoints: Sequence[Pretrained],
+        place: KeyPath,
     ) -> Iterator[tuple[Pretrained | None, Options]]:
         """Yield each checkpoint with its options; without checkpoints the entry's options."""
         for checkpoint in checkpoints or (None,):
             origin = checkpoint.origin if checkpoint else None
-            given = origin.options if origin else entry.options
+            own = {
+                option: self.loaded.plugin((*place, "options", option), entry.options[option])
+                for option in code_options(plugin)
+                if isinstance(entry.options.get(option), str)
+            }
+            given = origin.options if origin else {**entry.options, **own}
             yield checkpoint, resolve_options(plugin, use, given)
 
     def _checkpoints(self, entry: ModelEntry, place: KeyPath) -> tuple[Pretrained, ...]:
@@ -231,7 +247,8 @@ class Plugins:
     def build(self, found: Named, base: type[Any], *args: object) -> Any:
         """Construct a plugin once, so that invalid options are found before any work."""
         try:
-            built = construct(found.type, found.plugin, found.options, *args)
+            options = self.registry.located(found.type, found.options)
+            built = construct(found.type, found.plugin, options, *args)
         except TooLargeError:
             raise
         except PluginError as error:

@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Iterator
+from filecmp import cmp
 from pathlib import Path
 from typing import Any
 
@@ -10,12 +12,14 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from ood_bench.data import Shape
-from ood_bench.errors import OodBenchError, PluginError, StoreError
+from ood_bench.errors import OodBenchError, PluginError, StoreError, raised
 from ood_bench.files import unfinished_folder, write_whole
 from ood_bench.hashing import digest, file_sha256
 from ood_bench.packed import StoredFile
+from ood_bench.registry import Registry, code_options
 from ood_bench.scoring.card import card
 from ood_bench.scoring.trained import HeldOut, TrainedModel
+from ood_bench.source_files import read_source
 from ood_bench.store import write_columns
 from ood_bench.typed import read_limited, typed
 from ood_bench.zoo.layout import (
@@ -38,7 +42,8 @@ def export(model: TrainedModel, folder: Path) -> Path:
 
     `weights.safetensors` holds the weights, `held_out.parquet` the columns of held-out
     in-distribution images, `model.json` everything else, with checksums of all files and of
-    itself. If the model's code is in a file, the file is copied. For readers there are a card,
+    itself. If the model's code is in a file, it is copied with the files beside it that it imports.
+    For readers there are a card,
     `README.md`, the training report, `training.json`, and the provenance of the training images,
     `data.json`.
 
@@ -64,21 +69,19 @@ def _write(model: TrainedModel, folder: Path) -> None:
         folder / HELD_OUT, {name: column.values for name, column in model.held_out.items()}
     )
     files = [WEIGHTS, HELD_OUT]
-    plugin = model.plugin
-    source, _, attribute = plugin.rpartition(":")
-    if source.endswith(".py"):
-        try:
-            shutil.copyfile(model.base / source, folder / Path(source).name)
-        except FileNotFoundError as error:
-            raise OodBenchError(f"{model.name}: there is no file {model.base / source}") from error
-        files.append(Path(source).name)
-        plugin = f"./{Path(source).name}:{attribute}"
+    named = {"": model.plugin, **_code_of(model)}
+    for option, path in named.items():
+        where, _, attribute = path.rpartition(":")
+        if where.endswith(".py"):
+            files += _copied(model, model.base / where, folder)
+            named[option] = f"./{Path(where).name}:{attribute}"
+    plugin = named.pop("")
     description = {
         "format": FORMAT,
         "name": model.name,
         "plugin": plugin,
         "revision": model.revision,
-        "options": dict(model.options),
+        "options": {**model.options, **named},
         "shape": list(model.shape),
         "seed": model.seed,
         "recipe": dict(model.recipe),
@@ -87,10 +90,33 @@ def _write(model: TrainedModel, folder: Path) -> None:
             name: {"statistic": column.statistic, "revision": column.revision}
             for name, column in model.held_out.items()
         },
-        "files": {name: file_sha256(folder / name) for name in files},
+        "files": {name: file_sha256(folder / name) for name in dict.fromkeys(files)},
     }
     described = {**description, "digest": digest(description)}
     write_whole(folder / DESCRIPTION, json.dumps(described, indent=1, sort_keys=True))
+
+
+def _code_of(model: TrainedModel) -> dict[str, str]:
+    """Return the options of a model that name code; none if its plugin may not be imported."""
+    try:
+        plugin = Registry(model.base, trust=model.trust).load("models", model.plugin)
+    except PluginError:
+        return {}
+    return {name: str(model.options[name]) for name in code_options(plugin)}
+
+
+def _copied(model: TrainedModel, path: Path, folder: Path) -> list[str]:
+    """Copy a file of code and what it imports of its folder; return the paths of the copies."""
+    try:
+        found = read_source(path).files
+        for name, file in found.items():
+            if (folder / name).is_file() and not cmp(file, folder / name, shallow=False):
+                raise OodBenchError(f"{model.name}: two of its files are called {name}")
+            (folder / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(file, folder / name)
+    except FileNotFoundError as error:
+        raise OodBenchError(f"{model.name}: there is no file {error.filename}") from error
+    return list(found)
 
 
 def _describe(model: TrainedModel, folder: Path, name: str) -> None:
@@ -140,20 +166,35 @@ def _training(path: Path) -> dict[str, Any]:
 
 
 def _check_code(path: Path, found: Description, *, trust: bool) -> None:
-    """Check that code is trusted, and that a file with code is part of the model."""
+    """Check that code is trusted, and that all files with code are part of the model."""
     where = found.plugin.rpartition(":")[0]
     code = f"module {where!a}"
     if where.endswith(".py"):
-        name = where.removeprefix("./")
-        if name not in found.files:
-            raise PluginError(f"{path}: {where!a} is no file of the model that has a checksum")
-        code = f"the file {name} (SHA-256 {found.files[name]})"
+        code = " and ".join(_listed(path, where.removeprefix("./"), found))
     if not trust:
         raise PluginError(
             f"{path}: scoring with this model would run {code}, which no installed package "
             "registers; read it first, then allow it with --trust-code (in Python, "
             "trust_code=True)"
         )
+
+
+def _listed(path: Path, code: str, found: Description) -> Iterator[str]:
+    """Yield the files that a file of code would run, with their checksums.
+
+    Raises:
+        PluginError: If one is not part of the model, or cannot be read.
+    """
+    names = [code]
+    if code in found.files and "/" not in code:
+        try:
+            names = list(read_source(path.with_name(code)).files)
+        except (OSError, SyntaxError, ValueError) as error:
+            raise PluginError(f"{path}: {code!a} cannot be read: {raised(error)}") from error
+    for name in names:
+        if name not in found.files or "/" in code:
+            raise PluginError(f"{path}: {name!a} is no file of the model that has a checksum")
+        yield f"the file {name} (SHA-256 {found.files[name]})"
 
 
 def _held_out(path: Path, described: dict[str, Origin]) -> dict[str, HeldOut]:

@@ -111,13 +111,13 @@ class TrainedModel:
         plugin = registry.load("models", self.plugin)
         if not has(plugin, DensityModel):
             raise PluginError(f"{self.name}: {plugin.__name__} has no log_prob to judge images by")
-        now = registry.revision(self.plugin, plugin)
+        now = registry.revision(self.plugin, plugin, self.options)
         if now != self.revision:
             raise PluginError(
                 f"{self.name} was trained with revision {self.revision} of '{self.plugin}' and "
                 f"revision {now} is installed; train it again"
             )
-        given = arguments(plugin, self.plugin, self.options)
+        given = arguments(plugin, self.plugin, registry.located(plugin, self.options))
         try:
             model: ImageModule = build(plugin, self.shape, given, self.seed)
             model.load_state_dict(load_stored(self.weights))

@@ -75,6 +75,7 @@ def fetch_model(name: str, source: str | None = None) -> Path:
                     "another training: give it a name of its own"
                 )
             for file in described.files:
+                (folder / file).parent.mkdir(parents=True, exist_ok=True)
                 bring(file, folder / file)
         except FileNotFoundError as error:
             raise OodBenchError(f"{source}: no exported model lies there: {error}") from error

@@ -8,7 +8,7 @@ from pydantic import BaseModel, ConfigDict, PositiveInt
 
 from ood_bench.errors import StoreError
 from ood_bench.hashing import digest, file_sha256
-from ood_bench.typed import FileName, Sha256, read_limited, typed
+from ood_bench.typed import RelativePath, Sha256, read_limited, typed
 
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
@@ -43,7 +43,7 @@ class Description(BaseModel):
     recipe: dict[str, Any]
     data: dict[str, Any]
     held_out: dict[str, Origin]
-    files: dict[FileName, Sha256]
+    files: dict[RelativePath, Sha256]
     digest: str
 
 
