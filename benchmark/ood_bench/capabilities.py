@@ -21,10 +21,12 @@ __all__ = [
     "Differentiable",
     "ElboTerms",
     "Encodes",
+    "Estimates",
     "Infers",
     "InfersAbove",
     "InfersGaussian",
     "LinearLevel",
+    "LogProbEstimate",
     "LogProbKind",
     "Samples",
     "dequantized",
@@ -62,6 +64,13 @@ class ElboTerms(NamedTuple):
     kl: "Tensor"
 
 
+class LogProbEstimate(NamedTuple):
+    """An estimate of log P(x) and its standard error, in nats, each of shape `(B,)`."""
+
+    log_prob: "Tensor"
+    error: "Tensor"
+
+
 class LinearLevel(NamedTuple):
     """One level of a flow with the shifts of its coupling layers left out.
 
@@ -88,6 +97,18 @@ class DensityModel(Protocol):
 
         A function of each image alone: any noise is fixed per image in evaluation, so that
         neither the batch nor the device changes a value.
+        """
+        ...
+
+
+class Estimates(Protocol):
+    """A density whose `log_prob` is an estimate by random draws, with a known error."""
+
+    def estimate(self, x: "Tensor", *, salt: int = 0) -> LogProbEstimate:
+        """Return an estimate of log P(x) of uint8 images `(B, C, H, W)` and its standard error.
+
+        The draws are a function of the image and the salt: those of salt 0 give `log_prob`, those
+        of others independent estimates, with the same noise of dequantization.
         """
         ...
 
@@ -266,6 +287,7 @@ class Classifies(Protocol):
 
 CAPABILITIES = (
     DensityModel,
+    Estimates,
     Decomposes,
     DecomposesByLevel,
     Encodes,
@@ -281,6 +303,7 @@ CAPABILITIES = (
 
 OFFERS: Mapping[type, str] = {
     DensityModel: "log_prob",
+    Estimates: "error of log_prob",
     Decomposes: "prior and volume terms",
     DecomposesByLevel: "prior terms by level",
     Encodes: "latents",
