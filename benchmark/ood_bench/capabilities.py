@@ -22,10 +22,12 @@ __all__ = [
     "ElboTerms",
     "Encodes",
     "EncodesToNoise",
+    "Estimates",
     "Infers",
     "InfersAbove",
     "InfersGaussian",
     "LinearLevel",
+    "LogProbEstimate",
     "LogProbKind",
     "Reconstructs",
     "Samples",
@@ -64,6 +66,13 @@ class ElboTerms(NamedTuple):
     kl: "Tensor"
 
 
+class LogProbEstimate(NamedTuple):
+    """An estimate of log P(x) and its standard error, in nats, each of shape `(B,)`."""
+
+    log_prob: "Tensor"
+    error: "Tensor"
+
+
 class LinearLevel(NamedTuple):
     """One level of a flow with the shifts of its coupling layers left out.
 
@@ -90,6 +99,18 @@ class DensityModel(Protocol):
 
         A function of each image alone: any noise is fixed per image in evaluation, so that
         neither the batch nor the device changes a value.
+        """
+        ...
+
+
+class Estimates(Protocol):
+    """A density whose `log_prob` is an estimate by random draws, with a known error."""
+
+    def estimate(self, x: "Tensor", *, salt: int = 0) -> LogProbEstimate:
+        """Return an estimate of log P(x) of uint8 images `(B, C, H, W)` and its standard error.
+
+        The draws are a function of the image and the salt: those of salt 0 give `log_prob`, those
+        of others independent estimates, with the same noise of dequantization.
         """
         ...
 
@@ -291,6 +312,7 @@ class Classifies(Protocol):
 
 CAPABILITIES = (
     DensityModel,
+    Estimates,
     Decomposes,
     DecomposesByLevel,
     Encodes,
@@ -308,6 +330,7 @@ CAPABILITIES = (
 
 OFFERS: Mapping[type, str] = {
     DensityModel: "log_prob",
+    Estimates: "error of log_prob",
     Decomposes: "prior and volume terms",
     DecomposesByLevel: "prior terms by level",
     Encodes: "latents",

@@ -7,10 +7,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from ood_bench.capabilities import Decomposition
+from ood_bench.capabilities import Decomposition, Estimates, LogProbEstimate, LogProbKind
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import DensityModule
+from ood_bench.noise import normal_noise
 from ood_bench.registry import Registry
 from ood_bench.testing import (
     MODEL_LAWS,
@@ -35,9 +36,13 @@ HVAE: dict[str, object] = {
     "components": 2,
 }
 DIFFUSION: dict[str, object] = {"channels": (4, 4), "samples": 2}
+FLOW_MATCHING: dict[str, object] = {"channels": (11, 11), "tolerance": 1e-2, "exact_dims": 2}
 CASES: dict[str, dict[str, dict[str, object]]] = {
     "diffusion": {
         "two scales": DIFFUSION,
+    },
+    "flow_matching": {
+        "probes": FLOW_MATCHING,
     },
     "glow": {
         "affine": GLOW,
@@ -68,6 +73,7 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
 }
 ON_TWO_PIXELS: dict[str, dict[str, object]] = {
     "diffusion": {"channels": (4,), "samples": 4},
+    "flow_matching": {"channels": (11,)},
     "glow": {"levels": 0},
     "hvae": {},
     "pixelcnn": {},
@@ -229,6 +235,32 @@ class TakesFloats(Normal):
         return x.to(self.dtype) / 256
 
 
+class Estimated(Normal, Estimates):
+    """A log-density with noise of standard deviation 2, by four draws of standard deviation 4."""
+
+    log_prob_is: ClassVar[LogProbKind] = "estimate"
+    stated = 2.0
+
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.estimate(x).log_prob
+
+    def estimate(self, x: Tensor, *, salt: int = 0) -> LogProbEstimate:
+        draws = 4.0 * normal_noise(x, 4, salt).to(self.dtype)
+        value = super().log_prob(x)
+        return LogProbEstimate(value + draws.mean(dim=1), draws.std(dim=1) / self.stated)
+
+
+class StatesTheErrorOfASum(Estimated):
+    """The error is divided by K in place of √K."""
+
+    stated = 4.0
+
+
+class IgnoresTheSaltOfItsDraws(Estimated):
+    def log_prob(self, x: Tensor) -> Tensor:
+        return self.estimate(x, salt=1).log_prob
+
+
 class HasAnIdleParameter(Normal):
     def __init__(self, shape: Shape) -> None:
         super().__init__(shape)
@@ -283,6 +315,17 @@ def test_the_laws_catch(mistake: type[DensityModule], law: str) -> None:
     found = verdict(law, mistake)
     assert found.outcome == "failed"
     assert found.advice
+
+
+REPEATS = "repeats_of_an_estimate_agree_within_its_error"
+
+
+def test_an_estimate_is_held_to_its_stated_error() -> None:
+    assert verdict(REPEATS, Normal).says == "its log_prob is no estimate but bound"
+    assert verdict(REPEATS, Estimated).outcome == "passed"
+    assert "where" in verdict(REPEATS, StatesTheErrorOfASum).says
+    said = "the estimate by the draws of salt 0 is not log_prob"
+    assert verdict(REPEATS, IgnoresTheSaltOfItsDraws).says == said
 
 
 def test_log_prob_in_bits_is_recognised() -> None:

@@ -149,12 +149,13 @@ class DensityModule(ImageModule, DensityModel, ABC):
     """A distribution over 8-bit images that is trained by maximum likelihood.
 
     A subclass implements `log_prob`, and `prepare` for data-dependent initialisation. Its options
-    are keyword-only arguments of `__init__`, which begins with `super().__init__(shape)`.
+    are keyword-only arguments of `__init__`, which begins with `super().__init__(shape)`. One that
+    is trained otherwise overrides `loss`, which begins with `self.mutate(batch)`, and `in_words`.
 
     Attributes:
         log_prob_is: What `log_prob` is: `bound`, the default, as for dequantized models and
-            ELBOs; `exact`, log P(x) of a distribution over integers; `estimate`,
-            by random draws whose mean is not below log P(x).
+            ELBOs; `exact`, log P(x) of a distribution over integers; `estimate`, by random
+            draws, with an error of either sign; name `Estimates` to state the error.
         optimized: `log_prob` compiled, which `fit` sets while it trains on a GPU; else None.
     """
 
@@ -170,14 +171,18 @@ class DensityModule(ImageModule, DensityModel, ABC):
 
     def loss(self, batch: Batch) -> Tensor:
         """Return minus the mean log-probability in nats; logs bits per dimension."""
-        assert isinstance(batch, Tensor)
-        state = self.training_state
-        if state.recipe.mutation:
-            salt = seed_for("mutation", state.seed, self.global_step)
-            batch = mutated(batch, state.recipe.mutation, salt)
-        log_prob = (self.optimized or self.log_prob)(batch).mean()
+        log_prob = (self.optimized or self.log_prob)(self.mutate(batch)).mean()
         self.log("train/bits_per_dim", bits_per_dim(log_prob.detach(), self.shape.dims))
         return -log_prob
+
+    def mutate(self, batch: Batch) -> Tensor:
+        """Return a batch's images, some values replaced if the recipe says so."""
+        assert isinstance(batch, Tensor)
+        state = self.training_state
+        if not state.recipe.mutation:
+            return batch
+        salt = seed_for("mutation", state.seed, self.global_step)
+        return mutated(batch, state.recipe.mutation, salt)
 
     def in_words(self, loss: float) -> str:
         """Return bits per dimension."""

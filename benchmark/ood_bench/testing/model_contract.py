@@ -7,6 +7,7 @@ from ood_bench.data import Shape
 from ood_bench.testing.conduct_laws import CONDUCT_LAWS
 from ood_bench.testing.denoising_law import DENOISING_LAW
 from ood_bench.testing.density_laws import DENSITY_LAWS
+from ood_bench.testing.estimate_law import ESTIMATE_LAW
 from ood_bench.testing.gradient_law import GRADIENT_LAW
 from ood_bench.testing.law import Law, Verdict, add_tests
 from ood_bench.testing.model_subject import ModelSubject
@@ -17,6 +18,7 @@ from ood_bench.testing.speed import speed
 MODEL_LAWS: tuple[Law[ModelSubject], ...] = (
     CONDUCT_LAWS[0],
     *DENSITY_LAWS,
+    ESTIMATE_LAW,
     NOISE_LAW,
     RECONSTRUCTION_LAW,
     DENOISING_LAW,

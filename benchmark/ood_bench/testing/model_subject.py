@@ -10,6 +10,7 @@ from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import DensityModule, build
 from ood_bench.registry import Registry, arguments
+from ood_bench.testing.fitted import training_loss
 from ood_bench.testing.law import NotApplicable
 from ood_bench.testing.subject import SMALL, ImageSubject, displaced, loaded
 
@@ -81,8 +82,8 @@ class ModelSubject(ImageSubject[DensityModule]):
         return model.log_prob(x)
 
     def loss(self, model: DensityModule, x: Tensor) -> Tensor:
-        """Return minus the mean log-likelihood."""
-        return -model.log_prob(x).mean()
+        """Return minus the mean log-likelihood, or the loss that the model overrides it with."""
+        return training_loss(model, x)
 
     def two_pixels(self) -> DensityModule:
         """Return the `displaced` model for images of two pixels.
