@@ -75,9 +75,10 @@ class Registry:
         self._files: dict[str, type[Any]] = {}
         self._sha256: dict[str, str] = {}  # of what a file's class was made from
         self._points: dict[str, dict[str, list[EntryPoint]]] = {}
+        installed = entry_points()  # each call reads every installed package
         for kind in get_args(Kind):
             named = self._points.setdefault(kind, {})
-            for point in entry_points(group=f"ood_bench.{kind}"):
+            for point in installed.select(group=f"ood_bench.{kind}"):
                 named.setdefault(point.name, []).append(point)
 
     def __reduce__(self) -> tuple[Callable[..., "Registry"], tuple[Path]]:

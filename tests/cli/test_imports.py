@@ -32,6 +32,12 @@ def imported(folder: Path, *arguments: object) -> set[str]:
     return set(done.stdout.splitlines()[-1].split())
 
 
+def test_a_plan_draws_nothing_and_fits_nothing(finished: Path) -> None:
+    found = imported(finished, "run", "tiny.yaml", "--dry-run", "--no-estimate")
+    assert "ood_bench.plan.build" in found
+    assert not found & {"datasets", "seaborn", "sklearn"}
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

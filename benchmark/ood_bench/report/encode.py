@@ -2,7 +2,9 @@
 
 from typing import TYPE_CHECKING, Protocol
 
+from ood_bench.report import resize, stack
 from ood_bench.report.code import source_digest, together
+from ood_bench.report.pdf import Pdf
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -22,5 +24,6 @@ class Encoding(Protocol):
 
 
 def encoding_digest(encoding: Encoding) -> str | None:
-    """Return a digest of an encoding's module and options; None if there is no source."""
-    return together(repr(encoding), source_digest(type(encoding).__module__))
+    """Return a digest of an encoding's code and options; None if there is no source."""
+    modules = (resize.__name__, stack.__name__) if isinstance(encoding, Pdf) else ()
+    return together(repr(encoding), source_digest(type(encoding).__module__, *modules))

@@ -1,16 +1,20 @@
 """Figures in the width and the font size of a paper."""
 
 import math
+import warnings
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from ood_bench.errors import OodBenchError
+from ood_bench.report.stack import columns_of, stack
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 FONT_SIZE = 9.0
 """Font size of axis labels and titles in a figure as it is drawn, in points."""
+NARROWEST = 0.75
+"""Least width of a panel relative to its letters, as a share of that of the drawing."""
 
 
 @dataclass(frozen=True)
@@ -20,7 +24,8 @@ class PaperSize:
     Args:
         width: Width in inches: about 3.3 for a column, 5.5 to 7 for a page.
         font_size: Font size of labels and titles in points, which scales all text alike; default:
-            scaled with the width. Figures of several panels need a page's width for 8 points.
+            scaled with the width. Panels for which the letters are too large in that width stand
+            in fewer columns, one below the other in the end.
 
     Raises:
         OodBenchError: If a size is not one of a page.
@@ -40,11 +45,19 @@ class PaperSize:
     def apply(self, figure: "Figure") -> None:
         """Give a figure this size; its height grows and shrinks with both."""
         width, height = figure.get_size_inches()
+        if self.width is not None and self.font_size is not None:
+            columns = columns_of(figure)
+            one = self.width / (width / columns) / (self.font_size / FONT_SIZE)
+            stack(figure, max(1, min(columns, math.floor(one / NARROWEST))))
+            width, height = figure.get_size_inches()
         ratio = 1.0 if self.width is None else self.width / width
         factor = ratio if self.font_size is None else self.font_size / FONT_SIZE
         figure.set_size_inches(width * ratio, height * max(ratio, math.sqrt(ratio * factor)))
         if factor != 1.0:
             _scale_text(figure, factor)
+        if factor > ratio:
+            _narrow_legends(figure)
+            _break_labels(figure)
 
 
 def _scale_text(figure: "Figure", factor: float) -> None:
@@ -58,3 +71,55 @@ def _scale_text(figure: "Figure", factor: float) -> None:
             text.set_fontsize(float(text.get_fontsize()) * factor)
     for axis, size in zip(axes, sizes, strict=True):
         axis.set_tick_params(which="both", labelsize=size * factor)
+
+
+def _lay_out(figure: "Figure") -> None:
+    """Place everything, even where there is no room for it yet."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "constrained_layout not applied", UserWarning)
+        figure.draw_without_rendering()
+
+
+def _narrow_legends(figure: "Figure") -> None:
+    """Put a legend below a figure into one column if it is too wide; the figure grows by it."""
+    _lay_out(figure)
+    for part in (figure, *figure.subfigs):
+        for legend in list(part.legends):
+            before, texts = legend.get_window_extent(), legend.get_texts()
+            if before.width <= figure.bbox.width:
+                continue
+            legend.remove()
+            made = part.legend(
+                legend.legend_handles,
+                [text.get_text() for text in texts],
+                loc="outside lower center",
+                fontsize=texts[0].get_fontsize(),
+                frameon=False,
+            )
+            _lay_out(figure)
+            added = (made.get_window_extent().height - before.height) / figure.dpi
+            width, height = figure.get_size_inches()
+            figure.set_size_inches(width, height + added * figure.bbox.height / part.bbox.height)
+
+
+def _break_labels(figure: "Figure") -> None:
+    """Break labels of axes that are much longer than these."""
+    _lay_out(figure)
+    for axes in figure.axes:
+        for label, along in ((axes.xaxis.label, "width"), (axes.yaxis.label, "height")):
+            box, text = label.get_window_extent(), label.get_text()
+            free = 1.25 * getattr(axes.bbox, along)
+            if " " in text and getattr(box, along) > free:
+                label.set_text(_halved(text))
+
+
+def _halved(text: str) -> str:
+    r"""Break a text at the space nearest to its middle.
+
+    Example:
+        >>> _halved("Bits per dimension (more likely)")
+        'Bits per dimension\\n(more likely)'
+    """
+    spaces = [i for i, letter in enumerate(text) if letter == " "]
+    at = min(spaces, key=lambda i: abs(i - len(text) / 2))
+    return f"{text[:at]}\n{text[at + 1 :]}"
