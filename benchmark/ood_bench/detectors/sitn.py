@@ -10,7 +10,7 @@ class Sitn(Detector):
 
     The signal in the noise: a quantile is the share of held-out images whose statistic, of
     Anderson and Darling or of the spectrum, is at most the image's. Images beyond all of them in
-    either tie at 1. The share of in-distribution images with a score above 1 − α is at most 2α.
+    either tie at 1. About 2α of in-distribution images at most have a score above 1 − α.
 
     Reference:
         Bomatter et al., The Signal in the Noise: OOD Detection Through Goodness-of-Fit Testing in

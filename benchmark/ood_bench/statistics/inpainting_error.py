@@ -32,7 +32,7 @@ class InpaintingError(Statistic):
     the image with as much noise. The noise is a function of the image. Noise levels are evenly
     spaced in ln σ, from the model's largest to 0.02 on images on [0, 1]. 40 passes.
 
-    The paper makes ten attempts of 1,000 steps with a corrector, 20,000 passes.
+    The paper makes ten attempts of 1,000 steps, 10,000 passes.
 
     Reference:
         Liu et al., Unsupervised Out-of-Distribution Detection with Diffusion Inpainting, ICML 2023,

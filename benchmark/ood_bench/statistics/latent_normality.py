@@ -20,7 +20,7 @@ class LatentNormality(Statistic):
     its standard deviation. `anderson_darling` is the statistic of Anderson and Darling of the D
     latents against a normal distribution of their own mean and variance; `spectrum` is the
     coefficient of variation of the power spectrum of the latents in a row, about 1 for independent
-    ones. Both are larger for latents that are not normal. One pass.
+    ones. Both are larger for latents that look less so. One pass.
 
     The paper tests the noise that a flow trained by flow matching takes an image to.
 

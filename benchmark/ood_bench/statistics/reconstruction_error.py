@@ -16,7 +16,7 @@ from ood_bench.statistics.batches import float_like, in_batches
 STEPS = 10
 """Noise levels of a reconstruction from the greatest depth; every second one is a depth."""
 LEAST = 0.1
-"""The smallest noise level on images on [0, 1]; the paper's first depth is 0.12."""
+"""The smallest noise level on images on [0, 1]."""
 
 
 class ReconstructionError(Statistic):
@@ -27,7 +27,7 @@ class ReconstructionError(Statistic):
     on images on [0, 1] to the model's largest; the depths are every second one. Reconstructions are
     clipped to [0, 1]. 2 + 4 + 6 + 8 + 10 = 30 passes.
 
-    The paper reconstructs from up to 100 depths by a method of higher order, 5,050 passes.
+    The paper reconstructs from up to 100 depths by a method of higher order, about 5,000 passes.
 
     Reference:
         Graham et al., Denoising Diffusion Models for Out-of-Distribution Detection, CVPR workshops
