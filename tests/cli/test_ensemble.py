@@ -1,12 +1,17 @@
 """An ensemble is a model to the rest of a suite, computed from its members' columns."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
 from tests.conftest import Command
 from tests.stored import members as files
+
+from ood_bench.runs import read_record
+from ood_bench.runs.ranking import rank
+from ood_bench.store import Store
 
 SMALL = ("--set", "analyses=[histogram, course]", "--set", "claims=[]")
 
@@ -40,6 +45,15 @@ def test_an_ensembles_likelihood_is_the_mean_of_its_members(tiny: Path, ood_benc
     trainings = [line for line in again.out.splitlines() if "train/glow@low" in line]
     assert len(trainings) == 3
     assert all("stored" in line for line in trainings), "members are trained once, for all"
+    (run,) = tiny.parent.glob("results/tiny-*")
+    record = replace(read_record(run), baseline="likelihood")
+    ranking = rank(record, Store(tiny.parent / "results/store"))
+    assert ranking is not None
+    costs = [cost for cost in ranking.costs if cost.detector == "likelihood"]
+    assert {cost.model: str(cost.passes) for cost in costs if cost.model != "cv-glow"} == {
+        "glow": "1 F",
+        "three": "3 F",  # its members'
+    }
 
 
 def test_what_needs_one_model_is_skipped_for_an_ensemble(tiny: Path, ood_bench: Command) -> None:
