@@ -140,7 +140,8 @@ def draw_corruptions(results: Results, cache: FileCache, encoding: Encoding) -> 
             "corruption at strengths 1 to 5, and begins at the ID images themselves (0.5). A "
             "detector that reads complexity alone has all lines on one curve: a rising one if "
             "simple images score as normal, one lowest at the ID images if unusual complexity "
-            "scores as OOD. Bars are intervals (of one training: over the choice of test images only).",
+            "scores as OOD. Bars are intervals (of one training: over the choice of test "
+            "images only).",
             path,
             cache.file(path, together(content, code, encoding_digest(encoding)), made) or b"",
         )
