@@ -189,7 +189,10 @@ def test_a_suite_that_comes_along_is_run_by_its_name(tiny: Path, ood_bench: Comm
 
 @pytest.mark.parametrize(
     ("name", "said"),
-    [("quikstart", "did you mean 'quickstart'?"), ("zzz", "known: cifar10, denoisers, detectors")],
+    [
+        ("quikstart", "did you mean 'quickstart'?"),
+        ("zzz", "known: cifar10, corruptions, denoisers"),
+    ],
 )
 def test_an_unknown_suites_name_is_answered_with_a_near_one(
     tiny: Path, ood_bench: Command, name: str, said: str

@@ -13,7 +13,11 @@ from ood_bench.suite import LoadedSuite, load_suite
 
 @pytest.fixture
 def suite(tiny: Path) -> LoadedSuite:
-    more = ["evaluation.baseline=likelihood", "evaluation.metrics=[partial_auroc]"]
+    more = [
+        "evaluation.baseline=likelihood",
+        "evaluation.metrics=[partial_auroc]",
+        "pairs[0].near=[high]",
+    ]
     return load_suite(tiny, assignments=more)
 
 

@@ -121,7 +121,11 @@ def test_a_key_is_that_of_plain_options_and_roles(
 
 
 def test_every_planned_cell_is_read_back_from_its_manifest(tiny: Path) -> None:
-    more = ["evaluation.baseline=likelihood", "evaluation.metrics=[partial_auroc]"]
+    more = [
+        "evaluation.baseline=likelihood",
+        "evaluation.metrics=[partial_auroc]",
+        "pairs[0].near=[high]",
+    ]
     loaded = load_suite(tiny, assignments=more)
     cells = build_plan(loaded, Registry(), Library(root=None, index=None)).cells
     for cell in cells:

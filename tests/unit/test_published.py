@@ -122,6 +122,8 @@ def test_a_mean_over_a_category_is_taken_if_the_suite_labels_the_same_sets(tmp_p
     assert (one.category, one.outside, one.models) == ("near", "", ("classifier",))
     noisy = LABELLED.replace("tin: {", "tin: {corruption: {kind: jpeg, strength: 1}, ")
     assert not taken(tmp_path, MEANS, noisy)
+    more = LABELLED.replace("near: [cifar100, tin]", "near: [cifar100, tin, svhn]")
+    assert not taken(tmp_path, MEANS, more.replace("    far: [svhn]\n", ""))
     with pytest.raises(SuiteError, match="a `category` needs its `sets`"):
         taken(tmp_path, MEANS.replace("sets: [svhn, mnist], ", ""), LABELLED)
     with pytest.raises(SuiteError, match="either `outside` or `category`"):

@@ -18,7 +18,8 @@ def categories_table(results: Results) -> TextTable:
     means = {
         (one.model, one.inside, one.detector, one.category): one for one in results.category_means
     }
-    shown = [name for name in TITLES if any(one.category == name for one in means.values())]
+    measured = {one.category for one in means.values()}
+    shown: list[Category] = [name for name in TITLES if name in measured]
     rows: list[tuple[str, ...]] = []
     gray: set[int] = set()
     footnotes = Footnotes()

@@ -140,8 +140,8 @@ def draw_corruptions(results: Results, cache: FileCache, encoding: Encoding) -> 
             "corruption at strengths 1 to 5, and begins at the ID images themselves (0.5). A "
             "detector that reads complexity alone has all lines on one curve: a rising one if "
             "simple images score as normal, one lowest at the ID images if unusual complexity "
-            "scores as OOD. Bars are intervals (of one training: over the choice of "
-            "test images only).",
+            "scores as OOD. Bars are intervals (of one training: over the choice of test "
+            "images only).",
             path,
             cache.file(path, together(content, code, encoding_digest(encoding)), made) or b"",
         )
@@ -185,13 +185,15 @@ def draw(shown: Sequence[Response]) -> "Figure":
 
 def _draw_line(axes: "Axes", one: Response, kind: str, colour: tuple[float, float, float]) -> None:
     """Draw one corruption: a growing dot for each strength, joined from the ID images on."""
+    from ood_bench.analyses.style import plain
+
     found = one.of(kind)
     rows = [row for _, row in found]
     places = [one.png_bits[item.name] if one.audited else float(item.strength) for item, _ in found]
     start = one.png_bits[one.inside] if one.audited else 0.0
     axes.plot([start, *places], [0.5, *(row.value for row in rows)], color=colour, linewidth=1.0)
     sizes = [3.0 + 5.0 * item.strength for item, _ in found]
-    label = kind.replace("_", " ")
+    label = plain(kind.replace("_", " "))
     axes.scatter(places, [row.value for row in rows], sizes, color=[colour], label=label, zorder=3)
     reach = [[row.value - row.low for row in rows], [row.high - row.value for row in rows]]
     axes.errorbar(

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from ood_bench.report.corruptions import (
@@ -79,12 +80,12 @@ def test_a_curve_begins_at_the_id_images_and_lies_over_their_complexity(corrupte
     figure = draw(shown)
     panels = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_title(loc="left") for axes in panels] == ["likelihood", "typicality"]
-    blur = panels[0].get_lines()[0].get_xydata().tolist()
+    blur = np.asarray(panels[0].get_lines()[0].get_xydata()).tolist()
     assert blur[0] == [4.0, 0.5]
     assert blur[-1] == pytest.approx([1.5, 0.1])
     assert panels[0].get_xlabel() == COMPLEXITY
     bare = draw(responses(replace(corrupted, audit=None)))
-    line = bare.axes[0].get_lines()[0].get_xydata().tolist()
+    line = np.asarray(bare.axes[0].get_lines()[0].get_xydata()).tolist()
     assert [x for x, _ in line] == [0, 1, 2, 3, 4, 5]
     assert bare.axes[0].get_xlabel() == STRENGTHS
 
