@@ -14,6 +14,11 @@ from typing import Annotated, Any, get_args, get_origin
 
 from ood_bench.capabilities import CAPABILITIES
 
+__all__ = [
+    "Declared",
+    "declared",
+]
+
 _HARNESS = "ood_bench"
 _PLAIN = sys.stdlib_module_names
 """Modules that can be imported in no time."""

@@ -76,6 +76,7 @@ def test_a_class_is_read_without_importing_its_package(
         ("def __init__", "def build"),
         ("size: int", "**more"),
         ("kind: Kind", "kind: computed()"),
+        ("kind: Kind", "kind: 'Kind'"),
         ("class Plain", "class Other"),
         ("class Plain", "class class"),
     ],

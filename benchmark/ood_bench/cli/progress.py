@@ -2,7 +2,7 @@
 
 import time
 from threading import Event as Flag
-from threading import Lock, Thread
+from threading import RLock, Thread
 from types import TracebackType
 from typing import TYPE_CHECKING, Self
 
@@ -46,7 +46,7 @@ class Display:
         self._says = at_first
         self._shown = 0.0
         self._written = time.monotonic()
-        self._lock, self._ended = Lock(), Flag()
+        self._lock, self._ended = RLock(), Flag()
 
     def __enter__(self) -> Self:
         self._say(self._says)
@@ -66,6 +66,10 @@ class Display:
 
     def __call__(self, event: Event) -> None:
         """Show an event."""
+        with self._lock:
+            self._take(event)
+
+    def _take(self, event: Event) -> None:
         from ood_bench.execute import Failed, Step
         from ood_bench.plan.forecast import Forecast
 
@@ -150,23 +154,20 @@ class Display:
 
     def _say(self, text: str) -> None:
         """Show what goes on, and keep it for a log that is told nothing for a while."""
-        self._bar.now = text
-        with self._lock:
-            self._says = text
+        self._says = self._bar.now = text
 
     def _log(self) -> None:
         """Tell a log what goes on whenever nothing was written to it for a while."""
         while not self._ended.wait(1.0):
             with self._lock:
-                says, silent = self._says, time.monotonic() - self._written
-            if silent >= LOG_SECONDS:
-                self._line(self._summary(says))
+                if time.monotonic() - self._written >= LOG_SECONDS:
+                    self._line(self._summary())
 
-    def _summary(self, says: str) -> str:
+    def _summary(self) -> str:
         found = self._forecast
         if found is None or not found.pending:
-            return says
-        return "; ".join(filter(None, (f"{found}", self._left(), f"now {says}")))
+            return self._says
+        return "; ".join(filter(None, (f"{found}", self._left(), f"now {self._says}")))
 
     def _line(self, text: str) -> None:
         self._written = time.monotonic()

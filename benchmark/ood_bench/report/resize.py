@@ -9,7 +9,7 @@ from ood_bench.errors import OodBenchError
 from ood_bench.report.stack import columns_of, stack
 
 if TYPE_CHECKING:
-    from matplotlib.figure import Figure
+    from matplotlib.figure import Figure, SubFigure
 
 FONT_SIZE = 9.0
 """Font size of axis labels and titles in a figure as it is drawn, in points."""
@@ -83,14 +83,15 @@ def _lay_out(figure: "Figure") -> None:
 def _narrow_legends(figure: "Figure") -> None:
     """Put a legend below a figure into one column if it is too wide; the figure grows by it."""
     _lay_out(figure)
-    for part in (figure, *figure.subfigs):
+    parts: tuple[Figure | SubFigure, ...] = (figure, *figure.subfigs)
+    for part in parts:
         for legend in list(part.legends):
             before, texts = legend.get_window_extent(), legend.get_texts()
             if before.width <= figure.bbox.width:
                 continue
             legend.remove()
             made = part.legend(
-                legend.legend_handles,
+                [handle for handle in legend.legend_handles if handle is not None],
                 [text.get_text() for text in texts],
                 loc="outside lower center",
                 fontsize=texts[0].get_fontsize(),

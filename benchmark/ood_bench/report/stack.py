@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from math import ceil
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
@@ -62,7 +64,7 @@ def _panels(figure: "Figure") -> _Panels | None:
     grid = grids[0]
     legends = [axes.get_legend() is not None and not axes.axison for axes in cells.values()]
     tall = 2 if any(legends) else 1
-    ratios = [float(height) for height in grid.get_height_ratios()]
+    ratios: list[float] = np.asarray(grid.get_height_ratios(), dtype=np.float64).tolist()
     if grid.nrows % tall or ratios != ratios[:tall] * (grid.nrows // tall):
         return None
     groups = [
