@@ -28,7 +28,7 @@ from ood_bench import api
 from ood_bench.api.frames import Run
 from ood_bench.api.planning import Prepared, prepare
 from ood_bench.cells import Cell
-from ood_bench.cells.finished import ENVIRONMENT
+from ood_bench.cells.environment import ENVIRONMENT
 from ood_bench.execute import Done
 from ood_bench.lit import FitReport
 from ood_bench.metrics import STANDARD

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from ood_bench.analyses import Finding
 from ood_bench.audit import FEATURES
 from ood_bench.cells.audit import PairFound
-from ood_bench.cells.finished import Environment
+from ood_bench.cells.environment import Environment
 from ood_bench.cells.metric import Bits, Detected, Paired
 
 

@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
-from ood_bench.cells.finished import Environment
+from ood_bench.cells.environment import Environment
 from ood_bench.runs import read_record
 from ood_bench.runs.ranking import rank
 from ood_bench.store import Store

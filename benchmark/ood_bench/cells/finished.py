@@ -8,7 +8,7 @@ from collections.abc import Callable, Collection, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, Protocol, TypeVar
 
 import numpy as np
 import pyarrow as pa
@@ -18,13 +18,13 @@ from pydantic import BaseModel, ConfigDict, StringConstraints
 
 from ood_bench.cells.analysis import TABLE
 from ood_bench.cells.detect import SCORES
+from ood_bench.cells.environment import ENVIRONMENT, Environment
 from ood_bench.cells.kinds import required
 from ood_bench.cells.score import COLUMNS
 from ood_bench.cells.spec import Spec
 from ood_bench.errors import StoreError
 from ood_bench.hashing import digest
 from ood_bench.packed import StoredFile
-from ood_bench.statistics.passes import Passes
 from ood_bench.typed import FileName, Key, Sha256, typed
 
 if TYPE_CHECKING:
@@ -37,9 +37,6 @@ log = logging.getLogger(__name__)
 
 MANIFEST = "manifest.json"
 SEAL = "manifest.sha256"
-
-ENVIRONMENT = "circumstances.json"
-"""The file with a cell's environment: machine, library versions, device and time."""
 
 ENTRIES = 1 << 28
 """Entries of the largest table that is read; a larger one counts as damaged."""
@@ -68,35 +65,6 @@ class Manifest(BaseModel):
     def key(self) -> str:
         """The key of the cell."""
         return digest({"kind": self.kind, "options": self.options, "inputs": self.inputs})
-
-
-NumberText: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[0-9]{1,12}(\.[0-9]{1,9})?$")]
-
-
-class Environment(BaseModel):
-    """What is read of `circumstances.json`: what a cell took, numbers as text, and on what.
-
-    Passes are those of an image through the model's network; cells that call none, and those that
-    earlier versions computed, have none.
-    """
-
-    model_config = ConfigDict(frozen=True)
-
-    seconds: NumberText
-    device: str = ""
-    threads: str = ""
-    machine: str = ""
-    forward_passes: NumberText | None = None
-    jacobian_products: NumberText = "0"
-    backward_passes: NumberText = "0"
-
-    @property
-    def passes(self) -> Passes | None:
-        """The passes of an image; None if they were not counted."""
-        if self.forward_passes is None:
-            return None
-        found = (self.forward_passes, self.jacobian_products, self.backward_passes)
-        return Passes(*map(float, found))
 
 
 class OpenCell(Protocol):

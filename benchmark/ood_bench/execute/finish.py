@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ood_bench.cells import Cell
 from ood_bench.cells.context import Step, WorkContext
-from ood_bench.cells.finished import ENVIRONMENT
+from ood_bench.cells.environment import ENVIRONMENT
 from ood_bench.cells.worker import Worker
 from ood_bench.errors import (
     DataError,
