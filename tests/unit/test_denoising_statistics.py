@@ -146,7 +146,7 @@ def test_painting_in_is_that_of_a_gaussian() -> None:
     """Of independent pixels: the hidden ones are drawn as if the others were not there."""
     found = InpaintingError().compute(IMAGES, OfGaussian())["inpainting_error.1"]
     levels = np.geomspace(5.0, 0.02, 10)
-    y = 0.5 + levels[0] * noise_of(10)
+    clean = y = 0.5 + levels[0] * noise_of(10)
     for step, level in enumerate(levels):
         clean = MEAN + STD**2 / (STD**2 + level**2) * (y - MEAN)
         if step < 9:

@@ -7,6 +7,7 @@ from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import Difference, Results, Row, untrained
+from ood_bench.statistics.passes import mean_passes
 
 SIGNIFICANT = 0.05
 
@@ -204,7 +205,7 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
         name = (entry.model, entry.detector)
         costs = [cost for cost in ranking.costs if (cost.model, cost.detector) == name]
         times = [cost.milliseconds for cost in costs]
-        passes = next((str(cost.passes) for cost in costs if cost.passes is not None), ABSENT)
+        passes = mean_passes([cost.passes for cost in costs])
         rank, values = ranked.get(name), entry.over(over)
         cells = []
         for pair in board.pairs:
@@ -222,7 +223,7 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
                 trained.get(name, ABSENT),
                 *cells,
                 ABSENT if rank is None else f"{rank:.1f}",
-                passes,
+                ABSENT if passes is None else str(passes),
                 f"{sum(times) / len(times):.2f}" if times else ABSENT,
             )
         )

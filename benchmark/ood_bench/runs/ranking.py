@@ -14,7 +14,7 @@ from ood_bench.cells.score import Score
 from ood_bench.metrics import Measure, pool, pooled_p
 from ood_bench.results import Cost, Difference, PublishedAuroc, Ranking, trainings
 from ood_bench.runs.record import RunRecord
-from ood_bench.statistics.passes import Passes
+from ood_bench.statistics.passes import Passes, mean_passes
 
 
 def rank(record: RunRecord, store: Cells) -> Ranking | None:
@@ -95,4 +95,4 @@ def _costs(cells: Iterable[RecordedCell], store: Cells) -> Iterable[Cost]:
         groups[cell.at.pair].append((milliseconds, passes_of(columns)))
     for address, measured in groups.items():
         milliseconds = sum(time for time, _ in measured) / len(measured)
-        yield Cost(*address, milliseconds, measured[0][1])
+        yield Cost(*address, milliseconds, mean_passes([passes for _, passes in measured]))

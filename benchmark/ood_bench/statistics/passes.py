@@ -1,5 +1,6 @@
 """Passes of an image through a network: what a statistic costs on any machine."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 
@@ -34,3 +35,18 @@ class Passes:
         """
         letters = {"F": self.forward, "J": self.products, "B": self.backward}
         return " + ".join(f"{n:.3g} {letter}" for letter, n in letters.items() if n) or "0"
+
+
+def mean_passes(measured: Sequence[Passes | None]) -> Passes | None:
+    """Return the mean of passes; None if there are none, or some are not known.
+
+    Example:
+        >>> str(mean_passes([Passes(1), Passes(2, 0, 1)])), mean_passes([Passes(1), None])
+        ('1.5 F + 0.5 B', None)
+    """
+    known = [passes for passes in measured if passes is not None]
+    if not known or len(known) < len(measured):
+        return None
+    total = sum(known, Passes())
+    count = len(known)
+    return Passes(total.forward / count, total.products / count, total.backward / count)

@@ -95,12 +95,12 @@ def test_cost_is_stated_as_passes_and_as_time(ranked: Results) -> None:
     assert ranked.ranking is not None
     costs = (
         Cost("glow", *GRAY[0], "likelihood", 2.0, Passes(1)),
-        Cost("glow", *GRAY[1], "likelihood", 4.0, Passes(1)),
+        Cost("glow", *GRAY[1], "likelihood", 4.0, Passes(2)),
         Cost("glow", *GRAY[0], "typicality", 2.0),
     )
     ranking = replace(ranked.ranking, costs=costs)
     table = ranking_table(replace(ranked, ranking=ranking), boards(ranked)[0])
-    assert [row[-2:] for row in table.rows][:3] == [("–", "2.00"), ("1 F", "3.00"), ("–", "–")]
+    assert [row[-2:] for row in table.rows][:3] == [("–", "2.00"), ("1.5 F", "3.00"), ("–", "–")]
 
 
 def test_the_ranking_is_ordered_by_the_worst_of_both_directions(ranked: Results) -> None:
