@@ -92,6 +92,7 @@ class Display:
         key, progress, now = step.cell.key, step.training, time.monotonic()
         self._say(str(step))
         if progress is not None:
+            self._bar.now = ""  # its own bar says it
             name = step.cell.name.removeprefix("train/")
             rate = f"{progress.loss}, {progress.images_per_second:.0f} images/s"
             self._show(key, f"{name}: {rate}", progress.step, progress.steps)

@@ -115,11 +115,11 @@ def _break_labels(figure: "Figure") -> None:
 
 
 def _halved(text: str) -> str:
-    r"""Break a text at the space nearest to its middle.
+    """Break a text at the space nearest to its middle.
 
     Example:
-        >>> _halved("Bits per dimension (more likely)")
-        'Bits per dimension\\n(more likely)'
+        >>> _halved("Bits per dimension (more likely)").splitlines()
+        ['Bits per dimension', '(more likely)']
     """
     spaces = [i for i, letter in enumerate(text) if letter == " "]
     at = min(spaces, key=lambda i: abs(i - len(text) / 2))

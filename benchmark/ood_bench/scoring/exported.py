@@ -102,7 +102,8 @@ def _code_of(model: TrainedModel) -> dict[str, str]:
         plugin = Registry(model.base, trust=model.trust).load("models", model.plugin)
     except PluginError:
         return {}
-    return {name: str(model.options[name]) for name in code_options(plugin)}
+    given = {name: model.options.get(name) for name in code_options(plugin)}
+    return {name: path for name, path in given.items() if isinstance(path, str)}
 
 
 def _copied(model: TrainedModel, path: Path, folder: Path) -> list[str]:
