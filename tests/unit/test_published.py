@@ -161,4 +161,5 @@ def test_the_bundled_suites_quote_nothing_else() -> None:
         "input_complexity",
         "likelihood_regret",
         "dose-flow",
+        "lpath",
     }
