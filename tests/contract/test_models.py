@@ -36,9 +36,13 @@ HVAE: dict[str, object] = {
     "components": 2,
 }
 DIFFUSION: dict[str, object] = {"channels": (4, 4), "samples": 2}
+FLOW_MATCHING: dict[str, object] = {"channels": (11, 11), "tolerance": 1e-2, "exact_dims": 2}
 CASES: dict[str, dict[str, dict[str, object]]] = {
     "diffusion": {
         "two scales": DIFFUSION,
+    },
+    "flow_matching": {
+        "probes": FLOW_MATCHING,
     },
     "glow": {
         "affine": GLOW,
@@ -69,6 +73,7 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
 }
 ON_TWO_PIXELS: dict[str, dict[str, object]] = {
     "diffusion": {"channels": (4,), "samples": 4},
+    "flow_matching": {"channels": (11,)},
     "glow": {"levels": 0},
     "hvae": {},
     "pixelcnn": {},

@@ -16,6 +16,7 @@ from ood_bench.plan import build_plan
 from ood_bench.registry import Registry
 from ood_bench.statistics.log_prob import LogProb
 from ood_bench.suite import load_suite
+from ood_bench_models.flow_matching import FlowMatching
 from ood_bench_models.glow import Glow
 from ood_bench_models.hvae import HVAE
 from ood_bench_models.pixelcnn import PixelCNN
@@ -83,10 +84,12 @@ def test_the_statistic_takes_the_draws(narrow: Narrow, pairs: Tensor) -> None:
 
 
 def test_each_model_says_what_its_log_prob_is() -> None:
-    assert [m.log_prob_is for m in (Glow, PixelCNN, VAE, HVAE)] == [
-        "bound", "exact", "bound", "bound",
+    assert [m.log_prob_is for m in (Glow, PixelCNN, VAE, HVAE, FlowMatching)] == [
+        "bound", "exact", "bound", "bound", "estimate",
     ]  # fmt: skip
-    assert [dequantized(m) for m in (Glow, PixelCNN, VAE, HVAE)] == [True, False, False, False]
+    assert [dequantized(m) for m in (Glow, PixelCNN, VAE, HVAE, FlowMatching)] == [
+        True, False, False, False, True,
+    ]  # fmt: skip
     assert Infers in VAE.__mro__
 
 

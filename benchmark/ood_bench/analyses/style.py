@@ -130,6 +130,7 @@ _MODELS = {
     "glow": "Glow",
     "pixelcnn": "PixelCNN",
     "diffusion": "Diffusion model",
+    "flow_matching": "Flow matching",
     "tarflow": "TarFlow",
     "hvae": "HVAE",
     "vae": "VAE",
