@@ -156,6 +156,8 @@ class _Meetings(TorchFunctionMode):
                 images = True
             elif tensor.requires_grad:
                 weights = True
+        if func is torch.autograd.grad:
+            raise UnruledError("a gradient is taken on the way to log_prob")
         if not images or (func in LIKE and not _of_images(args[0])):
             return func(*args, **kwargs)
         result = self._meet(func, args, kwargs) if weights else func(*args, **kwargs)
