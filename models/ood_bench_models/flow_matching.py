@@ -182,7 +182,7 @@ class FlowMatching(DensityModule, Decomposes, Estimates, Samples, Denoises):
     def _times(self, x: Tensor) -> Tensor:
         """Return a time for each image, evenly spaced over the batch, `(B,)`."""
         offset = uniform_noise(0 * x[:1], self.salt).flatten()[0].to(self.dtype)
-        places = torch.arange(len(x), dtype=self.dtype, device=x.device)
+        places = torch.arange(len(x), device=x.device).to(offset.dtype)
         return (offset + places / len(x)) % 1.0
 
     def _encoded(self, x: Tensor, *, salt: int) -> tuple[Tensor, Tensor]:

@@ -18,6 +18,10 @@ SAFETY = 0.9
 FACTORS = (0.2, 10.0)
 """Least and greatest change of a step."""
 EXPONENT = -1 / (RK45.error_estimator_order + 1)
+NODES: list[float] = RK45.C.tolist()
+STAGES: list[list[float]] = RK45.A.tolist()
+WEIGHTS: list[float] = RK45.B.tolist()
+ERRORS: list[float] = RK45.E.tolist()
 
 
 def solve(
@@ -65,13 +69,13 @@ def solve(
         at, state, more = reached[running], y[running], [rows[running] for rows in given]
         step = torch.minimum(steps[running], 1 - at)
         stages = [slopes[running]]
-        for row, share in zip(RK45.A[1:], RK45.C[1:], strict=True):
+        for row, share in zip(STAGES[1:], NODES[1:], strict=True):
             moved = state + step[:, None] * _combined(row, stages)
-            stages.append(slope(at + float(share) * step, moved, *more))
-        moved = state + step[:, None] * _combined(RK45.B, stages)
+            stages.append(slope(at + share * step, moved, *more))
+        moved = state + step[:, None] * _combined(WEIGHTS, stages)
         stages.append(slope(at + step, moved, *more))
         with torch.no_grad():
-            error = step[:, None] * _combined(RK45.E, stages)
+            error = step[:, None] * _combined(ERRORS, stages)
             error = error / (tolerance * (1 + torch.maximum(state.abs(), moved.abs())))
             size = _largest(error, parts)
             accepted = size <= 1
@@ -92,7 +96,7 @@ def solve(
 def _combined(weights: Sequence[float], slopes: Sequence[Tensor]) -> Tensor:
     total = torch.zeros_like(slopes[0])
     for weight, slope in zip(weights, slopes, strict=False):
-        total = total + float(weight) * slope
+        total = total + weight * slope
     return total
 
 

@@ -18,6 +18,7 @@ from ood_bench.statistics.parameter_gradients import differentiable, gradients_o
 from ood_bench.statistics.per_image_gradients import UnruledError, gradients_at_once, layer_values
 from ood_bench.testing import displaced
 from ood_bench_models.diffusion import Diffusion
+from ood_bench_models.flow_matching import FlowMatching
 from ood_bench_models.glow import Glow
 from ood_bench_models.pixelcnn import PixelCNN
 from ood_bench_models.tarflow import TarFlow
@@ -89,6 +90,17 @@ def test_all_models_here_take_one_pass_a_batch(name: str) -> None:
             gradients_at_once(built.log_prob, parameters, x), expected, strict=True
         ):
             assert torch.allclose(found, gradient, rtol=1e-9, atol=1e-12)
+
+
+def test_a_model_that_differentiates_on_the_way_takes_one_pass_an_image() -> None:
+    options: dict[str, object] = {"channels": (11,), "tolerance": 0.1, "exact_dims": 0}
+    built = displaced(build(FlowMatching, Shape(1, 2, 2), options, 0)).double()
+    x = images(2, Shape(1, 2, 2))
+    with differentiable(built) as parameters, pytest.raises(UnruledError, match="on the way"):
+        gradients_at_once(built.log_prob, parameters, torch.from_numpy(x))
+    found = GradientNorm().compute(x, built)
+    for column, values in looped(built, x).items():
+        assert found[column] == pytest.approx(values, rel=1e-9, abs=1e-12), column
 
 
 @pytest.mark.parametrize("name", ["affine Glow", "PixelCNN", "VAE"])

@@ -1,6 +1,8 @@
 """Differential equations of a batch against scipy, and each solution as alone."""
 
 import math
+from collections.abc import Callable
+from typing import TypeAlias
 
 import numpy as np
 import pytest
@@ -9,6 +11,8 @@ from scipy.integrate import solve_ivp
 from torch import Tensor
 
 from ood_bench_models.ode import solve
+
+Slope: TypeAlias = Callable[[float, np.ndarray], np.ndarray]
 
 
 def pendulum(t: Tensor, y: Tensor, length: Tensor) -> Tensor:
@@ -33,7 +37,7 @@ def test_solutions_are_as_close_as_scipys(start: float, end: float, tolerance: f
         def slope(t: float, y: np.ndarray, at: Tensor = length) -> np.ndarray:
             return pendulum(torch.tensor([t]), torch.tensor(y)[None], at[None])[0].numpy()
 
-        def scipys(tau: float, at: Tensor = state, of: object = slope) -> np.ndarray:
+        def scipys(tau: float, at: Tensor = state, of: Slope = slope) -> np.ndarray:
             return solve_ivp(of, (start, end), at.numpy(), rtol=tau, atol=tau).y[:, -1]
 
         exact = scipys(1e-12)
