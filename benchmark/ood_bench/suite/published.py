@@ -7,7 +7,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from ood_bench.errors import did_you_mean
 from ood_bench.results import Category
-from ood_bench.suite.schema import Quoted, Suite
+from ood_bench.suite.quoted import Quoted
+from ood_bench.suite.schema import Suite
 
 FILE = "published"
 """What a suite calls the file that comes with the package."""
