@@ -96,13 +96,10 @@ def inpainted(
         noise: Maps a step to standard normal noise of the images' shape.
     """
     noisy = torch.where(known, y, 0.5) + levels[0] * noise(0)
-    for step, level in enumerate(levels, start=1):
+    for step, (level, below) in enumerate(zip(levels, [*levels[1:], 0.0], strict=True), start=1):
         clean = denoiser.denoise(noisy, noisy.new_full((len(noisy),), level))
-        if step == len(levels):
-            break
-        below = levels[step]
         kept = (below / level) ** 2
         mean = clean + kept * (noisy - clean)
         drawn = noise(step)
         noisy = torch.where(known, y + below * drawn, mean + below * (1.0 - kept) ** 0.5 * drawn)
-    return torch.where(known, y, clean)
+    return noisy
