@@ -7,9 +7,9 @@ from torch import Tensor
 
 from ood_bench.capabilities import Denoises, ElboTerms, Infers, Samples
 from ood_bench.data import Shape
-from ood_bench.lit import DensityModule
 from ood_bench.noise import normal_noise, uniform_noise
-from ood_bench_models.unet import UNet
+from ood_bench_models.channel_moments import ChannelMoments
+from ood_bench_models.unet import UNet, check_scales
 
 LEVELS = 256
 VALUES_AT_ONCE = 2**22
@@ -17,7 +17,7 @@ VALUES_AT_ONCE = 2**22
 SAMPLING_STEPS = 250
 
 
-class Diffusion(DensityModule, Infers, Samples, Denoises):
+class Diffusion(ChannelMoments, Infers, Samples, Denoises):
     r"""A variational diffusion model with a fixed schedule, linear in the log-SNR.
 
     With x on [−1, 1], z_t = α_t x + σ_t ε and γ(t) = ln(σ_t² / α_t²), the bound on −log P(x) is
@@ -46,9 +46,6 @@ class Diffusion(DensityModule, Infers, Samples, Denoises):
         NeurIPS 2022, arXiv:2206.00364.
     """
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         shape: Shape,
@@ -67,25 +64,12 @@ class Diffusion(DensityModule, Infers, Samples, Denoises):
             )
         if log_snr[0] >= log_snr[1]:
             raise ValueError(f"Diffusion needs log_snr in rising order, got {list(log_snr)}")
-        C, H, W = shape
-        halved = 2 ** (len(channels) - 1)
-        if H % halved or W % halved:
-            raise ValueError(
-                f"Diffusion on {len(channels)} scales needs a height and width divisible by "
-                f"{halved}, got images of {shape}"
-            )
+        check_scales("Diffusion", shape, channels)
         self.least, self.most = -log_snr[1], -log_snr[0]
         self.noise_levels = (0.5 * math.exp(self.least / 2), 0.5 * math.exp(self.most / 2))
         self.samples, self.fourier = samples, fourier
-        self.register_buffer("mean", torch.zeros(C, 1, 1))
-        self.register_buffer("std", torch.ones(C, 1, 1))
-        self.network = UNet(C * (5 if fourier else 1), C, channels=channels, blocks=blocks)
-
-    def prepare(self, y: Tensor) -> None:
-        """Set the mean and standard deviation of each channel."""
-        x = (2.0 * y - 1.0).transpose(0, 1).flatten(1)
-        self.mean.copy_(x.mean(dim=1)[:, None, None])
-        self.std.copy_(x.std(dim=1).clamp_(min=1.0 / LEVELS)[:, None, None])
+        inputs = shape.channels * (5 if fourier else 1)
+        self.network = UNet(inputs, shape.channels, channels=channels, blocks=blocks)
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return the bound on log P(x) in nats, shape `(B,)`; unbiased, whatever the draws."""

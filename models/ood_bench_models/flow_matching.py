@@ -16,18 +16,18 @@ from ood_bench.capabilities import (
     Samples,
 )
 from ood_bench.data import Shape
-from ood_bench.lit import DensityModule
 from ood_bench.lit.module import Batch
 from ood_bench.noise import normal_noise, uniform_noise
+from ood_bench_models.channel_moments import ChannelMoments
 from ood_bench_models.gaussian import LN_2PI
 from ood_bench_models.ode import solve
-from ood_bench_models.unet import UNet
+from ood_bench_models.unet import UNet, check_scales
 
 TIMES = (0.01, 0.999)
 """Times whose noise `noise_levels` states; training sees those beyond too, if rarely."""
 
 
-class FlowMatching(DensityModule, Decomposes, Estimates, Samples, Denoises):
+class FlowMatching(ChannelMoments, Decomposes, Estimates, Samples, Denoises):
     r"""The flow dx/dt = v(x, t) from Gaussian noise at t = 0 to dequantized images at t = 1.
 
     Training minimises E‖v(x_t, t) − (x − ε)‖² for x_t = (1 − t) ε + t x, with x on [−1, 1]: the
@@ -60,9 +60,6 @@ class FlowMatching(DensityModule, Decomposes, Estimates, Samples, Denoises):
 
     log_prob_is: ClassVar[LogProbKind] = "estimate"
 
-    mean: Tensor
-    std: Tensor
-
     def __init__(
         self,
         shape: Shape,
@@ -86,24 +83,10 @@ class FlowMatching(DensityModule, Decomposes, Estimates, Samples, Denoises):
                 "FlowMatching needs probes >= 2, which tell the error, and exact_dims >= 0, got "
                 f"probes={probes}, exact_dims={exact_dims}"
             )
-        C, H, W = shape
-        halved = 2 ** (len(channels) - 1)
-        if H % halved or W % halved:
-            raise ValueError(
-                f"FlowMatching on {len(channels)} scales needs a height and width divisible by "
-                f"{halved}, got images of {shape}"
-            )
+        check_scales("FlowMatching", shape, channels)
         self.noise_levels = (0.5 * (1 / TIMES[1] - 1), 0.5 * (1 / TIMES[0] - 1))
         self.tolerance, self.probes, self.exact_dims = tolerance, probes, exact_dims
-        self.register_buffer("mean", torch.zeros(C, 1, 1))
-        self.register_buffer("std", torch.ones(C, 1, 1))
-        self.network = UNet(C, C, channels=channels, blocks=blocks)
-
-    def prepare(self, y: Tensor) -> None:
-        """Set the mean and standard deviation of each channel."""
-        x = (2.0 * y - 1.0).transpose(0, 1).flatten(1)
-        self.mean.copy_(x.mean(dim=1)[:, None, None])
-        self.std.copy_(x.std(dim=1).clamp_(min=1.0 / 256.0)[:, None, None])
+        self.network = UNet(shape.channels, shape.channels, channels=channels, blocks=blocks)
 
     def loss(self, batch: Batch) -> Tensor:
         """Return half the squared error of the velocity per image, the mean over the batch."""

@@ -9,9 +9,21 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import interpolate, silu
 
+from ood_bench.data import Shape
+
 FREQUENCIES = 16
 """Sines, and as many cosines, that a noise level is embedded by."""
 MOST_GROUPS = 8
+
+
+def check_scales(model: str, shape: Shape, channels: Sequence[int]) -> None:
+    """Raise a `ValueError` unless the sides of images can be halved from scale to scale."""
+    halved = 2 ** (len(channels) - 1)
+    if shape.height % halved or shape.width % halved:
+        raise ValueError(
+            f"{model} on {len(channels)} scales needs a height and width divisible by {halved}, "
+            f"got images of {shape}"
+        )
 
 
 class UNet(nn.Module):
