@@ -176,8 +176,8 @@ def test_another_training_does_not_take_the_name_of_one_in_the_index(
 
 
 def test_what_cannot_be_fetched_is_one_line(tmp_path: Path, root: Path, server: str) -> None:
-    with pytest.raises(OodBenchError, match="no model 'glow-mnist'; did you mean"):
-        fetch_model("glow-mnist")
+    with pytest.raises(OodBenchError, match="no model 'glow-kmnist'; did you mean"):
+        fetch_model("glow-kmnist")
     for source in (str(tmp_path / "nowhere"), f"{server}/nowhere"):
         with pytest.raises(OodBenchError, match=r"nowhere: no exported model lies there: no file"):
             fetch_model("mine", source)

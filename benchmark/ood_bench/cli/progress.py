@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 LOG_SECONDS = 30.0
 """Time after which a log is told what goes on, if nothing else was written to it meanwhile."""
 
+LOOK_SECONDS = 1.0
+"""Time between two looks at whether a log is to be told."""
+
 SHOWN_SECONDS = 0.2
 """Time between two looks at how far a run is."""
 
@@ -78,7 +81,8 @@ class Display:
             self._forecast = Forecast(event.plan.cells, event.expected)
             self._whole()
         elif isinstance(event, Drawn):
-            self._say("drawing the report's figures")
+            self._says = f"{event.done} of {event.total} figures"
+            self._bar.now = ""  # its own bar says it
             self._show(_FIGURES, _FIGURES, event.done, event.total)
         elif isinstance(event, Step):
             self._step(event)
@@ -159,7 +163,7 @@ class Display:
 
     def _log(self) -> None:
         """Tell a log what goes on whenever nothing was written to it for a while."""
-        while not self._ended.wait(1.0):
+        while not self._ended.wait(LOOK_SECONDS):
             with self._lock:
                 if time.monotonic() - self._written >= LOG_SECONDS:
                     self._line(self._summary())
