@@ -163,3 +163,7 @@ def test_the_bundled_suites_quote_nothing_else() -> None:
         "dose-flow",
         "lpath",
     }
+    assert {one.models for one in quoted if one.outside == "mnist"} == {
+        ("glow-gray", "glow"),
+        ("vae-gray", "vae"),
+    }

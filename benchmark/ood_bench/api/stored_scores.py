@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 from ood_bench.api.trainings import one_training, sides_of, training_of
-from ood_bench.cells import SCORES, Cells, RecordedCell
+from ood_bench.cells import COLUMNS, SCORES, Cells, RecordedCell
 from ood_bench.cells.columns import columns_of
 from ood_bench.cells.detect import Detect
 from ood_bench.cells.metric import BitsMetric, DetectionMetrics
@@ -75,7 +75,8 @@ class StoredScores(NamedTuple):
             if training_of(cell) == place:
                 spec = self.store.spec(self._scored(cell, data), Detect)
                 read = {"held_out": spec.held_out, "train": spec.train, "test": spec.images}[part]
-                detected |= columns_of(self.store, read)
+                if all(self.store.keeps(key, COLUMNS) for key in read.values()):
+                    detected |= columns_of(self.store, read)
         # of training images, detectors may read others than the mean bits per dimension is of
         found = detected or found if part == "train" else found | detected
         if not found:

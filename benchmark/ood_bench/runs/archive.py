@@ -1,13 +1,14 @@
 """Archives: a run's cells in one file, without weights, from which any report can be made."""
 
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from ood_bench.cells import COLUMNS, SCORES, TABLE, WEIGHTS, Cells, reported
+from ood_bench.cells.detect import Detect
 from ood_bench.errors import OodBenchError
 from ood_bench.files import unfinished
 from ood_bench.hashing import file_sha256
@@ -27,8 +28,10 @@ def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = Tru
 
     Statistics and scores are Parquet files in `cells.zip`, `cells/<key>/columns.parquet` and
     `scores.parquet`; the `manifest.json` beside each holds its options and inputs. Hashes of
-    images, which only the audit reads, are left out. Equal cells give equal bytes. The record
-    contains their checksum, so its own checksum covers everything.
+    images, which only the audit reads, are left out, and so are, if scores are included, columns of
+    training images that only detectors read: a classifier's features of them are most of a run.
+    Equal cells give equal bytes. The record contains their checksum, so its own checksum covers
+    everything.
 
     Args:
         record: The run.
@@ -43,17 +46,31 @@ def archive(record: RunRecord, store: Cells, folder: Path, *, scores: bool = Tru
     hashes = {
         key for key in keys if store.manifest(key)["options"].get("statistic") == "image_hash"
     }
+    unread = hashes | (_fitted_on(keys, store) if scores else set())
     without = {WEIGHTS} if scores else {WEIGHTS, SCORES}
     with unfinished(folder / CELLS) as path:
         with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
             for key in sorted(keys):
                 unwanted = without | {TABLE} if key in record.hidden else without
-                if key in hashes:
+                if key in unread:
                     unwanted = unwanted | {COLUMNS}
                 for name, content in sorted(store.read_files(key, without=unwanted).items()):
                     file.writestr(zipfile.ZipInfo(f"cells/{key}/{name}", _STAMP), content)
         archived = replace(record, base="", own=False, planned=None, zipped=file_sha256(path))
     return write_record(folder, archived)
+
+
+def _fitted_on(keys: Iterable[str], store: Cells) -> set[str]:
+    """Return the cells with columns of training images that only detectors are fitted on."""
+    train, others = set[str](), set[str]()
+    for key in keys:
+        if store.manifest(key)["kind"] == Detect.kind:
+            spec = store.spec(key, Detect)
+            train.update(spec.train.values())
+            others.update(spec.held_out.values(), spec.images.values())
+        else:
+            others.update(store.inputs(key).values())
+    return train - others
 
 
 def is_archive(folder: Path) -> bool:

@@ -8,7 +8,8 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 from ood_bench.errors import did_you_mean
 from ood_bench.results import Category
 from ood_bench.suite.quoted import Quoted
-from ood_bench.suite.schema import Suite
+from ood_bench.suite.schema import ModelEntry, Suite
+from ood_bench.zoo.index import read_index
 
 FILE = "published"
 """What a suite calls the file that comes with the package."""
@@ -116,7 +117,7 @@ class PublishedValues(_Frozen):
                 if (entry.use or name) == value.detector and value.describes(entry.options)
             ]
             models = _models(suite, value.model)
-            for inside, outside in _places(suite, value):
+            for inside, outside in _places(suite, value, models):
                 for detector in detectors if models != () else ():
                     publication = self.sources[value.source]
                     again = f"re-run by {publication.paper}"
@@ -138,18 +139,27 @@ def _models(suite: Suite, kind: str | None) -> tuple[str, ...] | None:
     """Return the suite's models of a kind; None for all."""
     if kind is None:
         return None
-    plain = {name: entry.use or name for name, entry in suite.models.items()}
+    plain = {name: _kind(name, entry) for name, entry in suite.models.items()}
     named = {name: plain[one.of] for name, one in suite.ensembles.items() if one.of in plain}
     if suite.roles.classifier:
         named["classifier"] = suite.roles.classifier.use or "classifier"
     return tuple(name for name, use in (plain | named).items() if use == kind)
 
 
-def _places(suite: Suite, value: PublishedValue) -> Iterator[tuple[str, str]]:
+def _kind(name: str, entry: ModelEntry) -> str:
+    """Return the plugin of a model; of a reference model, the one that it was trained with."""
+    known = read_index() if entry.zoo else {}
+    found = {known[one].plugin for one in entry.zoo if one in known}
+    return found.pop() if len(found) == 1 else entry.use or name
+
+
+def _places(
+    suite: Suite, value: PublishedValue, models: tuple[str, ...] | None
+) -> Iterator[tuple[str, str]]:
     """Yield the pairs of a suite that a value is of; of a category with an empty outside.
 
-    A data set from a source of the suite's own is none of the catalogue, whatever its name, and
-    neither is a corrupted one.
+    A pair that none of the models is run on is left out. A data set from a source of the suite's
+    own is none of the catalogue, whatever its name, and neither is a corrupted one.
     """
 
     def called(name: str) -> str:
@@ -161,7 +171,12 @@ def _places(suite: Suite, value: PublishedValue) -> Iterator[tuple[str, str]]:
         return called(name) != "" and entry in (name, called(name))
 
     if value.category is None:
-        pairs = {(pair.inside, name): None for pair in suite.pairs for name in pair.outside}
+        pairs = {
+            (pair.inside, name): None
+            for pair in suite.pairs
+            for name in pair.outside
+            if None in (models, pair.models) or {*(models or ())} & {*(pair.models or ())}
+        }
         for found in pairs:
             if known(found[0], value.inside) and known(found[1], value.outside):
                 yield found
