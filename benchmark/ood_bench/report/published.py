@@ -11,8 +11,8 @@ from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
 from ood_bench.results import PublishedAuroc, Results, untrained
 from ood_bench.results.trainings import ONE
 
-ROUNDING = 0.0005
-"""Half of the last decimal that papers print."""
+DECIMALS = 2
+"""The fewest decimals that papers print; 0.9 is then 0.90."""
 _TUNED = {True: "yes", False: "no", None: ABSENT}
 
 
@@ -44,9 +44,21 @@ class PublishedCell(NamedTuple):
     @property
     def place(self) -> str:
         """Where the measured interval lies: `below`, `above` or `inside` the published range."""
-        if self.measured.high < min(self.values) - ROUNDING:
+        low, high = min(self.values), max(self.values)
+        if self.measured.high < low - rounding(low):
             return "below"
-        return "above" if self.measured.low > max(self.values) + ROUNDING else "inside"
+        return "above" if self.measured.low > high + rounding(high) else "inside"
+
+
+def rounding(value: float) -> float:
+    """Return half of the last decimal of a published value.
+
+    Example:
+        >>> rounding(0.994), rounding(0.99), rounding(1.0)
+        (0.0005, 0.005, 0.005)
+    """
+    _, _, decimals = f"{value:g}".partition(".")
+    return 0.5 * 10.0 ** -max(len(decimals), DECIMALS)
 
 
 def published_cells(results: Results) -> list[PublishedCell]:
@@ -66,10 +78,13 @@ def published_cells(results: Results) -> list[PublishedCell]:
 
 def _measured(results: Results) -> Iterator[Measurement]:
     """Yield every measured AUROC, and every mean over all sets of a category."""
-    trained = {(item.model, item.detector): item.trained for item in detections(results)}
+    trained = {
+        (item.model, item.detector, item.inside, item.outside): item.trained
+        for item in detections(results)
+    }
     for entry in entries(results):
-        said = trained.get((entry.model, entry.detector), "")
         for (inside, outside), row in entry.auroc.items():
+            said = trained.get((entry.model, entry.detector, inside, outside), "")
             note = "; ".join(untrained([row.note]))
             measure = (row.value, row.low, row.high)
             yield Measurement(entry.model, entry.detector, inside, outside, *measure, said, note)

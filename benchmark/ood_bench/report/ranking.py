@@ -197,13 +197,18 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
         for item in ranking.differences
         if item.p_holm < SIGNIFICANT
     }
-    trained = {
-        (item.model, item.detector): item.trained for item in detections(results) if item.pooled
-    }
+    trained: dict[tuple[str, str], dict[str, None]] = {}
+    for item in detections(results):
+        if item.pooled and (item.inside, item.outside) in board.pairs:
+            trained.setdefault((item.model, item.detector), {})[item.trained] = None
     rows, footnotes = [], Footnotes()
     for entry in board.detectors:
         name = (entry.model, entry.detector)
-        costs = [cost for cost in ranking.costs if (cost.model, cost.detector) == name]
+        costs = [
+            cost
+            for cost in ranking.costs
+            if (cost.model, cost.detector) == name and (cost.inside, cost.outside) in board.pairs
+        ]
         times = [cost.milliseconds for cost in costs]
         passes = mean_passes([cost.passes for cost in costs])
         rank, values = ranked.get(name), entry.over(over)
@@ -220,7 +225,7 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
                 f"{entry.model} {footnotes.mark(*entry.untrained)}".strip(),
                 entry.detector,
                 ranking.uses.get(entry.detector, ABSENT),
-                trained.get(name, ABSENT),
+                " or ".join(trained.get(name, {})) or ABSENT,
                 *cells,
                 ABSENT if rank is None else f"{rank:.1f}",
                 ABSENT if passes is None else str(passes),

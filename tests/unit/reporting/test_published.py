@@ -30,6 +30,7 @@ def value(auroc: float, **changes: object) -> PublishedAuroc:
         ((0.08, 0.1), ("0.080 to 0.100", "0.020", "2", "one training above")),
         ((0.16,), ("0.160", "–", "1", "one training inside")),
         ((0.166,), ("0.166", "–", "1", "one training below")),
+        ((0.17,), ("0.170", "–", "1", "one training inside")),
     ],
 )
 def test_a_cell_shows_the_published_spread_and_where_the_measured_interval_lies(

@@ -103,6 +103,27 @@ def test_cost_is_stated_as_passes_and_as_time(ranked: Results) -> None:
     assert [row[-2:] for row in table.rows][:3] == [("–", "2.00"), ("1.5 F", "3.00"), ("–", "–")]
 
 
+def test_cost_and_trainings_are_those_of_the_pairs_of_the_table(ranked: Results) -> None:
+    assert ranked.ranking is not None
+    costs = (
+        Cost("classifier", *GRAY[0], "msp", 1.0, Passes(1)),
+        Cost("classifier", *COLOUR[0], "msp", 5.0, Passes(2)),
+    )
+    seeds = [
+        replace(row, seed=seed)
+        for row in ranked.rows
+        if (row.model, row.detector) == ("glow", "typicality")
+        for seed in ("0", "1", "2")[: 3 if (row.inside, row.outside) == GRAY[0] else 1]
+    ]
+    changed = replace(
+        ranked, rows=(*ranked.rows, *seeds), ranking=replace(ranked.ranking, costs=costs)
+    )
+    gray, _, colour = boards(changed)
+    assert ranking_table(changed, gray).rows[2][-2:] == ("1 F", "1.00")
+    assert ranking_table(changed, colour).rows[0][-2:] == ("2 F", "5.00")
+    assert ranking_table(changed, gray).rows[0][3] == "3 trainings or one training"
+
+
 def test_the_ranking_is_ordered_by_the_worst_of_both_directions(ranked: Results) -> None:
     """One direction at 0.99 does not help a detector whose other one is at 0.3."""
     rows = [
