@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.typing import NDArray
@@ -18,6 +19,7 @@ from ood_bench import load_run
 from ood_bench.data import Library, Shape
 from ood_bench.data.options import DataOptions
 from ood_bench.data.partition import partition
+from ood_bench.errors import OodBenchError
 
 ROLES = """\
 extends: tiny.yaml
@@ -238,6 +240,14 @@ def test_a_detector_of_a_classifier_is_fitted_on_what_it_was_trained_on_or_on_wh
         seen = run.statistics("classifier", "seen")
         name = "classifier.features.0"
         np.testing.assert_allclose(columns[name], seen[name][chosen], rtol=1e-5)
+    scores = run.scores("classifier", "knn", "seen")
+    kept = load_run(run.archive(roles.parent / "kept"))
+    pd.testing.assert_series_equal(kept.scores("classifier", "knn", "seen"), scores)
+    with pytest.raises(OodBenchError, match="no train columns of classifier on low are kept"):
+        kept.statistics("classifier", "low", part="train")
+    whole = load_run(run.archive(roles.parent / "whole", scores=False))
+    assert len(whole.statistics("classifier", "low", part="train")) == len(parts.train[:50])
+    pd.testing.assert_series_equal(whole.scores("classifier", "knn", "seen"), scores)
 
 
 @pytest.mark.parametrize("given", [False, True])
