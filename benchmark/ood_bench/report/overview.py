@@ -30,6 +30,8 @@ if TYPE_CHECKING:
 
 ALONE = 0.06
 """Distance to the nearest other point, in AUROC, from which a point gets a label."""
+LETTER, LINE = 0.02, 0.06
+"""Width of a letter of a label, and height of a label with its distance from its point: AUROC."""
 GRAY = (0.62, 0.62, 0.62)
 """The colour of models that are not trained."""
 
@@ -90,7 +92,7 @@ def _figures(
             "lower right works in one only: it detects simple images, or complex ones. Points that "
             "lie alone are named. Squares score groups of images, which is an easier task; models "
             "that are not trained are gray.",
-            _directions,
+            directions,
         )
     yield (
         "overview-heatmap",
@@ -180,7 +182,8 @@ def _gray_labels(axes: "Axes", part: list[RankedDetector]) -> None:
             label.set_color(GRAY)
 
 
-def _directions(results: Results) -> "Figure":
+def directions(results: Results) -> "Figure":
+    """Return the figure of AUROC in one direction of a pair over that in the other."""
     from matplotlib.figure import Figure
 
     from ood_bench.analyses.style import look, plain
@@ -217,15 +220,25 @@ def _directions(results: Results) -> "Figure":
 
 
 def _name_those_alone(axes: "Axes", points: list[tuple[RankedDetector, float, float]]) -> None:
-    """Write the detector's name beside each point that has no other near it."""
+    """Write the detector's name above each point that has no other near it, if there is room."""
     from ood_bench.analyses.style import plain
 
+    named: list[tuple[float, float, float]] = []
     for place, (entry, x, y) in enumerate(points):
-        others = (other[1:] for other in points[:place] + points[place + 1 :])
-        if min((math.dist((x, y), other) for other in others), default=1.0) > ALONE:
-            side = "left" if x < 0.2 else "right" if x > 0.8 else "center"
+        others = [other[1:] for other in points[:place] + points[place + 1 :]]
+        name, side = plain(entry.detector), "left" if x < 0.2 else "right" if x > 0.8 else "center"
+        width = LETTER * len(name)
+        left = x - width * {"left": 0.0, "center": 0.5, "right": 1.0}[side]
+        covers = any(left <= a <= left + width and 0 < b - y < LINE for a, b in others)
+        meets = any(
+            abs(b - y) < LINE and left < start + span and start < left + width
+            for start, span, b in named
+        )
+        near = min((math.dist((x, y), other) for other in others), default=1.0)
+        if near > ALONE and not covers and not meets:
+            named.append((left, width, y))
             axes.annotate(
-                plain(entry.detector), (x, y), xytext=(0, 5), textcoords="offset points",
+                name, (x, y), xytext=(0, 5), textcoords="offset points",
                 ha=side, va="bottom", fontsize=7,
             )  # fmt: skip
 

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 from tests.unit.reporting.conftest import make_row
 
-from ood_bench.report import run_document
+from ood_bench.report import overview, run_document
 from ood_bench.report.file_cache import FileCache
 from ood_bench.report.html.page import html
 from ood_bench.report.latex import latex
@@ -151,3 +151,26 @@ def test_each_overview_can_be_drawn(ranked: Results) -> None:
         f"figures/overview-{name}.png" for name in ("auroc", "directions", "heatmap")
     ]
     assert all("groups of images" in one.caption for one in drawn)
+
+
+def test_names_in_the_figure_of_both_directions_cover_neither_each_other_nor_a_dot(
+    ranked: Results,
+) -> None:
+    places = {
+        "gradient_fisher": (0.80, 0.98), "sitn": (0.67, 0.97), "input_gradient_norm": (0.76, 0.6),
+        "fisher": (0.7, 0.625), "likelihood": (0.06, 0.99),
+    }  # fmt: skip
+    rows = tuple(
+        measured("glow", detector, pair, value)
+        for detector, values in places.items()
+        for pair, value in zip(GRAY, values, strict=True)
+    )
+    figure = overview.directions(replace(ranked, rows=rows))
+    figure.draw_without_rendering()
+    (axes,) = figure.axes
+    labels = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert set(labels) == {"gradient_fisher", "fisher", "likelihood"}
+    dots = [axes.transData.transform(place) for place in places.values()]
+    for name, box in labels.items():
+        assert not any(box.contains(*dot) for dot in dots)
+        assert not any(box.overlaps(other) for key, other in labels.items() if key != name)
