@@ -24,7 +24,10 @@ LOOK_SECONDS = 1.0
 """Time between two looks at whether a log is to be told."""
 
 SHOWN_SECONDS = 0.2
-"""Time between two looks at how far a run is."""
+"""Least time between two looks at how far a run is."""
+
+SHARE = 20
+"""Multiple of the time of such a look that passes until the next, as it grows with the cells."""
 
 _RUN = "cells"
 _FIGURES = "figures"
@@ -47,7 +50,7 @@ class Display:
         self._tasks: dict[str, TaskID] = {}
         self._forecast: Forecast | None = None
         self._says = at_first
-        self._shown = 0.0
+        self._next_look = 0.0
         self._written = time.monotonic()
         self._lock, self._ended = RLock(), Flag()
 
@@ -130,11 +133,12 @@ class Display:
             self._hide(_RUN)
             self._bar.summary = ""
             self._say("writing the report")
-        elif not self._bar.disable and time.monotonic() - self._shown >= SHOWN_SECONDS:
-            self._shown = time.monotonic()
+        elif not self._bar.disable and (began := time.monotonic()) >= self._next_look:
             total = self._forecast.total.total()
             self._bar.summary = str(self._forecast)
             self._show(_RUN, _RUN, total - self._forecast.pending, total, self._left())
+            took = time.monotonic() - began
+            self._next_look = began + max(SHOWN_SECONDS, SHARE * took)
 
     def _left(self) -> str:
         """Return about how long the run still takes; empty if it is unknown."""
