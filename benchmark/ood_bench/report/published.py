@@ -63,7 +63,7 @@ def rounding(value: float) -> float:
 
 def published_cells(results: Results) -> list[PublishedCell]:
     """Return the measured values that have published ones, in the order of the latter."""
-    if results.ranking is None:
+    if results.ranking is None or not results.ranking.quotations:
         return []
     found: dict[Measurement, PublishedCell] = {}
     everything = list(_measured(results))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from ood_bench.report.measured import detections
 from ood_bench.report.numbers import ABSENT, decimal, p_text, with_interval
 from ood_bench.report.texttable import Footnotes, TextTable, numbers, words
-from ood_bench.results import Difference, Results, Row, untrained
+from ood_bench.results import Cost, Difference, Results, Row, untrained
 from ood_bench.statistics.passes import mean_passes
 
 SIGNIFICANT = 0.05
@@ -197,18 +197,19 @@ def ranking_table(results: Results, board: RankingBoard) -> TextTable:
         for item in ranking.differences
         if item.p_holm < SIGNIFICANT
     }
+    own = frozenset(board.pairs)
     trained: dict[tuple[str, str], dict[str, None]] = {}
     for item in detections(results):
-        if item.pooled and (item.inside, item.outside) in board.pairs:
+        if item.pooled and (item.inside, item.outside) in own:
             trained.setdefault((item.model, item.detector), {})[item.trained] = None
+    costs_of: dict[tuple[str, str], list[Cost]] = {}
+    for cost in ranking.costs:
+        if (cost.inside, cost.outside) in own:
+            costs_of.setdefault((cost.model, cost.detector), []).append(cost)
     rows, footnotes = [], Footnotes()
     for entry in board.detectors:
         name = (entry.model, entry.detector)
-        costs = [
-            cost
-            for cost in ranking.costs
-            if (cost.model, cost.detector) == name and (cost.inside, cost.outside) in board.pairs
-        ]
+        costs = costs_of.get(name, [])
         times = [cost.milliseconds for cost in costs]
         passes = mean_passes([cost.passes for cost in costs])
         rank, values = ranked.get(name), entry.over(over)

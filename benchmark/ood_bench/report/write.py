@@ -95,17 +95,7 @@ def _draw(
     progress: DrawingProgress | None,
     reasons: Mapping[str, str] | None,
 ) -> tuple[list[Shown | Undrawn], tuple[Overview, ...]]:
-    """Show the tables of all analyses, and draw the figures over all detectors.
-
-    Args:
-        results: The results of a run.
-        analyses: The analyses by the suite's names.
-        cache: The files of the report's folder.
-        encoding: Makes a file of a figure.
-        draws: Whether the page draws charts and galleries itself.
-        progress: Called after each table.
-        reasons: Why some analyses are missing, by their names.
-    """
+    """Show the tables of all analyses by `show_all`, and draw the figures over all detectors."""
     from ood_bench.analyses.style import colours_of_report
 
     sets = outside_sets(results)

@@ -36,21 +36,18 @@ def category_means(
         rows: All rows, those of single seeds and pooled ones.
         source: Reader of per-image values, for the correlation of AUROCs that share images.
     """
-    labels: dict[tuple[str, Category], list[str]] = {}
+    labels: dict[str, dict[Category, list[str]]] = {}
     for label in record.categories:
-        labels.setdefault((label.inside, label.category), []).append(label.outside)
-    areas = [row for row in rows if row.metric == "auroc"]
-    pooled = {
-        (row.model, row.inside, row.detector, row.outside): row
-        for row in areas
-        if row.seed == "all"
-    }
-    for model, inside, detector in dict.fromkeys(key[:3] for key in pooled):
-        own = [row for row in areas if (row.model, row.detector) == (model, detector)]
-        for (of, category), outside in labels.items():
-            keys = [(model, inside, detector, name) for name in outside]
-            found = [pooled[key] for key in keys if key in pooled]
-            if of != inside or not found:
+        labels.setdefault(label.inside, {}).setdefault(label.category, []).append(label.outside)
+    groups: dict[tuple[str, str, str], list[Row]] = {}
+    for row in rows:
+        if row.metric == "auroc" and row.inside in labels:
+            groups.setdefault((row.model, row.inside, row.detector), []).append(row)
+    for (model, inside, detector), own in groups.items():
+        pooled = {row.outside: row for row in own if row.seed == "all"}
+        for category, outside in labels[inside].items():
+            found = [pooled[name] for name in outside if name in pooled]
+            if not found:
                 continue
             value = sum(row.value for row in found) / len(found)
             parts = [Part(row, 1 / len(found)) for row in found]
