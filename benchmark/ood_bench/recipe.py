@@ -7,7 +7,6 @@ from typing import Annotated, Any, Literal
 
 from pydantic import (
     BaseModel,
-    ConfigDict,
     Field,
     JsonValue,
     ValidationInfo,
@@ -17,6 +16,7 @@ from pydantic import (
 )
 
 from ood_bench.errors import did_you_mean
+from ood_bench.typed import FROZEN
 
 __all__ = [
     "OPTIMIZERS",
@@ -55,9 +55,7 @@ def _usual_warmup(given: Mapping[str, Any]) -> int:
 class Recipe(BaseModel):
     """Training options; those that change the trained weights are part of the cell's key."""
 
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = FROZEN
 
     steps: int = Field(default=10_000, ge=0)
     """Optimiser steps. 0 leaves a model at its initialisation."""

@@ -6,12 +6,13 @@ from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, TypeVar, cast
 
-from pydantic import Field, StringConstraints, TypeAdapter, ValidationError
+from pydantic import ConfigDict, Field, StringConstraints, TypeAdapter, ValidationError
 from pydantic_core import from_json, to_json
 
 from ood_bench.errors import OodBenchError, StoreError
 
 __all__ = [
+    "FROZEN",
     "LARGEST",
     "Count",
     "DerivedName",
@@ -23,6 +24,9 @@ __all__ = [
     "read_limited",
     "typed",
 ]
+
+FROZEN = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True)
+"""Configuration of models of what people write: unknown keys are refused."""
 
 LARGEST = 1 << 26
 """Bytes of the largest JSON file that is read."""

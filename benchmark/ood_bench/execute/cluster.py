@@ -9,7 +9,6 @@ from typing import Annotated, Any, Self, TypeAlias
 from pydantic import (
     AfterValidator,
     BaseModel,
-    ConfigDict,
     Field,
     StringConstraints,
     WithJsonSchema,
@@ -21,6 +20,7 @@ from ood_bench.suite.given import read_mapping
 from ood_bench.suite.json_schema import Schema, schema_of
 from ood_bench.suite.load import validated
 from ood_bench.suite.source import read_yaml
+from ood_bench.typed import FROZEN
 
 ClusterLike: TypeAlias = str | Path | Mapping[str, Any]
 """A cluster: its YAML file, or a mapping with the YAML's content."""
@@ -117,9 +117,7 @@ Line = Annotated[str, StringConstraints(pattern=r"^[^\x00-\x08\x0a-\x1f]*$")]
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = FROZEN
 
 
 class CpuOnly(_Frozen):

@@ -15,6 +15,7 @@ from ood_bench.core_yaml import KeyPath, one_line
 from ood_bench.data import DataOptions
 from ood_bench.errors import OodBenchError, SuiteError, did_you_mean
 from ood_bench.recipe import Recipe
+from ood_bench.results import Category
 from ood_bench.scalars import changes, refusal
 from ood_bench.suite.corruptions import with_corruptions
 from ood_bench.suite.extend import KEY, Written, read_suite
@@ -363,7 +364,7 @@ def _check_names(loaded: LoadedSuite) -> None:
             same = outside == pair.inside
             check(not same, ("pairs", i, "outside", j), f"'{outside}' is the ID data set")
         labelled: dict[str, str] = {}
-        for category in ("near", "far", "shift"):
+        for category in get_args(Category):
             for j, name in enumerate(getattr(pair, category)):
                 place = ("pairs", i, category, j)
                 near = did_you_mean(name, pair.outside)

@@ -3,12 +3,13 @@
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, Field, StringConstraints, model_validator
 
 from ood_bench.errors import did_you_mean
 from ood_bench.results import Category
 from ood_bench.suite.quoted import Quoted
 from ood_bench.suite.schema import ModelEntry, Suite
+from ood_bench.typed import FROZEN
 from ood_bench.zoo.index import read_index
 
 FILE = "published"
@@ -23,9 +24,7 @@ Where = Annotated[str, StringConstraints(pattern=r"^(table|figure|section|file) 
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = FROZEN
 
 
 class Publication(_Frozen):

@@ -7,7 +7,6 @@ from pydantic import (
     AfterValidator,
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Discriminator,
     Field,
     StringConstraints,
@@ -22,7 +21,7 @@ from ood_bench.recipe import Recipe
 from ood_bench.results import Category, Corrupted, Labelled, Variant
 from ood_bench.suite.quoted import Quoted, QuotedValues
 from ood_bench.suite.variants import variant_name
-from ood_bench.typed import Name
+from ood_bench.typed import FROZEN, Name
 from ood_bench.zoo import PREFIX
 
 __all__ = [
@@ -45,9 +44,7 @@ __all__ = [
 
 
 class _Frozen(BaseModel):
-    model_config = ConfigDict(
-        frozen=True, extra="forbid", allow_inf_nan=False, use_attribute_docstrings=True
-    )
+    model_config = FROZEN
 
 
 def _names_to_entries(value: Any) -> Any:
