@@ -9,6 +9,7 @@ from scipy.special import ndtri
 from ood_bench.detectors import Columns, Detector, Scorer
 from ood_bench.detectors.copod import fit_copod
 from ood_bench.detectors.estimators import fit_estimator
+from ood_bench.detectors.gaussian import whitening
 from ood_bench.detectors.matrix import Matrix
 
 
@@ -59,8 +60,8 @@ def _copod(held_out: Matrix) -> Callable[[Matrix], Any]:
 
 def _mahalanobis(held_out: Matrix) -> Callable[[Matrix], Any]:
     mean = held_out.mean(axis=0)
-    whitening = _inverse_root(np.atleast_2d(np.cov(held_out, rowvar=False, ddof=0)))
-    return lambda rows: np.square((rows - mean) @ whitening).sum(axis=1)
+    whiten = whitening(held_out - mean, of="")
+    return lambda rows: np.square((rows - mean) @ whiten).sum(axis=1)
 
 
 def _times(rows: Matrix, columns: Matrix) -> Matrix:
