@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from PIL import Image
+from safetensors.torch import load_file
 from tests.conftest import NORMAL, Command
 from tests.stored import members, unpack
 
@@ -150,6 +152,41 @@ def test_an_exported_model_has_a_card_and_can_be_fetched_by_a_name(
     pd.testing.assert_frame_equal(
         by_name, scored(ood_bench, tmp_path, "--model", kept, "--images", photos)
     )
+
+
+def test_an_export_has_large_tensors_in_float16_if_bits_per_dimension_stay_the_same(
+    finished: Path,
+    photos: Path,
+    tmp_path: Path,
+    ood_bench: Command,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    command = ("models", "export", "glow", "--results", finished / "results")
+    full, half = tmp_path / "full", tmp_path / "half"
+    monkeypatch.setattr("ood_bench.scoring.half.SMALL", small := 100)
+    assert ood_bench(*command, "-o", full).status == 0
+    done = ood_bench(*command, "--float16", photos, "-o", half)
+    assert done.status == 0, done.err
+    before, after = (load_file(folder / "weights.safetensors") for folder in (full, half))
+    rounded = [name for name, value in after.items() if value.dtype == torch.float16]
+    assert rounded
+    for name, value in before.items():
+        assert torch.equal(after[name], value.half() if name in rounded else value)
+        assert (name in rounded) == (value.numel() > small)
+    bits = [
+        scored(ood_bench, tmp_path, "--model", folder, "--images", photos)["bits_per_dim"]
+        for folder in (full, half)
+    ]
+    change = (bits[1] - bits[0]).abs().max()
+    assert 0 < change <= 1e-3
+    monkeypatch.setattr("ood_bench.scoring.half.TOLERANCE", change / 2)
+    done = ood_bench(*command, "--float16", photos, "-o", tmp_path / "refused")
+    assert done.status == 2
+    assert f"glow@low/0: float16 weights change an image by {change:.2g} bits" in done.err
+    assert len(done.err.splitlines()) == 1
+    assert not (tmp_path / "refused").exists()
+    done = ood_bench(*command, "--float16", tmp_path / "nothing", "-o", tmp_path / "refused")
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
 
 
 def test_the_file_of_a_training_cell_is_a_model_and_so_is_the_folder_of_an_old_one(

@@ -9,6 +9,7 @@ import typer
 from ood_bench.cli.console import say
 from ood_bench.cli.options import (
     RUN,
+    DataRoot,
     ResultsRoot,
     TrustCode,
     output_file_option,
@@ -159,15 +160,30 @@ def export(
         output_option("Where the files go."),
     ],
     run: Run = None,
+    data: DataRoot = None,
     results: ResultsRoot = Path("results"),
+    float16: Annotated[
+        str | None,
+        typer.Option(
+            "--float16",
+            metavar="IMAGES",
+            help="Write large tensors as float16, half the size. IMAGES, as in `ood-bench score`, "
+            "are scored with both, and none may change by more than 0.001 bits per dimension.",
+            show_default=False,
+        ),
+    ] = None,
 ) -> None:
     """Write a trained model to one folder, for `ood-bench score`.
 
     The folder holds its weights, its options, and the statistics of held-out ID images.
     """
-    from ood_bench.scoring import export, find_model
+    from ood_bench.scoring import export, find_model, gather
 
-    say(export(find_model(model, results=results, run=run), output))
+    found = find_model(model, results=results, run=run)
+    half_on = None
+    if float16 is not None:
+        half_on = gather(float16, found.shape, usual=found.transform, root=data).pixels
+    say(export(found, output, half_on=half_on))
 
 
 def _images(
