@@ -109,6 +109,7 @@ def test_an_exported_model_scores_as_the_run_does_wherever_it_lies(
     assert done.status == 0, done.err
     assert sorted(path.name for path in (tmp_path / "kept").iterdir()) == [
         "README.md",
+        "course.parquet",
         "data.json",
         "held_out.parquet",
         "model.json",

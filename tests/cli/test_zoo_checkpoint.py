@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 from tests.conftest import Command, within_pytest, write_tiny
@@ -18,6 +19,8 @@ from ood_bench.data import Library
 from ood_bench.data.options import DataOptions
 from ood_bench.data.partition import Whole, partition
 from ood_bench.scoring import export, find_model
+from ood_bench.store import Store
+from ood_bench.zoo.layout import COURSE
 
 FULL = 60_000
 SUBSET = 20_000
@@ -113,6 +116,14 @@ def measured(results: Path, name: str) -> dict[str, list[float]]:
             found: dict[str, list[float]]
             found = json.loads(members(results, "metrics.json")[key].read_text())["measures"]
             return found
+    raise LookupError(name)
+
+
+def course(results: Path, name: str) -> pd.DataFrame:
+    """Return the bits per dimension along a training, by its cell's name."""
+    for key, path in members(results).items():
+        if json.loads(path.read_text())["name"] == name:
+            return Store(results / "store").read_frame(key, COURSE)
     raise LookupError(name)
 
 
@@ -323,3 +334,43 @@ def test_two_divisions_of_the_same_images_are_kept_apart(
         lengths = {column: len(found.values) for column, found in held_out.items()}
         assert {"log_prob", "complexity_png"} <= lengths.keys()
         assert {*lengths.values()} == {count}, name
+
+
+def test_the_course_of_a_training_comes_with_its_model_and_is_found_by_its_images(
+    named: Path, trained: Path, ood_bench: Command
+) -> None:
+    shutil.copy(named / "high.npz", named / "above.npz")
+    suite = write(named, "[zoo:a, zoo:b]", models=("ready",))
+    text = suite.read_text().replace("[histogram]", "[course]").replace("[high]", "[above, low2]")
+    low2 = "low2: {npz: ./low2.npz}, above: {npz: ./above.npz}"
+    np.savez(named / "low2.npz", test_images=np.load(named / "low.npz")["test_images"][:40])
+    suite.write_text(text + f"datasets: {{{low2}}}\n")
+    done = ood_bench("run", suite)
+    assert done.status == 0, done.err
+    ours = course(named / "results", "train/ready@low/0")
+    theirs = course(trained / "results", "train/glow@low/0")
+    assert set(theirs["data"]) == {"low/train", "low/test", "high/test"}
+    assert set(ours["data"]) == {"low/train", "low/test", "above/test"}
+    theirs["data"] = theirs["data"].replace({"high/test": "above/test"})
+    pd.testing.assert_frame_equal(ours, theirs)
+    table = pd.read_csv(next(named.glob("results/own-*/tables/findings.csv")))
+    crossings = table.query("name == 'crossings' and seed.astype('str') == '0'")
+    assert crossings["outside"].tolist() == ["above"]
+
+
+def test_a_course_of_other_images_is_none_and_a_changed_one_is_refused(
+    named: Path, ood_bench: Command
+) -> None:
+    suite = write(named, "zoo:a")
+    text = suite.read_text().replace("[histogram]", "[course]").replace("[high]", "[noise]")
+    suite.write_text(text + "datasets: {noise: {use: noise, count: 50}}\n")
+    done = ood_bench("run", suite)
+    assert done.status == 0, done.err
+    (page,) = named.glob("results/own-*/report.md")
+    assert "ready@low/0 × course" in page.read_text().replace("\\", "")
+    assert not list(named.glob("results/own-*/figures/course-*"))
+    file = named / "zoo" / "a" / "course.parquet"
+    file.write_bytes(file.read_bytes()[:-1])
+    done = ood_bench("run", suite)
+    assert (done.status, len(done.err.splitlines())) == (2, 1)
+    assert "course.parquet is not what was exported" in done.err

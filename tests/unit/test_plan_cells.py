@@ -118,7 +118,8 @@ def test_what_an_ensemble_or_given_weights_cannot_have_is_skipped_with_its_reaso
 ) -> None:
     assert {skip.cell: skip.reason for skip in plan.skips} == {
         "ready × waic": "this model has one checkpoint, so all members would be the same",
-        "ready × course": "it follows the training, and this model is loaded from a checkpoint",
+        "ready × course": "it follows the training, and this model is loaded from a checkpoint "
+        "without its course",
         "two × background_ratio": "it needs a single model with its background, not an ensemble",
         "two × waic": "it needs a single model with its members, not an ensemble",
         "two × course": "it needs a single trained model, not an ensemble",

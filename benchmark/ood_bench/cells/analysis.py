@@ -12,12 +12,12 @@ from ood_bench.analyses import Analysis, Finding, ImageLoader, Study
 from ood_bench.cells.context import Wanted
 from ood_bench.cells.spec import NotHashed, Role, Spec
 from ood_bench.cells.tables import write_frame, write_json
-from ood_bench.cells.train import COURSE
 from ood_bench.data import Shape
 from ood_bench.data.partition import Whole, partition_by
 from ood_bench.detectors import Columns, Scores
 from ood_bench.registry import Options, construct
 from ood_bench.typed import Key
+from ood_bench.zoo.layout import COURSE
 
 if TYPE_CHECKING:
     from ood_bench.cells.finished import Cells

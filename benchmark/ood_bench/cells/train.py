@@ -17,14 +17,26 @@ from ood_bench.errors import DataError
 from ood_bench.hashing import file_sha256
 from ood_bench.recipe import Recipe
 from ood_bench.registry import Options, arguments
-from ood_bench.zoo.layout import DATA, TRAINING, WEIGHTS
+from ood_bench.zoo.layout import COURSE, DATA, TRAINING, WEIGHTS
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from ood_bench.cells.worker import Task, Worker
     from ood_bench.lit import FitReport, ImageModule
 
-COURSE = "course.parquet"
-"""The file with bits per dimension along the training, if it is probed."""
+
+@dataclass(frozen=True)
+class Followed:
+    """The file of bits per dimension along an earlier training.
+
+    Attributes:
+        path: The file.
+        names: The name of each probe in the file, by its name in this suite.
+    """
+
+    path: Path
+    names: Mapping[str, str]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,12 +55,14 @@ class Train(Spec):
         checkpoint: SHA-256 of the weights that are loaded instead of training.
         origin: For a zoo model, its name there, its training report, and the published value of
             such a model.
+        course: SHA-256 of the bits per dimension along the training of a checkpoint.
         labels: Digest of the training labels of a classifier.
         probes: Digests of the images that probe the training, by `data set/split`.
         images: The training split.
         probed: The images of the probes.
         training: The whole recipe.
         weights: The file of the checkpoint.
+        followed: The file of the checkpoint's course, if it is read.
     """
 
     kind = family = "train"
@@ -63,12 +77,14 @@ class Train(Spec):
     data: str
     checkpoint: str | None = None
     origin: Mapping[str, Any] | None = None
+    course: str | None = None
     labels: str | None = None
     probes: Mapping[str, str] | None = None
     images: Annotated[Wanted | None, NotHashed] = None
     probed: Annotated[Mapping[str, Wanted], NotHashed] = field(default_factory=dict)
     training: Annotated[Recipe | None, NotHashed] = None
     weights: Annotated[Path | None, NotHashed] = None
+    followed: Annotated[Followed | None, NotHashed] = None
 
     @property
     def calls_model(self) -> bool:
@@ -107,11 +123,24 @@ class Train(Spec):
             sane = judged(model, pixels[parts.train], pixels[parts.validation])
             content |= sane._asdict()
         probes = pd.DataFrame(content.pop("probes"), columns=Probe._fields)
+        if self.followed is not None:
+            probes = self._course_of(self.followed)
         write_json(folder / TRAINING, content)
         write_json(folder / DATA, worker.context.provenance(self.images))
         if len(probes):
             write_frame(folder / COURSE, probes)
         worker.forget_model()
+
+    def _course_of(self, followed: Followed) -> "pd.DataFrame":
+        """Return the course of a checkpoint's training, of the data sets of this suite."""
+        import pandas as pd
+
+        if file_sha256(followed.path) != self.course:
+            raise DataError(f"{followed.path} changed since the run was planned; run again")
+        course = pd.read_parquet(followed.path)
+        here = {name: known for known, name in followed.names.items()}
+        course = course[course["data"].isin(here)]
+        return course.assign(data=course["data"].map(here))
 
     def _parts(self, count: int) -> Partition:
         return partition_by(count, self.data, self.recipe)

@@ -14,7 +14,7 @@ from ood_bench.errors import OodBenchError
 from ood_bench.plan.audit import add_audits
 from ood_bench.plan.fits import Fits
 from ood_bench.plan.plan import Plan
-from ood_bench.plan.plugins import CLASSIFIER, Named, Plugins, split_role
+from ood_bench.plan.plugins import CLASSIFIER, UNPROBED, Named, Plugins, split_role
 from ood_bench.plan.sources import Sources
 from ood_bench.plan.trial import DataPart, Trained, Trial, Trials
 from ood_bench.registry import Registry
@@ -195,8 +195,12 @@ class _Builder:
             for name in scores:
                 self.pairing(own[name], trained, scores)
             for name, analysis in self.plugins.analyses.items():
-                if not lacks[name]:
-                    self.analyse(analysis, trained, scores)
+                if lacks[name]:
+                    continue
+                if self.plugins.built_analyses[name].uses_course and not trained.probed:
+                    self.skips[Omission(f"{trained.label} × {name}", UNPROBED)] = None
+                    continue
+                self.analyse(analysis, trained, scores)
 
     def add_classifier(self, trial: Trial) -> None:
         """Add the detectors that read only a classifier, on one inside data set."""

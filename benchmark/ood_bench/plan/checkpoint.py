@@ -9,7 +9,7 @@ from ood_bench.errors import OodBenchError, PluginError
 from ood_bench.hashing import file_sha256
 from ood_bench.typed import read_limited, typed
 from ood_bench.zoo import PREFIX, Description, check_files, find_zoo, read_description, summary
-from ood_bench.zoo.layout import CARD, TRAINING, WEIGHTS
+from ood_bench.zoo.layout import CARD, COURSE, TRAINING, WEIGHTS
 
 _REPORTED = (
     "steps",
@@ -24,6 +24,34 @@ _REPORTED = (
 
 
 @dataclass(frozen=True)
+class Course:
+    """Bits per dimension along an earlier training.
+
+    Attributes:
+        path: The file.
+        sha256: Its SHA-256.
+        probes: Digest of the images of each probe, by `data set/split`.
+    """
+
+    path: Path
+    sha256: str
+    probes: Mapping[str, str]
+
+    def named(self, wanted: Mapping[str, str]) -> dict[str, str]:
+        """Return the probes of the same images as those wanted.
+
+        Args:
+            wanted: Digests of images by `data set/split`.
+
+        Returns:
+            The probe's name in the file by the wanted name.
+        """
+        probes = {(digest, name.rpartition("/")[2]): name for name, digest in self.probes.items()}
+        found = {name: (digest, name.rpartition("/")[2]) for name, digest in wanted.items()}
+        return {name: probes[images] for name, images in found.items() if images in probes}
+
+
+@dataclass(frozen=True)
 class Weights:
     """A file of weights from an earlier training.
 
@@ -33,12 +61,14 @@ class Weights:
         called: Its name in tables.
         reported: Its training report, with the published value of such a model; None for a
             bare file.
+        course: Bits per dimension along its training, if a zoo model has them.
     """
 
     path: Path
     sha256: str
     called: str
     reported: Mapping[str, Any] | None = None
+    course: Course | None = None
 
 
 @dataclass(frozen=True)
@@ -80,6 +110,11 @@ class Pretrained:
 
     weights: Mapping[int, Weights]
     origin: ZooOrigin | None = None
+
+    @property
+    def followed(self) -> bool:
+        """Whether bits per dimension along a training are known."""
+        return any(weights.course is not None for weights in self.weights.values())
 
     def of(self, seed: int) -> Weights:
         """Return the weights for a seed; a single training serves every seed.
@@ -133,7 +168,13 @@ def of_zoo(names: Sequence[str]) -> tuple[Pretrained, ...]:
                 f"'{PREFIX}{name}' and '{known.weights[description.seed].called}' are both of "
                 f"seed {description.seed}"
             )
-        weights = Weights(path, description.files[WEIGHTS], f"{PREFIX}{name}", _reported(folder))
+        weights = Weights(
+            path,
+            description.files[WEIGHTS],
+            f"{PREFIX}{name}",
+            _reported(folder),
+            _course(folder, description),
+        )
         found[origin.digest] = Pretrained({**known.weights, description.seed: weights}, origin)
     plugins = {known.origin.plugin for known in found.values() if known.origin}
     if len(plugins) > 1:
@@ -159,6 +200,12 @@ def _origin(found: Description) -> ZooOrigin:
         )
     except (LookupError, TypeError, ValueError) as error:
         raise OodBenchError(f"'{found.name}' does not say what it was trained on") from error
+
+
+def _course(folder: Path, found: Description) -> Course | None:
+    if found.course is None:
+        return None
+    return Course(folder / COURSE, found.files[COURSE], found.course)
 
 
 def _difference(one: ZooOrigin, other: ZooOrigin | None) -> str:

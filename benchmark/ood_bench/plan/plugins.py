@@ -46,6 +46,8 @@ class Named:
 CLASSIFIER = "classifier"
 """The name, in cells and tables, of the model that plays this role."""
 
+UNPROBED = "it follows the training, and this model is loaded from a checkpoint without its course"
+
 ROLES = ("background", "member", "classifier")
 
 TAKEN = {
@@ -317,8 +319,8 @@ class Plugins:
         built = self.built_analyses[analysis]
         if issubclass(model.type, Mixture) and (built.uses_model or built.uses_course):
             return "it needs a single trained model, not an ensemble"
-        if model.checkpoint is not None and built.uses_course:
-            return "it follows the training, and this model is loaded from a checkpoint"
+        if built.uses_course and model.checkpoint is not None and not model.checkpoint.followed:
+            return UNPROBED
         if built.requires is not None and not has(model.type, built.requires):
             return lacking(_kind(model), built.requires)
         return self.lack(built.needs, model)

@@ -1,19 +1,19 @@
 """Inputs of detectors and analyses: trainings and the columns of models, by role."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from ood_bench.cells import Address, Cell, Part
 from ood_bench.cells.context import Wanted
 from ood_bench.cells.score import Score
-from ood_bench.cells.train import Train
+from ood_bench.cells.train import Followed, Train
 from ood_bench.core_yaml import KeyPath
 from ood_bench.data import ImagesInfo, Shape
 from ood_bench.data.partition import Partition, Whole, partition_by
 from ood_bench.errors import DataError, PluginError, SuiteError
 from ood_bench.hashing import digest
-from ood_bench.plan.checkpoint import Pretrained, Weights
+from ood_bench.plan.checkpoint import Course, Pretrained, Weights
 from ood_bench.plan.models import Models
 from ood_bench.plan.plan import DataRead
 from ood_bench.plan.plugins import Plugins, split_role
@@ -139,14 +139,16 @@ class Sources:
         info = self.info(trial.inside, "train", trial.shape, trial.place)
         self._note_division(trial)
         self._check_optimizer(trial)
-        model, checkpoint, probed = trial.model, trial.model.checkpoint, {}
-        followed = any(found.uses_course for found in self.plugins.built_analyses.values())
-        if followed and not trial.supervised and checkpoint is None:
-            probed = {
-                f"{name}/{part}": self.wanted(name, part, trial.shape, place)
-                for name, part, place in trial.probes
-            }
+        model, checkpoint = trial.model, trial.model.checkpoint
         weights = self._weights(checkpoint, trial, seed) if checkpoint else None
+        probed = {} if weights and not weights.course else self._probed(trial)
+        course = weights.course if weights else None
+        followed = _followed(course, trial.inside, probed) if course else None
+        digests = {
+            name: wanted.digest
+            for name, wanted in probed.items()
+            if course is None or (followed is not None and name in followed.names)
+        }
         spec = Train(
             plugin=model.plugin,
             revision=model.revision,
@@ -157,16 +159,29 @@ class Sources:
             data=info.digest,
             checkpoint=weights.sha256 if weights else None,
             origin=weights.reported if weights else None,
+            course=course.sha256 if course and digests else None,
             labels=info.labels if trial.supervised else None,
-            probes={name: found.digest for name, found in probed.items()} or None,
+            probes=digests or None,
             images=self.wanted(trial.inside, "train", trial.shape, trial.place),
-            probed=probed,
+            probed={} if weights else probed,
             training=recipe,
             weights=weights.path if weights else None,
+            followed=followed,
         )
         plugin = f"{model.plugin}, {weights.called}" if weights else model.plugin
         at = Address(model=model.name, inside=trial.inside, seed=seed, plugin=plugin)
-        return Trained(trial, seed, self.add(Cell(f"train/{at.label}", spec, (at,))))
+        cell = self.add(Cell(f"train/{at.label}", spec, (at,)))
+        return Trained(trial, seed, cell, probed=spec.probes is not None)
+
+    def _probed(self, trial: Trial) -> dict[str, Wanted]:
+        """Return the images that are to probe a training, if an analysis follows it."""
+        followed = any(found.uses_course for found in self.plugins.built_analyses.values())
+        if not followed or trial.supervised:
+            return {}
+        return {
+            f"{name}/{part}": self.wanted(name, part, trial.shape, place)
+            for name, part, place in trial.probes
+        }
 
     def _check_optimizer(self, trial: Trial) -> None:
         """Check that a recipe's optimizer exists and accepts its options."""
@@ -298,6 +313,17 @@ class Sources:
         mark = "" if part == "test" else f"-{digest(spec.hashed)[:6]}"
         called = f"score/{sized(trial.shape)}/{name}/{part}{mark}/{spec.statistic}"
         return self.add(Cell(called, spec, (Address(data=name, part=part),)))
+
+
+def _followed(course: Course, inside: str, probed: Mapping[str, Wanted]) -> Followed | None:
+    """Return the probes of a checkpoint's training that are of a suite's images.
+
+    None if they lack the inside's test images or have no others.
+    """
+    names = course.named({name: wanted.digest for name, wanted in probed.items()})
+    own = {f"{inside}/train", f"{inside}/test"}
+    whole = f"{inside}/test" in names and names.keys() - own
+    return Followed(course.path, names) if whole else None
 
 
 def sizes(recipe: Recipe) -> dict[str, int]:

@@ -59,12 +59,16 @@ class Trial:
 
 @dataclass(frozen=True)
 class Trained:
-    """One training of a trial, or the trained members of an ensemble."""
+    """One training of a trial, or the trained members of an ensemble.
+
+    `probed` says whether bits per dimension along the training are known, or will be.
+    """
 
     trial: Trial
     seed: int
     cell: Cell | None
     members: "tuple[Trained, ...]" = ()
+    probed: bool = False
 
     @property
     def at(self) -> Address:

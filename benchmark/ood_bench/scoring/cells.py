@@ -10,10 +10,10 @@ from ood_bench.cells.train import Train
 from ood_bench.errors import OodBenchError
 from ood_bench.runs import RunRecord, read_record
 from ood_bench.runs.record import RECORD
-from ood_bench.scoring.trained import HeldOut, TrainedModel
+from ood_bench.scoring.trained import Course, HeldOut, TrainedModel
 from ood_bench.statistics import LABEL
 from ood_bench.store import Store
-from ood_bench.zoo.layout import DATA, TRAINING
+from ood_bench.zoo.layout import COURSE, DATA, TRAINING
 
 
 def of_cell(
@@ -47,6 +47,7 @@ def of_cell(
         base=base,
         trust=trust,
         training=store.read_typed(key, TRAINING, dict[str, Any]),
+        course=Course(store.file(key, COURSE), spec.probes) if spec.probes else None,
     )
 
 

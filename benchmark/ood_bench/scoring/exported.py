@@ -20,12 +20,13 @@ from ood_bench.packed import StoredFile
 from ood_bench.registry import Registry, code_options
 from ood_bench.scoring.card import card
 from ood_bench.scoring.half import half_precision
-from ood_bench.scoring.trained import HeldOut, TrainedModel
+from ood_bench.scoring.trained import Course, HeldOut, TrainedModel
 from ood_bench.source_files import read_source
 from ood_bench.store import write_columns
 from ood_bench.typed import read_limited, typed
 from ood_bench.zoo.layout import (
     CARD,
+    COURSE,
     DATA,
     DESCRIPTION,
     FORMAT,
@@ -84,6 +85,9 @@ def _write(model: TrainedModel, folder: Path, weights: "Mapping[str, Tensor] | N
         folder / HELD_OUT, {name: column.values for name, column in model.held_out.items()}
     )
     files = [WEIGHTS, HELD_OUT]
+    if model.course is not None:
+        model.course.file.copy(folder / COURSE)
+        files.append(COURSE)
     named = {"": model.plugin, **_code_of(model)}
     for option, path in named.items():
         where, _, attribute = path.rpartition(":")
@@ -107,6 +111,8 @@ def _write(model: TrainedModel, folder: Path, weights: "Mapping[str, Tensor] | N
         },
         "files": {name: file_sha256(folder / name) for name in dict.fromkeys(files)},
     }
+    if model.course is not None:
+        description["course"] = dict(model.course.probes)
     described = {**description, "digest": digest(description)}
     write_whole(folder / DESCRIPTION, json.dumps(described, indent=1, sort_keys=True))
 
@@ -173,6 +179,7 @@ def read_exported(folder: Path, *, trust_code: bool = False) -> TrainedModel:
         base=folder,
         trust=trust_code,
         training=_training(folder / TRAINING),
+        course=None if found.course is None else Course(StoredFile(folder / COURSE), found.course),
     )
 
 

@@ -27,6 +27,13 @@ class HeldOut:
     values: Scores
 
 
+class Course(NamedTuple):
+    """The file of a training's probes, and the digest of each probe's images by name."""
+
+    file: StoredFile
+    probes: Mapping[str, str]
+
+
 class TestMeasure(NamedTuple):
     """A result for the hub's card: task, measure, images, value and interval."""
 
@@ -56,6 +63,7 @@ class TrainedModel:
         trust: Whether to load a plugin that no installed package registers.
         training: The training report; empty if unknown.
         tested: Bits per dimension of the test images, if its run has measured them.
+        course: Bits per dimension along the training, if it was probed.
     """
 
     name: str
@@ -72,6 +80,7 @@ class TrainedModel:
     trust: bool
     training: Mapping[str, Any] = field(default_factory=dict)
     tested: TestMeasure | None = None
+    course: Course | None = None
 
     @property
     def transform(self) -> Transform:

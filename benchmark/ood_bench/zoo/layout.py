@@ -13,6 +13,8 @@ from ood_bench.typed import RelativePath, Sha256, read_limited, typed
 DESCRIPTION = "model.json"
 WEIGHTS = "weights.safetensors"
 HELD_OUT = "held_out.parquet"
+COURSE = "course.parquet"
+"""Bits per dimension along the training, if it was probed."""
 CARD = "README.md"
 TRAINING = "training.json"
 DATA = "data.json"
@@ -29,7 +31,12 @@ class Origin(BaseModel):
 
 
 class Description(BaseModel):
-    """Content of `model.json`."""
+    """Content of `model.json`.
+
+    Attributes:
+        course: Digest of the images of each probe along the training, by `data set/split`; None
+            if it was not probed.
+    """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,6 +51,7 @@ class Description(BaseModel):
     data: dict[str, Any]
     held_out: dict[str, Origin]
     files: dict[RelativePath, Sha256]
+    course: dict[str, str] | None = None
     digest: str
 
 
@@ -60,7 +68,8 @@ def read_description(folder: Path) -> Description:
         content = {key: value for key, value in json.loads(text).items() if key != "digest"}
         if digest(content) != found.digest:
             raise StoreError(f"{path} is damaged: it is not what was written")
-        for name in (WEIGHTS, HELD_OUT):
+        courses = () if found.course is None else (COURSE,)
+        for name in (WEIGHTS, HELD_OUT, *courses):
             if name not in found.files:
                 raise StoreError(f"{path} is damaged: no checksum of {name}")
     except StoreError as error:
