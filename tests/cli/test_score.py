@@ -164,7 +164,7 @@ def test_an_export_has_large_tensors_in_float16_if_bits_per_dimension_stay_the_s
 ) -> None:
     command = ("models", "export", "glow", "--results", finished / "results")
     full, half = tmp_path / "full", tmp_path / "half"
-    monkeypatch.setattr("ood_bench.scoring.half.SMALL", small := 100)
+    monkeypatch.setattr("ood_bench.scoring.half.SMALL", (small := 100,))
     assert ood_bench(*command, "-o", full).status == 0
     done = ood_bench(*command, "--float16", photos, "-o", half)
     assert done.status == 0, done.err
@@ -186,6 +186,10 @@ def test_an_export_has_large_tensors_in_float16_if_bits_per_dimension_stay_the_s
     assert f"glow@low/0: float16 weights change an image by {change:.2g} bits" in done.err
     assert len(done.err.splitlines()) == 1
     assert not (tmp_path / "refused").exists()
+    monkeypatch.setattr("ood_bench.scoring.half.SMALL", (small, 10**9))
+    assert ood_bench(*command, "--float16", photos, "-o", tmp_path / "kept").status == 0
+    kept = load_file(tmp_path / "kept" / "weights.safetensors")
+    assert all(torch.equal(kept[name], value) for name, value in before.items())
     done = ood_bench(*command, "--float16", tmp_path / "nothing", "-o", tmp_path / "refused")
     assert (done.status, len(done.err.splitlines())) == (2, 1)
 
