@@ -60,6 +60,53 @@ class Linear(EncodesToNoise):
         return (z * self.scales) @ self.rotation.T + 0.5
 
 
+class Watched(Linear):
+    """Keeps the images that it is called with."""
+
+    def to_noise(self, y: Tensor) -> Tensor:
+        self.seen = y.detach()
+        return super().to_noise(y)
+
+
+def test_a_flow_is_taken_where_its_likelihood_is() -> None:
+    x = images(3)
+    flow = Watched(np.ones(64))
+    FlowDimension().compute(x, flow)
+    assert flow.seen.numpy() == pytest.approx(dequantized(x).numpy(), abs=1e-7)
+
+
+@pytest.mark.parametrize("steps", [1, 2, 5, 20])
+def test_a_form_is_the_mean_of_its_bounds_by_quadrature(steps: int) -> None:
+    """Of Gauss, from the matrix on the Krylov space, and of Gauss-Radau with a node at zero."""
+    random = np.random.default_rng(0)
+    matrix, start = random.normal(size=(20, 20)), random.normal(size=20)
+    square = matrix.T @ matrix
+    basis = np.zeros((20, 0))
+    last, size = start / np.linalg.norm(start), 0.0
+    for _ in range(steps):
+        basis = np.column_stack([basis, last])
+        last = square @ last
+        for _ in range(2):
+            last = last - basis @ (basis.T @ last)
+        size = float(np.linalg.norm(last))
+        last = last / size
+    inner = basis.T @ square @ basis
+    radau = np.zeros((steps + 1, steps + 1))
+    radau[:steps, :steps] = inner
+    radau[steps, steps - 1] = radau[steps - 1, steps] = size
+    radau[steps, steps] = size**2 * np.linalg.inv(inner)[-1, -1]  # so that it is singular
+    lower, upper = (
+        start @ start * np.linalg.inv(np.eye(len(found)) + found)[0, 0] for found in (inner, radau)
+    )
+    given = torch.from_numpy(matrix)
+    found = resolvent_form(
+        lambda v: v @ given.T, lambda u: u @ given, torch.from_numpy(start)[None], steps=steps
+    )
+    exact = start @ np.linalg.solve(np.eye(20) + square, start)
+    assert float(found) == pytest.approx((lower + upper) / 2, rel=1e-9)
+    assert lower - 1e-9 <= exact <= upper + 1e-9
+
+
 @pytest.mark.parametrize("count", [0, 1, 17, 64])
 def test_a_linear_flow_has_as_many_dimensions_as_scales_above_one_level(count: int) -> None:
     """Of a projection on n of D dimensions a probe's form has the variance 2n (1 − n/D) about."""
