@@ -79,6 +79,8 @@ def test_a_state_dict_of_torch_is_read_with_or_without_a_training_program_around
         suite(folder, file)
         done = ood_bench("run", folder / "own.yaml", "--only", "train/ready@*")
         assert done.status == 0, done.err
+        assert "] load/ready@low/0 in " in done.err, "nothing is trained"
+        assert "] train/ready@low/0 in " not in done.err
 
 
 class Anything:

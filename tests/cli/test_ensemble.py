@@ -6,9 +6,11 @@ from pathlib import Path
 
 import numpy as np
 import pyarrow.parquet as pq
+import pytest
 from tests.conftest import Command
 from tests.stored import members as files
 
+from ood_bench.cells.environment import Environment
 from ood_bench.runs import read_record
 from ood_bench.runs.ranking import rank
 from ood_bench.store import Store
@@ -54,6 +56,17 @@ def test_an_ensembles_likelihood_is_the_mean_of_its_members(tiny: Path, ood_benc
         "glow": "1 F",
         "three": "3 F",  # its members'
     }
+
+    class OfOneSecond(Store):
+        """Each cell took a second."""
+
+        def environment(self, key: str) -> Environment:
+            return Environment(seconds="1.0")
+
+    ranking = rank(record, OfOneSecond(tiny.parent / "results/store"))
+    assert ranking is not None
+    times = {c.model: c.milliseconds for c in ranking.costs if c.detector == "likelihood"}
+    assert times["three"] == pytest.approx(times["glow"] * 5 / 2)  # with three members' columns
 
 
 def test_what_needs_one_model_is_skipped_for_an_ensemble(tiny: Path, ood_bench: Command) -> None:

@@ -10,8 +10,10 @@ from ood_bench.data import Shape
 from ood_bench.lit import DensityModule, build
 from ood_bench.statistics import Statistic
 from ood_bench.statistics.counting import counted
+from ood_bench.statistics.decoder_dimension import DecoderDimension
 from ood_bench.statistics.diffusion_path import DiffusionPath
 from ood_bench.statistics.elbo import Elbo
+from ood_bench.statistics.flow_dimension import FlowDimension
 from ood_bench.statistics.gradient_norm import GradientNorm
 from ood_bench.statistics.inpainting_error import InpaintingError
 from ood_bench.statistics.input_gradient_norm import InputGradientNorm
@@ -60,6 +62,8 @@ VAE_OF = {"latent": 3, "channels": (4,), "samples": 5}
         (Glow, {"levels": 2, "steps": 1, "width": 4}, LogProb(), "1 F"),
         (Glow, {"levels": 2, "steps": 1, "width": 4}, LatentNormality(), "1 F"),
         (Glow, {"levels": 2, "steps": 1, "width": 4}, InputGradientNorm(), "1 F + 1 B"),
+        (Glow, {"levels": 2, "steps": 1, "width": 4}, FlowDimension(), "25 F + 24 J + 24 B"),
+        (VAE, VAE_OF, DecoderDimension(), "3 F + 3 J"),
         (TarFlow, {"width": 8, "heads": 2}, LogProb(), "1 F"),
         (PixelCNN, {}, LogProb(), "1 F"),
     ],
@@ -118,7 +122,6 @@ def test_the_part_that_is_passed_most_counts() -> None:
     assert count.of(5) == Passes(4, 0, 2)
 
 
-@pytest.mark.filterwarnings("ignore:.torch.jit.script. is deprecated")  # by torch.func itself
 def test_products_of_the_jacobian_are_counted() -> None:
     model, x = Twice(), torch.zeros(5, 4)
     with counted(model) as count:

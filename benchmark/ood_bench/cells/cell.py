@@ -22,6 +22,11 @@ class Cell:
     at: tuple[Address, ...] = ()
 
     @property
+    def shown(self) -> str:
+        """The name in lines of progress: `load/…` for weights that are loaded, not trained."""
+        return self.spec.shown(self.name)
+
+    @property
     def key(self) -> str:
         """Digest of everything that the result depends on."""
         return self.spec.key

@@ -42,7 +42,7 @@ class Step:
 
     def __str__(self) -> str:
         """Return one line."""
-        return f"{self.cell.name}: {self.training}" if self.training else self.cell.name
+        return f"{self.cell.shown}: {self.training}" if self.training else self.cell.shown
 
 
 @dataclass

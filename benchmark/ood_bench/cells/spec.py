@@ -67,6 +67,10 @@ class Spec(ABC):
         """Whether the work trains or calls a model, which is faster on a GPU."""
         return False
 
+    def shown(self, name: str) -> str:
+        """Return what lines of progress call a cell of some name."""
+        return name
+
     @cached_property
     def hashed(self) -> dict[str, Any]:
         """Everything that the result depends on beside its inputs, as JSON."""

@@ -91,6 +91,10 @@ class Train(Spec):
         """True."""
         return True
 
+    def shown(self, name: str) -> str:
+        """Return the name, which says for a checkpoint that it is loaded."""
+        return name if self.checkpoint is None else name.replace("train/", "load/", 1)
+
     def build(self, worker: "Worker") -> "ImageModule":
         """Return the model with its initial weights, on the worker's device."""
         from ood_bench.lit import build

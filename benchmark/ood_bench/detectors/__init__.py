@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from ood_bench.detectors.kl_matching import KlMatching
     from ood_bench.detectors.knn import Knn
     from ood_bench.detectors.lid import Lid
+    from ood_bench.detectors.lid_thresholds import LidThresholds
     from ood_bench.detectors.likelihood import Likelihood
     from ood_bench.detectors.likelihood_regret import LikelihoodRegret
     from ood_bench.detectors.lmd import Lmd
@@ -83,6 +84,7 @@ __all__ = [
     "Knn",
     "LPath",
     "Lid",
+    "LidThresholds",
     "Likelihood",
     "LikelihoodRegret",
     "Lmd",
@@ -135,6 +137,7 @@ _MODULES = {
     "KlMatching": "kl_matching",
     "Knn": "knn",
     "Lid": "lid",
+    "LidThresholds": "lid_thresholds",
     "Likelihood": "likelihood",
     "LikelihoodRegret": "likelihood_regret",
     "Lmd": "lmd",

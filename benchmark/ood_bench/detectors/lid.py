@@ -12,6 +12,9 @@ class Lid(Detector):
     its likelihood is low, or its dimension; here q is a mixture of Gaussians of both over held-out
     images, which makes it one score and also takes high values for odd.
 
+    The dimension of a model that removes noise is FLIPD, from its score; that of a flow or a VAE is
+    from the singular values of the Jacobian of the map from noise, or from latents, to images.
+
     Args:
         components: Gaussians in the mixture; fewer where there are under 20 images for each.
 

@@ -23,7 +23,7 @@ class Done:
     def __str__(self) -> str:
         """Return one line."""
         how = "is stored" if self.stored else f"in {self.seconds:.1f} s"
-        return f"{self.cell.name} {how}"
+        return f"{self.cell.shown} {how}"
 
 
 @dataclass(frozen=True)

@@ -36,11 +36,6 @@ class Forecast:
         """Number of cells without an outcome."""
         return len(self._pending)
 
-    @property
-    def running(self) -> tuple[Cell, ...]:
-        """The cells in progress, in the order in which they began."""
-        return tuple(self._pending[key] for key in self._began)
-
     def begin(self, key: str, now: float) -> None:
         """Note that a cell begins."""
         if key in self._pending:

@@ -84,13 +84,19 @@ def _costs(cells: Iterable[RecordedCell], store: Cells) -> Iterable[Cost]:
             total += found
         return total
 
+    def seconds_of(key: str) -> float:
+        """Return the time for some columns; of an ensemble with those of its members at hand."""
+        spec = store.spec(key, Score) if store.has(key) else None
+        members = filter(store.has, spec.member.values() if spec else ())
+        return float(environment(key).seconds) + sum(map(seconds_of, members))
+
     for cell in cells:
         if not store.has(cell.key):
             continue
         scored = store.spec(cell.key, DetectionMetrics).outside
         detect = store.spec(scored, Detect)
         columns = sorted({*detect.images.values()})
-        seconds = sum(float(environment(key).seconds) for key in (*columns, scored))
+        seconds = sum(map(seconds_of, columns)) + float(environment(scored).seconds)
         milliseconds = 1e3 * seconds / rows_of(detect.source)
         groups[cell.at.pair].append((milliseconds, passes_of(columns)))
     for address, measured in groups.items():
