@@ -16,6 +16,7 @@ from ood_bench.lit import FitReport, ImageInput, NetworkClassifier, adopt, build
 from ood_bench.lit.class_order import other_order
 from ood_bench.recipe import Recipe
 from ood_bench.testing import CLASSIFIER_LAWS, ClassifierSubject, Law, random_images
+from ood_bench_models.classifier import Classifier
 from ood_bench_models.module_classifier import ModuleClassifier
 
 SHAPE = Shape(1, 8, 8)
@@ -295,6 +296,16 @@ def test_weights_keep_their_own_names_and_may_lie_below_one(
     assert not model.training
     with torch.no_grad():
         assert torch.equal(model.classify(images()).logits, network.eval()(images()))
+
+
+def test_a_model_with_plain_names_takes_weights_that_lie_below_one(tmp_path: Path) -> None:
+    trained, other = (build(Classifier, SHAPE, {"classes": 3, "width": 8}, n) for n in (0, 1))
+    weights = {f"module.{name}": value for name, value in trained.state_dict().items()}
+    torch.save(weights, tmp_path / "parallel.pt")
+    x, labels = bright(30)
+    adopt(other, tmp_path / "parallel.pt", x, batch_size=8, labels=labels)
+    with torch.no_grad():
+        assert torch.equal(other.classify(images()).logits, trained.classify(images()).logits)
 
 
 def test_weights_of_another_width_name_what_does_not_fit(tmp_path: Path) -> None:

@@ -64,9 +64,12 @@ def load_pretrained(model: ImageModule, path: Path) -> None:
     Raises:
         PluginError: If names or shapes differ; the message lists them.
     """
-    found = read_weights(path)
-    found.pop("initialised", None)
     wanted = {key: value for key, value in model.state_dict().items() if key != "initialised"}
+    found = {
+        key: value
+        for key, value in read_weights(path).items()
+        if key in wanted or key.split(".")[-1] != "initialised"
+    }
     found = _renamed(found, wanted, [part for part, _ in model.named_children()])
     found = {key: value for key, value in wanted.items() if key.endswith(_COUNT)} | found
     absent, foreign = wanted.keys() - found.keys(), found.keys() - wanted.keys()
