@@ -292,7 +292,7 @@ class Denoises(Protocol):
 class Classification(NamedTuple):
     """What a classifier says of images: logits `(B, K)` and features `(B, F)`.
 
-    The logits are an affine function of the features.
+    The logits are an affine function of the features, unless `has_linear_head` says no.
     """
 
     logits: "Tensor"

@@ -8,7 +8,7 @@ imports lie in a package of their own, which is named after their content.
 import ast
 import importlib
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from importlib.abc import MetaPathFinder
@@ -18,12 +18,14 @@ from pathlib import Path
 from types import CodeType, ModuleType
 from typing import Annotated, Any, TypeAlias
 
+from ood_bench.errors import raised
 from ood_bench.hashing import bytes_sha256, digest
 
 __all__ = [
     "CodePath",
     "NamesCode",
     "SourceFile",
+    "imported_callable",
     "imported_object",
     "read_source",
 ]
@@ -132,6 +134,29 @@ def imported_object(path: CodePath) -> Any:
     if where.endswith(".py"):
         return getattr(read_source(Path(where)).load(), name)
     return getattr(importlib.import_module(where), name)
+
+
+def imported_callable(option: str, path: CodePath) -> Callable[..., Any]:
+    """Import the callable that an option names.
+
+    Args:
+        option: Name of the option, for messages.
+        path: `package.module:callable` or `file.py:callable`.
+
+    Raises:
+        ValueError: If it does not import, or cannot be called.
+    """
+    where, _, name = path.rpartition(":")
+    if not where or not name:
+        raise ValueError(f"{option} '{path}': write package.module:callable or ./file.py:callable")
+    try:
+        found: Callable[..., Any] = imported_object(path)
+    except Exception as error:
+        said = raised(error) if where.endswith(".py") else f"{type(error).__name__}: {error}"
+        raise ValueError(f"{option} '{path}' does not import: {said}") from error
+    if not callable(found):
+        raise ValueError(f"{option} '{path}' is a {type(found).__name__} and cannot be called")
+    return found
 
 
 def _stem(path: Path) -> str:

@@ -1,13 +1,11 @@
 """Any continuous density of a package or a file, named in a suite without a class for it."""
 
-from collections.abc import Callable
 from typing import Any
 
 from ood_bench.data import Shape
-from ood_bench.errors import raised
 from ood_bench.lit import FloatDensity
 from ood_bench.lit.floats import Layout, Space
-from ood_bench.source_files import CodePath, imported_object
+from ood_bench.source_files import CodePath, imported_callable
 
 
 class Density(FloatDensity):
@@ -40,29 +38,10 @@ class Density(FloatDensity):
         layout: Layout = "flat",
         space: Space = "logit",
     ) -> None:
-        builder = _imported(build)
+        builder = imported_callable("build", build)
         try:
             density = builder(shape.dims if layout == "flat" else tuple(shape), **arguments)
         except TypeError as error:
             raise ValueError(f"build '{build}': {error}") from error
         super().__init__(shape, density, layout, space)
         self.distribution()
-
-
-def _imported(path: CodePath) -> Callable[..., Any]:
-    """Import the callable that `build` names.
-
-    Raises:
-        ValueError: If it does not import, or cannot be called.
-    """
-    where, _, name = path.rpartition(":")
-    if not where or not name:
-        raise ValueError(f"build '{path}': write package.module:callable or ./file.py:callable")
-    try:
-        found: Callable[..., Any] = imported_object(path)
-    except Exception as error:
-        said = raised(error) if where.endswith(".py") else f"{type(error).__name__}: {error}"
-        raise ValueError(f"build '{path}' does not import: {said}") from error
-    if not callable(found):
-        raise ValueError(f"build '{path}' is a {type(found).__name__} and cannot be called")
-    return found

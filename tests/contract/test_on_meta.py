@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 import torch
 from tests.contract.test_models import CASES
+from tests.peer import timm
 from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
@@ -31,6 +32,11 @@ MODELS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     for case, options in cases.items()
 } | {
     "classifier": ("classifier", {"width": 8}),
+    "module_classifier": (
+        "module_classifier",
+        {"build": "tests.networks:Net", "arguments": {"outputs": 10, "channels": 3}, "size": 12},
+    ),
+    "timm": ("timm", {"model": "test_resnet", "size": 32}),
     "density": ("density", {"build": "zuko.flows:NSF", "arguments": {"transforms": 1}}),
     "density, standard": (
         "density",
@@ -101,6 +107,8 @@ def _is_mask(index: object) -> bool:
 
 def on_meta(name: str, options: Mapping[str, object]) -> ImageModule:
     """Return a model in evaluation, initialised where there are values."""
+    if name == "timm":
+        timm()
     model = build(Registry().load("models", name), SHAPE, options, seed=0)
     model.initialise(random_images(SHAPE, 8))
     model.to("meta").initialised = torch.tensor(True)  # `admit` reads it

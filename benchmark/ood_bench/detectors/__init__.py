@@ -186,6 +186,8 @@ class Detector(ABC):
         fit_on: The ID images that it is fitted on: `held_out`, which the model was not trained on,
             or `train`, those that it was trained on, without augmentation. A detector that lets
             users choose takes an option of this name.
+        reads_last_layer: Whether it needs the logits to be an affine function of the features; it
+            is skipped for a classifier that names an earlier layer as its features.
         group: Number of images per score; the scorer returns one score per whole group.
     """
 
@@ -193,6 +195,7 @@ class Detector(ABC):
     needs: tuple[str, ...]
     fits_on: tuple[str, ...] = ()
     fit_on: FitOn = "held_out"
+    reads_last_layer: bool = False
     group: int = 1
 
     @abstractmethod

@@ -31,6 +31,7 @@ class Ash(Detector):
 
     needs = ("classifier.features.*",)
     fits_on = ("classifier.logits.*",)
+    reads_last_layer = True
 
     def __init__(
         self,

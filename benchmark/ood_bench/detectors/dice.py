@@ -27,6 +27,7 @@ class Dice(Detector):
 
     needs = ("classifier.features.*",)
     fits_on = ("classifier.logits.*",)
+    reads_last_layer = True
 
     def __init__(self, *, pruned: float = 0.9, fit_on: FitOn = "train") -> None:
         self.pruned = checked_pruned(pruned)

@@ -25,6 +25,7 @@ class Fdbd(Detector):
     """
 
     needs = ("classifier.features.*", "classifier.logits.*")
+    reads_last_layer = True
 
     def __init__(self, *, fit_on: FitOn = "train") -> None:
         self.fit_on = fit_on

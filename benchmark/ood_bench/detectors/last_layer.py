@@ -54,6 +54,7 @@ def last_layer(columns: Columns) -> LastLayer:
     error = np.abs(layer.logits(features) - logits).max()
     if error > _AFFINE * (logits - level).std():
         raise ValueError(
-            f"the logits are no affine function of the features: they differ by up to {error:.3g}"
+            f"the logits are no affine function of the features: they differ by up to {error:.3g}; "
+            "features are what the last, linear layer of a classifier takes"
         )
     return layer

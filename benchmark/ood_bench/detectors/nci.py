@@ -27,6 +27,7 @@ class Nci(Detector):
     """
 
     needs = ("classifier.features.*", "classifier.logits.*")
+    reads_last_layer = True
 
     def __init__(self, *, alpha: float = 0.0, fit_on: FitOn = "train") -> None:
         if not alpha >= 0:

@@ -74,6 +74,7 @@ class PytorchOod(Detector):
         self.fits_on = ("classifier.label",)
         if self._parameters & _HEAD:
             self.fits_on = (*self.fits_on, "classifier.logits.*")
+            self.reads_last_layer = True
 
     def fit(self, known: Columns) -> Scorer:
         """Return x ↦ the detector's outlier score.

@@ -24,6 +24,7 @@ class React(Detector):
 
     needs = ("classifier.features.*",)
     fits_on = ("classifier.logits.*",)
+    reads_last_layer = True
 
     def __init__(self, *, quantile: float = 0.9, fit_on: FitOn = "train") -> None:
         if not 0 < quantile <= 1:

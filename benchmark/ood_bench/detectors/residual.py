@@ -23,6 +23,7 @@ class Residual(Detector):
 
     needs = ("classifier.features.*",)
     fits_on = ("classifier.logits.*",)
+    reads_last_layer = True
 
     def __init__(self, *, dims: int | None = None, fit_on: FitOn = "train") -> None:
         self.dims = checked_dims(dims)

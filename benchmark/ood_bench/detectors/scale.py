@@ -25,6 +25,7 @@ class Scale(Detector):
 
     needs = ("classifier.features.*",)
     fits_on = ("classifier.logits.*",)
+    reads_last_layer = True
 
     def __init__(self, *, pruned: float = 0.85, fit_on: FitOn = "train") -> None:
         self.pruned = checked_pruned(pruned)

@@ -28,6 +28,7 @@ class Vim(Detector):
     """
 
     needs = ("classifier.features.*", "classifier.logits.*")
+    reads_last_layer = True
 
     def __init__(self, *, dims: int | None = None, fit_on: FitOn = "train") -> None:
         self.dims = checked_dims(dims)

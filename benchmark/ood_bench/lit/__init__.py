@@ -5,8 +5,10 @@ from ood_bench.lit.course import TrainingProgress
 from ood_bench.lit.draws import importance_weighted
 from ood_bench.lit.fit import FitReport, fit
 from ood_bench.lit.floats import FloatDensity
+from ood_bench.lit.image_input import ImageInput
 from ood_bench.lit.loggers import Logs, refuse_missing_logger
 from ood_bench.lit.module import ClassifierModule, DensityModule, ImageModule
+from ood_bench.lit.network import NetworkClassifier
 from ood_bench.lit.optimizers import check_optimizer
 from ood_bench.lit.pretrained import adopt, load_pretrained
 from ood_bench.lit.probes import Probe
@@ -20,8 +22,10 @@ __all__ = [
     "DensityModule",
     "FitReport",
     "FloatDensity",
+    "ImageInput",
     "ImageModule",
     "Logs",
+    "NetworkClassifier",
     "Probe",
     "Sanity",
     "Size",

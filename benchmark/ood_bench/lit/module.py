@@ -218,6 +218,13 @@ class ClassifierModule(ImageModule, Classifies, ABC):
     def classify(self, y: Tensor) -> Classification:
         """Return logits and features of images on [0, 1]."""
 
+    def has_linear_head(self) -> bool:
+        """Return whether the logits are an affine function of the features; true by default.
+
+        Detectors that read the last layer are skipped for a classifier that says no.
+        """
+        return True
+
     def _logits(self, x: Tensor) -> Tensor:
         self.admit(x)
         return self.classify(x.to(self.dtype) / 255.0).logits

@@ -1,7 +1,7 @@
 """Read pretrained weights from a file without running code."""
 
 import pickle
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +18,8 @@ from ood_bench.lit.module import ImageModule
 
 NESTED = ("state_dict", "model_state_dict", "model")
 """Keys under which checkpoints store the state dict, Lightning's first."""
+
+_COUNT = ".num_batches_tracked"
 
 
 def read_weights(path: Path) -> dict[str, Tensor]:
@@ -55,19 +57,21 @@ def load_pretrained(model: ImageModule, path: Path) -> None:
     """Load pretrained weights, and mark the model as initialised.
 
     The names are those of the model's state dict or, if one submodule holds all weights (the
-    `density` of a `FloatDensity`), those of that submodule.
+    `density` of a `FloatDensity`, the `network` of a `NetworkClassifier`), those of that submodule.
+    Either may lie below one name of the training program, as `module.` of DataParallel. The count
+    of batches of a batch normalisation, which older versions of PyTorch did not save, may lack.
 
     Raises:
         PluginError: If names or shapes differ; the message lists them.
     """
-    found = read_weights(path)
-    found.pop("initialised", None)
     wanted = {key: value for key, value in model.state_dict().items() if key != "initialised"}
-    if not found.keys() & wanted.keys():
-        parts = (f"{part}." for part, _ in model.named_children())
-        whole = (part for part in parts if {part + key for key in found} == wanted.keys())
-        prefix = next(whole, "")
-        found = {prefix + key: value for key, value in found.items()}
+    found = {
+        key: value
+        for key, value in read_weights(path).items()
+        if key in wanted or key.split(".")[-1] != "initialised"
+    }
+    found = _renamed(found, wanted, [part for part, _ in model.named_children()])
+    found = {key: value for key, value in wanted.items() if key.endswith(_COUNT)} | found
     absent, foreign = wanted.keys() - found.keys(), found.keys() - wanted.keys()
     wrong = [key for key in wanted if key in found and wanted[key].shape != found[key].shape]
     said = [f"it lacks {_listed(absent)}"] if absent else []
@@ -82,6 +86,23 @@ def load_pretrained(model: ImageModule, path: Path) -> None:
             f"{'; '.join(said)}; give the options that it was trained with"
         )
     model.load_state_dict({**found, "initialised": torch.tensor(True)})
+
+
+def _renamed(
+    found: dict[str, Tensor], wanted: Mapping[str, Tensor], parts: Iterable[str]
+) -> dict[str, Tensor]:
+    """Return weights by the model's names, where they differ by what all of them begin with."""
+    first = {name.partition(".")[0] for name in found}
+    above = f"{first.pop()}." if len(first) == 1 else ""
+    ways = [(cut, f"{part}.") for cut in ("", above) for part in parts]
+
+    def renamed(cut: str, part: str) -> dict[str, Tensor]:
+        return {part + key.removeprefix(cut): value for key, value in found.items()}
+
+    return max(
+        (renamed(cut, part) for cut, part in (("", ""), (above, ""), *ways)),
+        key=lambda weights: len(weights.keys() & wanted.keys()),
+    )
 
 
 def adopt(

@@ -255,10 +255,22 @@ class _Builder:
                         "have one of 0 or more"
                     )
                 self.fits.check_classes(trial, info.classes)
+                if built.reads_last_layer and (reason := self._headless(trial, info.classes)):
+                    return reason
             model = self.trials.player(role, trial)
             if column != LABEL and (reason := self.plugins.lack((column,), model)):
                 return reason
         return None
+
+    def _headless(self, trial: Trial, classes: int) -> str | None:
+        """Return why there is no last layer from the classifier's features to its logits."""
+        classifier = self.trials.classifier(trial, classes)
+        if self.sources.models.has_linear_head(classifier):
+            return None
+        return (
+            "it reads the last, linear layer, and the features of the classifier are of an "
+            "earlier one"
+        )
 
     def plan(self) -> Plan:
         """Return the plan with all added cells."""

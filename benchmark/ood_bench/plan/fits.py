@@ -50,11 +50,18 @@ class Fits:
                     raise self.loaded.mistake(place, f"{text}; '{data}' has {count} to test on")
 
     def check_classes(self, trial: Trial, classes: int) -> None:
-        """Check that labels do not require an absurd number of outputs.
+        """Check that a classifier has an output for each label, and not an absurd number.
 
         Raises:
-            DataError: If they do.
+            SuiteError: If the suite asks for fewer classes than there are.
+            DataError: If there are too many.
         """
+        entry = self.loaded.suite.roles.classifier
+        asked = entry.options.get("classes") if entry else None
+        if isinstance(asked, int) and asked < classes:
+            place = ("roles", "classifier", "options", "classes")
+            text = f"{asked} classes, and the labels of '{trial.inside}' run to {classes - 1:,}"
+            raise self.loaded.mistake(place, text)
         if classes > MOST_CLASSES:
             raise self.sources.trials.mistake(
                 trial.place,

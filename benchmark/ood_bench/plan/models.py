@@ -24,6 +24,7 @@ class Models:
         self.loaded = loaded
         self.plugins = plugins
         self.sizes: dict[str, str] = {}
+        self._linear: dict[tuple[str, str, Shape], bool] = {}
         self._checked: set[tuple[str, str, Shape]] = set()
 
     def check(self, trial: Trial) -> None:
@@ -34,16 +35,36 @@ class Models:
                 needs more memory than the machine has, or if its logger is not installed or its
                 checkpoint does not fit.
         """
-        model = trial.model
-        given = model.checkpoint.weights.values() if model.checkpoint else ()
-        weights = [weights.sha256 for weights in given]
-        key = (model.name, digest([model.options, weights]), trial.shape)
+        model, key = trial.model, _key(trial)
         if key in self._checked:
             return
         self._checked.add(key)
         if model.checkpoint is None:
             self._check_logger(trial)
         self._check_size(trial)
+
+    def has_linear_head(self, trial: Trial) -> bool:
+        """Return whether the features of a trial's classifier enter its last linear layer.
+
+        Raises:
+            SuiteError: If the classifier is refused, as by `check`.
+        """
+        from ood_bench.lit import ClassifierModule
+
+        kind = trial.model.type
+        if getattr(kind, "has_linear_head", None) in (None, ClassifierModule.has_linear_head):
+            return True
+        self.check(trial)
+        key = _key(trial)
+        if key not in self._linear:
+            import torch
+
+            with torch.random.fork_rng(devices=[]):
+                built = self._built(trial)
+                self._linear[key] = not isinstance(built, ClassifierModule) or (
+                    built.has_linear_head()
+                )
+        return self._linear[key]
 
     def _check_size(self, trial: Trial) -> None:
         from ood_bench.lit import Size, load_pretrained, outline, refuse_too_large
@@ -100,3 +121,11 @@ class Models:
         except PluginError as error:
             place = self.loaded.training(trial.model.place, "logger")
             raise self.loaded.mistake(place, str(error)) from error
+
+
+def _key(trial: Trial) -> tuple[str, str, Shape]:
+    """Return what a trial's model is known by: its name, options and weights, and the shape."""
+    model = trial.model
+    given = model.checkpoint.weights.values() if model.checkpoint else ()
+    weights = [weights.sha256 for weights in given]
+    return model.name, digest([model.options, weights]), trial.shape

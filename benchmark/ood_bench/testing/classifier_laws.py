@@ -52,6 +52,8 @@ def logits_and_features_are_a_finite_row_an_image(subject: ClassifierSubject) ->
 def logits_are_an_affine_function_of_the_features(subject: ClassifierSubject) -> str:
     """The logits are an affine function of the features, the same one for all images."""
     model, rounding = subject.precise()
+    if not model.has_linear_head():
+        raise NotApplicable("its features are of an earlier layer than the last, linear one")
     width = model.classify(intensities(model, random_images(model.shape, 1))).features.shape[1]
     x = random_images(model.shape, width + 33)
     parts = [model.classify(intensities(model, part)) for part in torch.split(x, 64)]
