@@ -43,7 +43,10 @@ READS: dict[str, set[str]] = {
 }
 """The values that a statistic reads on the device, beside its results; no other statistic does."""
 SOLVES: Mapping[type[ImageModule], tuple[set[str], set[str]]] = {
-    FlowMatching: ({"log_prob", "decomposition", "gradient_norm"}, {"a condition", "a mask"}),
+    FlowMatching: (
+        {"log_prob", "decomposition", "gradient_norm", "latent_norm", "latent_normality"},
+        {"a condition", "a mask"},
+    ),
 }
 """Models whose steps depend on their error: the statistics that take them, and what these read."""
 
