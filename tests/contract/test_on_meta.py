@@ -5,7 +5,9 @@ and one of another device. Where a statistic reads values, it is given some: a m
 image, a condition is true, and a result that goes to the CPU is zero.
 """
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -31,6 +33,7 @@ MODELS: Mapping[str, tuple[str, Mapping[str, object]]] = {
     for case, options in cases.items()
 } | {
     "classifier": ("classifier", {"width": 8}),
+    "diffusers_unet": ("diffusers_unet", {"samples": 2}),
     "density": ("density", {"build": "zuko.flows:NSF", "arguments": {"transforms": 1}}),
     "density, standard": (
         "density",
@@ -83,7 +86,7 @@ class Values(TorchFunctionMode):
     ) -> Any:
         first = args[0] if args else None
         if isinstance(first, Tensor) and first.is_meta:
-            if func is Tensor.cpu or (func is Tensor.to and args[1] == torch.device("cpu")):
+            if func is Tensor.cpu or (func is Tensor.to and args[1:2] == (torch.device("cpu"),)):
                 found: Tensor = ToCpu.apply(first)  # type: ignore[no-untyped-call]  # as torch says
                 return found
             if func is Tensor.__bool__:
@@ -104,7 +107,13 @@ def _is_mask(index: object) -> bool:
 
 def on_meta(name: str, options: Mapping[str, object]) -> ImageModule:
     """Return a model in evaluation, initialised where there are values."""
-    model = build(Registry().load("models", name), SHAPE, options, seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "diffusers_unet":
+            from tests.pipelines import write_pipeline
+
+            pipeline = write_pipeline(Path(folder), size=8, channels=3)
+            options = {**options, "folder": str(pipeline)}
+        model = build(Registry().load("models", name), SHAPE, options, seed=0)
     model.initialise(random_images(SHAPE, 8))
     model.to("meta").initialised = torch.tensor(True)  # `admit` reads it
     return model.eval()
