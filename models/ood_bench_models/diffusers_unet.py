@@ -45,7 +45,8 @@ class DiffusersUNet(DiffusionBound):
         shape: Shape of one image, that of the network.
         folder: The pipeline's folder, relative to the suite.
         samples: Draws of t and ε in evaluation, evenly spaced in the log-SNR; more make the bound
-            more precise, not tighter, and cost as much more.
+            more precise, not tighter, and cost as much more. The worse the network, the more it
+            takes.
 
     Reference:
         Ho et al., Denoising Diffusion Probabilistic Models, NeurIPS 2020, arXiv:2006.11239;

