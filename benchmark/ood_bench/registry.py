@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias, get_args, get_type_hints
 from pydantic import BaseModel, ConfigDict, ValidationError, create_model
 
 from ood_bench.errors import PluginError, TooLargeError, did_you_mean, raised
+from ood_bench.folders import NamesFolder, folder_sha256
 from ood_bench.hashing import digest
 from ood_bench.scalars import changes, refusal
 from ood_bench.source_files import NamesCode, read_source
@@ -25,6 +26,7 @@ __all__ = [
     "arguments",
     "code_options",
     "construct",
+    "folder_options",
     "option_fields",
     "resolve_options",
 ]
@@ -131,10 +133,10 @@ class Registry:
         """Return the revision of a plugin.
 
         If it is in a file, or its options name one, the revision includes the content of the file,
-        and of the files beside it that it imports.
+        and of the files beside it that it imports. It includes that of folders that options name.
 
         Raises:
-            PluginError: If a file that an option names cannot be read.
+            PluginError: If a file or a folder that an option names cannot be read.
         """
         revision: int = plugin.revision
         where, _, _ = name.rpartition(":")
@@ -146,12 +148,19 @@ class Registry:
                 raise PluginError(f"{option}: there is no file {error.filename}") from error
             except (OSError, SyntaxError, ValueError) as error:
                 raise PluginError(f"{option}: {file} cannot be read: {raised(error)}") from error
+        for option, folder in self._folders_of(plugin, options).items():
+            try:
+                found.append(folder_sha256(folder))
+            except NotADirectoryError as error:
+                raise PluginError(f"{option}: {error}") from error
+            except OSError as error:
+                raise PluginError(f"{option}: {error.filename}: {error.strerror}") from error
         if not found:
             return revision
         return f"{revision}-{(found[0] if len(found) == 1 else digest(found))[:12]}"
 
     def located(self, plugin: type[Any], options: Mapping[str, Any]) -> Options:
-        """Return a plugin's options with the files of code that they name as paths from here.
+        """Return a plugin's options, the code and the folders that they name as paths from here.
 
         Raises:
             PluginError: If there is one, and code that no package registers is not to be run.
@@ -159,7 +168,9 @@ class Registry:
         files = self._files_of(plugin, options)
         if files and not self.trust:
             raise PluginError(_untrusted(f"option {min(files)} {options[min(files)]!a}"))
-        return {**options, **{key: f"{file}:{name}" for key, (file, name) in files.items()}}
+        paths = {key: f"{file}:{name}" for key, (file, name) in files.items()}
+        folders = {key: str(path) for key, path in self._folders_of(plugin, options).items()}
+        return {**options, **paths, **folders}
 
     def _files_of(
         self, plugin: type[Any], options: Mapping[str, Any]
@@ -170,6 +181,19 @@ class Registry:
             where, _, name = str(options.get(option, "")).rpartition(":")
             if where.endswith(".py"):
                 found[option] = self.base / where, name
+        return found
+
+    def _folders_of(self, plugin: type[Any], options: Mapping[str, Any]) -> dict[str, Path]:
+        """Return the folder of each option that names one.
+
+        Raises:
+            PluginError: If what others name is not to be trusted, and the folder is not below ours.
+        """
+        named = {key: options[key] for key in folder_options(plugin) if options.get(key)}
+        found = {key: self.base / str(value) for key, value in named.items()}
+        for key, path in found.items():
+            if not self.trust and not path.resolve().is_relative_to(self.base.resolve()):
+                raise PluginError(f"option {key} {named[key]!a} is no folder of the model")
         return found
 
     def _direct(self, kind: Kind, name: str) -> type[Any]:
@@ -213,14 +237,20 @@ def _untrusted(what: str) -> str:
 
 def code_options(plugin: type[Any]) -> list[str]:
     """Return the options of a plugin that name code, those of type `CodePath`."""
+    return _marked(plugin, NamesCode)
+
+
+def folder_options(plugin: type[Any]) -> list[str]:
+    """Return the options of a plugin that name a folder, those of type `FolderPath`."""
+    return _marked(plugin, NamesFolder)
+
+
+def _marked(plugin: type[Any], mark: type[Any]) -> list[str]:
     try:
         hints = get_type_hints(inspect.unwrap(plugin.__init__), include_extras=True)
     except Exception:  # noqa: BLE001  `option_fields` says so
         return []
-    marked = (
-        name for name, hint in hints.items() if NamesCode in getattr(hint, "__metadata__", ())
-    )
-    return list(marked)
+    return [name for name, hint in hints.items() if mark in getattr(hint, "__metadata__", ())]
 
 
 def option_fields(plugin: type[Any]) -> dict[str, tuple[Any, Any]]:

@@ -10,6 +10,7 @@ from ood_bench.capabilities import (
     Decomposes,
     Decomposition,
     Denoises,
+    EncodesToNoise,
     Estimates,
     LogProbEstimate,
     LogProbKind,
@@ -27,7 +28,7 @@ TIMES = (0.01, 0.999)
 """Times whose noise `noise_levels` states; training sees those beyond too, if rarely."""
 
 
-class FlowMatching(ChannelMoments, Decomposes, Estimates, Samples, Denoises):
+class FlowMatching(ChannelMoments, Decomposes, EncodesToNoise, Estimates, Samples, Denoises):
     r"""The flow dx/dt = v(x, t) from Gaussian noise at t = 0 to dequantized images at t = 1.
 
     Training minimises E‖v(x_t, t) − (x − ε)‖² for x_t = (1 − t) ε + t x, with x on [−1, 1]: the
@@ -138,6 +139,18 @@ class FlowMatching(ChannelMoments, Decomposes, Estimates, Samples, Denoises):
             error = volumes.std(dim=1) / math.sqrt(count)
         return LogProbEstimate(_log_normal(noise) + volumes.mean(dim=1), error)
 
+    def encode(self, y: Tensor) -> Tensor:
+        """Map continuous images `(B, C, H, W)` on [0, 1] to the noise they come from, `(B, D)`."""
+        return self._moved((2.0 * y - 1.0).flatten(1), start=1.0, end=0.0)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Map noise `(B, D)` to continuous images `(B, C, H, W)` on [0, 1], not clipped."""
+        return (self._moved(z, start=0.0, end=1.0).view(-1, *self.shape) + 1.0) / 2.0
+
+    def to_noise(self, y: Tensor) -> Tensor:
+        """Map continuous images `(B, C, H, W)` on [0, 1] to noise `(B, D)`: the latents."""
+        return self.encode(y)
+
     def denoise(self, noisy: Tensor, sigma: Tensor) -> Tensor:
         """Return the estimate of the images y under noise, y + σ ε on [0, 1], `(B, C, H, W)`.
 
@@ -154,13 +167,15 @@ class FlowMatching(ChannelMoments, Decomposes, Estimates, Samples, Denoises):
         """Draw images on the scale [0, 1], not clipped, shape `(n, C, H, W)`."""
         generator = torch.Generator().manual_seed(seed)
         noise = torch.randn(n, self.shape.dims, generator=generator) * temperature
+        return self.decode(noise.to(self.device).to(self.dtype))
 
-        def move(t: Tensor, x: Tensor) -> Tensor:
-            return self.velocity(x.view(-1, *self.shape), t).flatten(1)
+    def _moved(self, x: Tensor, *, start: float, end: float) -> Tensor:
+        """Move images on [−1, 1], or noise, along the flow from one time to another, `(B, D)`."""
 
-        noise = noise.to(self.device).to(self.dtype)
-        x = solve(move, noise, start=0.0, end=1.0, tolerance=self.tolerance)
-        return (x.view(-1, *self.shape) + 1.0) / 2.0
+        def velocity(t: Tensor, state: Tensor) -> Tensor:
+            return self.velocity(state.view(-1, *self.shape), t).flatten(1)
+
+        return solve(velocity, x, start=start, end=end, tolerance=self.tolerance)
 
     def _times(self, x: Tensor) -> Tensor:
         """Return a time for each image, evenly spaced over the batch, `(B,)`."""

@@ -5,7 +5,9 @@ and one of another device. Where a statistic reads values, it is given some: a m
 image, a condition is true, and a result that goes to the CPU is zero.
 """
 
+import tempfile
 from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -37,6 +39,7 @@ MODELS: Mapping[str, tuple[str, Mapping[str, object]]] = {
         {"build": "tests.networks:Net", "arguments": {"outputs": 10, "channels": 3}, "size": 12},
     ),
     "timm": ("timm", {"model": "test_resnet", "size": 32}),
+    "diffusers_unet": ("diffusers_unet", {"samples": 2}),
     "density": ("density", {"build": "zuko.flows:NSF", "arguments": {"transforms": 1}}),
     "density, standard": (
         "density",
@@ -49,7 +52,10 @@ READS: dict[str, set[str]] = {
 }
 """The values that a statistic reads on the device, beside its results; no other statistic does."""
 SOLVES: Mapping[type[ImageModule], tuple[set[str], set[str]]] = {
-    FlowMatching: ({"log_prob", "decomposition", "gradient_norm"}, {"a condition", "a mask"}),
+    FlowMatching: (
+        {"log_prob", "decomposition", "gradient_norm", "latent_norm", "latent_normality"},
+        {"a condition", "a mask"},
+    ),
 }
 """Models whose steps depend on their error: the statistics that take them, and what these read."""
 
@@ -86,7 +92,7 @@ class Values(TorchFunctionMode):
     ) -> Any:
         first = args[0] if args else None
         if isinstance(first, Tensor) and first.is_meta:
-            if func is Tensor.cpu or (func is Tensor.to and args[1] == torch.device("cpu")):
+            if func is Tensor.cpu or (func is Tensor.to and args[1:2] == (torch.device("cpu"),)):
                 found: Tensor = ToCpu.apply(first)  # type: ignore[no-untyped-call]  # as torch says
                 return found
             if func is Tensor.__bool__:
@@ -107,9 +113,15 @@ def _is_mask(index: object) -> bool:
 
 def on_meta(name: str, options: Mapping[str, object]) -> ImageModule:
     """Return a model in evaluation, initialised where there are values."""
-    if name == "timm":
-        timm()
-    model = build(Registry().load("models", name), SHAPE, options, seed=0)
+    with tempfile.TemporaryDirectory() as folder:
+        if name == "timm":
+            timm()
+        if name == "diffusers_unet":
+            from tests.pipelines import write_pipeline
+
+            pipeline = write_pipeline(Path(folder), size=8, channels=3)
+            options = {**options, "folder": str(pipeline)}
+        model = build(Registry().load("models", name), SHAPE, options, seed=0)
     model.initialise(random_images(SHAPE, 8))
     model.to("meta").initialised = torch.tensor(True)  # `admit` reads it
     return model.eval()

@@ -7,12 +7,13 @@ import torch
 from torch import Tensor
 from torch.distributions import Normal
 
+from ood_bench.capabilities import Decomposition
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
 from ood_bench.lit import build
 from ood_bench.noise import mutated
 from ood_bench.registry import construct
-from ood_bench.testing import displaced, random_images
+from ood_bench.testing import MODEL_LAWS, ModelSubject, displaced, random_images
 from ood_bench_models.flow_matching import FlowMatching
 
 SHAPE = Shape(2, 4, 4)
@@ -156,6 +157,28 @@ def test_denoising_gives_the_posterior_mean_of_a_mixture() -> None:
 
 
 @torch.no_grad()
+def test_the_noise_of_normal_pixels_is_standardised() -> None:
+    model, x = small(tolerance=1e-6), gaussian_images(6, seed=1)
+    y = model.dequantize(x)
+    expected = ((2 * y - 1 - model.mean) / model.std).flatten(1)
+    assert torch.allclose(model.to_noise(y), expected, atol=1e-4)
+    assert torch.allclose(model.decode(expected), y, atol=1e-4)
+
+
+def test_noise_and_its_jacobian_give_the_density_of_a_mixture() -> None:
+    model, x = small(OfMixture, tolerance=1e-6), mixture_images(4)
+    assert isinstance(model, OfMixture)
+    y = model.dequantize(x)
+    for image, exact in zip(y, model.exact(x), strict=True):
+        jacobian = torch.autograd.functional.jacobian(  # type: ignore[no-untyped-call]  # as torch has it
+            lambda flat: model.to_noise(flat.view(1, *SHAPE))[0], image.flatten()
+        )
+        volume = torch.linalg.slogdet(jacobian).logabsdet - SHAPE.dims * math.log(256)
+        log_prior = Normal(0.0, 1.0).log_prob(model.to_noise(image[None])).sum()
+        assert float(log_prior + volume) == pytest.approx(float(exact), abs=1e-3 * BITS)
+
+
+@torch.no_grad()
 def test_samples_are_those_of_the_mixture() -> None:
     model = small(OfMixture)
     assert isinstance(model, OfMixture)
@@ -206,6 +229,42 @@ def test_the_loss_mutates_images_as_the_recipe_says(monkeypatch: pytest.MonkeyPa
     monkeypatch.setattr(model, "mutate", lambda batch: mutated(batch, 0.5, 1))
     assert model.loss(x) != plain
     assert model.loss(mutated(x, 0.0, 1)) != plain
+
+
+class ScalesItsNoise(FlowMatching):
+    def to_noise(self, y: Tensor) -> Tensor:
+        return 1.5 * super().to_noise(y)
+
+
+class LosesTheBinWidth(FlowMatching):
+    def decompose(self, x: Tensor) -> Decomposition:
+        log_prior, log_volume = super().decompose(x)
+        return Decomposition(log_prior, log_volume + self.shape.dims * math.log(256))
+
+
+class DecodesToTheOtherScale(FlowMatching):
+    def decode(self, z: Tensor) -> Tensor:
+        return 2 * super().decode(z) - 1
+
+
+@pytest.mark.parametrize(
+    ("mistake", "law"),
+    [
+        (ScalesItsNoise, "noise_has_the_density_of_the_image"),
+        (LosesTheBinWidth, "volume_is_the_jacobian_of_encode"),
+        (DecodesToTheOtherScale, "decode_inverts_encode"),
+    ],
+)
+def test_laws_of_latents_hold_an_estimate_to_its_error(
+    mistake: type[FlowMatching], law: str
+) -> None:
+    options = {"channels": (11,), "tolerance": 1e-2, "exact_dims": 0}
+    (found,) = (found for found in MODEL_LAWS if found.name == law)
+    right, wrong = (
+        found.judge(ModelSubject.of(kind, options, shape=Shape(1, 2, 2)))
+        for kind in (FlowMatching, mistake)
+    )
+    assert (right.outcome, wrong.outcome) == ("passed", "failed")
 
 
 @pytest.mark.parametrize(

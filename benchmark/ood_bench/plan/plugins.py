@@ -19,6 +19,7 @@ from ood_bench.registry import (
     Registry,
     code_options,
     construct,
+    folder_options,
     resolve_options,
 )
 from ood_bench.statistics import LABEL, Statistic, provider, unknown_column
@@ -222,13 +223,20 @@ class Plugins:
         """Yield each checkpoint with its options; without checkpoints the entry's options."""
         for checkpoint in checkpoints or (None,):
             origin = checkpoint.origin if checkpoint else None
-            own = {
-                option: self.loaded.plugin((*place, "options", option), entry.options[option])
-                for option in code_options(plugin)
-                if isinstance(entry.options.get(option), str)
-            }
-            given = origin.options if origin else {**entry.options, **own}
+            given = origin.options if origin else self._placed(plugin, entry.options, place)
             yield checkpoint, resolve_options(plugin, use, given)
+
+    def _placed(self, plugin: type[Any], options: Options, place: KeyPath) -> Options:
+        """Return options with the files of code and folders that they name from the suite on."""
+        placed = dict(options)
+        for marked, from_suite in (
+            (code_options(plugin), self.loaded.plugin),
+            (folder_options(plugin), self.loaded.beside),
+        ):
+            for option in marked:
+                if isinstance(options.get(option), str):
+                    placed[option] = from_suite((*place, "options", option), options[option])
+        return placed
 
     def _checkpoints(self, entry: ModelEntry, place: KeyPath) -> tuple[Pretrained, ...]:
         if entry.zoo:

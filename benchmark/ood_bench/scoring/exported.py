@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from filecmp import cmp
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -15,9 +15,10 @@ from numpy.typing import NDArray
 from ood_bench.data import Shape
 from ood_bench.errors import OodBenchError, PluginError, StoreError, raised
 from ood_bench.files import unfinished_folder, write_whole
+from ood_bench.folders import files_of
 from ood_bench.hashing import digest, file_sha256
 from ood_bench.packed import StoredFile
-from ood_bench.registry import Registry, code_options
+from ood_bench.registry import Registry, code_options, folder_options
 from ood_bench.scoring.card import card
 from ood_bench.scoring.half import half_precision
 from ood_bench.scoring.trained import Course, HeldOut, TrainedModel
@@ -48,8 +49,8 @@ def export(model: TrainedModel, folder: Path, *, half_on: NDArray[np.uint8] | No
 
     `weights.safetensors` holds the weights, `held_out.parquet` the columns of held-out
     in-distribution images, `model.json` everything else, with checksums of all files and of
-    itself. If the model's code is in a file, it is copied with the files beside it that it imports.
-    For readers there are a card,
+    itself. If the model's code is in a file, it is copied with the files beside it that it imports,
+    and so is a folder that an option names. For readers there are a card,
     `README.md`, the training report, `training.json`, and the provenance of the training images,
     `data.json`.
 
@@ -88,13 +89,17 @@ def _write(model: TrainedModel, folder: Path, weights: "Mapping[str, Tensor] | N
     if model.course is not None:
         model.course.file.copy(folder / COURSE)
         files.append(COURSE)
-    named = {"": model.plugin, **_code_of(model)}
+    named = {"": model.plugin, **_marked_options(model, code_options)}
     for option, path in named.items():
         where, _, attribute = path.rpartition(":")
         if where.endswith(".py"):
             files += _copied(model, model.base / where, folder)
             named[option] = f"./{Path(where).name}:{attribute}"
     plugin = named.pop("")
+    for option, path in _marked_options(model, folder_options).items():
+        copied = f"{option}-{Path(path).name}"
+        files += _copied_folder(model, model.base / path, folder, copied)
+        named[option] = copied
     description = {
         "format": FORMAT,
         "name": model.name,
@@ -117,13 +122,15 @@ def _write(model: TrainedModel, folder: Path, weights: "Mapping[str, Tensor] | N
     write_whole(folder / DESCRIPTION, json.dumps(described, indent=1, sort_keys=True))
 
 
-def _code_of(model: TrainedModel) -> dict[str, str]:
-    """Return the options of a model that name code; none if its plugin may not be imported."""
+def _marked_options(
+    model: TrainedModel, marked: Callable[[type[Any]], list[str]]
+) -> dict[str, str]:
+    """Return the options of a model that are marked; none if its plugin may not be imported."""
     try:
         plugin = Registry(model.base, trust=model.trust).load("models", model.plugin)
     except PluginError:
         return {}
-    given = {name: model.options.get(name) for name in code_options(plugin)}
+    given = {name: model.options.get(name) for name in marked(plugin)}
     return {name: path for name, path in given.items() if isinstance(path, str)}
 
 
@@ -138,6 +145,18 @@ def _copied(model: TrainedModel, path: Path, folder: Path) -> list[str]:
             shutil.copyfile(file, folder / name)
     except FileNotFoundError as error:
         raise OodBenchError(f"{model.name}: there is no file {error.filename}") from error
+    return list(found)
+
+
+def _copied_folder(model: TrainedModel, path: Path, folder: Path, name: str) -> list[str]:
+    """Copy a folder that an option names; return the paths of the copies."""
+    try:
+        found = {f"{name}/{relative}": file for relative, file in files_of(path).items()}
+    except NotADirectoryError as error:
+        raise OodBenchError(f"{model.name}: {error}") from error
+    for relative, file in found.items():
+        (folder / relative).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(file, folder / relative)
     return list(found)
 
 

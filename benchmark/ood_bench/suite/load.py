@@ -98,10 +98,18 @@ class LoadedSuite:
         file, colon, attribute = use.rpartition(":")
         if not file.endswith(".py"):
             return use
-        beside, path = self.folder, self.path(place, Path(file))
-        if self.source.folder(place).resolve() == beside.resolve():
-            return use
-        return f"./{os.path.relpath(path, beside)}{colon}{attribute}"
+        return f"{self.beside(place, file)}{colon}{attribute}"
+
+    def beside(self, place: KeyPath, written: str) -> str:
+        """Return a path that the suite gives as one relative to the suite's folder.
+
+        Raises:
+            SuiteError: As `path`.
+        """
+        folder, path = self.folder, self.path(place, Path(written))
+        if self.source.folder(place).resolve() == folder.resolve():
+            return written
+        return f"./{os.path.relpath(path, folder)}"
 
 
 def load_suite(
