@@ -47,12 +47,12 @@ if TYPE_CHECKING:
 def export(model: TrainedModel, folder: Path, *, half_on: NDArray[np.uint8] | None = None) -> Path:
     """Write a model to a folder and return it.
 
-    `weights.safetensors` holds the weights, `held_out.parquet` the columns of held-out
-    in-distribution images, `model.json` everything else, with checksums of all files and of
-    itself. If the model's code is in a file, it is copied with the files beside it that it imports,
-    and so is a folder that an option names. For readers there are a card,
-    `README.md`, the training report, `training.json`, and the provenance of the training images,
-    `data.json`.
+    `weights.safetensors` holds the weights; `held_out.parquet` the columns of held-out
+    in-distribution images by which `score` judges others, none if log_prob is not among them, as of
+    a classifier; `model.json` everything else, with checksums of all files and of itself. If the
+    model's code is in a file, it is copied with the files beside it that it imports, and so is a
+    folder that an option names. For readers there are a card, `README.md`, the training report,
+    `training.json`, and the provenance of the training images, `data.json`.
 
     Args:
         model: The model.
@@ -82,9 +82,8 @@ def _write(model: TrainedModel, folder: Path, weights: "Mapping[str, Tensor] | N
         from safetensors.torch import save
 
         write_whole(folder / WEIGHTS, save(dict(weights)))
-    write_columns(
-        folder / HELD_OUT, {name: column.values for name, column in model.held_out.items()}
-    )
+    held_out = model.held_out if "log_prob" in model.held_out else {}
+    write_columns(folder / HELD_OUT, {name: column.values for name, column in held_out.items()})
     files = [WEIGHTS, HELD_OUT]
     if model.course is not None:
         model.course.file.copy(folder / COURSE)
@@ -112,7 +111,7 @@ def _write(model: TrainedModel, folder: Path, weights: "Mapping[str, Tensor] | N
         "data": dict(model.data),
         "held_out": {
             name: {"statistic": column.statistic, "revision": column.revision}
-            for name, column in model.held_out.items()
+            for name, column in held_out.items()
         },
         "files": {name: file_sha256(folder / name) for name in dict.fromkeys(files)},
     }
