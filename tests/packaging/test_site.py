@@ -31,7 +31,7 @@ def clone(
     """A folder that looks like a clone to a page, with results that all pages share."""
     shared = tmp_path_factory.getbasetemp() / "site-results"
     (shared / "reference").mkdir(parents=True, exist_ok=True)
-    for name in ("paper-laptop", "detectors-zoo", "quickstart"):
+    for name in ("paper-zoo", "detectors-zoo", "quickstart"):
         kept = shared / "reference" / name
         if not kept.exists():
             kept.symlink_to(ROOT / "results" / "reference" / name)
