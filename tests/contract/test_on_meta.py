@@ -53,7 +53,14 @@ READS: dict[str, set[str]] = {
 """The values that a statistic reads on the device, beside its results; no other statistic does."""
 SOLVES: Mapping[type[ImageModule], tuple[set[str], set[str]]] = {
     FlowMatching: (
-        {"log_prob", "decomposition", "gradient_norm", "latent_norm", "latent_normality"},
+        {
+            "log_prob",
+            "decomposition",
+            "flow_dimension",
+            "gradient_norm",
+            "latent_norm",
+            "latent_normality",
+        },
         {"a condition", "a mask"},
     ),
 }
