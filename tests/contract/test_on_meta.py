@@ -22,7 +22,7 @@ from ood_bench.capabilities import has
 from ood_bench.data import Shape
 from ood_bench.lit import ImageModule, build
 from ood_bench.registry import Registry
-from ood_bench.statistics import Statistic, likelihood_regret
+from ood_bench.statistics import Statistic, flow_dimension, likelihood_regret
 from ood_bench.statistics.log_prob import LogProb
 from ood_bench.testing import random_images
 from ood_bench_models.flow_matching import FlowMatching
@@ -164,6 +164,8 @@ def test_every_statistic_of_a_model_follows_its_device(
         monkeypatch.setattr("ood_bench.float64.LACKING", {"meta"})
     monkeypatch.setattr(likelihood_regret, "CHECK", 2)
     monkeypatch.setattr(likelihood_regret, "STEPS", 4)
+    monkeypatch.setattr(flow_dimension, "STEPS", 2)
+    monkeypatch.setattr(flow_dimension, "PROBES", 1)
     images = random_images(SHAPE, 3).numpy()
     registry, tried = Registry(), 0
     for name in registry.names("statistics"):
