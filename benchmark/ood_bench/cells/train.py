@@ -126,13 +126,12 @@ class Train(Spec):
             pixels = images.pixels
             sane = judged(model, pixels[parts.train], pixels[parts.validation])
             content |= sane._asdict()
-        probes = pd.DataFrame(content.pop("probes"), columns=Probe._fields)
-        if self.followed is not None:
-            probes = self._course_of(self.followed)
+        found = pd.DataFrame(content.pop("probes"), columns=Probe._fields)
+        course = found if self.followed is None else self._course_of(self.followed)
         write_json(folder / TRAINING, content)
         write_json(folder / DATA, worker.context.provenance(self.images))
-        if len(probes):
-            write_frame(folder / COURSE, probes)
+        if len(course):
+            write_frame(folder / COURSE, course)
         worker.forget_model()
 
     def _course_of(self, followed: Followed) -> "pd.DataFrame":

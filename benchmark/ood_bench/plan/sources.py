@@ -141,14 +141,12 @@ class Sources:
         self._check_optimizer(trial)
         model, checkpoint = trial.model, trial.model.checkpoint
         weights = self._weights(checkpoint, trial, seed) if checkpoint else None
-        probed = {} if weights and not weights.course else self._probed(trial)
         course = weights.course if weights else None
-        followed = _followed(course, trial.inside, probed) if course else None
-        digests = {
-            name: wanted.digest
-            for name, wanted in probed.items()
-            if course is None or (followed is not None and name in followed.names)
-        }
+        probed = self._probed(trial) if course or not weights else {}
+        probes = {name: wanted.digest for name, wanted in probed.items()}
+        followed = _followed(course, trial.inside, probes) if course else None
+        if course:
+            probes = {name: probes[name] for name in followed.names} if followed else {}
         spec = Train(
             plugin=model.plugin,
             revision=model.revision,
@@ -159,9 +157,9 @@ class Sources:
             data=info.digest,
             checkpoint=weights.sha256 if weights else None,
             origin=weights.reported if weights else None,
-            course=course.sha256 if course and digests else None,
+            course=course.sha256 if course and followed else None,
             labels=info.labels if trial.supervised else None,
-            probes=digests or None,
+            probes=probes or None,
             images=self.wanted(trial.inside, "train", trial.shape, trial.place),
             probed={} if weights else probed,
             training=recipe,
@@ -315,12 +313,12 @@ class Sources:
         return self.add(Cell(called, spec, (Address(data=name, part=part),)))
 
 
-def _followed(course: Course, inside: str, probed: Mapping[str, Wanted]) -> Followed | None:
+def _followed(course: Course, inside: str, probes: Mapping[str, str]) -> Followed | None:
     """Return the probes of a checkpoint's training that are of a suite's images.
 
     None if they lack the inside's test images or have no others.
     """
-    names = course.named({name: wanted.digest for name, wanted in probed.items()})
+    names = course.named(probes)
     own = {f"{inside}/train", f"{inside}/test"}
     whole = f"{inside}/test" in names and names.keys() - own
     return Followed(course.path, names) if whole else None
