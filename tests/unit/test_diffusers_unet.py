@@ -3,6 +3,7 @@
 import json
 import math
 import sys
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from tests.gaussian import bits_lost, normal_images
 from tests.pipelines import diffusers, write_pipeline
 from torch import Tensor, nn
-from torch.distributions import Normal
 
 from ood_bench.data import Shape
 from ood_bench.errors import PluginError
@@ -22,13 +23,8 @@ from ood_bench.testing import random_images
 from ood_bench_models.diffusers_unet import SCHEDULERS, DiffusersUNet
 
 SHAPE = Shape(1, 8, 8)
+gaussian_images = partial(normal_images, SHAPE)
 PREDICTIONS = ("epsilon", "sample", "v_prediction")
-
-
-def gaussian_images(n: int, seed: int = 0) -> Tensor:
-    """Return images of independent normal pixels, rounded to levels."""
-    noise = torch.randn(n, *SHAPE, generator=torch.Generator().manual_seed(seed))
-    return (110.0 + 30.0 * noise).round().clamp(0, 255).to(torch.uint8)
 
 
 def read(folder: Path, **options: object) -> DiffusersUNet:
@@ -123,11 +119,7 @@ def test_the_bound_with_the_best_network_is_the_likelihood_of_normal_pixels(
     """Of noise of 1.3 levels at the end, which costs little for pixels of 30 levels."""
     model, x = read(folder_of(tmp_path, prediction), samples=4), gaussian_images(300, seed=1)
     model.network = Optimal(model)  # type: ignore[assignment]  # a network of a closed form
-    edges = torch.stack([x - 0.5, x + 0.5]).double() / 127.5 - 1
-    below, above = Normal(model.mean, model.std).cdf(edges)
-    exact = (above - below).log().sum(dim=(1, 2, 3))
-    bits = (exact - model.log_prob(x)).mean() / SHAPE.dims / math.log(2)
-    assert abs(bits) < 0.01
+    assert abs(bits_lost(model, x)) < 0.01
 
 
 @torch.no_grad()

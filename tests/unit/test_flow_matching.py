@@ -1,9 +1,11 @@
 """Flow matching: its estimate, denoiser and samples against closed forms, with exact velocities."""
 
 import math
+from functools import partial
 
 import pytest
 import torch
+from tests.gaussian import normal_images
 from torch import Tensor
 from torch.distributions import Normal
 
@@ -17,6 +19,7 @@ from ood_bench.testing import MODEL_LAWS, ModelSubject, displaced, random_images
 from ood_bench_models.flow_matching import FlowMatching
 
 SHAPE = Shape(2, 4, 4)
+gaussian_images = partial(normal_images, SHAPE)
 BITS = SHAPE.dims * math.log(2)
 """Nats of one bit per dimension."""
 
@@ -26,12 +29,6 @@ def small(kind: type[FlowMatching] = FlowMatching, **options: object) -> FlowMat
     model = build(kind, SHAPE, {"channels": (4, 6)} | options, 0)
     model.initialise(gaussian_images(500))
     return model.double().eval()
-
-
-def gaussian_images(n: int, seed: int = 0) -> Tensor:
-    """Return images of independent normal pixels, rounded to levels."""
-    noise = torch.randn(n, *SHAPE, generator=torch.Generator().manual_seed(seed))
-    return (110.0 + 30.0 * noise).round().clamp(0, 255).to(torch.uint8)
 
 
 class OfMixture(FlowMatching):

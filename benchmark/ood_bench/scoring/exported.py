@@ -57,8 +57,8 @@ def export(model: TrainedModel, folder: Path, *, half_on: NDArray[np.uint8] | No
     Args:
         model: The model.
         folder: The target folder; created if missing.
-        half_on: If given, the weights are float16, which halves their size, and these images, uint8
-            of shape `(N, C, H, W)`, show that they are as good.
+        half_on: If given, large tensors of the weights are float16, which halves their size, and
+            these images, uint8 of shape `(N, C, H, W)`, show that they are as good.
 
     Raises:
         OodBenchError: If the folder holds anything but an exported model, the source is gone, or
