@@ -1,5 +1,6 @@
-"""The variational autoencoder: a latent vector, decoded to a distribution of 8-bit pixels."""
+"""The variational autoencoder: latents, decoded to a distribution of 8-bit pixels."""
 
+import math
 from collections.abc import Callable, Iterator
 
 import torch
@@ -11,7 +12,7 @@ from ood_bench.lit import DensityModule
 from ood_bench.noise import normal_noise
 from ood_bench_models.importance import Posterior, importance_bound
 from ood_bench_models.pixels import LEVELS, Likelihood, PixelDistribution, pixel_distribution
-from ood_bench_models.vae_networks import Decoder, Encoder
+from ood_bench_models.vae_networks import SMALLEST_SIDE, Decoder, Encoder, feature_shapes
 
 PARAMETERS_AT_ONCE = {"cpu": 2**22, "cuda": 2**27}
 """Numbers that the decoder yields in one pass, by type of device, where K draws are scored."""
@@ -25,8 +26,12 @@ class VAE(DensityModule, Reconstructs, Samples):
 
     Args:
         shape: Shape of one image.
-        latent: Size L of z.
+        latent: Size L of z, or its channels where `spatial` is true.
         channels: Channels of the encoder's convolutions; the decoder has them in reverse.
+        spatial: Whether z is a map with the height and width of the encoder's last convolution, so
+            that an image's detail has a place; a vector otherwise, as in the paper.
+        smallest: Side in pixels up to which the encoder's convolutions do not halve.
+        blocks: Residual blocks after each convolution, of both networks.
         likelihood: Of a pixel given z: `categorical`, 256 free probabilities a channel;
             `logistic_mixture`, the discretised mixture of logistics; or `bernoulli` of the
             intensity, normalised over the 256 levels.
@@ -50,22 +55,36 @@ class VAE(DensityModule, Reconstructs, Samples):
         *,
         latent: int = 50,
         channels: tuple[int, ...] = (32, 64, 64, 64, 64),
+        spatial: bool = False,
+        smallest: int = SMALLEST_SIDE,
+        blocks: int = 0,
         likelihood: Likelihood = "logistic_mixture",
         components: int = 5,
         samples: int = 16,
     ) -> None:
         super().__init__(shape)
-        if min(latent, components, samples, len(channels), *channels) < 1:
+        least = min(latent, smallest, components, samples, len(channels), *channels)
+        if least < 1 or blocks < 0:
             raise ValueError(
-                "VAE needs latent, components and samples >= 1 and channels of at least one "
-                f"number >= 1, got latent={latent}, components={components}, "
-                f"samples={samples}, channels={list(channels)}"
+                "VAE needs latent, smallest, components and samples >= 1, blocks >= 0 and channels "
+                f"of at least one number >= 1, got latent={latent}, smallest={smallest}, "
+                f"components={components}, samples={samples}, blocks={blocks}, "
+                f"channels={list(channels)}"
             )
-        self.latent = latent
+        last = feature_shapes(shape, channels, smallest)[-1]
+        latents = (latent, last.height, last.width) if spatial else (latent,)
+        self.latent = math.prod(latents)
         self.samples = samples
         self.pixels = pixel_distribution(likelihood, shape.channels, components=components)
-        self.encoder = Encoder(shape, channels, latent)
-        self.decoder = Decoder(shape, channels, latent, outputs=self.pixels.parameters)
+        self.encoder = Encoder(shape, channels, latents, smallest=smallest, blocks=blocks)
+        self.decoder = Decoder(
+            shape,
+            channels,
+            latents,
+            smallest=smallest,
+            blocks=blocks,
+            outputs=self.pixels.parameters,
+        )
 
     def log_prob(self, x: Tensor) -> Tensor:
         """Return a lower bound on log P(x) in nats, shape `(B,)`."""

@@ -7,64 +7,97 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench_models.importance import Posterior
+from ood_bench_models.latent_layers import Residual, speak_up
 
 KERNEL = 5
 SMALLEST_SIDE = 4
-"""A layer halves the sides that are longer than this."""
+"""A layer halves the sides that are longer than this, where nothing else is said."""
 LARGEST_LOG_STD = 7.0
 
 
 class Encoder(nn.Module):
-    """Strided 5×5 convolutions and a linear layer: from images to the posterior.
+    """Strided 5×5 convolutions and a last layer: from images to the posterior.
 
-    Each layer halves the height and the width, rounded up, as long as they exceed four pixels.
+    Each layer halves the height and the width, rounded up, as long as they exceed `smallest`.
 
     Args:
         shape: Shape of one image.
         channels: Output channels of each convolution.
-        latent: Size L of the latents.
+        latents: Shape of the latents: `(L,)` by a linear layer, or `(C, H, W)` with the height
+            and width of the last convolution's output by a 1×1 convolution.
+        smallest: Side in pixels up to which a layer does not halve.
+        blocks: Residual blocks after each convolution.
     """
 
-    def __init__(self, shape: Shape, channels: Sequence[int], latent: int) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        channels: Sequence[int],
+        latents: Sequence[int],
+        *,
+        smallest: int,
+        blocks: int,
+    ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        shapes = feature_shapes(shape, channels)
+        shapes = feature_shapes(shape, channels, smallest)
         for before, after in zip([shape, *shapes], shapes, strict=False):
-            layer = nn.Conv2d(
-                before.channels, after.channels, KERNEL, _stride(before), padding=KERNEL // 2
-            )
+            stride = _stride(before, smallest)
+            layer = nn.Conv2d(before.channels, after.channels, KERNEL, stride, padding=KERNEL // 2)
             _initialise(layer, before.channels * KERNEL**2)
-            layers += [layer, nn.ReLU()]
-        self.layers = nn.Sequential(*layers, nn.Flatten())
-        self.posterior = nn.Linear(shapes[-1].dims, 2 * latent)
+            layers += [layer, *_residuals(after.channels, blocks), nn.ReLU()]
+        self.posterior: nn.Linear | nn.Conv2d
+        if len(latents) == 1:
+            layers.append(nn.Flatten())
+            self.posterior = nn.Linear(shapes[-1].dims, 2 * latents[0])
+        else:
+            self.posterior = nn.Conv2d(shapes[-1].channels, 2 * latents[0], 1)
+            speak_up(self.posterior, latents[0])
+        self.layers = nn.Sequential(*layers)
 
     def forward(self, y: Tensor) -> Posterior:
-        """Map images on [−1, 1] to the posterior; ln σ stays within ±7, finite far out."""
-        mean, raw = self.posterior(self.layers(y)).chunk(2, dim=1)
+        """Map images on [−1, 1] to the posterior, `(B, L)`; ln σ stays within ±7."""
+        mean, raw = self.posterior(self.layers(y)).flatten(1).chunk(2, dim=1)
         return Posterior(mean, LARGEST_LOG_STD * torch.tanh(raw / LARGEST_LOG_STD))
 
 
 class Decoder(nn.Module):
-    """The encoder's mirror image: a linear layer, transposed convolutions, and a 1×1 convolution.
+    """The encoder's mirror image: a first layer, transposed convolutions, and a 1×1 convolution.
 
     Args:
         shape: Shape of one image.
         channels: Channels of the encoder.
-        latent: Size L of the latents.
+        latents: Shape of the latents, `(L,)` or `(C, H, W)`.
+        smallest: Side in pixels up to which a layer of the encoder does not halve.
+        blocks: Residual blocks after each transposed convolution.
         outputs: Numbers for each pixel.
     """
 
-    def __init__(self, shape: Shape, channels: Sequence[int], latent: int, *, outputs: int) -> None:
+    def __init__(
+        self,
+        shape: Shape,
+        channels: Sequence[int],
+        latents: Sequence[int],
+        *,
+        smallest: int,
+        blocks: int,
+        outputs: int,
+    ) -> None:
         super().__init__()
-        shapes = feature_shapes(shape, channels)
+        shapes = feature_shapes(shape, channels, smallest)
         width = shapes[0].channels
-        first = nn.Linear(latent, shapes[-1].dims)
-        _initialise(first, latent)
-        self.features = nn.Sequential(first, nn.ReLU(), nn.Unflatten(1, shapes[-1]))
+        first: nn.Linear | nn.Conv2d
+        if len(latents) == 1:
+            first = nn.Linear(latents[0], shapes[-1].dims)
+            self.features = nn.Sequential(first, nn.ReLU(), nn.Unflatten(1, shapes[-1]))
+        else:
+            first = nn.Conv2d(latents[0], shapes[-1].channels, 1)
+            self.features = nn.Sequential(nn.Unflatten(1, tuple(latents)), first, nn.ReLU())
+        _initialise(first, latents[0])
         layers: list[nn.Module] = []
         larger = [Shape(width, shape.height, shape.width), *shapes]
         for after, before in reversed(list(zip(larger, shapes, strict=False))):
-            stride = _stride(after)
+            stride = _stride(after, smallest)
             layer = nn.ConvTranspose2d(
                 before.channels,
                 after.channels,
@@ -77,7 +110,7 @@ class Decoder(nn.Module):
                 ),
             )
             _initialise(layer, before.channels * KERNEL**2 / (stride[0] * stride[1]))
-            layers += [layer, nn.ReLU()]
+            layers += [layer, *_residuals(after.channels, blocks), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
         self.pixels = nn.Conv2d(width, outputs, 1)
         # With one channel the 256 levels then lie side by side: training with a softmax takes
@@ -91,8 +124,10 @@ class Decoder(nn.Module):
         return parameters
 
 
-def feature_shapes(shape: Shape, channels: Sequence[int]) -> list[Shape]:
-    """Return the shape of each layer's output.
+def feature_shapes(
+    shape: Shape, channels: Sequence[int], smallest: int = SMALLEST_SIDE
+) -> list[Shape]:
+    """Return the shape of each layer's output; sides of up to `smallest` pixels are not halved.
 
     Example:
         >>> [str(s) for s in feature_shapes(Shape(1, 28, 28), (8, 16, 32, 64, 64))]
@@ -100,15 +135,19 @@ def feature_shapes(shape: Shape, channels: Sequence[int]) -> list[Shape]:
     """
     shapes = []
     for width in channels:
-        down, across = _stride(shape)
+        down, across = _stride(shape, smallest)
         shape = Shape(width, -(-shape.height // down), -(-shape.width // across))
         shapes.append(shape)
     return shapes
 
 
-def _stride(shape: Shape) -> tuple[int, int]:
+def _stride(shape: Shape, smallest: int) -> tuple[int, int]:
     """Return the stride, downwards and across, of the layer that an image of a shape goes into."""
-    return (1 + (shape.height > SMALLEST_SIDE), 1 + (shape.width > SMALLEST_SIDE))
+    return (1 + (shape.height > smallest), 1 + (shape.width > smallest))
+
+
+def _residuals(channels: int, blocks: int) -> list[Residual]:
+    return [Residual(channels) for _ in range(blocks)]
 
 
 def _initialise(layer: nn.Linear | nn.Conv2d | nn.ConvTranspose2d, inputs: float) -> None:

@@ -69,6 +69,7 @@ CASES: dict[str, dict[str, dict[str, object]]] = {
         "categorical": VAE | {"likelihood": "categorical"},
         "logistic mixture": VAE | {"likelihood": "logistic_mixture", "components": 2},
         "Bernoulli": VAE | {"likelihood": "bernoulli"},
+        "a map of latents": VAE | {"spatial": True, "smallest": 2, "blocks": 1, "latent": 2},
     },
 }
 ON_TWO_PIXELS: dict[str, dict[str, object]] = {

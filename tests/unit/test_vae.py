@@ -255,6 +255,25 @@ def test_sides_are_halved_until_they_are_four_or_less() -> None:
 
 
 @torch.no_grad()
+def test_spatial_latents_stay_where_they_are() -> None:
+    options = {"latent": 2, "channels": [4], "spatial": True, "smallest": 4, "blocks": 1}
+    vae = build(VAE, Shape(1, 32, 32), options, 0)
+    assert vae.latent == 2 * 16 * 16
+    z = torch.zeros(2, 2, 16, 16)
+    z[1, :, 0, 0] = 3.0
+    first, second = vae.reconstruct(z.flatten(1))
+    changed = (first - second).abs()
+    assert changed[:, :8, :8].max() > 0
+    assert changed[:, 20:, :].max() == changed[:, :, 20:].max() == 0
+    corner = torch.full((2, 1, 32, 32), 99, dtype=torch.uint8)
+    corner[1, :, 0, 0] = 200
+    vae.initialise(corner)
+    mean = vae.posterior(corner).mean.view(2, 2, 16, 16)
+    assert (mean[0] != mean[1])[:, 0, 0].all()
+    assert torch.equal(mean[0, :, 10:, 10:], mean[1, :, 10:, 10:])
+
+
+@torch.no_grad()
 def test_decoding_a_few_at_a_time_changes_no_score(monkeypatch: pytest.MonkeyPatch) -> None:
     vae, x = small_vae("categorical", samples=5).double(), images(7)
     expected, drawn = vae.log_prob(x), vae.sample(9)
@@ -275,12 +294,22 @@ def test_options_are_json_and_come_back() -> None:
     assert resolved == {
         "latent": 50,
         "channels": [4, 8],
+        "spatial": False,
+        "smallest": 4,
+        "blocks": 0,
         "likelihood": "bernoulli",
         "components": 5,
         "samples": 16,
     }
     assert construct(VAE, "vae", resolved, SHAPE).samples == 16
-    for wrong in ({"channels": []}, {"channels": [0]}, {"latent": 0}, {"samples": 0}):
+    for wrong in (
+        {"channels": []},
+        {"channels": [0]},
+        {"latent": 0},
+        {"samples": 0},
+        {"smallest": 0},
+        {"blocks": -1},
+    ):
         with pytest.raises(PluginError, match="VAE needs latent"):
             construct(VAE, "vae", wrong, SHAPE)
 
