@@ -13,7 +13,7 @@ from tests.stored import members
 
 from ood_bench.files import UNFINISHED
 
-LONG = SUITE.replace("steps: 20,", "steps: 600,").replace("[low, black]", "[low]")
+LONG = SUITE.replace("steps: 20,", "steps: 300,").replace("[low, black]", "[low]")
 
 
 def start(tiny: Path, results: str, jobs: int = 1) -> "subprocess.Popen[bytes]":
