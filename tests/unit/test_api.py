@@ -245,7 +245,9 @@ def _volume() -> Detector:
     return Volume()
 
 
-@pytest.mark.parametrize("name", ["paper-zoo", "detectors-zoo", "denoisers", "quickstart"])
+@pytest.mark.parametrize(
+    "name", ["paper-zoo", "detectors-zoo", "denoisers", "corruptions", "quickstart"]
+)
 def test_a_kept_run_of_an_earlier_version_says_whose_intervals_it_shows(name: str) -> None:
     kept = Path(__file__).parents[2] / "results/reference" / name
     record = json.loads((kept / "run.json").read_text(encoding="utf-8"))["content"]
