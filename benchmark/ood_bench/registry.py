@@ -316,13 +316,21 @@ def resolve_options(plugin: type[Any], name: str, given: Mapping[str, Any]) -> O
     """Check options against a plugin's signature and fill in its defaults.
 
     Returns:
-        All options as JSON values, the form that keys are hashed from.
+        The options as JSON values, the form that keys are hashed from: all but `added_options` of
+        the plugin at their defaults, so that results of before these came are found again.
 
     Raises:
         OptionError: If an option is unknown, missing or of the wrong type.
         PluginError: If the constructor takes `**kwargs`.
     """
-    return _validated(plugin, name, given).model_dump(mode="json")
+    found = _validated(plugin, name, given)
+    defaults = {option: field.default for option, field in type(found).model_fields.items()}
+    added = {
+        option
+        for option in getattr(plugin, "added_options", ())
+        if getattr(found, option) == defaults[option]
+    }
+    return found.model_dump(mode="json", exclude=added)
 
 
 def arguments(plugin: type[Any], name: str, given: Mapping[str, Any]) -> Options:

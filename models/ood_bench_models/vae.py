@@ -45,6 +45,8 @@ class VAE(DensityModule, Reconstructs, Samples):
         arXiv:1810.09136.
     """
 
+    added_options = frozenset({"spatial", "smallest", "blocks"})
+
     encoder: Callable[[Tensor], Posterior]
     decoder: Callable[[Tensor], Tensor]
     pixels: PixelDistribution

@@ -41,6 +41,16 @@ class Typed:
         pass
 
 
+class Grown(Plugin):
+    """A plugin with an option that came later."""
+
+    added_options = frozenset({"sides"})
+
+    def __init__(self, shape: str, *, width: int = 4, sides: tuple[int, ...] = (1, 2)) -> None:
+        super().__init__(shape, width=width)
+        self.sides = sides
+
+
 class Greedy:
     def __init__(self, **options: Any) -> None:
         self.options = options
@@ -52,6 +62,22 @@ def test_defaults_are_filled_in_as_json_values() -> None:
         "kind": "a",
         "rates": [0.5],
     }
+
+
+@pytest.mark.parametrize(
+    ("given", "resolved"),
+    [
+        ({}, {"width": 4}),
+        ({"sides": [1, 2]}, {"width": 4}),
+        ({"sides": [2]}, {"width": 4, "sides": [2]}),
+    ],
+)
+def test_an_option_that_came_later_is_left_out_at_its_default(
+    given: dict[str, Any], resolved: dict[str, Any]
+) -> None:
+    found = resolve_options(Grown, "g", given)
+    assert found == resolved
+    assert construct(Grown, "g", found, "shape").sides == tuple(given.get("sides", (1, 2)))
 
 
 @pytest.mark.parametrize(

@@ -294,9 +294,6 @@ def test_options_are_json_and_come_back() -> None:
     assert resolved == {
         "latent": 50,
         "channels": [4, 8],
-        "spatial": False,
-        "smallest": 4,
-        "blocks": 0,
         "likelihood": "bernoulli",
         "components": 5,
         "samples": 16,

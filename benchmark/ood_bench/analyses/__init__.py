@@ -111,6 +111,8 @@ class Analysis(ABC):
 
     Attributes:
         revision: Raised when `tabulate` changes; old tables are then stale.
+        added_options: Options that came later. At their defaults, which stay for good, they are
+            left out of keys, so that older results are found again.
         requires: A capability that the model must declare as a base class.
         needs: Columns that the study must hold.
         uses_scores: Whether the study must hold the detectors' scores.
@@ -122,6 +124,7 @@ class Analysis(ABC):
     """
 
     revision: ClassVar[int] = 1
+    added_options: ClassVar[frozenset[str]] = frozenset()
     requires: ClassVar[type | None] = None
     needs: ClassVar[tuple[str, ...]] = ("log_prob",)
     uses_scores: ClassVar[bool] = False

@@ -51,6 +51,7 @@ class Graying(Analysis):
     uses_model = True
     title = "Grayed images"
     revision = 2
+    added_options = frozenset({"to"})
 
     def __init__(
         self,

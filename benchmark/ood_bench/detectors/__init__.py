@@ -178,6 +178,8 @@ class Detector(ABC):
 
     Attributes:
         revision: Raised when the computation changes; old scores are then stale.
+        added_options: Options that came later. At their defaults, which stay for good, they are
+            left out of keys, so that older results are found again.
         needs: Names of the columns that `fit` and the scorer read. A name that ends in `.*` is
             a family: all columns with that prefix. A role as prefix means the column of that
             role's model: `background.log_prob`, `classifier.logits.*`, and of each member
@@ -192,6 +194,7 @@ class Detector(ABC):
     """
 
     revision: ClassVar[int] = 1
+    added_options: ClassVar[frozenset[str]] = frozenset()
     needs: tuple[str, ...]
     fits_on: tuple[str, ...] = ()
     fit_on: FitOn = "held_out"

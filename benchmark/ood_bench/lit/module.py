@@ -31,12 +31,15 @@ class ImageModule(LightningModule, ABC):
 
     Attributes:
         revision: Raised when the computation changes; old results are then stale.
+        added_options: Options that came later. At their defaults, which stay for good, they are
+            left out of keys, so that older results are found again.
         shape: Shape of one image.
         training_state: What Lightning's hooks train by; `fit` attaches its own while it runs.
         draw: Index of the noise draw of `dequantize` in evaluation; default: 0.
     """
 
     revision: ClassVar[int] = 1
+    added_options: ClassVar[frozenset[str]] = frozenset()
 
     initialised: Tensor
     salt: Tensor

@@ -69,6 +69,8 @@ class DetectionMetric(ABC):
 
     Attributes:
         revision: Raised when the value or the interval changes.
+        added_options: Options that came later. At their defaults, which stay for good, they are
+            left out of keys, so that older results are found again.
         heading: Its name in tables.
         positive: The side that is the positive class; None if neither is.
         higher_is_better: Whether 1 is the best value, otherwise 0.
@@ -90,6 +92,7 @@ class DetectionMetric(ABC):
     """
 
     revision: ClassVar[int] = 1
+    added_options: ClassVar[frozenset[str]] = frozenset()
     heading: str
     positive: Side | None = None
     higher_is_better: bool = True

@@ -25,6 +25,8 @@ class Statistic(ABC):
 
     Attributes:
         revision: Raised when the columns change meaning or value; old ones are then stale.
+        added_options: Options that came later. At their defaults, which stay for good, they are
+            left out of keys, so that older results are found again.
         columns: Names of the columns; one that ends in `.*` stands for a family: all columns
             with that prefix, as many as the model has.
         samples: Number of dequantization draws that each value averages over; None for a statistic
@@ -34,6 +36,7 @@ class Statistic(ABC):
     """
 
     revision: ClassVar[int] = 1
+    added_options: ClassVar[frozenset[str]] = frozenset()
     columns: ClassVar[tuple[str, ...]]
     samples: int | None = None
     requires: ClassVar[type | None] = DensityModel
