@@ -246,7 +246,8 @@ def _volume() -> Detector:
 
 
 @pytest.mark.parametrize(
-    "name", ["paper-zoo", "detectors-zoo", "denoisers", "corruptions", "quickstart"]
+    "name",
+    ["paper-zoo", "detectors-zoo", "denoisers", "flow_matching", "corruptions", "quickstart"],
 )
 def test_a_kept_run_of_an_earlier_version_says_whose_intervals_it_shows(name: str) -> None:
     kept = Path(__file__).parents[2] / "results/reference" / name
