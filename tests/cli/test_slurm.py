@@ -118,7 +118,7 @@ def test_a_driver_that_is_killed_before_it_knows_the_job_joins_it_by_its_name(
     tiny: Path, fake: Callable[[str], None], ood_bench: Command
 ) -> None:
     fake("run")
-    tiny.write_text(tiny.read_text().replace("steps: 20,", "steps: 400,"))
+    tiny.write_text(tiny.read_text().replace("steps: 20,", "steps: 3000,"))
     command = [sys.executable, "-m", "ood_bench", "run", tiny, "--executor", SLURM, *ONE]
     first = subprocess.Popen(
         list(map(str, command)), cwd=tiny.parent, stderr=subprocess.PIPE, text=True
@@ -135,7 +135,7 @@ def test_a_driver_that_is_killed_before_it_knows_the_job_joins_it_by_its_name(
     assert "train/glow@low/0" in shown
     lines = ood_bench("run", tiny, "--executor", SLURM, *ONE).err.splitlines()
     assert sum("joined job 1 of this run" in line for line in lines) == 1
-    assert not [line for line in lines if line.startswith("submitted")]
+    assert not [line for line in lines if line.startswith("submitted")], lines
 
 
 def test_what_slurm_refuses_is_one_line(
