@@ -324,11 +324,11 @@ def resolve_options(plugin: type[Any], name: str, given: Mapping[str, Any]) -> O
         PluginError: If the constructor takes `**kwargs`.
     """
     found = _validated(plugin, name, given)
-    defaults = {option: field.default for option, field in type(found).model_fields.items()}
+    fields = type(found).model_fields
     added = {
         option
         for option in getattr(plugin, "added_options", ())
-        if getattr(found, option) == defaults[option]
+        if getattr(found, option) == fields[option].default
     }
     return found.model_dump(mode="json", exclude=added)
 

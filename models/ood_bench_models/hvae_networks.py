@@ -9,9 +9,8 @@ from torch.nn.functional import silu
 
 from ood_bench.data import Shape
 from ood_bench_models.importance import Posterior
-from ood_bench_models.latent_layers import Residual, speak_up
+from ood_bench_models.latent_layers import Residual, speak_up, strided, transposed
 
-KERNEL = 5
 LARGEST_LOG_STD = 5.0
 
 
@@ -27,7 +26,9 @@ class BottomUp(nn.Module):
     def __init__(self, shape: Shape, shapes: Sequence[Shape], blocks: int) -> None:
         super().__init__()
         self.levels = nn.ModuleList(
-            nn.Sequential(_down(before, after), *(Residual(after.channels) for _ in range(blocks)))
+            nn.Sequential(
+                strided(before, after), *(Residual(after.channels) for _ in range(blocks))
+            )
             for before, after in zip([shape, *shapes], shapes, strict=False)
         )
 
@@ -71,7 +72,7 @@ class TopDown(nn.Module):
         *lower, highest = list(zip(shapes, latents, strict=True))
         self.top = Top(*highest, blocks)
         self.ups = nn.ModuleList(
-            _up(above, below) for below, above in reversed(list(pairwise(shapes)))
+            transposed(above, below) for below, above in reversed(list(pairwise(shapes)))
         )
         self.levels = nn.ModuleList(LatentLevel(*level, blocks) for level in reversed(lower))
         self.sizes = [
@@ -79,7 +80,7 @@ class TopDown(nn.Module):
             *(size * shape.height * shape.width for shape, size in reversed(lower)),
         ]
         width = shapes[0].channels
-        self.last = _up(shapes[0], Shape(width, image.height, image.width))
+        self.last = transposed(shapes[0], Shape(width, image.height, image.width))
         self.pixels = nn.Conv2d(width, outputs, 1)
 
     def forward(
@@ -179,26 +180,3 @@ def _drawn(raw: Tensor | None, noise: Tensor) -> tuple[Tensor, Posterior | None]
         return noise, None
     posterior = _moments(raw.to(noise.dtype))
     return posterior.draw(noise.unsqueeze(1)).squeeze(1), posterior
-
-
-def _down(before: Shape, after: Shape) -> nn.Conv2d:
-    """Return a convolution that halves, rounded up, the sides that are to be shorter."""
-    stride = (1 + (after.height < before.height), 1 + (after.width < before.width))
-    return nn.Conv2d(before.channels, after.channels, KERNEL, stride, padding=KERNEL // 2)
-
-
-def _up(before: Shape, after: Shape) -> nn.ConvTranspose2d:
-    """Return the transposed convolution that undoes the strides of `_down`."""
-    stride = (1 + (before.height < after.height), 1 + (before.width < after.width))
-    extra = (
-        after.height - (before.height - 1) * stride[0] - 1,
-        after.width - (before.width - 1) * stride[1] - 1,
-    )
-    return nn.ConvTranspose2d(
-        before.channels,
-        after.channels,
-        KERNEL,
-        stride,
-        padding=KERNEL // 2,
-        output_padding=extra,
-    )

@@ -1,9 +1,12 @@
-"""Layers of networks around latents: residual blocks, and how a posterior starts."""
+"""Layers of networks around latents: strided convolutions, residual blocks, a posterior's start."""
 
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import silu
 
+from ood_bench.data import Shape
+
+KERNEL = 5
 MEAN_GAIN = 10.0
 """Factor on PyTorch's initial weights of the posterior's mean."""
 RESIDUAL_GAIN = 0.3
@@ -42,3 +45,26 @@ def speak_up(head: nn.Linear | nn.Conv2d, latent: int) -> None:
         head.weight[latent:] = 0.0
         assert head.bias is not None
         head.bias.zero_()
+
+
+def strided(before: Shape, after: Shape) -> nn.Conv2d:
+    """Return a convolution that halves, rounded up, the sides that are to be shorter."""
+    stride = (1 + (after.height < before.height), 1 + (after.width < before.width))
+    return nn.Conv2d(before.channels, after.channels, KERNEL, stride, padding=KERNEL // 2)
+
+
+def transposed(before: Shape, after: Shape) -> nn.ConvTranspose2d:
+    """Return the transposed convolution that undoes the strides of `strided`."""
+    stride = (1 + (before.height < after.height), 1 + (before.width < after.width))
+    extra = (
+        after.height - (before.height - 1) * stride[0] - 1,
+        after.width - (before.width - 1) * stride[1] - 1,
+    )
+    return nn.ConvTranspose2d(
+        before.channels,
+        after.channels,
+        KERNEL,
+        stride,
+        padding=KERNEL // 2,
+        output_padding=extra,
+    )

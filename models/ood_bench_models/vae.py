@@ -73,19 +73,14 @@ class VAE(DensityModule, Reconstructs, Samples):
                 f"components={components}, samples={samples}, blocks={blocks}, "
                 f"channels={list(channels)}"
             )
-        last = feature_shapes(shape, channels, smallest)[-1]
-        latents = (latent, last.height, last.width) if spatial else (latent,)
+        shapes = feature_shapes(shape, channels, smallest)
+        latents = (latent, shapes[-1].height, shapes[-1].width) if spatial else (latent,)
         self.latent = math.prod(latents)
         self.samples = samples
         self.pixels = pixel_distribution(likelihood, shape.channels, components=components)
-        self.encoder = Encoder(shape, channels, latents, smallest=smallest, blocks=blocks)
+        self.encoder = Encoder(shape, shapes, latents, blocks=blocks)
         self.decoder = Decoder(
-            shape,
-            channels,
-            latents,
-            smallest=smallest,
-            blocks=blocks,
-            outputs=self.pixels.parameters,
+            shape, shapes, latents, blocks=blocks, outputs=self.pixels.parameters
         )
 
     def log_prob(self, x: Tensor) -> Tensor:

@@ -1,5 +1,6 @@
 """The two networks of a convolutional VAE: from images to the posterior, and back to pixels."""
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -7,9 +8,8 @@ from torch import Tensor, nn
 
 from ood_bench.data import Shape
 from ood_bench_models.importance import Posterior
-from ood_bench_models.latent_layers import Residual, speak_up
+from ood_bench_models.latent_layers import KERNEL, Residual, speak_up, strided, transposed
 
-KERNEL = 5
 SMALLEST_SIDE = 4
 """A layer halves the sides that are longer than this, where nothing else is said."""
 LARGEST_LOG_STD = 7.0
@@ -18,32 +18,26 @@ LARGEST_LOG_STD = 7.0
 class Encoder(nn.Module):
     """Strided 5×5 convolutions and a last layer: from images to the posterior.
 
-    Each layer halves the height and the width, rounded up, as long as they exceed `smallest`.
-
     Args:
         shape: Shape of one image.
-        channels: Output channels of each convolution.
+        shapes: Shape of each convolution's output, by `feature_shapes`.
         latents: Shape of the latents: `(L,)` by a linear layer, or `(C, H, W)` with the height
             and width of the last convolution's output by a 1×1 convolution.
-        smallest: Side in pixels up to which a layer does not halve.
         blocks: Residual blocks after each convolution.
     """
 
     def __init__(
         self,
         shape: Shape,
-        channels: Sequence[int],
+        shapes: Sequence[Shape],
         latents: Sequence[int],
         *,
-        smallest: int,
         blocks: int,
     ) -> None:
         super().__init__()
         layers: list[nn.Module] = []
-        shapes = feature_shapes(shape, channels, smallest)
         for before, after in zip([shape, *shapes], shapes, strict=False):
-            stride = _stride(before, smallest)
-            layer = nn.Conv2d(before.channels, after.channels, KERNEL, stride, padding=KERNEL // 2)
+            layer = strided(before, after)
             _initialise(layer, before.channels * KERNEL**2)
             layers += [layer, *_residuals(after.channels, blocks), nn.ReLU()]
         self.posterior: nn.Linear | nn.Conv2d
@@ -66,9 +60,8 @@ class Decoder(nn.Module):
 
     Args:
         shape: Shape of one image.
-        channels: Channels of the encoder.
+        shapes: Shape of each convolution's output in the encoder.
         latents: Shape of the latents, `(L,)` or `(C, H, W)`.
-        smallest: Side in pixels up to which a layer of the encoder does not halve.
         blocks: Residual blocks after each transposed convolution.
         outputs: Numbers for each pixel.
     """
@@ -76,15 +69,13 @@ class Decoder(nn.Module):
     def __init__(
         self,
         shape: Shape,
-        channels: Sequence[int],
+        shapes: Sequence[Shape],
         latents: Sequence[int],
         *,
-        smallest: int,
         blocks: int,
         outputs: int,
     ) -> None:
         super().__init__()
-        shapes = feature_shapes(shape, channels, smallest)
         width = shapes[0].channels
         first: nn.Linear | nn.Conv2d
         if len(latents) == 1:
@@ -97,19 +88,8 @@ class Decoder(nn.Module):
         layers: list[nn.Module] = []
         larger = [Shape(width, shape.height, shape.width), *shapes]
         for after, before in reversed(list(zip(larger, shapes, strict=False))):
-            stride = _stride(after, smallest)
-            layer = nn.ConvTranspose2d(
-                before.channels,
-                after.channels,
-                KERNEL,
-                stride,
-                padding=KERNEL // 2,
-                output_padding=(
-                    after.height - (before.height - 1) * stride[0] - 1,
-                    after.width - (before.width - 1) * stride[1] - 1,
-                ),
-            )
-            _initialise(layer, before.channels * KERNEL**2 / (stride[0] * stride[1]))
+            layer = transposed(before, after)
+            _initialise(layer, before.channels * KERNEL**2 / math.prod(layer.stride))
             layers += [layer, *_residuals(after.channels, blocks), nn.ReLU()]
         self.layers = nn.Sequential(*layers)
         self.pixels = nn.Conv2d(width, outputs, 1)
@@ -127,7 +107,7 @@ class Decoder(nn.Module):
 def feature_shapes(
     shape: Shape, channels: Sequence[int], smallest: int = SMALLEST_SIDE
 ) -> list[Shape]:
-    """Return the shape of each layer's output; sides of up to `smallest` pixels are not halved.
+    """Return the shape of each layer's output: sides above `smallest` pixels halved, rounded up.
 
     Example:
         >>> [str(s) for s in feature_shapes(Shape(1, 28, 28), (8, 16, 32, 64, 64))]
@@ -135,15 +115,10 @@ def feature_shapes(
     """
     shapes = []
     for width in channels:
-        down, across = _stride(shape, smallest)
-        shape = Shape(width, -(-shape.height // down), -(-shape.width // across))
+        sides = (shape.height, shape.width)
+        shape = Shape(width, *(-(-side // 2) if side > smallest else side for side in sides))
         shapes.append(shape)
     return shapes
-
-
-def _stride(shape: Shape, smallest: int) -> tuple[int, int]:
-    """Return the stride, downwards and across, of the layer that an image of a shape goes into."""
-    return (1 + (shape.height > smallest), 1 + (shape.width > smallest))
 
 
 def _residuals(channels: int, blocks: int) -> list[Residual]:
