@@ -159,6 +159,12 @@ claims: []
         (1, "k: 50", "k: 61, fit_on: held_out", "on 60 held-out images: k = 61 needs as many"),
         (1, "k: 50", "k: 521", "on 520 training images: k = 521 needs as many images to fit on"),
         (1, "claims: []", "evaluation: {fit_images: 49}", "got 49; raise evaluation.fit_images"),
+        (
+            1,
+            "{k: 50}}}\nclaims: []",
+            "{k: 50, fit_on: held_out}}}\nevaluation: {held_out_images: 40}",
+            "got 40; raise evaluation.held_out_images",
+        ),
         (1, "k: 50", "fit_on: test", "'train' or 'held_out'"),
         (2_000_000_000, "", "", "'low': its labels run to 2,000,000,000"),
         (15_075_141, "", "", "'low': its labels run to 15,075,141"),

@@ -209,7 +209,7 @@ detectors:
   knn: {options: {k: 1}}
   knn-held_out: {use: knn, options: {k: 1, fit_on: held_out}}
 pairs: [{inside: low, outside: [seen], models: [glow]}]
-evaluation: {fit_images: 50, train_images: 100, resamples: 100, audit: false, baseline: }
+evaluation: {fit_images: 50, held_out_images: 40, train_images: 100, resamples: 100, audit: false, baseline: }
 quoted: []
 """
 
@@ -230,7 +230,7 @@ def test_a_detector_of_a_classifier_is_fitted_on_what_it_was_trained_on_or_on_wh
     parts = partition(600, digest=data.digest, validation=20, held_out=60)
     fitted: list[tuple[str, Literal["train", "held_out"], NDArray[np.int64]]] = [
         ("knn", "train", parts.train[:50]),
-        ("knn-held_out", "held_out", parts.held_out),
+        ("knn-held_out", "held_out", parts.held_out[:40]),
     ]
     for detector, part, chosen in fitted:
         scores = run.scores("classifier", detector, "seen")

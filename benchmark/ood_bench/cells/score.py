@@ -36,7 +36,7 @@ class Score(Spec):
         validation: Number of validation images, which determines the parts.
         held_out: Number of held-out images.
         whole: The larger split that is divided instead, where this one is its first images.
-        first: How many of the training images are scored.
+        first: How many of the part's images are scored.
         samples: Number of dequantization draws, if more than one.
         labels: Digest of the labels, if the cell reads them.
         model: The trained model; None for a statistic that needs no model.
@@ -117,5 +117,5 @@ class Score(Spec):
         if self.part is None:
             return images.pixels, images.labels
         parts = partition_by(len(images.pixels), self.data, self.hashed)
-        rows = parts.held_out if self.part == "held_out" else parts.train[: self.first]
+        rows = (parts.held_out if self.part == "held_out" else parts.train)[: self.first]
         return images.pixels[rows], None if images.labels is None else images.labels[rows]

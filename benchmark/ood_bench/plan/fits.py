@@ -27,20 +27,23 @@ class Fits:
         Raises:
             SuiteError: If it has too few.
         """
-        parts, most = self.sources.division(trial), self.loaded.suite.evaluation.fit_images
+        parts, evaluation = self.sources.division(trial), self.loaded.suite.evaluation
         for name in detectors:
             built, place = self.plugins.built_detectors[name], self.plugins.detectors[name].place
             trains = built.fit_on == "train"
-            images = len(parts.train[:most] if trains else parts.held_out)
+            most = evaluation.fit_images if trains else evaluation.held_out_images
+            images = len((parts.train if trains else parts.held_out)[:most])
             if (name, images) not in self._rehearsed:
                 installed = ":" not in self.plugins.detectors[name].plugin
                 # code in a file may do anything when it fits; planning must not run it
                 self._rehearsed[name, images] = too_few(built, images) if installed else None
             if reason := self._rehearsed[name, images]:
-                called, advice = "held-out", "raise training.held_out"
                 if trains:
                     called = "training"
                     advice = "raise evaluation.fit_images" if most else "train on more"
+                else:
+                    called = "held-out"
+                    advice = f"raise {'evaluation.held_out_images' if most else 'training.held_out'}"
                 text = f"'{name}' cannot be fitted on {images} {called} images: {reason}"
                 raise self.loaded.mistake(place, f"{text}; {advice}")
             for data, part, where in trial.sides if built.group > 1 else ():

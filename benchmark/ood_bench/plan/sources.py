@@ -301,7 +301,11 @@ class Sources:
             data=images.digest,
             part="held_out" if part == "held_out" else "train",
             **self.parts(trial),
-            first={"train": evaluation.train_images, "fit": evaluation.fit_images}.get(part),
+            first={
+                "train": evaluation.train_images,
+                "fit": evaluation.fit_images,
+                "held_out": evaluation.held_out_images,
+            }[part],
             images=images,
         )
 

@@ -241,6 +241,9 @@ class Evaluation(_Frozen):
     fit_images: int | None = Field(default=None, ge=1)
     """Most training images that a detector with `fit_on: train` is fitted on: the first in the
     order in which the training split is divided; default: all that its model is trained on."""
+    held_out_images: int | None = Field(default=None, ge=1)
+    """Most held-out images that are scored and that a detector is fitted on, the first in the same
+    order; default: all. For models whose likelihood takes long, such as flows that solve an ODE."""
     resamples: int = Field(default=1_000, ge=100)
     """Bootstrap resamples for the upper end of the detection error's interval."""
     level: float = Field(default=0.95, gt=0.5, lt=1)
