@@ -209,7 +209,8 @@ detectors:
   knn: {options: {k: 1}}
   knn-held_out: {use: knn, options: {k: 1, fit_on: held_out}}
 pairs: [{inside: low, outside: [seen], models: [glow]}]
-evaluation: {fit_images: 50, held_out_images: 40, train_images: 100, resamples: 100, audit: false, baseline: }
+evaluation:
+  {fit_images: 50, held_out_images: 40, train_images: 100, resamples: 100, audit: false, baseline: }
 quoted: []
 """
 

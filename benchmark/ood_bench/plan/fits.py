@@ -43,7 +43,9 @@ class Fits:
                     advice = "raise evaluation.fit_images" if most else "train on more"
                 else:
                     called = "held-out"
-                    advice = f"raise {'evaluation.held_out_images' if most else 'training.held_out'}"
+                    advice = (
+                        f"raise {'evaluation.held_out_images' if most else 'training.held_out'}"
+                    )
                 text = f"'{name}' cannot be fitted on {images} {called} images: {reason}"
                 raise self.loaded.mistake(place, f"{text}; {advice}")
             for data, part, where in trial.sides if built.group > 1 else ():
