@@ -117,5 +117,5 @@ class Score(Spec):
         if self.part is None:
             return images.pixels, images.labels
         parts = partition_by(len(images.pixels), self.data, self.hashed)
-        rows = (parts.held_out if self.part == "held_out" else parts.train)[: self.first]
+        rows = parts.first(self.part, self.first)
         return images.pixels[rows], None if images.labels is None else images.labels[rows]

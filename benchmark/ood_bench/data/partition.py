@@ -1,7 +1,7 @@
 """Which training images a model sees, and which are kept from it."""
 
 from collections.abc import Mapping
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,10 @@ class Partition(NamedTuple):
     train: NDArray[np.int64]
     validation: NDArray[np.int64]
     held_out: NDArray[np.int64]
+
+    def first(self, part: Literal["train", "held_out"], most: int | None) -> NDArray[np.int64]:
+        """Return the first rows of a part, at most so many; None stands for all."""
+        return (self.train if part == "train" else self.held_out)[:most]
 
 
 class Whole(NamedTuple):

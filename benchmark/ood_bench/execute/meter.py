@@ -214,7 +214,7 @@ class _Meter:
         if spec.part is None:
             return count
         parts = self._parts(count, spec.data, spec.hashed)
-        return len((parts.held_out if spec.part == "held_out" else parts.train)[: spec.first])
+        return len(parts.first(spec.part, spec.first))
 
     def _count(self, wanted: Wanted) -> int:
         info = self.context.library.info(wanted.data, wanted.options, wanted.split, wanted.shape)

@@ -27,12 +27,12 @@ class Fits:
         Raises:
             SuiteError: If it has too few.
         """
-        parts, evaluation = self.sources.division(trial), self.loaded.suite.evaluation
+        parts = self.sources.division(trial)
         for name in detectors:
             built, place = self.plugins.built_detectors[name], self.plugins.detectors[name].place
             trains = built.fit_on == "train"
-            most = evaluation.fit_images if trains else evaluation.held_out_images
-            images = len((parts.train if trains else parts.held_out)[:most])
+            most = self.sources.most("fit" if trains else "held_out")
+            images = len(parts.first("train" if trains else "held_out", most))
             if (name, images) not in self._rehearsed:
                 installed = ":" not in self.plugins.detectors[name].plugin
                 # code in a file may do anything when it fits; planning must not run it
@@ -43,9 +43,9 @@ class Fits:
                     advice = "raise evaluation.fit_images" if most else "train on more"
                 else:
                     called = "held-out"
-                    advice = (
-                        f"raise {'evaluation.held_out_images' if most else 'training.held_out'}"
-                    )
+                    advice = "raise training.held_out"
+                    if most:
+                        advice = "raise evaluation.held_out_images"
                 text = f"'{name}' cannot be fitted on {images} {called} images: {reason}"
                 raise self.loaded.mistake(place, f"{text}; {advice}")
             for data, part, where in trial.sides if built.group > 1 else ():

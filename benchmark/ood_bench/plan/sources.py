@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, Literal
 
 from ood_bench.cells import Address, Cell, Part
 from ood_bench.cells.context import Wanted
@@ -295,19 +295,24 @@ class Sources:
         images = self.wanted(name, part, trial.shape, place)
         if part == "test":
             return Score(statistic=statistic, data=images.digest, images=images)
-        evaluation = self.suite.evaluation
         return Score(
             statistic=statistic,
             data=images.digest,
             part="held_out" if part == "held_out" else "train",
             **self.parts(trial),
-            first={
-                "train": evaluation.train_images,
-                "fit": evaluation.fit_images,
-                "held_out": evaluation.held_out_images,
-            }[part],
+            first=self.most(part),
             images=images,
         )
+
+    def most(self, part: Literal["train", "fit", "held_out"]) -> int | None:
+        """Return the suite's limit on the images of one part; None if there is none."""
+        evaluation = self.suite.evaluation
+        limits = {
+            "train": evaluation.train_images,
+            "fit": evaluation.fit_images,
+            "held_out": evaluation.held_out_images,
+        }
+        return limits[part]
 
     def _shared(self, spec: Score, trial: Trial, side: DataPart) -> Cell:
         """Add a cell that needs no model, shared by all models."""
