@@ -2,7 +2,9 @@
 
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
 from ood_bench.runs import archive as archive_of
 from ood_bench.runs import read_record, store_of
@@ -15,4 +17,14 @@ def archive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder, record = tmp_path_factory.mktemp("archive") / "kept", read_record(run)
     with store_of(run, finished / "results", record) as store:
         archive_of(record, store, folder)
+    return folder
+
+
+@pytest.fixture
+def photos(tmp_path: Path, digits: dict[str, np.ndarray]) -> Path:
+    """Twelve digits as files, some in a folder below."""
+    folder = tmp_path / "photos"
+    (folder / "more").mkdir(parents=True)
+    for i, image in enumerate(digits["high"][:12]):
+        Image.fromarray(image[0]).save(folder / ("more" if i % 3 == 0 else ".") / f"{i:02}.png")
     return folder

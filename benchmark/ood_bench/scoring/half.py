@@ -20,8 +20,10 @@ MOST_IMAGES = 500
 SMALL = (2**10, 2**12, 2**14)
 """Values of a tensor up to which it is kept, the first that suffices. Scales, shifts, the square
 matrices of flows and output layers are small, and their rounding has the largest effect."""
+SHARES = (8, 4, 2)
+"""If more must be kept than what is small: an eighth of the large tensors, a quarter, half."""
 FEW_IMAGES = 50
-"""Images by which large tensors are compared, if all that is small must be kept and more."""
+"""Images by which the large tensors are compared for that."""
 TOLERANCE = 1e-3
 """Bits per dimension that rounded weights may change the log_prob of an image by."""
 
@@ -80,7 +82,7 @@ def _attempts(exact: "Mapping[str, Tensor]", change: Change) -> "Iterator[dict[s
     large = [name for name in floating if exact[name].numel() > SMALL[0]]
     alone = {name: change(_rounded(exact, [name]), FEW_IMAGES) for name in large}
     large.sort(key=lambda name: alone[name])
-    for share in (8, 4, 2):  # an eighth of the large tensors is kept, a quarter, half
+    for share in SHARES:
         yield _rounded(exact, large[: len(large) - len(large) // share])
 
 
