@@ -81,11 +81,12 @@ class RankingBoard(NamedTuple):
 
     @property
     def both_ways(self) -> list[DatasetPair]:
-        """The pairs run in both directions, each in its first direction only."""
+        """The pairs on which a detector was run in both directions, each in its first only."""
         found: list[DatasetPair] = []
         for pair in self.pairs:
             reverse = DatasetPair(pair.outside, pair.inside)
-            if reverse in self.pairs and reverse not in found:
+            both = any(pair in one.auroc and reverse in one.auroc for one in self.detectors)
+            if both and reverse not in found:
                 found.append(pair)
         return found
 

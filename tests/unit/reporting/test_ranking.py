@@ -153,6 +153,17 @@ def test_each_overview_can_be_drawn(ranked: Results) -> None:
     assert all("groups of images" in one.caption for one in drawn)
 
 
+def test_directions_are_not_drawn_if_each_model_has_one(ranked: Results) -> None:
+    rows = tuple(
+        measured(model, "likelihood", pair, 0.9)
+        for model, pair in zip(("first", "second"), GRAY, strict=True)
+    )
+    drawn = draw_overviews(replace(ranked, rows=rows), FileCache(None), SCREEN)
+    assert [one.path for one in drawn] == [
+        f"figures/overview-{name}.png" for name in ("auroc", "heatmap")
+    ]
+
+
 def test_names_in_the_figure_of_both_directions_cover_neither_each_other_nor_a_dot(
     ranked: Results,
 ) -> None:
