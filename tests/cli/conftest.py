@@ -1,10 +1,13 @@
 """What tests of several commands share."""
 
+import time
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
+from tests.conftest import write_tiny
+from tests.undisturbed import LONG, Undisturbed, finish, outputs, start
 
 from ood_bench.runs import archive as archive_of
 from ood_bench.runs import read_record, store_of
@@ -18,6 +21,20 @@ def archive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     with store_of(run, finished / "results", record) as store:
         archive_of(record, store, folder)
     return folder
+
+
+@pytest.fixture(scope="session")
+def undisturbed(
+    digits: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory
+) -> Undisturbed:
+    """A run that was left in peace; what a disturbed one gives has to equal it."""
+    tiny = write_tiny(tmp_path_factory.mktemp("undisturbed"), digits)
+    tiny.write_text(LONG)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.delenv("OOD_BENCH_DATA", raising=False)
+        began = time.monotonic()
+        finish(start(tiny, "results"))
+    return Undisturbed(time.monotonic() - began, outputs(tiny, "results"))
 
 
 @pytest.fixture

@@ -3,47 +3,12 @@
 import random
 import signal
 import subprocess
-import sys
-import time
 from pathlib import Path
 
 import pytest
-from tests.conftest import SUITE
-from tests.stored import members
+from tests.undisturbed import LONG, Undisturbed, finish, outputs, start
 
 from ood_bench.files import UNFINISHED
-
-LONG = SUITE.replace("steps: 20,", "steps: 300,").replace("[low, black]", "[low]")
-
-
-def start(tiny: Path, results: str, jobs: int = 1) -> "subprocess.Popen[bytes]":
-    command = "from ood_bench.cli import main; main()"
-    arguments = ["run", tiny, "--results", results, "--checkpoint-seconds", "0.2", "--jobs", jobs]
-    return subprocess.Popen(
-        [sys.executable, "-c", command, *map(str, arguments)],
-        cwd=tiny.parent,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.PIPE,
-    )
-
-
-def finish(process: "subprocess.Popen[bytes]") -> str:
-    _, err = process.communicate(timeout=600)
-    assert process.returncode == 0, err.decode()
-    return err.decode()
-
-
-def outputs(tiny: Path, results: str) -> dict[str, bytes]:
-    """Return the bytes of all that must not depend on a kill, by cell and file."""
-    names = (
-        *("metrics.json", "columns.parquet", "scores.parquet", "weights.safetensors"),
-        *("course.parquet", "table.parquet", "findings.json"),
-    )
-    return {
-        f"{key}/{name}": path.read_bytes()
-        for name in names
-        for key, path in members(tiny.parent / results, name).items()
-    }
 
 
 def killed_once(tiny: Path, results: str, after: float, jobs: int = 1) -> bool:
@@ -57,28 +22,28 @@ def killed_once(tiny: Path, results: str, after: float, jobs: int = 1) -> bool:
     return False
 
 
-def check_kills(tiny: Path, kills: int) -> None:
+def check_kills(tiny: Path, undisturbed: Undisturbed, kills: int) -> None:
     tiny.write_text(LONG)
-    began = time.monotonic()
-    finish(start(tiny, "undisturbed"))
-    whole = time.monotonic() - began
-    expected = outputs(tiny, "undisturbed")
     moments = random.Random(0)
     for i in range(kills):
-        after, results = moments.uniform(0.3, 1.0) * whole, f"killed-{i}"
+        after, results = moments.uniform(0.3, 1.0) * undisturbed.seconds, f"killed-{i}"
         while not killed_once(tiny, results, after):  # it was faster than the undisturbed one
             after, results = 0.7 * after, f"{results}-sooner"
         finish(start(tiny, results))
-        assert outputs(tiny, results) == expected
+        assert outputs(tiny, results) == undisturbed.outputs
 
 
-def test_a_run_killed_while_it_trains_ends_with_the_same_bytes(tiny: Path) -> None:
-    check_kills(tiny, kills=1)
+def test_a_run_killed_while_it_trains_ends_with_the_same_bytes(
+    tiny: Path, undisturbed: Undisturbed
+) -> None:
+    check_kills(tiny, undisturbed, kills=1)
 
 
 @pytest.mark.slow
-def test_runs_killed_at_twenty_random_moments_end_with_the_same_bytes(tiny: Path) -> None:
-    check_kills(tiny, kills=20)
+def test_runs_killed_at_twenty_random_moments_end_with_the_same_bytes(
+    tiny: Path, undisturbed: Undisturbed
+) -> None:
+    check_kills(tiny, undisturbed, kills=20)
 
 
 def left_behind(tiny: Path, results: str) -> list[Path]:
@@ -88,38 +53,40 @@ def left_behind(tiny: Path, results: str) -> list[Path]:
     return [*work, *root.rglob(f"*{UNFINISHED}")]
 
 
-def check_repeated_kills(tiny: Path, kills: int) -> None:
+def check_repeated_kills(tiny: Path, undisturbed: Undisturbed, kills: int) -> None:
     """Kill runs in two processes up to three times each, then let each end."""
     tiny.write_text(LONG)
-    began = time.monotonic()
-    finish(start(tiny, "undisturbed", jobs=2))
-    whole = time.monotonic() - began
-    expected = outputs(tiny, "undisturbed")
     moments, done, number = random.Random(1), 0, 0
     while done < kills:
         number += 1
         results = f"killed-{number}"
         for _ in range(moments.randint(1, 3)):
-            done += killed_once(tiny, results, moments.uniform(0.1, 1.0) * whole, jobs=2)
+            after = moments.uniform(0.1, 1.0) * undisturbed.seconds
+            done += killed_once(tiny, results, after, jobs=2)
         finish(start(tiny, results, jobs=2))
-        assert outputs(tiny, results) == expected
+        assert outputs(tiny, results) == undisturbed.outputs
         assert left_behind(tiny, results) == []
 
 
-def test_a_run_in_two_processes_killed_again_and_again_leaves_nothing_behind(tiny: Path) -> None:
-    check_repeated_kills(tiny, kills=1)
+def test_a_run_in_two_processes_killed_again_and_again_leaves_nothing_behind(
+    tiny: Path, undisturbed: Undisturbed
+) -> None:
+    check_repeated_kills(tiny, undisturbed, kills=1)
 
 
 @pytest.mark.slow
-def test_two_hundred_kills_of_runs_in_two_processes_lose_nothing(tiny: Path) -> None:
-    check_repeated_kills(tiny, kills=200)
+def test_two_hundred_kills_of_runs_in_two_processes_lose_nothing(
+    tiny: Path, undisturbed: Undisturbed
+) -> None:
+    check_repeated_kills(tiny, undisturbed, kills=200)
 
 
-def test_two_runs_on_one_store_at_once_do_not_harm_each_other(tiny: Path) -> None:
+def test_two_runs_on_one_store_at_once_do_not_harm_each_other(
+    tiny: Path, undisturbed: Undisturbed
+) -> None:
     tiny.write_text(LONG)
     both = [start(tiny, "shared") for _ in range(2)]
     for process in both:
         finish(process)
-    finish(start(tiny, "alone"))
-    assert outputs(tiny, "shared") == outputs(tiny, "alone")
+    assert outputs(tiny, "shared") == undisturbed.outputs
     assert not list((tiny.parent / "shared/store/partial").iterdir())

@@ -12,8 +12,8 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import pytest
-from tests.cli.test_kill import outputs
 from tests.conftest import SUITE
+from tests.undisturbed import outputs
 
 from ood_bench.data import Library
 from ood_bench.execute import Failed, Inline, WorkContext

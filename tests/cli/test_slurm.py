@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.test_kill import outputs
 from tests.conftest import Command
+from tests.undisturbed import outputs
 
 from ood_bench.execute import driver, slurm_driver
 from ood_bench.execute.journal import Entry, RunFiles, Training, Writer

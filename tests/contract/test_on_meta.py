@@ -25,6 +25,7 @@ from ood_bench.registry import Registry
 from ood_bench.statistics import Statistic, flow_dimension, likelihood_regret
 from ood_bench.statistics.log_prob import LogProb
 from ood_bench.testing import random_images
+from ood_bench_models import ode
 from ood_bench_models.flow_matching import FlowMatching
 
 SHAPE = Shape(3, 8, 8)
@@ -45,6 +46,7 @@ MODELS: Mapping[str, tuple[str, Mapping[str, object]]] = {
         "density",
         {"build": "zuko.flows:MAF", "arguments": {"transforms": 1}, "space": "standard"},
     ),
+    "flow_matching, probes": ("flow_matching", {"channels": (4,), "exact_dims": 2}),  # it is slow
 }
 READS: dict[str, set[str]] = {
     "gradient_norm": {"a condition"},  # whether two ways to compute a norm agree
@@ -166,7 +168,9 @@ def test_every_statistic_of_a_model_follows_its_device(
     monkeypatch.setattr(likelihood_regret, "STEPS", 4)
     monkeypatch.setattr(flow_dimension, "STEPS", 2)
     monkeypatch.setattr(flow_dimension, "PROBES", 1)
-    images = random_images(SHAPE, 3).numpy()
+    for name in ("STAGES", "NODES", "WEIGHTS", "ERRORS"):  # all stages of a step are alike
+        monkeypatch.setattr(ode, name, getattr(ode, name)[:2])
+    images = random_images(SHAPE, 2).numpy()
     registry, tried = Registry(), 0
     for name in registry.names("statistics"):
         statistic: type[Statistic] = registry.load("statistics", name)
@@ -185,7 +189,7 @@ def test_every_statistic_of_a_model_follows_its_device(
                 assert not values.doubles, name
             assert columns, name
             for column in columns.values():
-                assert column.shape == (3,), name
+                assert column.shape == (2,), name
                 assert column.dtype == np.float64, name
             tried += 1
     assert tried >= 2

@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.cli.test_kill import outputs
 from tests.conftest import write_tiny
 from tests.driven import (
     ENDLESS,
@@ -23,6 +22,7 @@ from tests.driven import (
     training,
     until,
 )
+from tests.undisturbed import outputs
 
 NODES = Path(__file__).with_name("nodes.py")
 

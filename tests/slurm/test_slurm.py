@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 import pytest
-from tests.cli.test_kill import outputs
 from tests.conftest import write_tiny
 from tests.driven import (
     ENDLESS,
@@ -27,6 +26,7 @@ from tests.driven import (
     until,
 )
 from tests.packaging.pages import QUICK
+from tests.undisturbed import outputs
 
 SUITES = Path(__file__).parents[2] / "suites"
 SCRIPT = Path(__file__).with_name("cluster.sh")
