@@ -54,7 +54,7 @@ def test_each_process_that_calls_a_model_sees_one_gpu_and_others_none(
     (tiny.parent / "told.py").write_text(TOLD)
     options = "{use: './told.py:Model', options: {levels: 1, steps: 1, width: 4}}"
     text = tiny.read_text()
-    start, end = text.index("models:"), text.index("analyses:")
+    start, end = text.index("models:"), text.index("pairs:")
     tiny.write_text(
         f"{text[:start]}models: {{a: {options}, b: {options}}}\n"
         "detectors: {own: {use: './told.py:Detector'}}\n"
