@@ -20,7 +20,7 @@ from ood_bench.data.options import DataOptions
 from ood_bench.data.partition import Whole, partition
 from ood_bench.scoring import export, find_model
 from ood_bench.store import Store
-from ood_bench.zoo.layout import COURSE
+from ood_bench.zoo.layout import COURSE, WEIGHTS
 
 FULL = 60_000
 SUBSET = 20_000
@@ -119,6 +119,14 @@ def measured(results: Path, name: str) -> dict[str, list[float]]:
     raise LookupError(name)
 
 
+def weights(folder: Path, name: str) -> bytes:
+    """Return what a training's cell in the results of a folder holds, by its name."""
+    for key, path in members(folder / "results").items():
+        if json.loads(path.read_text())["name"] == name:
+            return members(folder / "results", WEIGHTS)[key].read_bytes()
+    raise LookupError(name)
+
+
 def course(results: Path, name: str) -> pd.DataFrame:
     """Return the bits per dimension along a training, by its cell's name."""
     for key, path in members(results).items():
@@ -173,10 +181,25 @@ def test_each_data_set_takes_the_checkpoints_that_were_trained_on_it(
         measured(named / "results", "metric/ready@high/1/low/likelihood")
 
 
+@pytest.mark.parametrize("options", [{}, {"options": "{levels: 1, steps: 2, width: 8}"}])
+def test_data_sets_without_a_checkpoint_train_the_model_where_the_suite_says_so(
+    named: Path, trained: Path, ood_bench: Command, options: dict[str, str]
+) -> None:
+    suite = both_ways(write(named, "[zoo:a]", train_others="true", **options))
+    done = ood_bench("run", suite, "--only", "metric/*/likelihood")
+    assert done.status == 0, done.err
+    ours = measured(named / "results", "metric/ready@low/0/high/likelihood")
+    theirs = measured(trained / "results", "metric/glow@low/0/high/likelihood")
+    assert ours["auroc"] == theirs["auroc"]
+    assert measured(named / "results", "metric/ready@high/0/low/likelihood")["auroc"]
+    assert weights(named, "train/ready@high/0") == weights(trained, "train/glow@high/0")
+
+
 @pytest.mark.parametrize(
     ("checkpoint", "more", "models", "said"),
     [
         ("[zoo:a, zoo:b]", "", "ready", "models.ready.checkpoint: it was trained on 'low'"),
+        ("[zoo:a, zoo:b]", "", "ready", "or with `train_others: true` that others are trained"),
         ("[zoo:a, zoo:c]", TWO.format(1), "two", "one is of 'low', so that all members would be"),
     ],
 )
@@ -224,6 +247,8 @@ def test_a_classifier_of_another_data_set_is_left_out_with_the_reason(
         ("zoo:a", {"options": "{levels: 1}"}, "`options` comes with the zoo's model; leave it out"),
         ("zoo:a", {"training": "{steps: 5}"}, "`training` comes with the zoo's model; leave it"),
         ("zoo:a", {"use": "vae"}, "the zoo's model is a 'glow'; leave `use` out"),
+        ("zoo:a", {"train_others": "true", "options": "{depth: 1}"}, "no option 'depth'"),
+        ("glow.pt", {"train_others": "true"}, "`train_others` needs a `checkpoint` of the zoo"),
         ("zoo:vae-fashion_mnist", {}, "it was trained on 'fashion_mnist' (digest e9558368261a)"),
     ],
 )

@@ -31,7 +31,8 @@ class Named:
     """A plugin with its name and place in the suite, its options filled in.
 
     `checkpoint` holds the weights of a model that is not trained. If there are weights for
-    several data sets, `each` holds the model as trained on each of them.
+    several data sets, `each` holds the model as trained on each of them, and last the one that is
+    trained on others, if any.
     """
 
     name: str
@@ -220,11 +221,14 @@ class Plugins:
         checkpoints: Sequence[Pretrained],
         place: KeyPath,
     ) -> Iterator[tuple[Pretrained | None, Options]]:
-        """Yield each checkpoint with its options; without checkpoints the entry's options."""
-        for checkpoint in checkpoints or (None,):
-            origin = checkpoint.origin if checkpoint else None
-            given = origin.options if origin else self._placed(plugin, entry.options, place)
-            yield checkpoint, resolve_options(plugin, use, given)
+        """Yield each checkpoint with its options, and what is trained with the entry's."""
+        own = self._placed(plugin, entry.options, place)
+        given = [found.origin.options if found.origin else own for found in checkpoints]
+        for checkpoint, options in zip(checkpoints, given, strict=True):
+            yield checkpoint, resolve_options(plugin, use, options)
+        if not checkpoints or (isinstance(entry, ModelEntry) and entry.train_others):
+            first = given[0] if given else {}
+            yield None, resolve_options(plugin, use, {**first, **own})
 
     def _placed(self, plugin: type[Any], options: Options, place: KeyPath) -> Options:
         """Return options with the files of code and folders that they name from the suite on."""

@@ -164,7 +164,8 @@ class Trials:
         )
         text = (
             f"it was trained on {trained}, and the training images of '{inside}' are others "
-            f"(digest {digest[:12]}); say with `models` beside a pair which models it has"
+            f"(digest {digest[:12]}); say with `models` beside a pair which models it has, or with "
+            "`train_others: true` that others are trained"
         )
         raise self.loaded.mistake((*model.place, "checkpoint"), text)
 
@@ -217,7 +218,8 @@ class Trials:
             raise ValueError("the suite defines no roles.classifier")
         model = self.trained_on(named, trial.inside, trial.shape, trial.place)
         recipe = _as_trained(self.suite.classifier_recipe(), model)
-        if "classes" not in entry.options and not entry.zoo:
+        of_zoo = model.checkpoint is not None and model.checkpoint.origin is not None
+        if "classes" not in entry.options and not of_zoo:
             model = replace(model, options={**model.options, "classes": classes})
         return replace(trial, model=model, recipe=recipe, supervised=True, members=None, probed={})
 

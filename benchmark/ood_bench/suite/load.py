@@ -265,7 +265,12 @@ def _check_names(loaded: LoadedSuite) -> None:
         repeated = len(set(ensemble.seeds)) < len(ensemble.seeds)
         check(not repeated, (*place, "seeds"), "one of them is given twice")
         member = suite.models.get(ensemble.of)
-        given = member is not None and member.checkpoint is not None and len(member.zoo) < 2
+        given = (
+            member is not None
+            and member.checkpoint is not None
+            and len(member.zoo) < 2
+            and not member.train_others
+        )
         text = f"'{ensemble.of}' is loaded from one checkpoint, so all members would be the same"
         check(not given, (*place, "of"), text)
     _check_roles(suite, check)

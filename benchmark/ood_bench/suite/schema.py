@@ -130,6 +130,9 @@ class ModelEntry(_Frozen):
     safetensors, or a state dict of `torch.save`. Or `zoo:NAME`, a model of `ood-bench models zoo`
     with its options, seed and split of the training images; a list of these for one model of
     several seeds or data sets, of which each ID data set uses those that were trained on it."""
+    train_others: bool = False
+    """Whether ID data sets of which no `zoo:NAME` was trained train the model; otherwise they are
+    a mistake. `options` then override those of the first checkpoint, and `training` the suite's."""
 
     _read = model_validator(mode="before")(_lightning_style)
 
@@ -141,9 +144,14 @@ class ModelEntry(_Frozen):
 
     @model_validator(mode="after")
     def _says_what_the_zoo_does_not(self) -> Self:
+        if self.train_others and not self.zoo:
+            raise ValueError("`train_others` needs a `checkpoint` of the zoo")
         for key in ("options", "training"):
-            if self.zoo and getattr(self, key):
-                raise ValueError(f"`{key}` comes with the zoo's model; leave it out")
+            if self.zoo and getattr(self, key) and not self.train_others:
+                raise ValueError(
+                    f"`{key}` comes with the zoo's model; leave it out, or say with "
+                    "`train_others: true` that it is for other ID data sets"
+                )
         return self
 
 
