@@ -220,22 +220,28 @@ def directions(results: Results) -> "Figure":
 
 
 def _name_those_alone(axes: "Axes", points: list[tuple[RankedDetector, float, float]]) -> None:
-    """Write the detector's name above each point that has no other near it, if there is room."""
+    """Write the detector's name above each point with no other detector near, if there is room.
+
+    Of points of one detector that are near each other, the uppermost has the name.
+    """
     from ood_bench.analyses.style import plain
 
     named: list[tuple[float, float, float]] = []
     for place, (entry, x, y) in enumerate(points):
-        others = [other[1:] for other in points[:place] + points[place + 1 :]]
+        rest = points[:place] + points[place + 1 :]
+        others = [(a, b) for other, a, b in rest if other.detector != entry.detector]
+        same = [(a, b) for other, a, b in rest if other.detector == entry.detector]
+        below = any(b > y and math.dist((x, y), (a, b)) <= ALONE for a, b in same)
         name, side = plain(entry.detector), "left" if x < 0.2 else "right" if x > 0.8 else "center"
         width = LETTER * len(name)
         left = x - width * {"left": 0.0, "center": 0.5, "right": 1.0}[side]
-        covers = any(left <= a <= left + width and 0 < b - y < LINE for a, b in others)
+        covers = any(left <= a <= left + width and 0 < b - y < LINE for a, b in others + same)
         meets = any(
             abs(b - y) < LINE and left < start + span and start < left + width
             for start, span, b in named
         )
         near = min((math.dist((x, y), other) for other in others), default=1.0)
-        if near > ALONE and not covers and not meets:
+        if near > ALONE and not (below or covers or meets):
             named.append((left, width, y))
             axes.annotate(
                 name, (x, y), xytext=(0, 5), textcoords="offset points",

@@ -176,12 +176,18 @@ def test_names_in_the_figure_of_both_directions_cover_neither_each_other_nor_a_d
         for detector, values in places.items()
         for pair, value in zip(GRAY, values, strict=True)
     )
+    near = (0.08, 0.97)
+    rows += tuple(
+        measured("cv-glow", "likelihood", pair, value)
+        for pair, value in zip(GRAY, near, strict=True)
+    )
     figure = overview.directions(replace(ranked, rows=rows))
     figure.draw_without_rendering()
     (axes,) = figure.axes
     labels = {text.get_text(): text.get_window_extent() for text in axes.texts}
+    assert sorted(text.get_text() for text in axes.texts) == sorted(labels), "each once"
     assert set(labels) == {"gradient_fisher", "fisher", "likelihood"}
-    dots = [axes.transData.transform(place) for place in places.values()]
+    dots = [axes.transData.transform(place) for place in [*places.values(), near]]
     for name, box in labels.items():
         assert not any(box.contains(*dot) for dot in dots)
         assert not any(box.overlaps(other) for key, other in labels.items() if key != name)
