@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from ood_bench.cells import Address
+from ood_bench.cells.train import Train
 from ood_bench.data import Library
 from ood_bench.errors import OodBenchError, SuiteError
 from ood_bench.plan import Plan, build_plan
@@ -34,6 +35,30 @@ def addresses(plan: Plan, kind: str) -> list[Address]:
 
 def skipped(plan: Plan) -> dict[str, str]:
     return {skip.cell: skip.reason for skip in plan.skips}
+
+
+def test_an_analysis_runs_on_the_models_that_it_names_and_follows_their_trainings(
+    tiny: Path,
+) -> None:
+    asked = "analyses={histogram: {models: [cv-glow]}, course: {models: [glow]}}"
+    plan = planned(tiny, asked)
+    assert {(at.analysis, at.model) for at in addresses(plan, "analysis")} == {
+        ("histogram", "cv-glow"),
+        ("course", "glow"),
+    }
+    probed = {
+        at.model: cell.spec.probes
+        for cell in plan.cells
+        if isinstance(cell.spec, Train)
+        for at in cell.at
+    }
+    assert probed["glow"]
+    assert not probed["cv-glow"]
+
+
+def test_an_analysis_of_an_unknown_model_is_one_line(tiny: Path) -> None:
+    with pytest.raises(SuiteError, match="the suite has no model 'glwo'; did you mean 'glow'"):
+        planned(tiny, "analyses={histogram: {models: [glwo]}}")
 
 
 @pytest.mark.parametrize(

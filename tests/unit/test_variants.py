@@ -19,6 +19,7 @@ def suite(**glow: Any) -> dict[str, Any]:
         "name": "v",
         "models": {"glow": {"options": {"levels": 1}, **glow}, "vae": None},
         "detectors": {"likelihood": None, "typicality": {"models": ["vae", "glow"]}},
+        "analyses": {"graying": {"models": ["glow"]}},
         "pairs": [
             {"inside": "a", "outside": ["b"], "models": ["glow"]},
             {"inside": "b", "outside": ["a"]},
@@ -42,6 +43,7 @@ def test_each_combination_is_a_model_and_a_list_of_models_names_all() -> None:
     assert found.pairs[0].models == tuple(NAMES)
     assert found.pairs[1].models is None
     assert found.detectors["typicality"].models == ("vae", *NAMES)
+    assert found.analyses["graying"].models == tuple(NAMES)
 
 
 def test_a_suite_without_variants_is_what_it_was() -> None:

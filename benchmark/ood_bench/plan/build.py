@@ -174,10 +174,16 @@ class _Builder:
         own = {
             name: found
             for name, found in self.plugins.detectors.items()
-            if not self.plugins.of_classifier(name) and self._meant(name, trial)
+            if not self.plugins.of_classifier(name)
+            and self.suite.detectors[name].names(trial.model.name)
+        }
+        analyses = {
+            name: found
+            for name, found in self.plugins.analyses.items()
+            if self.suite.analyses[name].names(trial.model.name)
         }
         lacks = {name: self._lack(name, trial) for name in own}
-        lacks |= {name: self.plugins.unfit(name, trial.model) for name in self.plugins.analyses}
+        lacks |= {name: self.plugins.unfit(name, trial.model) for name in analyses}
         for name, reason in lacks.items():
             if reason:
                 cell, model = f"{trial.model.name} × {name}", trial.model.name
@@ -194,7 +200,7 @@ class _Builder:
             }
             for name in scores:
                 self.pairing(own[name], trained, scores)
-            for name, analysis in self.plugins.analyses.items():
+            for name, analysis in analyses.items():
                 if lacks[name]:
                     continue
                 if self.plugins.built_analyses[name].uses_course and not trained.probed:
@@ -234,11 +240,6 @@ class _Builder:
             labelled = {(one.inside, one.outside) for one in self.suite.categories}
             trials = self.trials.tried_on()
             add_audits(trials, self.sources, level=self.level, labelled=labelled)
-
-    def _meant(self, detector: str, trial: Trial) -> bool:
-        """Return whether the suite evaluates a detector on a model."""
-        models = self.suite.detectors[detector].models
-        return models is None or trial.model.name in models
 
     def _lack(self, detector: str, trial: Trial) -> str | None:
         """Return why a detector does not apply to a trial; None if it does."""

@@ -173,7 +173,10 @@ class Sources:
 
     def _probed(self, trial: Trial) -> dict[str, Wanted]:
         """Return the images that are to probe a training, if an analysis follows it."""
-        followed = any(found.uses_course for found in self.plugins.built_analyses.values())
+        followed = any(
+            found.uses_course and self.suite.analyses[name].names(trial.model.name)
+            for name, found in self.plugins.built_analyses.items()
+        )
         if not followed or trial.supervised:
             return {}
         return {

@@ -27,7 +27,7 @@ def json_schema() -> Schema:
     for properties in (schema["properties"], definitions["ModelEntry"]["properties"]):
         description = properties["training"]["description"]
         properties["training"] = {"$ref": "#/$defs/Recipe", "description": description}
-    for name in ("ModelEntry", "PluginEntry", "DetectorEntry"):
+    for name in ("ModelEntry", "PluginEntry", "MeasuringEntry"):
         _allow_class_path(definitions[name])
     for name in ("Ensemble", "Members"):  # a suite that extends another may give a part
         definitions[name].pop("required")

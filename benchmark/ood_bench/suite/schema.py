@@ -28,9 +28,9 @@ __all__ = [
     "Background",
     "CheckpointPath",
     "Dequantization",
-    "DetectorEntry",
     "Ensemble",
     "Evaluation",
+    "MeasuringEntry",
     "Members",
     "MetricName",
     "ModelEntry",
@@ -93,7 +93,7 @@ CheckpointPath = Annotated[
 
 
 class PluginEntry(_Frozen):
-    """A metric or an analysis; `DetectorEntry` adds the keys of a detector."""
+    """A metric; `MeasuringEntry` adds the key of detectors and analyses."""
 
     use: str | None = None
     """The plugin: a registered name, `package.module:Class`, or a class in a file beside the suite,
@@ -104,11 +104,15 @@ class PluginEntry(_Frozen):
     _read = model_validator(mode="before")(_lightning_style)
 
 
-class DetectorEntry(PluginEntry):
-    """A detector."""
+class MeasuringEntry(PluginEntry):
+    """A detector or an analysis."""
 
     models: tuple[str, ...] | None = None
     """The models that it runs on; default: all that have its columns."""
+
+    def names(self, model: str) -> bool:
+        """Return whether it is meant to run on a model."""
+        return self.models is None or model in self.models
 
 
 class ModelEntry(_Frozen):
@@ -292,11 +296,11 @@ class Suite(_Frozen):
     """Ensembles of the models; the rest of the suite treats them as models."""
     roles: Roles = Roles()
     """Further models that detectors need."""
-    detectors: Annotated[dict[Name, DetectorEntry], BeforeValidator(_names_to_entries)] = Field(
+    detectors: Annotated[dict[Name, MeasuringEntry], BeforeValidator(_names_to_entries)] = Field(
         min_length=1
     )
     """The detectors, under names of your choice."""
-    analyses: Annotated[dict[Name, PluginEntry], BeforeValidator(_names_to_entries)] = {}
+    analyses: Annotated[dict[Name, MeasuringEntry], BeforeValidator(_names_to_entries)] = {}
     """The analyses; each runs for every model and ID data set."""
     pairs: tuple[Pair, ...] = Field(min_length=1)
     """The pairs of ID and OOD data sets."""

@@ -35,8 +35,8 @@ def variant_name(of: str, axes: dict[str, Any]) -> str:
 def expanded(source: SuiteSource) -> SuiteSource:
     """Replace each model that has variants by one model for each combination.
 
-    A list of models that names it (`models` of a pair, a detector or a role) then names all of
-    them. Each says where it stands on each axis, by a list of one value.
+    A list of models that names it (`models` of a pair, a detector, an analysis or a role) then
+    names all of them. Each says where it stands on each axis, by a list of one value.
 
     Raises:
         SuiteError: If variants are no lists of values, there are too many, an option is given
@@ -126,7 +126,7 @@ def _named(data: dict[str, Any], names: dict[str, list[str]]) -> dict[str, Any]:
     found = dict(data)
     if isinstance(data.get("pairs"), list):
         found["pairs"] = [changed(pair) for pair in data["pairs"]]
-    for key in ("detectors", "roles"):
+    for key in ("detectors", "analyses", "roles"):
         if isinstance(data.get(key), dict):
             found[key] = {name: changed(entry) for name, entry in data[key].items()}
     return found
