@@ -175,12 +175,12 @@ class _Builder:
             name: found
             for name, found in self.plugins.detectors.items()
             if not self.plugins.of_classifier(name)
-            and self.suite.detectors[name].names(trial.model.name)
+            and self.suite.detectors[name].runs_on(trial.model.name)
         }
         analyses = {
             name: found
             for name, found in self.plugins.analyses.items()
-            if self.suite.analyses[name].names(trial.model.name)
+            if self.suite.analyses[name].runs_on(trial.model.name)
         }
         lacks = {name: self._lack(name, trial) for name in own}
         lacks |= {name: self.plugins.unfit(name, trial.model) for name in analyses}

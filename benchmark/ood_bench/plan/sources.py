@@ -174,7 +174,7 @@ class Sources:
     def _probed(self, trial: Trial) -> dict[str, Wanted]:
         """Return the images that are to probe a training, if an analysis follows it."""
         followed = any(
-            found.uses_course and self.suite.analyses[name].names(trial.model.name)
+            found.uses_course and self.suite.analyses[name].runs_on(trial.model.name)
             for name, found in self.plugins.built_analyses.items()
         )
         if not followed or trial.supervised:

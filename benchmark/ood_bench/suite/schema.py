@@ -110,7 +110,7 @@ class MeasuringEntry(PluginEntry):
     models: tuple[str, ...] | None = None
     """The models that it runs on; default: all that have its columns."""
 
-    def names(self, model: str) -> bool:
+    def runs_on(self, model: str) -> bool:
         """Return whether it is meant to run on a model."""
         return self.models is None or model in self.models
 
