@@ -2,6 +2,8 @@ r"""Compare background models on ID images alone, as those of the zoo were chose
 
     python benchmark/choose_mutation.py fashion_mnist results/background-glow-fashion_mnist-* \
         --model zoo:glow-fashion_mnist --backgrounds mutated-10 mutated-20 mutated-30
+    python benchmark/choose_mutation.py mnist_20k results/background-glow-mnist-* \
+        --model zoo:glow-mnist --backgrounds mutated-10 mutated-20 mutated-30
 
 The images that were held out of the training stand for ID images, and the same images with their
 16 patches in another order for OOD ones: what they show is lost, the statistics of the patches are

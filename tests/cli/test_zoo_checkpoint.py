@@ -195,11 +195,48 @@ def test_data_sets_without_a_checkpoint_train_the_model_where_the_suite_says_so(
     assert weights(named, "train/ready@high/0") == weights(trained, "train/glow@high/0")
 
 
+def test_other_images_under_the_name_of_a_checkpoints_do_not_train_the_model(
+    named: Path, ood_bench: Command
+) -> None:
+    more = "datasets: {low: {npz: high.npz}, high: {npz: low.npz}}\n"
+    done = ood_bench("run", write(named, "zoo:a", more=more, train_others="true"))
+    assert done.status == 2
+    (line,) = done.err.strip().splitlines()
+    assert "give them another name to train the model on them" in line
+
+
+def test_a_model_of_two_sizes_has_both_in_a_dry_run(named: Path, ood_bench: Command) -> None:
+    options = "{levels: 1, steps: 1, width: 8}"
+    suite = both_ways(write(named, "zoo:a", train_others="true", options=options))
+    sizes = [
+        line.partition(" parameters")[0]
+        for line in ood_bench("run", suite, "--dry-run").out.splitlines()
+        if line.startswith("ready on 1×8×8")
+    ]
+    assert [line.partition(": ")[0] for line in sizes] == [
+        "ready on 1×8×8",
+        "ready on 1×8×8 of high",
+    ]
+    assert len({line.partition(": ")[2] for line in sizes}) == 2
+
+
+def test_a_background_of_one_checkpoint_is_loaded_once_for_all_seeds(
+    named: Path, ood_bench: Command
+) -> None:
+    more = "roles: {background: {model: back, models: [ready]}}\ndetectors: [background_ratio]\n"
+    suite = write(named, "[zoo:a, zoo:b]", more=more)
+    suite.write_text(suite.read_text().replace("pairs:", "  back: {checkpoint: zoo:a}\npairs:"))
+    done = ood_bench("run", suite, "--dry-run")
+    assert done.status == 0, done.err
+    loaded = re.findall(r"^ *will run +train/(\S+)", done.out, re.MULTILINE)
+    assert sorted(loaded) == ["back@low/0", "ready@low/0", "ready@low/1"]
+
+
 @pytest.mark.parametrize(
     ("checkpoint", "more", "models", "said"),
     [
         ("[zoo:a, zoo:b]", "", "ready", "models.ready.checkpoint: it was trained on 'low'"),
-        ("[zoo:a, zoo:b]", "", "ready", "or with `train_others: true` that others are trained"),
+        ("[zoo:a, zoo:b]", "", "ready", "or set `train_others: true`"),
         ("[zoo:a, zoo:c]", TWO.format(1), "two", "one is of 'low', so that all members would be"),
     ],
 )

@@ -17,7 +17,8 @@ class Models:
     """Checks each model of a suite on each of its shapes, before any training.
 
     Attributes:
-        sizes: The size of each model in words, by name and shape.
+        sizes: The size of each model in words, by name and shape, and by ID data set where it has
+            another there.
     """
 
     def __init__(self, loaded: LoadedSuite, plugins: Plugins) -> None:
@@ -76,7 +77,9 @@ class Models:
             refuse_too_large(model.plugin, size, trained=model.checkpoint is None)
         except TooLargeError as error:
             raise self.loaded.mistake(model.place, str(error)) from error
-        self.sizes[f"{model.name} on {trial.shape}"] = str(size)
+        name = f"{model.name} on {trial.shape}"
+        if self.sizes.setdefault(name, str(size)) != str(size):
+            self.sizes[f"{model.name} on {trial.shape} of {trial.inside}"] = str(size)
         self._rehearse(trial, built)
         if model.checkpoint is None:
             return

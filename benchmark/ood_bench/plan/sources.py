@@ -248,11 +248,11 @@ class Sources:
                 for i, seed in enumerate(roles.members.seeds)
             }
         elif role == "background":
-            players = {"background.": self.train(self.trials.background(trial), trained.seed)}
+            players = {"background.": self._beside(self.trials.background(trial), trained.seed)}
         elif role == "classifier" and not trial.supervised:
             info = self.info(trial.inside, "train", trial.shape, trial.place)
             classifier = self.trials.classifier(trial, info.classes)
-            players = {"classifier.": self.train(classifier, trained.seed)}
+            players = {"classifier.": self._beside(classifier, trained.seed)}
         else:
             players = {f"{role}." if role else "": trained}
         for player in players.values():
@@ -263,6 +263,12 @@ class Sources:
                     "and be trained on the same images"
                 )
         return players
+
+    def _beside(self, trial: Trial, seed: int) -> Trained:
+        """Add the training that plays a role beside that of a seed; one checkpoint serves all."""
+        given = trial.model.checkpoint
+        seeds = tuple(given.weights) if given else ()
+        return self.train(trial, seeds[0] if len(seeds) == 1 else seed)
 
     def _score(self, statistic: str, trained: Trained, side: DataPart) -> Cell:
         found = self.plugins.statistics[statistic]

@@ -151,21 +151,27 @@ class Trials:
         """Return a model as trained on an inside data set; unchanged if the suite trains it.
 
         Raises:
-            SuiteError: If it has checkpoints, but none of this data set.
+            SuiteError: If it has checkpoints, but none of this data set, and is not to be trained
+                on it, or if one is of other images of the same name.
         """
         each = model.each or (model,)
         fit = [found for found in each if self._is_of(found, inside, shape, place)]
-        if fit:
+        given = [found.checkpoint.origin for found in each if found.checkpoint]
+        origins = [origin for origin in given if origin]
+        names = {inside, self.loaded.data_options(inside).use or inside}
+        alike = any(origin.data in names for origin in origins)
+        if fit and (fit[0].checkpoint or not alike):
             return fit[0]
         digest = self._info(inside, shape, place).digest
-        origins = [found.checkpoint.origin for found in each if found.checkpoint]
-        trained = " and ".join(
-            f"'{origin.data}' (digest {origin.digest[:12]})" for origin in origins if origin
+        trained = " and ".join(f"'{one.data}' (digest {one.digest[:12]})" for one in origins)
+        other = (
+            "give them another name to train the model on them"
+            if fit
+            else "list under the pair's `models` those to run on it, or set `train_others: true`"
         )
         text = (
             f"it was trained on {trained}, and the training images of '{inside}' are others "
-            f"(digest {digest[:12]}); say with `models` beside a pair which models it has, or with "
-            "`train_others: true` that others are trained"
+            f"(digest {digest[:12]}); {other}"
         )
         raise self.loaded.mistake((*model.place, "checkpoint"), text)
 

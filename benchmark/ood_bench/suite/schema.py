@@ -108,7 +108,7 @@ class MeasuringEntry(PluginEntry):
     """A detector or an analysis."""
 
     models: tuple[str, ...] | None = None
-    """The models that it runs on; default: all that have its columns."""
+    """The models that it runs on; default: all that it applies to."""
 
     def runs_on(self, model: str) -> bool:
         """Return whether it is meant to run on a model."""
@@ -130,13 +130,15 @@ class ModelEntry(_Frozen):
     training: dict[str, Any] = {}
     """Training options that override those of the suite."""
     checkpoint: CheckpointPath | None = None
-    """Weights trained elsewhere; the model is then not trained. A file beside the suite:
-    safetensors, or a state dict of `torch.save`. Or `zoo:NAME`, a model of `ood-bench models zoo`
-    with its options, seed and split of the training images; a list of these for one model of
-    several seeds or data sets, of which each ID data set uses those that were trained on it."""
+    """Weights trained elsewhere; the model is then not trained, but for `train_others`. A file
+    beside the suite: safetensors, or a state dict of `torch.save`. Or `zoo:NAME`, a model of
+    `ood-bench models zoo` with its options, seed and split of the training images; a list of these
+    for one model of several seeds or data sets, of which each ID data set uses those that were
+    trained on it."""
     train_others: bool = False
-    """Whether ID data sets of which no `zoo:NAME` was trained train the model; otherwise they are
-    a mistake. `options` then override those of the first checkpoint, and `training` the suite's."""
+    """Train the model on ID data sets that no `zoo:NAME` was trained on; by default, they are a
+    mistake. `options` override those of the first checkpoint, and `training` the suite's; nothing
+    of how the checkpoints were trained is taken over."""
 
     _read = model_validator(mode="before")(_lightning_style)
 
@@ -301,7 +303,7 @@ class Suite(_Frozen):
     )
     """The detectors, under names of your choice."""
     analyses: Annotated[dict[Name, MeasuringEntry], BeforeValidator(_names_to_entries)] = {}
-    """The analyses; each runs for every model and ID data set."""
+    """The analyses; each runs for every model, or those in its `models`, and every ID data set."""
     pairs: tuple[Pair, ...] = Field(min_length=1)
     """The pairs of ID and OOD data sets."""
     evaluation: Evaluation = Evaluation()

@@ -81,7 +81,7 @@ def _made(source: SuiteSource, name: str, entry: dict[str, Any]) -> list[_Made]:
     if not isinstance(axes, dict):
         raise mistake("write lists of values by option: {width: [64, 128]}")
     if entry.get("checkpoint") is not None:
-        raise mistake("a model with a checkpoint is trained already; it has no variants")
+        raise mistake("a model with a checkpoint has no variants")
     for axis, values in axes.items():
         plain = isinstance(values, list) and values
         if not plain or not all(isinstance(one, str | int | float) for one in values):
