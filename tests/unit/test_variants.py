@@ -61,7 +61,10 @@ def test_a_suite_without_variants_is_what_it_was() -> None:
         ({"variants": [8]}, "models.glow.variants: write lists of values by option"),
         ({"variants": {"levels": [1]}}, "`options` has 'levels' too"),
         ({"variants": {"width": [*range(65)]}}, "they are more than 64 models"),
-        ({"variants": {"width": [8]}, "checkpoint": "w.pt"}, "it has no variants"),
+        (
+            {"variants": {"width": [8]}, "checkpoint": "w.pt"},
+            "a model with a checkpoint has no variants",
+        ),
         ({"variants": {"width": ["a b", "a/b"]}}, "two models are called 'glow-width-a_b'"),
     ],
 )
