@@ -1,5 +1,6 @@
 """The files of stored cells, for tests that look into them."""
 
+import json
 import zipfile
 from pathlib import Path
 
@@ -11,6 +12,14 @@ def members(results: Path, name: str = MANIFEST) -> dict[str, zipfile.Path]:
     paths = sorted(results.glob("store/cells/*.zip"))
     found = {path.stem: zipfile.Path(path, name) for path in paths}
     return {key: member for key, member in found.items() if member.exists()}
+
+
+def key_of(results: Path, name: str) -> str:
+    """Return the key of a cell, by its name."""
+    for key, path in members(results).items():
+        if json.loads(path.read_text())["name"] == name:
+            return key
+    raise LookupError(name)
 
 
 def unpack(cell: Path) -> Path:

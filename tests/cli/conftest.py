@@ -23,6 +23,13 @@ def archive(finished: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.fixture
+def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where fetched models lie, of this test alone."""
+    monkeypatch.setenv("OOD_BENCH_ZOO", str(tmp_path / "zoo"))
+    return tmp_path / "zoo"
+
+
 @pytest.fixture(scope="session")
 def undisturbed(
     digits: dict[str, np.ndarray], tmp_path_factory: pytest.TempPathFactory

@@ -7,7 +7,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tests.conftest import Command
-from tests.stored import members
+from tests.stored import key_of, members
 
 OPTIONS = "{levels: 1, steps: 2, width: 8}"
 
@@ -33,13 +33,10 @@ def suite(folder: Path, checkpoint: str, options: str = OPTIONS) -> None:
 
 
 def auroc(folder: Path, name: str) -> dict[str, object]:
-    for key, path in members(folder / "results").items():
-        if json.loads(path.read_text())["name"] == name:
-            found: dict[str, object] = json.loads(
-                members(folder / "results", "metrics.json")[key].read_text()
-            )
-            return found
-    raise LookupError(name)
+    results = folder / "results"
+    metrics = members(results, "metrics.json")[key_of(results, name)]
+    found: dict[str, object] = json.loads(metrics.read_text())
+    return found
 
 
 def test_given_weights_score_as_the_training_did_that_they_came_from(

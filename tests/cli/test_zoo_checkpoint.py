@@ -1,7 +1,6 @@
 """Models of the zoo as checkpoints of a suite: scored on what they were not trained on."""
 
 import json
-import os
 import re
 import shutil
 import sys
@@ -10,28 +9,17 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-import pyarrow.parquet as pq
 import pytest
 from tests.conftest import Command, within_pytest, write_tiny
-from tests.stored import members
+from tests.stored import key_of, members
 
-from ood_bench.data import Library
-from ood_bench.data.options import DataOptions
-from ood_bench.data.partition import Whole, partition
 from ood_bench.scoring import export, find_model
 from ood_bench.store import Store
 from ood_bench.zoo.layout import COURSE, WEIGHTS
 
-FULL = 60_000
-SUBSET = 20_000
+pytestmark = pytest.mark.usefixtures("zoo")
+
 TWO = "ensembles: {{two: {{of: ready, seeds: [0, {}]}}}}\n"
-
-
-@pytest.fixture(autouse=True)
-def zoo(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where fetched models lie, of this test alone."""
-    monkeypatch.setenv("OOD_BENCH_ZOO", str(tmp_path / "zoo"))
-    return tmp_path / "zoo"
 
 
 @pytest.fixture(scope="module")
@@ -84,55 +72,22 @@ def write(
     return path
 
 
-def run_bundled(
-    folder: Path,
-    ood_bench: Command,
-    monkeypatch: pytest.MonkeyPatch,
-    *,
-    detector: str,
-    **models: str,
-) -> None:
-    """Run a suite of the zoo's Glow, `theirs`, and some models on few of the bundled images."""
-    monkeypatch.delenv("OOD_BENCH_DATA", raising=False)
-    monkeypatch.setenv("OOD_BENCH_JOBS", "1")
-    theirs = '{checkpoint: "zoo:glow-fashion_mnist"}'
-    entries = ", ".join(f"{name}: {entry}" for name, entry in {"theirs": theirs, **models}.items())
-    suite = folder / "bundled.yaml"
-    suite.write_text(
-        "name: bundled\ndatasets:\n  digits: {use: mnist_20k, limit: {test: 50}}\n"
-        "  clothes: {use: fashion_mnist_20k, limit: {test: 50}}\n"
-        f"models: {{{entries}}}\ndetectors: [{detector}]\n"
-        "pairs: [{inside: clothes, outside: [digits]}]\n"
-        "evaluation: {audit: false, train_images: 50}\n"
-    )
-    done = ood_bench("run", suite, "--results", folder / "results")
-    assert done.status == 0, done.err
-
-
 def measured(results: Path, name: str) -> dict[str, list[float]]:
     """Return the measures of a cell, by its name."""
-    for key, path in members(results).items():
-        if json.loads(path.read_text())["name"] == name:
-            found: dict[str, list[float]]
-            found = json.loads(members(results, "metrics.json")[key].read_text())["measures"]
-            return found
-    raise LookupError(name)
+    metrics = members(results, "metrics.json")[key_of(results, name)]
+    found: dict[str, list[float]] = json.loads(metrics.read_text())["measures"]
+    return found
 
 
 def weights(folder: Path, name: str) -> bytes:
     """Return what a training's cell in the results of a folder holds, by its name."""
-    for key, path in members(folder / "results").items():
-        if json.loads(path.read_text())["name"] == name:
-            return members(folder / "results", WEIGHTS)[key].read_bytes()
-    raise LookupError(name)
+    results = folder / "results"
+    return members(results, WEIGHTS)[key_of(results, name)].read_bytes()
 
 
 def course(results: Path, name: str) -> pd.DataFrame:
     """Return the bits per dimension along a training, by its cell's name."""
-    for key, path in members(results).items():
-        if json.loads(path.read_text())["name"] == name:
-            return Store(results / "store").read_frame(key, COURSE)
-    raise LookupError(name)
+    return Store(results / "store").read_frame(key_of(results, name), COURSE)
 
 
 def test_a_list_of_checkpoints_gives_what_their_trainings_gave(
@@ -336,66 +291,6 @@ def test_damaged_weights_are_found_when_planning(
     done = ood_bench("run", write(named, "zoo:a"), "--dry-run")
     assert done.status == 2
     assert "is not what was exported" in done.err
-
-
-def test_the_held_out_images_of_a_subset_are_those_that_were_never_trained_on(
-    tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    run_bundled(tmp_path, ood_bench, monkeypatch, detector="likelihood")
-    columns = {}
-    for key, path in members(tmp_path / "results").items():
-        name = json.loads(path.read_text())["name"]
-        if name.endswith("/clothes/held_out/decomposition"):
-            columns = pq.read_table(
-                members(tmp_path / "results", "columns.parquet")[key].open("rb")
-            ).to_pydict()
-    (exported,) = Path(__file__).parents[2].glob("results/zoo/glow-fashion_mnist/held_out.parquet")
-    theirs = pq.read_table(exported).to_pydict()["log_prob"]
-    digest = "e9558368261a11c41749d72b0343b1c8"
-    parts = partition(FULL, digest=digest, validation=1000, held_out=2000)
-    wanted = np.array(theirs)[parts.held_out < SUBSET]
-    np.testing.assert_allclose(columns["log_prob"], wanted, rtol=1e-5)
-    text = next(tmp_path.glob("results/*/report.md")).read_text()
-    assert "first 50 images only" in text
-    assert re.search(r"bits per dimension of clothes, and 2\.958 are published \(Nalis", text)
-    assert re.search(r"\| 3\.\d{3} \| 2\.958", text), (
-        "its bits per dimension, and the published ones"
-    )
-
-
-def test_a_subset_is_the_first_images_of_its_whole(tmp_path: Path) -> None:
-    library = Library(root=None, index=tmp_path, hub=False)
-    info = library.info("fashion_mnist_20k", DataOptions(), "train")
-    assert library.whole(info.digest) == Whole("e9558368261a11c41749d72b0343b1c8", FULL)
-    assert library.whole("e9558368261a11c41749d72b0343b1c8") is None
-
-
-def test_the_catalogue_tells_the_truth_of_first_images(tmp_path: Path) -> None:
-    name = "fashion_mnist"
-    library = Library(root=None, index=tmp_path, hub=False)
-    root = os.environ.get("OOD_BENCH_DATA")
-    if root is None:
-        pytest.skip("no data root")
-    full = Library(root=Path(root), index=tmp_path, hub=False)
-    if full.missing(name, DataOptions()) or "train" not in full.splits(name, DataOptions()):
-        pytest.skip(f"no training images of {name}")
-    shape = library.shape(f"{name}_20k", DataOptions())
-    whole = full.load(name, DataOptions(), "train", shape)
-    subset = library.load(f"{name}_20k", DataOptions(), "train", shape)
-    np.testing.assert_array_equal(whole.pixels[:SUBSET], subset.pixels)
-    assert library.whole(subset.digest) == Whole(whole.digest, len(whole.pixels))
-
-
-def test_two_divisions_of_the_same_images_are_kept_apart(
-    tmp_path: Path, ood_bench: Command, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    ours = "{use: glow, options: {levels: 1, steps: 1, width: 4}, training: {steps: 1}}"
-    run_bundled(tmp_path, ood_bench, monkeypatch, detector="input_complexity", ours=ours)
-    for name, count in (("theirs", 678), ("ours", 2000)):
-        held_out = find_model(name, results=tmp_path / "results").held_out
-        lengths = {column: len(found.values) for column, found in held_out.items()}
-        assert {"log_prob", "complexity_png"} <= lengths.keys()
-        assert {*lengths.values()} == {count}, name
 
 
 def test_the_course_of_a_training_comes_with_its_model_and_is_found_by_its_images(

@@ -165,6 +165,6 @@ def test_the_bundled_suites_quote_nothing_else() -> None:
         *("likelihood", "msma", "diffpath", "lmd", "ddpm_ood"),  # of CIFAR-10's diffusion model
     }
     assert {one.models for one in quoted if one.outside == "mnist"} == {
-        ("glow-gray", "glow", "small-glow-gray", "background-glow-gray"),
+        ("glow-gray", "glow", "small-glow-gray"),
         ("vae-gray", "vae", "spatial-vae"),
     }

@@ -116,18 +116,18 @@ class Pretrained:
         """Whether bits per dimension along a training are known."""
         return any(weights.course is not None for weights in self.weights.values())
 
-    def of(self, seed: int) -> Weights:
-        """Return the weights for a seed; a single training serves every seed.
+    def of(self, seed: int) -> tuple[int, Weights]:
+        """Return the weights for a seed, with theirs; a single training serves every seed.
 
         Raises:
             PluginError: If there are several trainings and none has that seed.
         """
         if len(self.weights) == 1:
-            return next(iter(self.weights.values()))
+            return next(iter(self.weights.items()))
         if seed not in self.weights:
             had = ", ".join(map(str, self.weights))
             raise PluginError(f"no checkpoint is of seed {seed}; there are those of {had}")
-        return self.weights[seed]
+        return seed, self.weights[seed]
 
 
 def of_file(path: Path) -> Pretrained:

@@ -79,7 +79,7 @@ class Models:
             raise self.loaded.mistake(model.place, str(error)) from error
         name = f"{model.name} on {trial.shape}"
         if self.sizes.setdefault(name, str(size)) != str(size):
-            self.sizes[f"{model.name} on {trial.shape} of {trial.inside}"] = str(size)
+            self.sizes[f"{name} of {trial.inside}"] = str(size)
         self._rehearse(trial, built)
         if model.checkpoint is None:
             return

@@ -133,14 +133,14 @@ class Sources:
         return Wanted(digest, name, self.loaded.data_options(name), _split(part), shape)
 
     def train(self, trial: Trial, seed: int) -> Trained:
-        """Add the cell of one training."""
+        """Add the cell of one training; that of a single checkpoint is the same for every seed."""
         self.models.check(trial)
         recipe = self.recipe(trial)
         info = self.info(trial.inside, "train", trial.shape, trial.place)
         self._note_division(trial)
         self._check_optimizer(trial)
         model, checkpoint = trial.model, trial.model.checkpoint
-        weights = self._weights(checkpoint, trial, seed) if checkpoint else None
+        seed, weights = self._weights(checkpoint, trial, seed) if checkpoint else (seed, None)
         course = weights.course if weights else None
         probed = self._probed(trial) if course or not weights else {}
         probes = {name: wanted.digest for name, wanted in probed.items()}
@@ -194,7 +194,7 @@ class Sources:
             place = self.loaded.training(trial.model.place, "optimizer")
             raise self.loaded.mistake(place, str(error)) from error
 
-    def _weights(self, checkpoint: Pretrained, trial: Trial, seed: int) -> Weights:
+    def _weights(self, checkpoint: Pretrained, trial: Trial, seed: int) -> tuple[int, Weights]:
         try:
             return checkpoint.of(seed)
         except PluginError as error:
@@ -248,11 +248,11 @@ class Sources:
                 for i, seed in enumerate(roles.members.seeds)
             }
         elif role == "background":
-            players = {"background.": self._beside(self.trials.background(trial), trained.seed)}
+            players = {"background.": self.train(self.trials.background(trial), trained.seed)}
         elif role == "classifier" and not trial.supervised:
             info = self.info(trial.inside, "train", trial.shape, trial.place)
             classifier = self.trials.classifier(trial, info.classes)
-            players = {"classifier.": self._beside(classifier, trained.seed)}
+            players = {"classifier.": self.train(classifier, trained.seed)}
         else:
             players = {f"{role}." if role else "": trained}
         for player in players.values():
@@ -263,12 +263,6 @@ class Sources:
                     "and be trained on the same images"
                 )
         return players
-
-    def _beside(self, trial: Trial, seed: int) -> Trained:
-        """Add the training that plays a role beside that of a seed; one checkpoint serves all."""
-        given = trial.model.checkpoint
-        seeds = tuple(given.weights) if given else ()
-        return self.train(trial, seeds[0] if len(seeds) == 1 else seed)
 
     def _score(self, statistic: str, trained: Trained, side: DataPart) -> Cell:
         found = self.plugins.statistics[statistic]

@@ -216,10 +216,10 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
     if roles.classifier:
         taken = "classifier" in (*suite.models, *suite.ensembles)
         check(not taken, ("roles", "classifier"), "a model has the same name")
+    names = (*suite.models, *suite.ensembles)
     for kind, entries in (("detectors", suite.detectors), ("analyses", suite.analyses)):
         for name, entry in entries.items():
             for i, model in enumerate(entry.models or ()):
-                names = (*suite.models, *suite.ensembles)
                 near = did_you_mean(model, names)
                 place: KeyPath = (kind, name, "models", i)
                 check(model in names, place, f"the suite has no model '{model}'{near}")

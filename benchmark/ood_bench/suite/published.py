@@ -135,14 +135,16 @@ class PublishedValues(_Frozen):
 
 
 def _models(suite: Suite, kind: str | None) -> tuple[str, ...] | None:
-    """Return the suite's models of a kind; None for all."""
+    """Return the models of a kind that the suite's pairs are run on; None for all."""
     if kind is None:
         return None
+    run = {name for pair in suite.pairs for name in pair.models or suite.evaluated}
     plain = {name: _kind(name, entry) for name, entry in suite.models.items()}
     named = {name: plain[one.of] for name, one in suite.ensembles.items() if one.of in plain}
+    found = {name: use for name, use in (plain | named).items() if name in run}
     if suite.roles.classifier:
-        named["classifier"] = suite.roles.classifier.use or "classifier"
-    return tuple(name for name, use in (plain | named).items() if use == kind)
+        found["classifier"] = suite.roles.classifier.use or "classifier"
+    return tuple(name for name, use in found.items() if use == kind)
 
 
 def _kind(name: str, entry: ModelEntry) -> str:
