@@ -1,10 +1,10 @@
 """YAML to a validated Suite; every mistake in one line with file, line, path and near match."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import TypeAlias, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
@@ -24,6 +24,9 @@ from ood_bench.suite.source import SuiteSource, override, read_yaml
 from ood_bench.suite.variants import expanded
 
 M = TypeVar("M", bound=BaseModel)
+
+Check: TypeAlias = Callable[[bool, KeyPath, str], None]
+"""Notes a mistake at a place of the suite, unless all is well."""
 
 
 @dataclass(frozen=True)
@@ -197,19 +200,23 @@ def _scaled(suite: Suite, source: SuiteSource, scale: float) -> Suite:
     return suite.model_copy(update={"models": models, "roles": roles})
 
 
-def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> None:
+def _check_known(
+    check: Check, name: str, known: Collection[str], place: KeyPath, what: str = "model"
+) -> None:
+    """Check that a suite has what a name names."""
+    near = did_you_mean(name, known)
+    check(name in known, place, f"the suite has no {what} '{name}'{near}")
+
+
+def _check_roles(suite: Suite, check: Check) -> None:
     """Check the names in the roles, the baseline and the published values of a suite."""
     roles, baseline = suite.roles, suite.evaluation.baseline
     for role, named in (("background", roles.background), ("members", roles.members)):
         for i, model in enumerate((named.models or ()) if named else ()):
-            near = did_you_mean(model, suite.models)
-            known = model in suite.models
-            check(known, ("roles", role, "models", i), f"the suite has no model '{model}'{near}")
+            _check_known(check, model, suite.models, ("roles", role, "models", i))
     if roles.background and roles.background.model is not None:
-        model = roles.background.model
-        near = did_you_mean(model, suite.models)
-        known = model in suite.models
-        check(known, ("roles", "background", "model"), f"the suite has no model '{model}'{near}")
+        place: KeyPath = ("roles", "background", "model")
+        _check_known(check, roles.background.model, suite.models, place)
     if roles.members:
         repeated = len(set(roles.members.seeds)) < len(roles.members.seeds)
         check(not repeated, ("roles", "members", "seeds"), "one of them is given twice")
@@ -220,13 +227,10 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
     for kind, entries in (("detectors", suite.detectors), ("analyses", suite.analyses)):
         for name, entry in entries.items():
             for i, model in enumerate(entry.models or ()):
-                near = did_you_mean(model, names)
-                place: KeyPath = (kind, name, "models", i)
-                check(model in names, place, f"the suite has no model '{model}'{near}")
+                _check_known(check, model, names, (kind, name, "models", i))
     if baseline is not None:
-        near = did_you_mean(baseline, suite.detectors)
         place = ("evaluation", "baseline")
-        check(baseline in suite.detectors, place, f"the suite has no detector '{baseline}'{near}")
+        _check_known(check, baseline, suite.detectors, place, "detector")
     datasets = {name for pair in suite.pairs for name in (pair.inside, *pair.outside)}
     categories = {(one.inside, one.category) for one in suite.categories}
     for i, published in enumerate(suite.published):
@@ -238,14 +242,10 @@ def _check_roles(suite: Suite, check: Callable[[bool, KeyPath, str], None]) -> N
             ("inside", published.inside, sorted(datasets)),
             *([("outside", published.outside, sorted(datasets))] if published.outside else []),
         ):
-            kind = "detector" if key == "detector" else "data set"
-            near = did_you_mean(name, choices)
-            check(name in choices, ("quoted", i, key), f"the suite has no {kind} '{name}'{near}")
+            what = "detector" if key == "detector" else "data set"
+            _check_known(check, name, choices, ("quoted", i, key), what)
         for j, model in enumerate(published.models or ()):
-            names = suite.evaluated
-            near = did_you_mean(model, names)
-            known = model in names
-            check(known, ("quoted", i, "models", j), f"the suite has no model '{model}'{near}")
+            _check_known(check, model, suite.evaluated, ("quoted", i, "models", j))
 
 
 def _check_names(loaded: LoadedSuite) -> None:
@@ -260,9 +260,7 @@ def _check_names(loaded: LoadedSuite) -> None:
     for name, ensemble in suite.ensembles.items():
         place: KeyPath = ("ensembles", name)
         check(name not in suite.models, place, "a model has the same name")
-        near = did_you_mean(ensemble.of, suite.models)
-        known = ensemble.of in suite.models
-        check(known, (*place, "of"), f"the suite has no model '{ensemble.of}'{near}")
+        _check_known(check, ensemble.of, suite.models, (*place, "of"))
         repeated = len(set(ensemble.seeds)) < len(ensemble.seeds)
         check(not repeated, (*place, "seeds"), "one of them is given twice")
         member = suite.models.get(ensemble.of)
@@ -278,9 +276,7 @@ def _check_names(loaded: LoadedSuite) -> None:
     names = (*suite.models, *suite.ensembles)
     for i, pair in enumerate(suite.pairs):
         for j, model in enumerate(pair.models or ()):
-            near = did_you_mean(model, names)
-            known = model in names
-            check(known, ("pairs", i, "models", j), f"the suite has no model '{model}'{near}")
+            _check_known(check, model, names, ("pairs", i, "models", j))
         for j, outside in enumerate(pair.outside):
             again = outside in pair.outside[:j]
             check(not again, ("pairs", i, "outside", j), f"'{outside}' is named twice")
